@@ -1,0 +1,194 @@
+import type { Attributes, OverrideDecision } from '../core/evaluate.js';
+import type { Flag } from '../core/flag.js';
+import type { JsonObject } from '../core/json.js';
+
+/** What is stored about one user that decides evaluations. */
+export interface Targeting {
+  readonly attributes: Attributes;
+  readonly groups: ReadonlySet<string>;
+  /** By flag key. Expired ones may be among them: the evaluation asks the clock. */
+  readonly overrides: ReadonlyMap<string, OverrideDecision>;
+}
+
+/** All definitions at one revision of the change log. */
+export interface Definitions {
+  /** Which database this is: another one, or one made anew, has another epoch and its revisions mean nothing here. */
+  readonly epoch: string;
+  /** The head of the log in the same consistent read; 0 when nothing has ever changed. */
+  readonly revision: number;
+  /** Sorted by key, in code unit order. */
+  readonly flags: readonly Flag[];
+}
+
+export const changeKinds = [
+  'FLAG_CREATED',
+  'FLAG_UPDATED',
+  'FLAG_DELETED',
+  'OVERRIDE_SET',
+  'OVERRIDE_REMOVED',
+  'MEMBERS_ADDED',
+  'MEMBERS_REMOVED',
+  'USER_UPDATED',
+  'USER_DELETED',
+  'RESET',
+] as const;
+
+export type ChangeKind = (typeof changeKinds)[number];
+
+/** One entry of the change log. */
+export interface Change {
+  /** Contiguous from 1, in the order of commits. */
+  readonly revision: number;
+  readonly at: Date;
+  /** UUID of who did it; null when unknown (a service token without a user, another program). */
+  readonly actorId: string | null;
+  readonly kind: ChangeKind;
+  /** The flag of FLAG_* and OVERRIDE_*. */
+  readonly flagKey: string | null;
+  /** The user of OVERRIDE_* and USER_*. */
+  readonly userId: string | null;
+  /** The group of MEMBERS_*. */
+  readonly groupName: string | null;
+  /** The users of MEMBERS_*, at most 1,000; a larger statement is several changes. Otherwise empty. */
+  readonly userIds: readonly string[];
+  /**
+   * The state before and after, null where there is none. FLAG_*: the flag with the names of {@link Flag} and times as
+   * ISO 8601 text; {@link flagFromLog} reads it. OVERRIDE_*: `{ enabled, reason, expiresAt }`. USER_*: `{ attributes }`.
+   */
+  readonly before: JsonObject | null;
+  readonly after: JsonObject | null;
+}
+
+/** A stretch of the change log. */
+export interface ChangePage {
+  readonly epoch: string;
+  /** The log's highest revision in the same consistent read. Below the reader's own place: another history, reload. */
+  readonly head: number;
+  /** Ascending, contiguous. The first is `after + 1` unless that part of the log was pruned. */
+  readonly changes: readonly Change[];
+}
+
+export interface NewFlag {
+  readonly key: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly enabled: boolean;
+  readonly percentage: number;
+  readonly conditions: JsonObject;
+}
+
+/** The fields of a flag to change; what is absent stays. */
+export interface FlagPatch {
+  readonly name?: string;
+  readonly description?: string | null;
+  readonly enabled?: boolean;
+  readonly percentage?: number;
+  readonly conditions?: JsonObject;
+}
+
+/** An override as it is stored. */
+export interface Override {
+  readonly userId: string;
+  readonly flagKey: string;
+  readonly enabled: boolean;
+  readonly reason: string | null;
+  readonly expiresAt: Date | null;
+  readonly createdAt: Date;
+  readonly createdById: string | null;
+}
+
+export type NewOverride = Pick<Override, 'userId' | 'flagKey' | 'enabled' | 'reason' | 'expiresAt'>;
+
+/** A user as it is stored. */
+export interface User {
+  readonly id: string;
+  readonly attributes: Attributes;
+}
+
+/** What a write answers. */
+export interface Written<T> {
+  readonly value: T;
+  /**
+   * The log's head right after the write, whether or not it changed anything. A reader that has applied the log up to
+   * here has seen the write.
+   */
+  readonly revision: number;
+}
+
+/** Who makes a change: a user's UUID, or null when it is not known. A user first named here is created. */
+export type Actor = string | null;
+
+/**
+ * Where definitions, groups, overrides and users are kept, with the log of every change to them.
+ *
+ * The same for every backend, pinned by test/backends/contract.ts:
+ * - Inputs are valid (the management service checks them), user ids are UUIDs in lower case.
+ * - Each write is atomic: wholly done with its log entries, or not at all.
+ * - A write that changes nothing logs nothing and leaves `version` and `updatedAt` alone.
+ * - A user first named by an override, a membership or as an actor is created with no attributes; that alone is not a
+ *   change and is not logged.
+ * - When the store cannot be reached in time every method rejects with `UnavailableError`.
+ */
+export interface Backend {
+  /** All definitions with the log's head, from one consistent read. */
+  definitions(): Promise<Definitions>;
+
+  /** The log after a revision, oldest first, at most `limit` entries. */
+  changes(after: number, limit: number): Promise<ChangePage>;
+
+  /**
+   * Calls `listener` soon after the log has grown: a hint that may be late, missing or repeated, never a promise. The
+   * listener must not throw. Returns what ends the watch.
+   */
+  watch(listener: () => void): () => void;
+
+  /** What is stored about these users, in one consistent read however many they are. Unknown users are absent. */
+  targeting(userIds: readonly string[]): Promise<ReadonlyMap<string, Targeting>>;
+
+  /** The stored flag, null when there is none. */
+  getFlag(key: string): Promise<Flag | null>;
+
+  /** @throws FlagExistsError when the key is taken. */
+  createFlag(flag: NewFlag, actor: Actor): Promise<Written<Flag>>;
+
+  /**
+   * Changes the fields that `patch` names. With `expectedVersion` only if the flag is at that version.
+   * @throws FlagNotFoundError
+   * @throws VersionConflictError with the flag as it is.
+   */
+  updateFlag(key: string, patch: FlagPatch, expectedVersion: number | null, actor: Actor): Promise<Written<Flag>>;
+
+  /** Deletes a flag with its overrides. False when there was none. */
+  deleteFlag(key: string, actor: Actor): Promise<Written<boolean>>;
+
+  /**
+   * Sets a user's override of a flag, in place of any earlier one (whose `createdAt` and `createdById` stay when
+   * nothing else changes).
+   * @throws FlagNotFoundError with the path `flagKey`.
+   */
+  setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>>;
+
+  /** False when there was none. */
+  removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>>;
+
+  /** Returns how many were not members before. Repeated ids count once. */
+  addToGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>>;
+
+  /** Returns how many were members. */
+  removeFromGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>>;
+
+  /** Replaces a user's attributes; creates the user. */
+  setUserAttributes(userId: string, attributes: Attributes, actor: Actor): Promise<Written<User>>;
+
+  /** Deletes a user with memberships and overrides. False when there was none. */
+  deleteUser(userId: string, actor: Actor): Promise<Written<boolean>>;
+
+  /** Releases everything. Calls in flight may reject. Closing twice is harmless. */
+  close(): Promise<void>;
+}
+
+/** Reads a flag from the `before` or `after` of a FLAG_* change. */
+export function flagFromLog(state: JsonObject): Flag {
+  const { createdAt, updatedAt, ...rest } = state as unknown as Flag & { createdAt: string; updatedAt: string };
+  return { ...rest, createdAt: new Date(createdAt), updatedAt: new Date(updatedAt) };
+}

@@ -1,0 +1,81 @@
+import type { Flag } from './flag.js';
+
+/** One fault in an input. */
+export interface Issue {
+  /** Where: field names and list indexes from the input down, such as `['conditions', 'attributes', 'tier', 'gte']`. */
+  readonly path: readonly string[];
+  /** What is wrong and what would be right, as a sentence without the path. */
+  readonly message: string;
+}
+
+/** A failure that a caller can cause and should expect. `code` is stable; `message` is for people. */
+export abstract class FeatureError extends Error {
+  abstract readonly code: string;
+  /** The input field at fault, or null where no field is. */
+  readonly path: readonly string[] | null = null;
+}
+
+/** The input is wrong; every fault is listed, nothing was changed. */
+export class ValidationError extends FeatureError {
+  override readonly name = 'ValidationError';
+  readonly code = 'BAD_USER_INPUT';
+  override readonly path: readonly string[];
+
+  /** @param issues at least one; the first gives the error its message and path. */
+  constructor(readonly issues: readonly [Issue, ...Issue[]]) {
+    super(`${issues[0].path.join('.')}: ${issues[0].message}`);
+    this.path = issues[0].path;
+  }
+}
+
+/** A flag with this key exists already. */
+export class FlagExistsError extends FeatureError {
+  override readonly name = 'FlagExistsError';
+  readonly code = 'FLAG_EXISTS';
+  override readonly path = ['key'];
+
+  constructor(readonly key: string) {
+    super(`A flag with the key "${key}" exists already.`);
+  }
+}
+
+/** No flag has this key. */
+export class FlagNotFoundError extends FeatureError {
+  override readonly name = 'FlagNotFoundError';
+  readonly code = 'FLAG_NOT_FOUND';
+  override readonly path: readonly string[];
+
+  /** @param field the input field that named the flag. */
+  constructor(
+    readonly key: string,
+    field = 'key',
+  ) {
+    super(`There is no flag with the key "${key}".`);
+    this.path = [field];
+  }
+}
+
+/** The flag was changed since the version that the caller expected; nothing was changed now. */
+export class VersionConflictError extends FeatureError {
+  override readonly name = 'VersionConflictError';
+  readonly code = 'VERSION_CONFLICT';
+  override readonly path = ['expectedVersion'];
+
+  constructor(
+    /** The flag as it is now. */
+    readonly flag: Flag,
+    expectedVersion: number,
+  ) {
+    super(`The flag "${flag.key}" is at version ${flag.version}, not ${expectedVersion}.`);
+  }
+}
+
+/** The database is needed and cannot be reached in time. Trying again later may succeed. */
+export class UnavailableError extends FeatureError {
+  override readonly name = 'UnavailableError';
+  readonly code = 'UNAVAILABLE';
+
+  constructor(message = 'The database cannot be reached.', options?: ErrorOptions) {
+    super(message, options);
+  }
+}

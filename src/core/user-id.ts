@@ -1,0 +1,11 @@
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Whether `text` is a UUID in its 36-character form, in either case. */
+export function isUuid(text: string): boolean {
+  return text.length === 36 && uuidPattern.test(text);
+}
+
+/** A UUID in lower case, any other text as it is: the form that is stored, compared and hashed. */
+export function canonicalUserId(userId: string): string {
+  return isUuid(userId) ? userId.toLowerCase() : userId;
+}

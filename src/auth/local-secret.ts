@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, link, lstat, mkdir, open, readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** The local secret cannot be used. The message says which file and what to do. */
+export class LocalSecretError extends Error {
+  override readonly name = 'LocalSecretError';
+}
+
+const fileName = 'token-secret';
+/** 32 random bytes as base64url text, so that the file's content also serves as `AUTH_JWT_SECRET` on another machine. */
+const form = /^[A-Za-z0-9_-]{43}$/;
+
+/**
+ * The secret that signs tokens where no other is configured: read from the data directory, made there first if need be.
+ * Processes that start at the same time agree on one. The file is readable by its owner only; if it was more open, that is
+ * mended.
+ * @throws LocalSecretError
+ */
+export async function readOrCreateLocalSecret(dataDir: string): Promise<Uint8Array> {
+  const path = join(dataDir, fileName);
+  try {
+    const secret = (await readSecret(path)) ?? (await createSecret(dataDir, path));
+    return new TextEncoder().encode(secret);
+  } catch (error) {
+    if (error instanceof LocalSecretError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LocalSecretError(`The secret for tokens, ${path}, cannot be read or made: ${reason}`, { cause: error });
+  }
+}
+
+async function readSecret(path: string): Promise<string | null> {
+  const stats = await lstat(path).catch(error => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (stats === null) return null;
+  if (!stats.isFile()) {
+    throw new LocalSecretError(`${path} is not a plain file: remove it, and a new secret is made at the next start.`);
+  }
+  if (process.platform !== 'win32' && (stats.mode & 0o077) !== 0) await chmod(path, 0o600);
+  const secret = (await readFile(path, 'utf8')).trim();
+  if (!form.test(secret)) {
+    throw new LocalSecretError(`${path} is damaged: remove it, and a new secret is made at the next start.`);
+  }
+  return secret;
+}
+
+async function createSecret(dataDir: string, path: string): Promise<string> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const draft = `${path}.${process.pid}.${randomBytes(6).toString('hex')}`;
+  const file = await open(draft, 'wx', 0o600);
+  try {
+    await file.writeFile(`${randomBytes(32).toString('base64url')}\n`);
+    await file.sync();
+    // Unlike a rename, a link never replaces: whoever comes second takes the first one's secret.
+    await link(draft, path).catch(error => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  } finally {
+    await file.close();
+    await unlink(draft);
+  }
+  const secret = await readSecret(path);
+  if (secret === null) throw new LocalSecretError(`${path} was removed while it was being made.`);
+  return secret;
+}

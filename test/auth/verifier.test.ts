@@ -1,0 +1,240 @@
+import { createHmac } from 'node:crypto';
+import { SignJWT, UnsecuredJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { anonymous } from '../../src/auth/caller.js';
+import { InvalidTokenError } from '../../src/auth/invalid-token-error.js';
+import { mintToken } from '../../src/auth/token.js';
+import { createVerifier } from '../../src/auth/verifier.js';
+import { UnavailableError } from '../../src/core/errors.js';
+import { type JwksServer, startJwksServer } from '../support/jwks-server.js';
+
+const secret = new TextEncoder().encode('0123456789abcdef0123456789abcdef');
+const user = '5b0ed6f2-6f0c-4b9a-9b50-0a4f4c7f9d11';
+const soon = () => Math.floor(Date.now() / 1000) + 60;
+const sign = (payload: object, key: Uint8Array = secret, alg = 'HS256') =>
+  new SignJWT({ ...payload }).setProtectedHeader({ alg }).sign(key);
+
+/** A token by hand, for payloads that no library would sign. */
+function signRaw(payload: string, header = '{"alg":"HS256"}'): string {
+  const body = `${Buffer.from(header).toString('base64url')}.${Buffer.from(payload).toString('base64url')}`;
+  return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`;
+}
+
+describe('a verifier with a shared secret', () => {
+  const verifier = createVerifier({ keys: { kind: 'secret', secret } });
+
+  it.each([undefined, null])('takes the absence of a header (%s) as anonymous', async header => {
+    expect(await verifier.verify(header)).toBe(anonymous);
+  });
+
+  it.each([
+    ['a plain user', { sub: user }, { role: 'USER', userId: user, attributes: {} }],
+    ['a user who says so', { sub: user, role: 'user' }, { role: 'USER', userId: user }],
+    ['a user in upper case, made canonical', { sub: user.toUpperCase() }, { role: 'USER', userId: user }],
+    ['a service without a user', { role: 'service' }, { role: 'SERVICE', userId: null }],
+    ['an admin without a user', { role: 'admin' }, { role: 'ADMIN', userId: null }],
+    ['an admin with a user', { role: 'admin', sub: user }, { role: 'ADMIN', userId: user }],
+    ['attributes', { sub: user, attributes: { plan: 'pro' } }, { role: 'USER', attributes: { plan: 'pro' } }],
+    ['claims that are null as absent', { sub: user, role: null, attributes: null }, { role: 'USER', attributes: {} }],
+  ])('accepts %s', async (_name, payload, expected) => {
+    const exp = soon();
+    const caller = await verifier.verify(`Bearer ${await sign({ exp, ...payload })}`);
+    expect(caller).toMatchObject({ ...expected, expiresAt: (exp + 5) * 1000 });
+    expect(Object.isFrozen(caller)).toBe(true);
+  });
+
+  it.each<[string, () => Promise<string> | string, RegExp]>([
+    ['no expiry', () => sign({ sub: user }), /no expiry/],
+    ['an expiry in the past', () => sign({ sub: user, exp: soon() - 120 }), /expired/],
+    ['an expiry that is text', () => signRaw(`{"sub":"${user}","exp":"${soon()}"}`), /not valid/],
+    ['an infinite expiry', () => signRaw(`{"sub":"${user}","exp":1e999}`), /./],
+    ['an expiry past the end of time', () => signRaw(`{"sub":"${user}","exp":1e300}`), /not a time/],
+    ['a start in the future', () => sign({ sub: user, exp: soon(), nbf: soon() }), /not valid yet/],
+    ['an unknown role', () => sign({ sub: user, role: 'root', exp: soon() }), /role/],
+    ['a role in the wrong case', () => sign({ sub: user, role: 'Admin', exp: soon() }), /role/],
+    ['a list of roles', () => sign({ sub: user, role: ['admin'], exp: soon() }), /role/],
+    ['anonymous as a role', () => sign({ sub: user, role: 'anonymous', exp: soon() }), /role/],
+    ['a user without a subject', () => sign({ exp: soon() }), /UUID/],
+    ['a user who is no UUID', () => sign({ sub: 'alice', exp: soon() }), /UUID/],
+    ['an admin who is no UUID', () => sign({ sub: 'alice', role: 'admin', exp: soon() }), /UUID/],
+    ['attributes as a list', () => sign({ sub: user, attributes: [], exp: soon() }), /attributes/],
+    ['attributes as text', () => sign({ sub: user, attributes: 'x', exp: soon() }), /attributes/],
+    [
+      'a hundred and one attributes',
+      () =>
+        sign({
+          sub: user,
+          attributes: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`a${i}`, 1])),
+          exp: soon(),
+        }),
+      /attributes/,
+    ],
+    [
+      'more than 16 kB of attributes',
+      () => sign({ sub: user, attributes: { a: 'é'.repeat(8_200) }, exp: soon() }),
+      /attributes/,
+    ],
+    ['another secret', () => sign({ sub: user, exp: soon() }, new Uint8Array(32)), /signature/],
+    ['another algorithm', () => sign({ sub: user, exp: soon() }, new Uint8Array(64), 'HS512'), /algorithm/],
+    ['no signature', () => new UnsecuredJWT({ sub: user, exp: soon() }).encode(), /./],
+    ['alg none with a signature', () => signRaw(`{"sub":"${user}","exp":${soon()}}`, '{"alg":"none"}'), /algorithm/],
+    ['a payload that is no object', () => signRaw('[]'), /well-formed/],
+    ['a payload that is no JSON', () => signRaw('{'), /well-formed/],
+    ['text that is no token', () => 'hello', /well-formed/],
+  ])('refuses %s', async (_name, make, message) => {
+    const token = await make();
+    const refused = verifier.verify(`Bearer ${token}`);
+    await expect(refused).rejects.toBeInstanceOf(InvalidTokenError);
+    await expect(refused).rejects.toMatchObject({ code: 'UNAUTHENTICATED', message: expect.stringMatching(message) });
+    const { message: said } = (await refused.catch(error => error)) as Error;
+    for (const part of token.split('.').filter(part => part !== '')) expect(said).not.toContain(part);
+  });
+
+  it.each(['', ' ', 'Bearer', 'Bearer ', 'Basic dTpw', 'token', 'Bearer a b', 'Bearer a, Bearer b'])(
+    'refuses the header "%s"',
+    async header => {
+      await expect(verifier.verify(header)).rejects.toBeInstanceOf(InvalidTokenError);
+    },
+  );
+
+  it('takes the scheme in any case', async () => {
+    expect(await verifier.verify(`bearer ${await sign({ sub: user, exp: soon() })}`)).toMatchObject({ role: 'USER' });
+  });
+
+  it('reads no claim from the prototype', async () => {
+    const odd = createVerifier({
+      keys: { kind: 'secret', secret },
+      claims: { user: 'sub', role: 'constructor', attributes: '__proto__' },
+    });
+    const caller = await odd.verify(`Bearer ${await sign({ sub: user, exp: soon() })}`);
+    expect(caller).toMatchObject({ role: 'USER', attributes: {} });
+  });
+
+  it('takes the names of claims literally', async () => {
+    const claims = { user: 'https://example.com/id', role: 'https://example.com/role', attributes: 'app.data' };
+    const named = createVerifier({ keys: { kind: 'secret', secret }, claims });
+    const token = await sign({
+      sub: 'auth0|123',
+      [claims.user]: user,
+      [claims.role]: 'admin',
+      [claims.attributes]: { a: 1 },
+      app: { data: { a: 2 } },
+      exp: soon(),
+    });
+    expect(await named.verify(`Bearer ${token}`)).toMatchObject({ role: 'ADMIN', userId: user, attributes: { a: 1 } });
+  });
+
+  it('holds to the issuer and the audience', async () => {
+    const strict = createVerifier({ keys: { kind: 'secret', secret }, issuer: 'us', audience: 'halyard' });
+    const verify = async (payload: object) =>
+      strict.verify(`Bearer ${await sign({ sub: user, exp: soon(), ...payload })}`);
+    expect(await verify({ iss: 'us', aud: ['other', 'halyard'] })).toMatchObject({ role: 'USER' });
+    await expect(verify({ iss: 'them', aud: 'halyard' })).rejects.toThrow(/issuer/);
+    await expect(verify({ iss: 'us', aud: 'other' })).rejects.toThrow(/audience/);
+    await expect(verify({ aud: 'halyard' })).rejects.toThrow(/issuer/);
+    await expect(verify({ iss: 'us' })).rejects.toThrow(/audience/);
+  });
+
+  it('pays for a token once and refuses it when it has ended', async () => {
+    let now = Date.now();
+    const clocked = createVerifier({ keys: { kind: 'secret', secret }, now: () => now });
+    const exp = Math.floor(now / 1000) + 60;
+    const header = `Bearer ${await sign({ sub: user, exp })}`;
+    const first = await clocked.verify(header);
+    expect(await clocked.verify(header)).toBe(first);
+    now = (exp + 4) * 1000;
+    expect(await clocked.verify(header)).toBe(first);
+    now = (exp + 6) * 1000;
+    await expect(clocked.verify(header)).rejects.toThrow(/expired/);
+  });
+});
+
+describe('a verifier with public keys', () => {
+  let provider: JwksServer;
+  beforeAll(async () => {
+    provider = await startJwksServer();
+  });
+  afterAll(() => provider.close());
+
+  it('accepts what the provider signs and asks for the keys once', async () => {
+    const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+    const before = provider.requests;
+    for (const alg of ['ES256', 'RS256'] as const) {
+      const token = await provider.sign({ sub: user, exp: soon() }, { alg });
+      expect(await verifier.verify(`Bearer ${token}`)).toMatchObject({ role: 'USER', userId: user });
+    }
+    expect(provider.requests - before).toBe(1);
+  });
+
+  it('finds the key of a token that names none', async () => {
+    const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+    const token = await provider.sign({ sub: user, exp: soon() }, { alg: 'RS256', kid: null });
+    expect(await verifier.verify(`Bearer ${token}`)).toMatchObject({ role: 'USER' });
+  });
+
+  it('refuses a shared-secret token made from the public key', async () => {
+    const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+    const forged = await sign({ sub: user, role: 'admin', exp: soon() }, Buffer.from(JSON.stringify(provider.keys[1])));
+    await expect(verifier.verify(`Bearer ${forged}`)).rejects.toThrow(/algorithm/);
+    await expect(
+      verifier.verify(`Bearer ${new UnsecuredJWT({ sub: user, exp: soon() }).encode()}`),
+    ).rejects.toBeInstanceOf(InvalidTokenError);
+  });
+
+  it("refuses another provider's token", async () => {
+    const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+    const other = await startJwksServer();
+    try {
+      const token = await other.sign({ sub: user, exp: soon() });
+      await expect(verifier.verify(`Bearer ${token}`)).rejects.toThrow(/signature/);
+      const unknownKey = await other.sign({ sub: user, exp: soon() }, { kid: 'elsewhere' });
+      await expect(verifier.verify(`Bearer ${unknownKey}`)).rejects.toThrow(/signature/);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it.each([
+    ['fails', { status: 500, body: 'oops' }],
+    ['answers with a page', { status: 200, body: '<html>' }],
+    ['answers with something else', { status: 200, body: '{"keys":7}' }],
+  ])('says unavailable, not invalid, while the endpoint %s', async (_name, answer) => {
+    const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+    const header = `Bearer ${await provider.sign({ sub: user, exp: soon() })}`;
+    provider.answer(answer);
+    try {
+      await expect(verifier.verify(header)).rejects.toBeInstanceOf(UnavailableError);
+    } finally {
+      provider.answer(null);
+    }
+    expect(await verifier.verify(header)).toMatchObject({ role: 'USER' });
+  });
+
+  it('says unavailable where nothing listens, yet refuses what is no token at all', async () => {
+    const gone = await startJwksServer();
+    await gone.close();
+    const verifier = createVerifier({ keys: { kind: 'jwks', url: gone.url } });
+    const token = await provider.sign({ sub: user, exp: soon() });
+    await expect(verifier.verify(`Bearer ${token}`)).rejects.toBeInstanceOf(UnavailableError);
+    await expect(verifier.verify('Bearer hello')).rejects.toBeInstanceOf(InvalidTokenError);
+  });
+});
+
+describe('a minted token', () => {
+  it.each([
+    { role: 'USER', userId: user.toUpperCase(), attributes: { plan: 'pro' } },
+    { role: 'SERVICE', userId: null, attributes: {} },
+    { role: 'ADMIN', userId: user, attributes: {} },
+  ] as const)('says what it was asked to say: $role', async request => {
+    const options = {
+      issuer: 'us',
+      audience: 'halyard',
+      claims: { user: 'uid', role: 'https://example.com/role', attributes: 'attrs' },
+    };
+    const token = await mintToken(secret, { ...request, ...options, expiresInSeconds: 3_600 });
+    const caller = await createVerifier({ keys: { kind: 'secret', secret }, ...options }).verify(`Bearer ${token}`);
+    expect(caller).toMatchObject({ ...request, userId: request.userId?.toLowerCase() ?? null });
+    expect(caller.expiresAt).toBeGreaterThan(Date.now() + 3_590_000);
+    expect(caller.expiresAt).toBeLessThan(Date.now() + 3_610_000);
+  });
+});

@@ -1,4 +1,11 @@
-import type { Json } from './json.js';
+import { type Attributes, type Predicate, readConditions } from './conditions.js';
+import type { Issue } from './errors.js';
+import type { FlagDefinition } from './flag.js';
+import type { Premixed } from './murmur3.js';
+import { bucketOf, rolloutKey, rolloutSeed } from './rollout.js';
+import { canonicalUserId } from './user-id.js';
+
+export type { Attributes } from './conditions.js';
 
 /** Which step decided, in the order in which the steps are asked. docs/evaluation.md explains each. */
 export const evaluationReasons = [
@@ -22,12 +29,144 @@ export interface Evaluation {
   readonly reason: EvaluationReason;
 }
 
-/** A user's attributes. Read own keys only; `null` counts as missing. */
-export type Attributes = { readonly [name: string]: Json };
-
 /** A decision for one user about one flag that beats everything else until it expires. */
 export interface OverrideDecision {
   readonly enabled: boolean;
   /** Milliseconds since the epoch; null: never expires. At this instant it has ended. */
   readonly expiresAt: number | null;
+}
+
+/** What is known about whom a flag is evaluated for. What is left out is unknown. */
+export interface SubjectFields {
+  /** Null: anonymous. Groups and overrides of an anonymous subject do not count. */
+  readonly userId: string | null;
+  /** What rollouts hash instead of the user id, such as the id of a company or a device. */
+  readonly targetingKey: string | null;
+  readonly attributes: Attributes;
+  readonly groups: ReadonlySet<string>;
+  /** By flag key. */
+  readonly overrides: ReadonlyMap<string, OverrideDecision>;
+}
+
+/** Whom flags are evaluated for. Make one for a user and evaluate many flags with it. */
+export class Subject implements SubjectFields {
+  readonly attributes: Attributes;
+  readonly groups: ReadonlySet<string>;
+  readonly overrides: ReadonlyMap<string, OverrideDecision>;
+  readonly #userId: string | null;
+  readonly #targetingKey: string | null;
+  /** Made for the first rollout asked; undefined until then. */
+  #rolloutKey: Premixed | null | undefined;
+
+  constructor(fields: Partial<SubjectFields>) {
+    this.#userId = fields.userId ?? null;
+    this.#targetingKey = fields.targetingKey ?? null;
+    this.attributes = fields.attributes ?? noAttributes;
+    const known = this.#userId !== null;
+    this.groups = (known && fields.groups) || noGroups;
+    this.overrides = (known && fields.overrides) || noOverrides;
+  }
+
+  /** A UUID in lower case, any other text as it was given. */
+  get userId(): string | null {
+    return this.#userId === null ? null : canonicalUserId(this.#userId);
+  }
+
+  /** A UUID in lower case, any other text as it was given. */
+  get targetingKey(): string | null {
+    return this.#targetingKey === null ? null : canonicalUserId(this.#targetingKey);
+  }
+
+  /** What a rollout hashes: the targeting key, else the user id; null when there is neither. */
+  get rolloutKey(): Premixed | null {
+    if (this.#rolloutKey === undefined) {
+      const key = this.#targetingKey ?? this.#userId;
+      this.#rolloutKey = key === null ? null : rolloutKey(key);
+    }
+    return this.#rolloutKey;
+  }
+}
+
+/** A subject from what is known about it. */
+export function createSubject(fields: Partial<SubjectFields>): Subject {
+  return new Subject(fields);
+}
+
+/** A flag made ready: its conditions compiled, its rollout seeded, every answer it can give made once. */
+export interface CompiledFlag {
+  readonly key: string;
+  readonly definition: FlagDefinition;
+  /** What is wrong with the stored conditions. When anything is, they match nobody. */
+  readonly faults: readonly Issue[];
+  /** Every group that the conditions name. */
+  readonly groups: ReadonlySet<string>;
+  /** Null: no conditions. */
+  readonly predicate: Predicate | null;
+  readonly seed: number;
+  readonly answers: Answers;
+}
+
+interface Answers {
+  readonly overrideOn: Evaluation;
+  readonly overrideOff: Evaluation;
+  readonly disabled: Evaluation;
+  readonly userRequired: Evaluation;
+  readonly outsideRollout: Evaluation;
+  readonly conditionsNotMet: Evaluation;
+  /** CONDITIONS_MET, ROLLOUT or ENABLED: which one does not depend on the subject. */
+  readonly on: Evaluation;
+}
+
+/** Makes a definition ready for {@link evaluate}. Never throws: invalid conditions match nobody and are told in `faults`. */
+export function compileFlag(definition: FlagDefinition): CompiledFlag {
+  const { key, percentage } = definition;
+  const { issues: faults, predicate, groups } = readConditions(definition.conditions);
+  const answers: Answers = {
+    overrideOn: answer(key, true, 'OVERRIDE'),
+    overrideOff: answer(key, false, 'OVERRIDE'),
+    disabled: answer(key, false, 'DISABLED'),
+    userRequired: answer(key, false, 'USER_REQUIRED'),
+    outsideRollout: answer(key, false, 'OUTSIDE_ROLLOUT'),
+    conditionsNotMet: answer(key, false, 'CONDITIONS_NOT_MET'),
+    on: answer(key, true, predicate !== null ? 'CONDITIONS_MET' : percentage < 100 ? 'ROLLOUT' : 'ENABLED'),
+  };
+  return { key, definition, faults, groups, predicate, seed: rolloutSeed(key), answers };
+}
+
+/**
+ * The flag's answer for a subject. Pure, never throws, allocates nothing.
+ * @param now milliseconds since the epoch; decides which overrides have expired.
+ */
+export function evaluate(flag: CompiledFlag, subject: Subject, now: number): Evaluation {
+  const { definition, predicate, answers } = flag;
+  const override = subject.overrides.get(flag.key);
+  if (override !== undefined && (override.expiresAt === null || override.expiresAt > now)) {
+    return override.enabled ? answers.overrideOn : answers.overrideOff;
+  }
+  if (!definition.enabled) return answers.disabled;
+  if (definition.percentage < 100) {
+    const key = subject.rolloutKey;
+    if (key === null) return answers.userRequired;
+    if (bucketOf(key, flag.seed) >= definition.percentage * 100) return answers.outsideRollout;
+  }
+  if (predicate !== null && !predicate(subject.attributes, subject.groups)) return answers.conditionsNotMet;
+  return answers.on;
+}
+
+/** The answer for a flag that does not exist. */
+export function flagNotFound(key: string, enabled: boolean): Evaluation {
+  return answer(key, enabled, 'FLAG_NOT_FOUND');
+}
+
+/** Whether two answers for one flag say the same, also across two compilations of it. */
+export function sameAnswer(a: Evaluation, b: Evaluation): boolean {
+  return a === b || (a.enabled === b.enabled && a.reason === b.reason);
+}
+
+const noAttributes: Attributes = Object.freeze({});
+const noGroups: ReadonlySet<string> = new Set();
+const noOverrides: ReadonlyMap<string, OverrideDecision> = new Map();
+
+function answer(key: string, enabled: boolean, reason: EvaluationReason): Evaluation {
+  return Object.freeze({ key, enabled, reason });
 }

@@ -1,0 +1,65 @@
+import type { Issue } from './errors.js';
+
+/** What one context may carry: an unbounded one would cost memory for as long as its subscription lives. */
+export const attributeLimits = { count: 100, nameLength: 100, bytes: 16_384, depth: 8 } as const;
+
+/**
+ * The faults of a JSON value that is to be stored. PostgreSQL keeps neither U+0000 nor half a surrogate pair in text, and
+ * JSON has no number that is not finite.
+ *
+ * @param depth how many levels of lists and objects are allowed; the walk stops there.
+ */
+export function storableIssues(value: unknown, path: readonly string[], depth = 64): Issue[] {
+  switch (typeof value) {
+    case 'boolean':
+      return [];
+    case 'number':
+      return Number.isFinite(value) ? [] : [{ path, message: 'Expected a finite number.' }];
+    case 'string':
+      return isStorableText(value) ? [] : [{ path, message: unstorableText }];
+    case 'object': {
+      if (value === null) return [];
+      if (depth === 0) return [{ path, message: 'Nested too deeply.' }];
+      if (Array.isArray(value)) {
+        return value.flatMap((item, index) => storableIssues(item, [...path, String(index)], depth - 1));
+      }
+      if (!isPlainObject(value)) return [{ path, message: 'Expected a JSON value.' }];
+      return Object.entries(value).flatMap(([name, item]) =>
+        isStorableText(name) ? storableIssues(item, [...path, name], depth - 1) : [{ path, message: unstorableText }],
+      );
+    }
+    default:
+      return [{ path, message: 'Expected a JSON value.' }];
+  }
+}
+
+export const unstorableText = 'Text must be well-formed Unicode without U+0000.';
+
+export function isStorableText(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
+}
+
+/** The faults of a user's attributes: a JSON object within {@link attributeLimits}. Empty when there are none. */
+export function attributeIssues(value: unknown, path: readonly string[] = ['attributes']): Issue[] {
+  if (!isPlainObject(value)) return [{ path, message: 'Expected an object.' }];
+  const names = Object.keys(value);
+  if (names.length > attributeLimits.count) {
+    return [{ path, message: `Expected at most ${attributeLimits.count} attributes, found ${names.length}.` }];
+  }
+  const badName = names.find(name => name.length === 0 || name.length > attributeLimits.nameLength);
+  if (badName !== undefined) {
+    return [{ path, message: `Expected names of 1 to ${attributeLimits.nameLength} characters.` }];
+  }
+  const issues = storableIssues(value, path, attributeLimits.depth);
+  if (issues.length > 0) return issues;
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  return bytes > attributeLimits.bytes
+    ? [{ path, message: `Expected at most ${attributeLimits.bytes} bytes of JSON, found ${bytes}.` }]
+    : [];
+}
+
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

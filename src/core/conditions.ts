@@ -1,0 +1,232 @@
+import type { Issue } from './errors.js';
+import type { Json } from './json.js';
+import { type AttributeTest, findOperator, operators } from './operators.js';
+import { isName } from './text.js';
+
+/** A user's attributes. Read own keys only; `null` counts as missing. */
+export type Attributes = { readonly [name: string]: Json };
+
+/** Compiled conditions. Pure; never throws; reads own properties of `attributes` only. */
+export type Predicate = (attributes: Attributes, groups: ReadonlySet<string>) => boolean;
+
+/** Most operators in one flag's conditions; a plain value, a list and a `groups` list count as one each. */
+export const maxLeaves = 1_000;
+/** How deep conditions may be nested: `{"not": {"groups": ["a"]}}` is two deep. */
+export const maxDepth = 8;
+/** After so many faults the search for more ends. */
+export const maxIssues = 1_000;
+
+/** What conditions say, from one walk over them. */
+export interface ReadConditions {
+  /** Every fault; the conditions are valid when there is none. */
+  readonly issues: readonly Issue[];
+  /** Null: no conditions, everybody is targeted. Of invalid conditions: matches nobody. */
+  readonly predicate: Predicate | null;
+  /** Every group named anywhere, also under `not` and in conditions that are invalid elsewhere. */
+  readonly groups: ReadonlySet<string>;
+}
+
+/** Every fault of conditions that somebody wants to store, with paths that start with `conditions`; none: valid. */
+export function validateConditions(value: unknown): Issue[] {
+  return [...readConditions(value).issues];
+}
+
+/** The predicate that conditions mean; null when they are empty. Invalid ones match nobody. Never throws. */
+export function compileConditions(value: unknown): Predicate | null {
+  return readConditions(value).predicate;
+}
+
+/** The groups that conditions name anywhere, also under `not`. */
+export function groupsNamed(conditions: unknown): ReadonlySet<string> {
+  return readConditions(conditions).groups;
+}
+
+/** Checks and compiles conditions. Never throws, whatever the value, and stops at the caps. */
+export function readConditions(value: unknown): ReadConditions {
+  const reader = new Reader();
+  const predicate = reader.form(value, ['conditions'], 1);
+  const { issues, groups } = reader;
+  return { issues, groups, predicate: issues.length === 0 ? predicate : nobody };
+}
+
+type Path = readonly string[];
+
+const nobody: Predicate = () => false;
+const example = 'such as {"attributes": {"tier": ["premium"]}} or {"groups": ["beta"]}';
+
+/** One walk. Each step returns its predicate, or null where it says nothing: because it is empty, or faulty. */
+class Reader {
+  readonly issues: Issue[] = [];
+  readonly groups = new Set<string>();
+  #leaves = 0;
+
+  form(value: unknown, path: Path, depth: number): Predicate | null {
+    if (!isObject(value)) return this.#fault(path, `Expected an object ${example}.`);
+    if (depth > maxDepth) return this.#fault(path, `Conditions may be nested at most ${maxDepth} deep.`);
+    const names = Object.keys(value);
+    const used = new Set(names.map(formOf).filter(form => form !== null));
+    if (used.size > 1) {
+      this.#fault(path, `Use one of ${[...used].join(', ')} in one object; nest them with "all" or "any".`);
+    }
+    const parts: Predicate[] = [];
+    for (const name of names) {
+      if (this.#isFull) break;
+      const part = this.#part(name, value[name], [...path, name], depth);
+      if (part !== null) parts.push(part);
+    }
+    return parts.length === 0 ? null : anyOf(parts);
+  }
+
+  #part(name: string, value: unknown, path: Path, depth: number): Predicate | null {
+    switch (name) {
+      case 'attributes':
+        return this.#attributes(value, path);
+      case 'groups':
+        return this.#groups(value, path);
+      case 'all':
+      case 'any': {
+        const parts = this.#list(value, path, depth);
+        return parts.length === 0 ? null : name === 'all' ? allOf(parts) : anyOf(parts);
+      }
+      case 'not': {
+        const negated = this.#nested(value, path, depth);
+        return negated && ((attributes, groups) => !negated(attributes, groups));
+      }
+      default:
+        return this.#fault(
+          path,
+          'Conditions have "attributes", "groups", "all", "any" or "not"; the name of an attribute goes inside "attributes".',
+        );
+    }
+  }
+
+  #list(value: unknown, path: Path, depth: number): Predicate[] {
+    if (!Array.isArray(value) || value.length === 0) {
+      this.#fault(path, `Expected a list of at least one object ${example}.`);
+      return [];
+    }
+    const parts: Predicate[] = [];
+    for (const [index, element] of value.entries()) {
+      if (this.#isFull) break;
+      const part = this.#nested(element, [...path, String(index)], depth);
+      if (part !== null) parts.push(part);
+    }
+    return parts;
+  }
+
+  /** Conditions inside others, which must say something: "no conditions" would quietly match everybody. */
+  #nested(value: unknown, path: Path, depth: number): Predicate | null {
+    const faultsBefore = this.issues.length;
+    const predicate = this.form(value, path, depth + 1);
+    if (predicate === null && this.issues.length === faultsBefore) {
+      this.#fault(path, `Expected conditions that are not empty, ${example}.`);
+    }
+    return predicate;
+  }
+
+  #groups(value: unknown, path: Path): Predicate | null {
+    if (!Array.isArray(value)) return this.#fault(path, 'Expected a list of group names such as ["beta_testers"].');
+    if (value.length === 0) return null;
+    this.#countLeaf();
+    const named: string[] = [];
+    for (const [index, name] of value.entries()) {
+      if (this.#isFull) break;
+      if (typeof name === 'string' && isName(name)) named.push(name);
+      else this.#fault([...path, String(index)], 'Expected the name of a group, a string of 1 to 100 characters.');
+    }
+    for (const name of named) this.groups.add(name);
+    return (_attributes, groups) => groups.size !== 0 && named.some(name => groups.has(name));
+  }
+
+  #attributes(value: unknown, path: Path): Predicate | null {
+    if (!isObject(value))
+      return this.#fault(path, 'Expected an object such as {"tier": ["premium"], "age": {"gte": 18}}.');
+    const parts: Predicate[] = [];
+    for (const name of Object.keys(value)) {
+      if (this.#isFull) break;
+      const at = [...path, name];
+      if (!isName(name)) this.#fault(at, 'The name of an attribute has 1 to 100 characters.');
+      const tests = this.#expectation(value[name], at);
+      if (tests.length > 0) parts.push(attributeTest(name, tests));
+    }
+    return parts.length === 0 ? null : allOf(parts);
+  }
+
+  /** A plain value means `eq`, a list means `in`, an object names its operators. */
+  #expectation(value: unknown, path: Path): AttributeTest[] {
+    if (Array.isArray(value)) return this.#test('in', value, path);
+    if (!isObject(value)) return this.#test('eq', value, path);
+    const names = Object.keys(value);
+    if (names.length === 0) this.#fault(path, 'Expected at least one operator such as {"gte": 18}.');
+    return names.flatMap(name => (this.#isFull ? [] : this.#test(name, value[name], [...path, name])));
+  }
+
+  #test(name: string, operand: unknown, path: Path): AttributeTest[] {
+    this.#countLeaf();
+    const operator = findOperator(name);
+    if (operator === null) {
+      this.#fault(path, `There is no such operator. The operators are ${Object.keys(operators).join(', ')}.`);
+      return [];
+    }
+    const test = operator.compile(operand, (message, ...below) => this.#fault([...path, ...below], message));
+    return test === null ? [] : [test];
+  }
+
+  get #isFull(): boolean {
+    return this.#leaves > maxLeaves || this.issues.length >= maxIssues;
+  }
+
+  #countLeaf(): void {
+    this.#leaves += 1;
+    if (this.#leaves === maxLeaves + 1) {
+      this.#fault(['conditions'], 'Conditions may have at most 1,000 operators. For many users, use a group.');
+    }
+  }
+
+  #fault(path: Path, message: string): null {
+    if (this.issues.length < maxIssues) this.issues.push({ path, message });
+    return null;
+  }
+}
+
+/** `attributes` and `groups` are two halves of one form; null for an unknown name. */
+function formOf(name: string): string | null {
+  if (name === 'attributes' || name === 'groups') return '"attributes" with "groups"';
+  return name === 'all' || name === 'any' || name === 'not' ? `"${name}"` : null;
+}
+
+/** A plain object: what JSON.parse makes, not a Date or a Map, whichever realm it comes from. */
+function isObject(value: unknown): value is { readonly [name: string]: unknown } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** One attribute against all of its operators. */
+function attributeTest(name: string, tests: readonly AttributeTest[]): Predicate {
+  const [first, ...others] = tests;
+  if (first === undefined || others.length > 0) {
+    return attributes => {
+      const value = readAttribute(attributes, name);
+      return tests.every(test => test(value));
+    };
+  }
+  return attributes => first(readAttribute(attributes, name));
+}
+
+/** Own properties only: an attribute is never a method or `__proto__` that the object inherits. */
+function readAttribute(attributes: Attributes, name: string): Json | undefined {
+  return Object.hasOwn(attributes, name) ? (attributes[name] ?? undefined) : undefined;
+}
+
+function allOf(parts: readonly Predicate[]): Predicate {
+  const [only, ...others] = parts;
+  if (only !== undefined && others.length === 0) return only;
+  return (attributes, groups) => parts.every(part => part(attributes, groups));
+}
+
+function anyOf(parts: readonly Predicate[]): Predicate {
+  const [only, ...others] = parts;
+  if (only !== undefined && others.length === 0) return only;
+  return (attributes, groups) => parts.some(part => part(attributes, groups));
+}

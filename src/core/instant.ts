@@ -1,0 +1,29 @@
+const instantPattern =
+  /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:(Z)|([+-])(\d\d)(?::?(\d\d))?)?)?$/;
+
+const minute = 60_000;
+/** The calendar repeats after 400 years; adding them keeps `Date.UTC` from reading the years 0 to 99 as 1900 to 1999. */
+const cycleYears = 400;
+const cycle = 146_097 * 24 * 60 * minute;
+
+/**
+ * Reads an ISO 8601 date or instant: `2024-01-31`, `2024-01-31T09:30`, `2024-01-31T09:30:15.250+02:00`. A date alone is
+ * its midnight in UTC, an instant without an offset is in UTC.
+ * @returns milliseconds since the epoch, with a fraction where the text has one, or NaN when it is no such text or no
+ *   such day or time exists.
+ */
+export function parseInstant(text: string): number {
+  const match = instantPattern.exec(text);
+  if (match === null) return Number.NaN;
+  const [, year, month, day, hours = '0', minutes = '0', seconds = '0', fraction = '0', , sign, offsetHours = '0'] =
+    match;
+  const offsetMinutes = match[11] ?? '0';
+  if (+hours > 23 || +minutes > 59 || +seconds > 59 || +offsetHours > 23 || +offsetMinutes > 59) return Number.NaN;
+  const midnight = Date.UTC(Number(year) + cycleYears, Number(month) - 1, Number(day));
+  // A month or day that does not exist runs over into another one.
+  const date = new Date(midnight);
+  if (date.getUTCMonth() + 1 !== Number(month) || date.getUTCDate() !== Number(day)) return Number.NaN;
+  const offset = (+offsetHours * 60 + +offsetMinutes) * minute * (sign === '-' ? -1 : 1);
+  const time = (+hours * 60 + +minutes) * minute + +seconds * 1000 + Number(`0.${fraction}`) * 1000;
+  return midnight - cycle + time - offset;
+}

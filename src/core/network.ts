@@ -1,0 +1,45 @@
+import ip from 'ipaddr.js';
+
+type Address = ip.IPv4 | ip.IPv6;
+
+/** A range of addresses of one family. */
+export interface Network {
+  readonly base: Address;
+  readonly prefix: number;
+}
+
+/** The longest address there is, with a zone: more is not looked at. */
+const maxAddressLength = 64;
+
+/**
+ * Reads an IPv4 or IPv6 address. An IPv4 address mapped into IPv6 (`::ffff:10.0.0.1`) is the IPv4 address. IPv4 is four
+ * decimal numbers: the older notations (octal, hexadecimal, fewer parts) are ambiguous and mean nothing here.
+ */
+export function parseAddress(text: string): Address | null {
+  if (text.length > maxAddressLength) return null;
+  if (text.includes('.') && !ip.IPv4.isValidFourPartDecimal(withoutZone(text.slice(text.lastIndexOf(':') + 1)))) {
+    return null;
+  }
+  return ip.isValid(text) ? ip.process(text) : null;
+}
+
+/** Reads a range such as `10.0.0.0/8` or `2001:db8::/32`. Bits beyond the prefix are ignored. */
+export function parseNetwork(text: string): Network | null {
+  const match = /^([^/%]+)\/(\d{1,3})$/.exec(text);
+  if (match === null) return null;
+  const base = parseAddress(match[1] as string);
+  if (base === null) return null;
+  const mapped = base.kind() === 'ipv4' && text.includes(':');
+  const prefix = Number(match[2]) - (mapped ? 96 : 0);
+  return prefix >= 0 && prefix <= (base.kind() === 'ipv4' ? 32 : 128) ? { base, prefix } : null;
+}
+
+/** Whether an address lies in a range. Never across the two families. */
+export function isInNetwork(address: Address, { base, prefix }: Network): boolean {
+  return address.kind() === base.kind() && address.match(base, prefix);
+}
+
+function withoutZone(address: string): string {
+  const zone = address.indexOf('%');
+  return zone === -1 ? address : address.slice(0, zone);
+}

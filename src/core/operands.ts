@@ -1,0 +1,146 @@
+import { RE2JS } from 're2js';
+import type SemVer from 'semver/classes/semver.js';
+import parseSemver from 'semver/functions/parse.js';
+import { parseInstant } from './instant.js';
+import { type Network, parseNetwork } from './network.js';
+import { isStorable } from './text.js';
+
+/** Tells a fault. `path` leads from the operand to its faulty part. */
+export type Report = (message: string, ...path: string[]) => void;
+
+/** A kind of operand: what it looks like in JSON, and how it is read. */
+export interface Operand<T> {
+  /** For people, completing "takes …". */
+  readonly words: string;
+  /** The operand ready for use, or null when it is faulty and `report` was told why. Never throws. */
+  readonly read: (value: unknown, report: Report) => T | null;
+}
+
+export type Scalar = string | number | boolean;
+
+/** A bound to compare with: a number, or an instant in milliseconds since the epoch. */
+export interface Bound {
+  readonly type: 'number' | 'instant';
+  readonly value: number;
+}
+
+/** A boolean in a box, so that null can stand for a faulty operand. */
+export interface Truth {
+  readonly value: boolean;
+}
+
+/** Longest pattern, in UTF-16 code units. */
+export const maxPatternLength = 1_000;
+/** Largest program that a pattern may unroll to: `(a{1000}){9}` is short to write and slow to run. */
+export const maxPatternSteps = 2_000;
+
+export const scalar: Operand<Scalar> = {
+  words: 'a string, number or boolean',
+  read: (value, report) => readScalar(value, report),
+};
+
+export const scalars: Operand<readonly Scalar[]> = {
+  words: 'a list of strings, numbers or booleans',
+  read: (value, report) => {
+    if (!Array.isArray(value)) return fault(report, 'Expected a list such as ["premium", "enterprise"].');
+    return readEach(value, report, readScalar);
+  },
+};
+
+export const texts: Operand<readonly string[]> = {
+  words: 'a string or a list of strings',
+  read: (value, report) => oneOrEach(value, report, readText),
+};
+
+export const bound: Operand<Bound> = {
+  words: 'a number, or an ISO 8601 date or instant',
+  read: (value, report) => {
+    if (typeof value === 'number' && Number.isFinite(value)) return { type: 'number', value };
+    const instant = typeof value === 'string' ? parseInstant(value) : Number.NaN;
+    if (!Number.isNaN(instant)) return { type: 'instant', value: instant };
+    return fault(report, 'Expected a number, or a date that exists such as "2024-01-31" or "2024-01-31T09:30:00Z".');
+  },
+};
+
+export const pattern: Operand<RE2JS> = {
+  words: 'an RE2 pattern',
+  read: (value, report) => {
+    if (typeof value !== 'string' || value === '')
+      return fault(report, 'Expected an RE2 pattern such as "@example\\\\.com$".');
+    if (value.length > maxPatternLength) return fault(report, `Expected a pattern of at most 1,000 characters.`);
+    if (!isStorable(value)) return fault(report, unstorableMessage);
+    try {
+      const compiled = RE2JS.compile(value);
+      if (compiled.programSize() <= maxPatternSteps) return compiled;
+      return fault(report, 'The pattern repeats too much: counted repetitions unroll to at most 2,000 steps.');
+    } catch (error) {
+      return fault(report, `Expected an RE2 pattern: ${error instanceof Error ? error.message : String(error)}.`);
+    }
+  },
+};
+
+export const truth: Operand<Truth> = {
+  words: '`true` or `false`',
+  read: (value, report) => (typeof value === 'boolean' ? { value } : fault(report, 'Expected true or false.')),
+};
+
+export const version: Operand<SemVer> = {
+  words: 'a semantic version',
+  read: (value, report) =>
+    parseVersion(value) ??
+    fault(report, 'Expected a semantic version of three numbers such as "2.1.0" or "2.1.0-rc.1".'),
+};
+
+export const networks: Operand<readonly Network[]> = {
+  words: 'a CIDR range or a list of them',
+  read: (value, report) => oneOrEach(value, report, readNetwork),
+};
+
+/** Reads a semantic version, with or without a leading `v`; null for anything else. */
+export function parseVersion(value: unknown): SemVer | null {
+  return typeof value === 'string' ? parseSemver(value) : null;
+}
+
+const unstorableMessage = 'The text has a NUL character or half of a surrogate pair, which cannot be stored.';
+
+function readScalar(value: unknown, report: Report): Scalar | null {
+  if (typeof value === 'boolean') return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (typeof value === 'string') return isStorable(value) ? value : fault(report, unstorableMessage);
+  if (value === null) return fault(report, 'null counts as missing: say {"exists": false} instead.');
+  return fault(report, 'Expected a string, number or boolean.');
+}
+
+function readText(value: unknown, report: Report): string | null {
+  if (typeof value !== 'string') return fault(report, 'Expected a string.');
+  if (value === '') return fault(report, 'Expected a string that is not empty: every text has the empty one in it.');
+  return isStorable(value) ? value : fault(report, unstorableMessage);
+}
+
+function readNetwork(value: unknown, report: Report): Network | null {
+  const network = typeof value === 'string' ? parseNetwork(value) : null;
+  return network ?? fault(report, 'Expected a CIDR range such as "10.0.0.0/8", "192.0.2.7/32" or "2001:db8::/32".');
+}
+
+type Read<T> = (value: unknown, report: Report) => T | null;
+
+function oneOrEach<T>(value: unknown, report: Report, read: Read<T>): readonly T[] | null {
+  if (Array.isArray(value)) return readEach(value, report, read);
+  const one = read(value, report);
+  return one === null ? null : [one];
+}
+
+function readEach<T>(list: readonly unknown[], report: Report, read: Read<T>): readonly T[] | null {
+  if (list.length === 0) return fault(report, 'Expected at least one value in the list.');
+  const values: T[] = [];
+  list.forEach((element, index) => {
+    const value = read(element, (message, ...path) => report(message, String(index), ...path));
+    if (value !== null) values.push(value);
+  });
+  return values.length === list.length ? values : null;
+}
+
+function fault(report: Report, message: string): null {
+  report(message);
+  return null;
+}

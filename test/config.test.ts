@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, readConfig, settings } from '../src/config.js';
+
+const secret = '0123456789abcdef0123456789abcdef';
+
+it('has a default for everything', () => {
+  expect(readConfig({})).toEqual({
+    database: { kind: 'embedded', dataDir: '.halyard' },
+    defaultEnabled: false,
+    cacheTtlSeconds: 60,
+    anonymousAllowed: true,
+    dataDir: '.halyard',
+    host: '127.0.0.1',
+    port: 4000,
+    corsOrigins: '*',
+    trustProxy: false,
+    logLevel: 'info',
+    auth: {
+      keys: { kind: 'local' },
+      issuer: undefined,
+      audience: undefined,
+      claims: { user: 'sub', role: 'role', attributes: 'attributes' },
+    },
+    production: false,
+    warnings: [],
+  });
+});
+
+it('is frozen all the way down', () => {
+  const config = readConfig({ CORS_ORIGINS: 'https://a.example', TRUST_PROXY: '10.0.0.0/8' });
+  for (const part of [config, config.database, config.auth, config.auth.keys, config.auth.claims, config.warnings]) {
+    expect(Object.isFrozen(part)).toBe(true);
+  }
+  expect(Object.isFrozen(config.corsOrigins)).toBe(true);
+  expect(Object.isFrozen(config.trustProxy)).toBe(true);
+});
+
+it('takes an empty value as unset and drops blanks around a value', () => {
+  expect(readConfig({ PORT: '', DATABASE_URL: '', AUTH_JWT_SECRET: '', AUTH_JWKS_URL: ' ' })).toEqual(readConfig({}));
+  expect(readConfig({ PORT: ' 80 ' }).port).toBe(80);
+});
+
+it.each([
+  [{ FEATURE_BACKEND: 'memory' }, { database: { kind: 'memory' } }],
+  [{ FEATURE_DEFAULT_ENABLED: 'true' }, { defaultEnabled: true }],
+  [{ FEATURE_CACHE_TTL: '0' }, { cacheTtlSeconds: 0 }],
+  [{ FEATURE_ANONYMOUS: 'false' }, { anonymousAllowed: false }],
+  [{ DATABASE_URL: 'postgresql://u:p@h/d' }, { database: { kind: 'postgres', url: 'postgresql://u:p@h/d' } }],
+  [
+    { DATABASE_URL: 'postgres:///d?host=/run/pg' },
+    { database: { kind: 'postgres', url: 'postgres:///d?host=/run/pg' } },
+  ],
+  [{ HALYARD_DATA_DIR: '/data' }, { dataDir: '/data', database: { kind: 'embedded', dataDir: '/data' } }],
+  [
+    { HALYARD_DATA_DIR: '/data', FEATURE_BACKEND: 'memory' },
+    { dataDir: '/data', database: { kind: 'memory' } },
+  ],
+  [{ HOST: '::' }, { host: '::' }],
+  [{ PORT: '0' }, { port: 0 }],
+  [
+    { CORS_ORIGINS: 'https://a.example, http://localhost:3000' },
+    { corsOrigins: ['https://a.example', 'http://localhost:3000'] },
+  ],
+  [{ TRUST_PROXY: 'true' }, { trustProxy: true }],
+  [{ TRUST_PROXY: '2' }, { trustProxy: 2 }],
+  [{ TRUST_PROXY: '10.0.0.0/8,::1' }, { trustProxy: ['10.0.0.0/8', '::1'] }],
+  [{ LOG_LEVEL: 'debug' }, { logLevel: 'debug' }],
+  [{ AUTH_JWT_SECRET: secret }, { auth: { keys: { kind: 'secret', secret: new TextEncoder().encode(secret) } } }],
+  [
+    { AUTH_JWKS_URL: 'https://id.example/jwks', NODE_ENV: 'production' },
+    { auth: { keys: { kind: 'jwks', url: new URL('https://id.example/jwks') } }, production: true },
+  ],
+  [{ AUTH_ISSUER: 'us', AUTH_AUDIENCE: 'halyard' }, { auth: { issuer: 'us', audience: 'halyard' } }],
+  [
+    { AUTH_USER_CLAIM: 'uid', AUTH_ROLE_CLAIM: 'https://x.example/role', AUTH_ATTRIBUTES_CLAIM: 'traits' },
+    { auth: { claims: { user: 'uid', role: 'https://x.example/role', attributes: 'traits' } } },
+  ],
+])('reads %o', (env, expected) => {
+  expect(readConfig(env)).toMatchObject(expected);
+});
+
+function messageOf(env: Record<string, string>): string {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error('The settings were accepted.');
+}
+
+it.each([
+  [{ FEATURE_BACKEND: 'redis' }, 'FEATURE_BACKEND is "redis", expected database or memory.'],
+  [{ FEATURE_DEFAULT_ENABLED: 'yes' }, 'FEATURE_DEFAULT_ENABLED is "yes", expected true or false.'],
+  [{ FEATURE_CACHE_TTL: '-1' }, 'FEATURE_CACHE_TTL is "-1", expected a whole number from 0 to 86400.'],
+  [{ FEATURE_CACHE_TTL: '1.5' }, 'FEATURE_CACHE_TTL is "1.5", expected a whole number from 0 to 86400.'],
+  [{ FEATURE_CACHE_TTL: '86401' }, 'FEATURE_CACHE_TTL is "86401", expected a whole number from 0 to 86400.'],
+  [{ FEATURE_ANONYMOUS: '1' }, 'FEATURE_ANONYMOUS is "1", expected true or false.'],
+  [{ PORT: '65536' }, 'PORT is "65536", expected a whole number from 0 to 65535.'],
+  [{ PORT: 'http' }, 'PORT is "http", expected a whole number from 0 to 65535.'],
+  [{ HOST: 'http://x' }, 'HOST is "http://x", expected an address or a host name.'],
+  [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL is "loud", expected one of fatal, error, warn, info, debug, trace, silent.'],
+])('refuses %o', (env, message) => {
+  expect(messageOf(env)).toBe(message);
+});
+
+it.each([
+  [{ CORS_ORIGINS: 'https://a.example/' }, /^CORS_ORIGINS is .*"https:\/\/a.example\/" is none\.$/],
+  [{ CORS_ORIGINS: 'a.example' }, /CORS_ORIGINS/],
+  [{ CORS_ORIGINS: '*,https://a.example' }, /CORS_ORIGINS/],
+  [{ CORS_ORIGINS: 'null' }, /CORS_ORIGINS/],
+  [{ TRUST_PROXY: 'yes' }, /^TRUST_PROXY is "yes", expected true, false, a number of proxies/],
+  [{ TRUST_PROXY: '10.0.0.0/40' }, /TRUST_PROXY/],
+  [{ DATABASE_URL: 'mysql://u:hunter2@h/d' }, /^DATABASE_URL is not valid: expected a URL such as postgresql:/],
+  [{ AUTH_JWKS_URL: 'file:///etc/passwd' }, /^AUTH_JWKS_URL is "file:\/\/\/etc\/passwd", expected a URL/],
+  [{ AUTH_JWT_SECRET: 'hunter2' }, /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes\.$/],
+  [
+    { AUTH_JWT_SECRET: secret, AUTH_JWKS_URL: 'https://id.example/jwks' },
+    /AUTH_JWT_SECRET and AUTH_JWKS_URL are both set/,
+  ],
+  [{ FEATURE_BACKEND: 'memory', DATABASE_URL: 'postgresql://u:hunter2@h/d' }, /FEATURE_BACKEND.*DATABASE_URL/],
+  [{ NODE_ENV: 'production' }, /NODE_ENV=production.*AUTH_JWT_SECRET.*AUTH_JWKS_URL/],
+  [{ AUTH_USER_CLAIM: 'role' }, /three different claims/],
+])('refuses %o', (env, message) => {
+  expect(messageOf(env)).toMatch(message);
+  expect(messageOf(env)).not.toMatch(/hunter2|0123456789abcdef/);
+});
+
+it('counts the secret in bytes', () => {
+  expect(readConfig({ AUTH_JWT_SECRET: 'é'.repeat(16) }).auth.keys.kind).toBe('secret');
+});
+
+it('names every wrong setting at once, a line each', () => {
+  expect(messageOf({ PORT: 'x', LOG_LEVEL: 'x', FEATURE_BACKEND: 'x' }).split('\n')).toHaveLength(3);
+});
+
+describe('a variable with a prefix of ours that is no setting', () => {
+  it.each([
+    [
+      'FEATURE_DEFAULT_ENABLE',
+      'FEATURE_DEFAULT_ENABLE is not a setting and is ignored. Did you mean FEATURE_DEFAULT_ENABLED?',
+    ],
+    ['AUTH_JWT_SECERT', 'AUTH_JWT_SECERT is not a setting and is ignored. Did you mean AUTH_JWT_SECRET?'],
+    ['HALYARD_DATADIR', 'HALYARD_DATADIR is not a setting and is ignored. Did you mean HALYARD_DATA_DIR?'],
+    ['HALYARD_QUANTUM_MODE', 'HALYARD_QUANTUM_MODE is not a setting and is ignored.'],
+  ])('is warned about: %s', (name, warning) => {
+    expect(readConfig({ [name]: 'hunter2', PATH: '/bin' }).warnings).toEqual([warning]);
+  });
+});
+
+it('lists each setting once, with a default that is accepted', () => {
+  const names = settings.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  const defaults = Object.fromEntries(
+    settings.flatMap(({ name, default: text }) => (text === null ? [] : [[name, text]])),
+  );
+  expect(readConfig(defaults)).toEqual(readConfig({}));
+});

@@ -17,9 +17,8 @@ const maxAddressLength = 64;
  */
 export function parseAddress(text: string): Address | null {
   if (text.length > maxAddressLength) return null;
-  if (text.includes('.') && !ip.IPv4.isValidFourPartDecimal(withoutZone(text.slice(text.lastIndexOf(':') + 1)))) {
-    return null;
-  }
+  const hasV4Part = !text.includes(':') || text.includes('.');
+  if (hasV4Part && !ip.IPv4.isValidFourPartDecimal(withoutZone(text.slice(text.lastIndexOf(':') + 1)))) return null;
   return ip.isValid(text) ? ip.process(text) : null;
 }
 

@@ -1,0 +1,207 @@
+import { describe, expect, it } from 'vitest';
+import { compileConditions, groupsNamed, validateConditions } from '../../src/core/conditions.js';
+import { compileFlag, createSubject, evaluate } from '../../src/core/evaluate.js';
+import type { JsonObject } from '../../src/core/json.js';
+
+const paths = (conditions: unknown) => validateConditions(conditions).map(({ path }) => path.join('.'));
+const leaves = (count: number) => ({ any: Array.from({ length: count }, (_, n) => ({ attributes: { n } })) });
+
+function nested(depth: number): object {
+  let conditions: object = { groups: ['g'] };
+  for (let level = 1; level < depth; level++) conditions = { not: conditions };
+  return conditions;
+}
+
+describe('validateConditions', () => {
+  it.each<[title: string, conditions: unknown]>([
+    ['nothing at all', {}],
+    ['empty blocks alone', { attributes: {}, groups: [] }],
+    ['an empty block beside one that is not', { attributes: { tier: 'pro' }, groups: [] }],
+    ['a nested empty block beside one that is not', { not: { attributes: {}, groups: ['a'] } }],
+    ['names in any script', { attributes: { 'été.naïve': '日本' }, groups: ['bêta 😀'] }],
+    ['a group of 100 characters outside the basic plane', { groups: ['😀'.repeat(100)] }],
+    ['8 forms, one in another', nested(8)],
+    ['1,000 operators', leaves(1_000)],
+    ['10,000 values in one list', { attributes: { id: Array.from({ length: 10_000 }, (_, n) => `u${n}`) } }],
+    ['objects of GraphQL, which have no prototype', Object.assign(Object.create(null), { groups: ['a'] })],
+    ['a pattern of 1,000 characters', { attributes: { x: { matches: 'a'.repeat(1_000) } } }],
+    ['own keys named like inherited ones', JSON.parse('{"attributes":{"__proto__":1,"constructor":{"exists":true}}}')],
+  ])('accepts %s', (_title, conditions) => {
+    expect(validateConditions(conditions)).toEqual([]);
+  });
+
+  it.each<[title: string, conditions: unknown, at: string[]]>([
+    ['null', null, ['conditions']],
+    ['undefined', undefined, ['conditions']],
+    ['a Date', new Date(), ['conditions']],
+    ['a Map', { attributes: new Map() }, ['conditions.attributes']],
+    ['undefined in a known place', { attributes: undefined }, ['conditions.attributes']],
+    ['attributes as a list', { attributes: ['tier'] }, ['conditions.attributes']],
+    ['a group that is not text', { groups: ['a', 5, null] }, ['conditions.groups.1', 'conditions.groups.2']],
+    ['a group of 101 characters', { groups: ['g'.repeat(101)] }, ['conditions.groups.0']],
+    ['an attribute without a name', { attributes: { '': 1 } }, ['conditions.attributes.']],
+    [
+      'an attribute of 101 characters',
+      { attributes: { ['n'.repeat(101)]: 1 } },
+      [`conditions.attributes.${'n'.repeat(101)}`],
+    ],
+    [
+      'text that cannot be stored',
+      { attributes: { x: 'a\0b' }, groups: ['\ud800'] },
+      ['conditions.attributes.x', 'conditions.groups.0'],
+    ],
+    [
+      'numbers that JSON has not',
+      { attributes: { x: Number.NaN, y: Number.POSITIVE_INFINITY } },
+      ['conditions.attributes.x', 'conditions.attributes.y'],
+    ],
+    ['null in a list', { attributes: { x: ['a', null] } }, ['conditions.attributes.x.1']],
+    ['an empty list', { attributes: { x: [] } }, ['conditions.attributes.x']],
+    ['a Date as expectation', { attributes: { x: { gt: new Date(0) } } }, ['conditions.attributes.x.gt']],
+    [
+      'a nested object in place of operators',
+      { attributes: { address: { city: 'Berlin' } } },
+      ['conditions.attributes.address.city'],
+    ],
+    ['all that is not a list', { all: { groups: ['a'] } }, ['conditions.all']],
+    ['any with empty blocks inside', { any: [{ attributes: {}, groups: [] }] }, ['conditions.any.0']],
+    ['all and any in one object', { all: [{ groups: ['a'] }], any: [{ groups: ['b'] }] }, ['conditions']],
+    [
+      'mixed forms, with the faults in each',
+      { groups: 5, not: {} },
+      ['conditions', 'conditions.groups', 'conditions.not'],
+    ],
+    ['mixed forms deep down', { all: [{ groups: ['a'], not: { groups: ['b'] } }] }, ['conditions.all.0']],
+    ['a key that Object.prototype has', JSON.parse('{"__proto__": {"groups": ["a"]}}'), ['conditions.__proto__']],
+    [
+      'operators that Object.prototype has',
+      { attributes: { x: { constructor: 1, toString: 2 } } },
+      ['conditions.attributes.x.constructor', 'conditions.attributes.x.toString'],
+    ],
+    ['9 forms, one in another', nested(9), [`conditions${'.not'.repeat(8)}`]],
+    ['1,001 operators', leaves(1_001), ['conditions']],
+  ])('refuses %s', (_title, conditions, at) => {
+    expect(paths(conditions)).toEqual(at);
+    expect(compileConditions(conditions)?.({ x: 'a' }, new Set(['a', 'g']))).toBe(false);
+  });
+
+  it('says what would be right', () => {
+    const messages = validateConditions({
+      tier: 'pro',
+      attributes: { a: null, b: { like: 'x' }, c: { gte: 'many' }, d: { in: 'x' } },
+    }).map(({ message }) => message);
+    expect(messages).toEqual([
+      expect.stringContaining('inside "attributes"'),
+      expect.stringContaining('{"exists": false}'),
+      expect.stringMatching(/operators are eq, neq, in, .*in_cidr/),
+      expect.stringContaining('"2024-01-31"'),
+      expect.stringContaining('["premium", "enterprise"]'),
+    ]);
+  });
+
+  it('lists hundreds of faults, each with its own path', () => {
+    const attributes = Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`a${n}`, { like: n }]));
+    expect(new Set(paths({ attributes })).size).toBe(500);
+  });
+});
+
+describe('compileConditions', () => {
+  it.each([{}, { attributes: {} }, { groups: [] }, { attributes: {}, groups: [] }])(
+    'is null for %j: no conditions',
+    conditions => {
+      expect(compileConditions(conditions)).toBeNull();
+    },
+  );
+
+  it('takes an empty block beside another as not there', () => {
+    const byGroup = compileConditions({ attributes: {}, groups: ['beta'] });
+    expect([byGroup?.({}, new Set(['beta'])), byGroup?.({}, new Set())]).toEqual([true, false]);
+    const byAttribute = compileConditions({ attributes: { tier: 'pro' }, groups: [] });
+    expect([byAttribute?.({ tier: 'pro' }, new Set()), byAttribute?.({}, new Set())]).toEqual([true, false]);
+  });
+
+  it('never lets faulty conditions match through a "not"', () => {
+    expect(compileConditions({ not: { attributes: { x: { like: 1 } } } })?.({}, new Set())).toBe(false);
+    expect(compileConditions({ any: [{ groups: ['a'] }, { like: 1 }] })?.({}, new Set(['a']))).toBe(false);
+  });
+});
+
+describe('names that objects inherit', () => {
+  const inherited = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__'];
+
+  it.each(inherited)('%s is an attribute like any other: missing unless the user has it', name => {
+    const conditions: unknown = JSON.parse(`{"attributes": {"${name}": {"exists": true}}}`);
+    const predicate = compileConditions(conditions);
+    expect(predicate?.({}, new Set())).toBe(false);
+    expect(predicate?.(JSON.parse(`{"${name}": 1}`), new Set())).toBe(true);
+    expect(predicate?.(JSON.parse(`{"${name}": null}`), new Set())).toBe(false);
+  });
+
+  it('an attribute that an object inherits is missing', () => {
+    const inheriting = Object.create({ tier: 'pro' }) as JsonObject;
+    expect(compileConditions({ attributes: { tier: 'pro' } })?.(inheriting, new Set())).toBe(false);
+  });
+
+  it.each(inherited)('%s is a group and a flag key like any other', name => {
+    const flag = compileFlag({ key: name, enabled: true, percentage: 100, conditions: { groups: [name] } });
+    expect(evaluate(flag, createSubject({ userId: 'u' }), 0).enabled).toBe(false);
+    expect(evaluate(flag, createSubject({ userId: 'u', groups: new Set([name]) }), 0).enabled).toBe(true);
+  });
+
+  it('leave Object.prototype as it was', () => {
+    const before = Object.getOwnPropertyNames(Object.prototype).length;
+    const conditions: unknown = JSON.parse(
+      '{"attributes": {"__proto__": {"polluted": 1}}, "__proto__": {"groups": ["a"]}}',
+    );
+    compileConditions(conditions)?.(JSON.parse('{"__proto__": {"polluted": true}}'), new Set(['a']));
+    expect(Object.getOwnPropertyNames(Object.prototype).length).toBe(before);
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  });
+});
+
+describe('groupsNamed', () => {
+  it('finds every group, also under "not" and beside faults', () => {
+    const conditions = {
+      all: [{ groups: ['a', 'b'] }, { not: { any: [{ groups: ['c'] }, { like: 1, groups: ['d', ''] }] } }],
+    };
+    expect(groupsNamed(conditions)).toEqual(new Set(['a', 'b', 'c', 'd']));
+    expect(groupsNamed({ attributes: { groups: ['x'] } })).toEqual(new Set());
+  });
+});
+
+describe('hostile conditions', () => {
+  const deep = (open: string, close: string) => JSON.parse(open.repeat(5_000) + close.repeat(5_000)) as unknown;
+  const repeated = (one: unknown) => ({ all: new Array(300_000).fill(one) });
+
+  it.each<[title: string, conditions: unknown]>([
+    ['five thousand "not" deep', JSON.parse(`${'{"not":'.repeat(5_000)}{}${'}'.repeat(5_000)}`)],
+    ['five thousand lists deep', deep('[', ']')],
+    ['an operand five thousand lists deep', { attributes: { x: { eq: deep('[', ']') } } }],
+    ['an expectation five thousand lists deep', { attributes: { x: deep('[', ']') } }],
+    ['three hundred thousand empty objects', repeated({})],
+    ['three hundred thousand leaves', repeated({ groups: ['a'] })],
+    ['three hundred thousand bad groups', { groups: new Array(300_000).fill(0) }],
+    ['three hundred thousand nulls in a list', { attributes: { x: new Array(300_000).fill(null) } }],
+    [
+      'three hundred thousand unknown keys',
+      Object.fromEntries(Array.from({ length: 300_000 }, (_, n) => [`k${n}`, n])),
+    ],
+    [
+      'three hundred thousand operators',
+      { attributes: { x: Object.fromEntries(Array.from({ length: 300_000 }, (_, n) => [`k${n}`, n])) } },
+    ],
+  ])('%s are refused in time, with a bounded list of faults', (_title, conditions) => {
+    const started = performance.now();
+    const issues = validateConditions(conditions);
+    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(issues.length).toBeGreaterThan(0);
+    expect(issues.length).toBeLessThanOrEqual(1_000);
+    expect(compileConditions(conditions)?.({}, new Set())).toBe(false);
+  });
+
+  it('that contain themselves are refused', () => {
+    const circular: { not?: unknown } = {};
+    circular.not = circular;
+    expect(validateConditions(circular)).toHaveLength(1);
+  });
+});

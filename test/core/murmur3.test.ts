@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { murmur3, murmur3Premixed, premix } from '../../src/core/murmur3.js';
+
+/** MurmurHash3_x86_32 written down once more, byte by byte and in big integers, as the reference has it. */
+function reference(bytes: Uint8Array, seed: number): number {
+  const mask = 0xffffffffn;
+  const multiply = (a: bigint, b: bigint) => (a * b) & mask;
+  const rotate = (value: bigint, by: bigint) => ((value << by) | (value >> (32n - by))) & mask;
+  const word = (part: Uint8Array) => part.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  const mixed = (part: Uint8Array) => multiply(rotate(multiply(word(part), 0xcc9e2d51n), 15n), 0x1b873593n);
+  let hash = BigInt(seed >>> 0);
+  let at = 0;
+  for (; at + 4 <= bytes.length; at += 4) {
+    hash = (multiply(rotate(hash ^ mixed(bytes.subarray(at, at + 4)), 13n), 5n) + 0xe6546b64n) & mask;
+  }
+  hash ^= mixed(bytes.subarray(at));
+  hash ^= BigInt(bytes.length);
+  hash = multiply(hash ^ (hash >> 16n), 0x85ebca6bn);
+  hash = multiply(hash ^ (hash >> 13n), 0xc2b2ae35n);
+  return Number(hash ^ (hash >> 16n));
+}
+
+describe('MurmurHash3_x86_32', () => {
+  it.each([
+    ['', 0, 0],
+    ['', 1, 0x514e28b7],
+    ['', 0xffffffff, 0x81f16f39],
+    ['\0\0\0\0', 0, 0x2362f9de],
+    ['\0\0\0', 0, 0x85f0b427],
+    ['\0\0', 0, 0x30f4c306],
+    ['\0', 0, 0x514e28b7],
+    ['!Ce', 0, 0x7e4a8634],
+    ['!C', 0, 0xa0f7b07a],
+    ['!', 0, 0x72661cf4],
+    ['abc', 0, 0xb3dd93fa],
+    ['abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq', 0, 0xee925b90],
+    ['aaaa', 0x9747b28c, 0x5a97808a],
+    ['aaa', 0x9747b28c, 0x283e0130],
+    ['aa', 0x9747b28c, 0x5d211726],
+    ['a', 0x9747b28c, 0x7fa09ea6],
+    ['abcd', 0x9747b28c, 0xf0478627],
+    ['abc', 0x9747b28c, 0xc84a62dd],
+    ['ab', 0x9747b28c, 0x74875592],
+    ['Hello, world!', 0x9747b28c, 0x24884cba],
+    ['The quick brown fox jumps over the lazy dog', 0x9747b28c, 0x2fa826cd],
+    ['ππππππππ', 0x9747b28c, 0xd58063c1],
+    ['a'.repeat(256), 0x9747b28c, 0x37405bdc],
+  ])('has the published hash of %j under the seed %i', (text, seed, hash) => {
+    expect(murmur3(text, seed)).toBe(hash);
+  });
+
+  it('is checked against a reference that passes the verification of SMHasher, 0xB0F57EE3', () => {
+    const hashes = new Uint8Array(256 * 4);
+    const view = new DataView(hashes.buffer);
+    for (let length = 0; length < 256; length++) {
+      const key = Uint8Array.from({ length }, (_, index) => index);
+      view.setUint32(length * 4, reference(key, 256 - length), true);
+    }
+    expect(reference(hashes, 0)).toBe(0xb0f57ee3);
+  });
+
+  it('agrees with the reference on any text, lone surrogates too', () => {
+    const anyText = fc.oneof(
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+      fc.uuid(),
+      fc.constantFrom('\ud800', 'ab\udfff', 'é'),
+    );
+    fc.assert(
+      fc.property(anyText, fc.integer(), (text, seed) => {
+        expect(murmur3(text, seed)).toBe(reference(new TextEncoder().encode(text), seed));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('reads a lone surrogate as U+FFFD', () => {
+    expect(murmur3('a\ud800b', 7)).toBe(murmur3('a\ufffdb', 7));
+  });
+
+  it('premixes a text once for all seeds', () => {
+    const premixed = premix('3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a');
+    for (const seed of [0, 1, -1, 0x7fffffff, 0xdeadbeef]) {
+      expect(murmur3Premixed(premixed, seed)).toBe(murmur3('3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a', seed));
+    }
+  });
+
+  it('notices every capital letter of an ASCII text, wherever it stands', () => {
+    for (let at = 0; at < 11; at++) {
+      for (const letter of 'ABCDEFXYZ') {
+        expect(premix(`${'a'.repeat(at)}${letter}${'-'.repeat(10 - at)}`).mayHaveCapitals).toBe(true);
+      }
+    }
+    expect(premix('0123456789-abcdefghijklmnopqrstuvwxyz').mayHaveCapitals).toBe(false);
+  });
+});

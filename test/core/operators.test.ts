@@ -1,0 +1,301 @@
+import { describe, expect, it } from 'vitest';
+import { compileConditions, validateConditions } from '../../src/core/conditions.js';
+import type { Json } from '../../src/core/json.js';
+import { findOperator, type OperatorName, operators } from '../../src/core/operators.js';
+
+const missing = Symbol('missing');
+
+/** operand, then the attributes that match it, then those that do not. */
+type Row = readonly [operand: Json, matching: readonly (Json | symbol)[], others: readonly (Json | symbol)[]];
+
+const everyKind: readonly (Json | symbol)[] = [missing, null, true, 0, 'text', [], ['text'], {}];
+
+const table: { readonly [name in OperatorName]: readonly Row[] } = {
+  eq: [
+    ['pro', ['pro', ['free', 'pro']], ['Pro', 'pro ', '', ['free'], [['pro']], { pro: 'pro' }, missing, null]],
+    [5, [5, 5.0, [4, 5]], ['5', 6, true, ['5'], missing]],
+    [0, [0, -0], [false, '', null, '0', [], missing]],
+    [true, [true, [true]], [1, 'true', false, missing]],
+    [false, [false], [0, '', null, missing]],
+    ['', ['', ['']], [[], null, missing, 0, false]],
+    // Composed and decomposed: texts are compared as they are.
+    ['é', ['é'], ['e\u0301']],
+  ],
+  neq: [
+    ['pro', ['Pro', ['free'], [], {}, 5, missing, null], ['pro', ['free', 'pro']]],
+    [5, ['5', 6, missing], [5, [4, 5]]],
+  ],
+  in: [
+    [
+      ['US', 'UK'],
+      ['US', 'UK', ['DE', 'UK']],
+      ['us', 'DE', ['DE'], [], 'US,UK', missing, null],
+    ],
+    [
+      [1, '2', true],
+      [1, '2', true, [7, true]],
+      ['1', 2, 'true', false, missing],
+    ],
+    [[0], [0, -0], [false, '', missing]],
+  ],
+  not_in: [
+    [
+      ['US', 'UK'],
+      ['us', 'DE', ['DE'], [], {}, missing, null],
+      ['US', 'UK', ['DE', 'UK']],
+    ],
+  ],
+  lt: [
+    [3, [2, -1, 2.999, -1e308], [3, 4, '2', [2], true, missing, null]],
+    [
+      '2024-01-01',
+      ['2023-12-31', '2023-12-31T23:59:59.999Z', '2024-01-01T01:00:00+02:00'],
+      ['2024-01-01', 0, 'long ago', ''],
+    ],
+    // An impossible day of the user's is no day.
+    ['2025-01-01', ['2024-02-29'], ['2024-02-30', '2023-02-29', '2024-13-01', '2024-00-10', '2024-01-00', '2024-1-1']],
+    [
+      '2025-01-01T00:00:00Z',
+      ['2024-12-31T23:59'],
+      ['2024-12-31T24:00', '2024-12-31T23:60', '2024-12-31 23:00', '20241231'],
+    ],
+    ['1970-01-01', ['0000-01-01', '0099-12-31', '1969-12-31T23:59:59Z'], ['1970-01-01T00:00:00Z']],
+  ],
+  lte: [
+    [3, [3, 2], [3.0001, '3', missing]],
+    [
+      '2024-01-01T00:00:00Z',
+      ['2024-01-01', '2024-01-01T00:00', '2024-01-01T02:00+02:00', '2024-01-01T02:00:00+0200'],
+      ['2024-01-01T00:00:00.001Z'],
+    ],
+  ],
+  gt: [
+    [3, [4, 1e308], [3, 2, '4', [4], missing]],
+    // Fractions finer than a millisecond count.
+    ['2024-01-01T00:00:00.0001Z', ['2024-01-01T00:00:00.0002Z'], ['2024-01-01T00:00:00.0001Z', '2024-01-01', 1e15]],
+  ],
+  gte: [
+    [100, [100, 101], [99.9, '150', [150], true, missing, null]],
+    [
+      '2024-02-29',
+      ['2024-02-29', '2024-02-28T23:00:00-01:00', '9999-12-31'],
+      ['2024-02-28T23:59:59Z', 1_709_164_800_000],
+    ],
+  ],
+  contains: [
+    ['@corp.', ['ann@corp.com', '@corp.'], ['ann@CORP.com', '', 5, missing, null, { '@corp.': 1 }]],
+    ['editor', [['viewer', 'editor'], 'co-editor'], [['co-editor'], [['editor']], [], missing]],
+    [
+      ['a', 'b'],
+      ['xbx', ['b'], 'ab'],
+      ['c', ['ab'], true],
+    ],
+  ],
+  not_contains: [
+    ['@corp.', ['ann@CORP.com', '', 5, {}, missing, null], ['ann@corp.com']],
+    [
+      ['a', 'b'],
+      ['c', ['ab'], []],
+      ['xbx', ['b']],
+    ],
+  ],
+  starts_with: [
+    ['ed', ['editor', 'ed'], ['Editor', 'red', ['editor'], 5, missing, null]],
+    [
+      ['+49', '+55'],
+      ['+49 30', '+5511'],
+      ['49', missing],
+    ],
+  ],
+  ends_with: [
+    ['.com', ['a.com'], ['a.COM', 'a.com ', ['a.com'], missing, null]],
+    [['.com', '.org'], ['b.org'], ['b.net']],
+  ],
+  matches: [
+    ['@ex.+\\.com', ['ann@example.com.br'], ['ann@EXAMPLE.com', ['ann@example.com'], missing, null]],
+    ['^\\d+$', ['42'], ['42a', 42, '', '٣']],
+    ['(?i)^pro$', ['PRO'], ['prod']],
+    ['^.$', ['😀', 'a'], ['ab', '\n']],
+    ['\\p{Greek}', ['αβγ'], ['abc']],
+  ],
+  exists: [
+    [true, [true, false, 0, '', [], {}, 'text', [null]], [missing, null]],
+    [false, [missing, null], [true, false, 0, '', [], {}]],
+  ],
+  semver_eq: [
+    [
+      '1.2.3',
+      ['1.2.3', 'v1.2.3', '1.2.3+build.7'],
+      ['1.2', '1.2.3-rc.1', '1.2.30', 'one', '1.2.3.4', ['1.2.3'], 1, missing],
+    ],
+  ],
+  semver_lt: [['2.0.0', ['1.99.99', '2.0.0-rc.1', '1.10.0'], ['2.0.0', '2.0.1', '1', '', '1.x', missing, null]]],
+  semver_lte: [
+    ['2.0.0-rc.2', ['2.0.0-rc.2', '2.0.0-rc.1', '2.0.0-beta.11', '1.0.0'], ['2.0.0-rc.10', '2.0.0', missing]],
+  ],
+  semver_gt: [['1.9.0', ['1.10.0', '2.0.0-alpha'], ['1.9.0', '1.8.99', '1.9.0-rc.1', missing]]],
+  semver_gte: [['1.9.0', ['1.9.0', '1.9.0+7', '10.0.0'], ['1.9.0-rc.1', '01.9.0', '1.09.0', '1e9.0.0', missing]]],
+  in_cidr: [
+    [
+      '10.0.0.0/8',
+      ['10.0.0.0', '10.255.255.255', '::ffff:10.1.2.3', '::FFFF:0a01:0203'],
+      [
+        '11.0.0.0',
+        '9.255.255.255',
+        '::10.1.2.3:0',
+        '10.1',
+        '10',
+        '167772161',
+        '012.0.0.1',
+        '0x0a.0.0.1',
+        '10.0.0.256',
+        '10.0.0.1/8',
+        ['10.0.0.1'],
+        167772161,
+        '',
+        missing,
+        null,
+      ],
+    ],
+    ['10.1.2.3/8', ['10.200.0.1'], ['11.1.2.3']],
+    ['192.0.2.7/32', ['192.0.2.7'], ['192.0.2.6', '192.0.2.8']],
+    ['0.0.0.0/0', ['255.255.255.255', '::ffff:1.2.3.4'], ['::1', '2001:db8::1']],
+    [
+      '2001:db8::/33',
+      ['2001:db8::1', '2001:0DB8:7fff:ffff::'],
+      ['2001:db8:8000::', '10.0.0.1', '2001:db8', 'x'.repeat(100_000)],
+    ],
+    ['::/0', ['::1', 'fe80::1%eth0'], ['10.0.0.1', '::ffff:10.0.0.1']],
+    ['::ffff:10.0.0.0/104', ['10.9.9.9', '::ffff:10.0.0.1'], ['11.0.0.0', '::a00:1']],
+    [
+      ['10.0.0.0/8', 'fd00::/8'],
+      ['10.0.0.1', 'fdab::1'],
+      ['192.168.0.1', 'fe80::1'],
+    ],
+  ],
+};
+
+const refused: { readonly [name in OperatorName]: readonly (readonly [operand: Json, ...at: string[]])[] } = {
+  eq: [[null], [['a']], [{}], [{ a: 1 }], ['nul \0'], ['half \ud800']],
+  neq: [[null], [['a']], [{ eq: 1 }]],
+  in: [['a'], [[]], [[null], '0'], [['a', ['b']], '1'], [['a', 'b', {}], '2'], [{}], [null]],
+  not_in: [['a'], [[]], [[null], '0'], [true]],
+  lt: [
+    ['2024-02-30'],
+    ['many'],
+    [''],
+    [true],
+    [[1]],
+    [null],
+    ['2024-01-01T00:00:00+24:00'],
+    ['Jan 1 2024'],
+    ['2024-W01'],
+  ],
+  lte: [['2023-02-29'], ['2024-01-01T'], [{}]],
+  gt: [['5'], ['2024-01-01Z'], [[]]],
+  gte: [['many'], [true], ['2024'], ['2024-06']],
+  contains: [[5], [''], [[]], [['a', ''], '1'], [['a', 5], '1'], [null], [{}]],
+  not_contains: [[5], [''], [[]]],
+  starts_with: [[''], [5], [[]], [[null], '0']],
+  ends_with: [[''], [true], [[]]],
+  matches: [
+    ['('],
+    [''],
+    [5],
+    [['a']],
+    ['(?=a)'],
+    ['(a)\\1'],
+    ['a'.repeat(1_001)],
+    ['(?:\\pL{1000}){1}\\pL{1000}\\pL{1000}'],
+    ['(a{1000}){1000}'],
+  ],
+  exists: [['yes'], [1], [null], [[true]]],
+  semver_eq: [['one'], ['1.2'], [1], ['>=1.0.0'], [['1.0.0']], ['']],
+  semver_lt: [['1'], [null]],
+  semver_lte: [['1.x'], [2]],
+  semver_gt: [['one'], ['latest']],
+  semver_gte: [['1.2.3.4'], [{}]],
+  in_cidr: [
+    ['10.0.0.0/99'],
+    ['10.0.0.1'],
+    ['10/8'],
+    ['::1/129'],
+    ['::ffff:10.0.0.0/95'],
+    ['010.0.0.0/8'],
+    ['fe80::%eth0/10'],
+    ['localhost/8'],
+    [['10.0.0.0/8', 'x'], '1'],
+    [[]],
+    [8],
+    ['/8'],
+    [''],
+  ],
+};
+
+const names = Object.keys(operators) as OperatorName[];
+const show = (value: Json | symbol) =>
+  typeof value === 'symbol' ? 'a missing attribute' : JSON.stringify(value).slice(0, 60);
+
+function holds(name: OperatorName, operand: Json, value: Json | symbol): boolean {
+  const conditions = { attributes: { x: { [name]: operand } } };
+  expect(validateConditions(conditions)).toEqual([]);
+  const predicate = compileConditions(conditions);
+  return predicate?.(typeof value === 'symbol' ? {} : { x: value }, new Set()) ?? true;
+}
+
+describe.each(names)('%s', name => {
+  const rows = table[name].flatMap(([operand, matching, others]) => [
+    ...matching.map(value => ({ operand, value, expected: true })),
+    ...others.map(value => ({ operand, value, expected: false })),
+  ]);
+
+  for (const { operand, value, expected } of rows) {
+    it(`${show(operand)} ${expected ? 'matches' : 'does not match'} ${show(value)}`, () => {
+      expect(holds(name, operand, value)).toBe(expected);
+    });
+  }
+
+  for (const [operand, ...at] of refused[name]) {
+    it(`refuses ${show(operand)} as operand`, () => {
+      const issues = validateConditions({ attributes: { x: { [name]: operand } } });
+      expect(issues.map(({ path }) => path)).toEqual([['conditions', 'attributes', 'x', name, ...at]]);
+      expect(issues[0]?.message).toMatch(/^(Expected|The|null) .*\.$/s);
+    });
+  }
+
+  it('is the exact complement of what it says it is', () => {
+    const { complementOf } = operators[name];
+    const values = [...everyKind, ...rows.map(({ value }) => value)];
+    for (const [operand] of table[name]) {
+      for (const value of values) {
+        if (complementOf !== null) {
+          expect(holds(name, operand, value)).toBe(!holds(complementOf as OperatorName, operand, value));
+        } else if (name !== 'exists' && (value === missing || value === null)) {
+          expect(holds(name, operand, value)).toBe(false);
+        }
+      }
+    }
+  });
+});
+
+describe('the table of operators', () => {
+  it('finds no operator by an inherited name', () => {
+    for (const name of ['constructor', 'toString', '__proto__', 'hasOwnProperty', '', 'EQ']) {
+      expect(findOperator(name)).toBeNull();
+    }
+  });
+
+  it('has a negated form for what it makes sense for', () => {
+    const complements = names.filter(name => operators[name].complementOf !== null);
+    expect(complements).toEqual(['neq', 'not_in', 'not_contains']);
+  });
+});
+
+describe('a slow pattern', () => {
+  it('takes linear time: what takes backtracking engines for ever is done at once', () => {
+    const predicate = compileConditions({ attributes: { x: { matches: '^(a+)+$' } } });
+    const started = performance.now();
+    expect(predicate?.({ x: `${'a'.repeat(50_000)}!` }, new Set())).toBe(false);
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+});

@@ -1,0 +1,220 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Attributes, compileConditions, validateConditions } from '../../src/core/conditions.js';
+import { compileFlag, createSubject, evaluate, evaluationReasons } from '../../src/core/evaluate.js';
+import type { Json, JsonObject } from '../../src/core/json.js';
+import { type OperatorName, operators } from '../../src/core/operators.js';
+import { referenceMatches } from './reference.js';
+
+// Small pools, so that operands and attributes meet often; each value also stands where another type is expected.
+const dates = [
+  '2024-01-01',
+  '2024-02-29',
+  '2024-01-01T00:00:00Z',
+  '2024-01-01T02:00:00+02:00',
+  '2023-12-31T23:59:59.5',
+];
+const impossible = ['2024-02-30', '2023-02-29', '2024-13-01', '2024-01-01T25:00:00Z'];
+const versions = ['1.0.0', '1.0.0-rc.1', '1.0.0-rc.10', '1.2.0', '1.10.0', 'v2.0.0', '1.2.0+5'];
+const addresses = ['10.0.0.1', '10.1.0.1', '192.168.0.1', '::ffff:10.0.0.1', '2001:db8::1', '2001:db8:8000::1', '::1'];
+const ranges = ['10.0.0.0/8', '10.0.0.0/16', '0.0.0.0/0', '192.168.0.1/32', '2001:db8::/33', '::/0', '10.0.0.1/31'];
+const words = ['pro', 'prod', 'o', 'r', 'x', '', 'ann@example.com', '__proto__'];
+const patterns = ['^pro', 'o$', '@ex.+\\.com', '[a-p]+d', 'x|r', '.'];
+const names = ['a', 'b', 'c', '__proto__', 'constructor', 'toString'];
+const groupNames = ['beta', 'vip', 'constructor', '__proto__'];
+
+const name = fc.constantFrom(...names);
+const scalar = fc.oneof(
+  fc.constantFrom<Json>(...words, ...dates, ...versions, 0, 1, -1, 2.5, true, false),
+  fc.string(),
+);
+const text = fc.constantFrom(...words.filter(word => word !== ''), ...dates, ...addresses);
+const texts = fc.oneof(text, fc.array(text, { minLength: 1, maxLength: 3 }));
+const scalars = fc.array(scalar, { minLength: 1, maxLength: 12 });
+const bound = fc.oneof(fc.constantFrom<Json>(0, 1, 2.5, -1), fc.constantFrom(...dates));
+const version = fc.constantFrom(...versions);
+
+const operands: { readonly [operator in OperatorName]: fc.Arbitrary<Json> } = {
+  eq: scalar,
+  neq: scalar,
+  in: scalars,
+  not_in: scalars,
+  lt: bound,
+  lte: bound,
+  gt: bound,
+  gte: bound,
+  contains: texts,
+  not_contains: texts,
+  starts_with: texts,
+  ends_with: texts,
+  matches: fc.constantFrom(...patterns),
+  exists: fc.boolean(),
+  semver_eq: version,
+  semver_lt: version,
+  semver_lte: version,
+  semver_gt: version,
+  semver_gte: version,
+  in_cidr: fc.oneof(fc.constantFrom(...ranges), fc.array(fc.constantFrom(...ranges), { minLength: 1, maxLength: 3 })),
+};
+
+/** Objects as JSON.parse makes them, where `__proto__` is an own key. */
+const object = <T>(key: fc.Arbitrary<string>, value: fc.Arbitrary<T>, minLength = 0, maxLength = 3) =>
+  fc
+    .uniqueArray(fc.tuple(key, value), { selector: ([one]) => one, minLength, maxLength })
+    .map(entries =>
+      JSON.parse(`{${entries.map(([one, other]) => `${JSON.stringify(one)}:${JSON.stringify(other)}`).join()}}`),
+    );
+
+const operation = fc.constantFrom(...(Object.keys(operands) as OperatorName[]));
+const operations = fc
+  .uniqueArray(operation, { minLength: 1, maxLength: 2 })
+  .chain(chosen => fc.record(Object.fromEntries(chosen.map(one => [one, operands[one]]))) as fc.Arbitrary<Json>);
+const expectation: fc.Arbitrary<Json> = fc.oneof(scalar, scalars, { weight: 4, arbitrary: operations });
+const attributesForm = object(name, expectation, 1);
+const groupsForm = fc.array(fc.constantFrom(...groupNames), { minLength: 1, maxLength: 3 });
+
+const { conditions } = fc.letrec<{ conditions: JsonObject; leaf: JsonObject }>(tie => ({
+  leaf: fc.oneof(
+    { weight: 3, arbitrary: fc.record({ attributes: attributesForm }) },
+    fc.record({ groups: groupsForm }),
+    fc.record({ attributes: attributesForm, groups: groupsForm }),
+    fc.record({ attributes: fc.constant({}), groups: groupsForm }),
+  ) as fc.Arbitrary<JsonObject>,
+  conditions: fc.oneof(
+    { maxDepth: 5, depthIdentifier: 'conditions' },
+    tie('leaf'),
+    fc.record({ all: fc.array(tie('conditions'), { minLength: 1, maxLength: 3 }) }),
+    fc.record({ any: fc.array(tie('conditions'), { minLength: 1, maxLength: 3 }) }),
+    fc.record({ not: tie('conditions') }),
+  ) as fc.Arbitrary<JsonObject>,
+}));
+
+const value: fc.Arbitrary<Json> = fc.oneof(
+  { weight: 6, arbitrary: scalar },
+  fc.constantFrom(...addresses, ...impossible),
+  fc.constant(null),
+  fc.array(fc.oneof(scalar, fc.constant(null), fc.constant(['pro'])), { maxLength: 3 }),
+  fc.constant({ pro: 1 }),
+);
+const attributes = object(name, value, 0, 6) as fc.Arbitrary<Attributes>;
+const groups = fc.uniqueArray(fc.constantFrom(...groupNames));
+
+const matches = (some: unknown, user: Attributes, memberOf: readonly string[]) =>
+  compileConditions(some)?.(user, new Set(memberOf)) ?? true;
+
+/** Anything that JSON can say, with the words of conditions among the keys so that it comes near to valid ones. */
+const keywords = [
+  'attributes',
+  'groups',
+  'all',
+  'any',
+  'not',
+  'eq',
+  'in',
+  'gte',
+  'matches',
+  'in_cidr',
+  'semver_gt',
+  '__proto__',
+];
+const anyJson = fc.oneof(
+  fc.jsonValue({ maxDepth: 6 }),
+  fc.letrec(tie => ({
+    json: fc.oneof(
+      { maxDepth: 7, depthIdentifier: 'json' },
+      value,
+      fc.array(tie('json'), { maxLength: 3 }),
+      object(fc.constantFrom(...keywords), tie('json')),
+      object(fc.constantFrom(...keywords), tie('json')),
+    ),
+  })).json,
+);
+
+describe('valid conditions', () => {
+  it('are accepted, and mean what a naive reading of the text means', () => {
+    let matched = 0;
+    const runs = 5_000;
+    fc.assert(
+      fc.property(conditions, attributes, groups, (some, user, memberOf) => {
+        expect(validateConditions(some)).toEqual([]);
+        const answer = matches(some, user, memberOf);
+        if (answer) matched += 1;
+        expect(answer).toBe(referenceMatches(some, user, memberOf));
+      }),
+      { numRuns: runs },
+    );
+    // Both answers came up often, so that the agreement says something.
+    expect(matched).toBeGreaterThan(runs / 10);
+    expect(matched).toBeLessThan((runs * 9) / 10);
+  });
+
+  it('mean the same after a round trip through JSON', () => {
+    fc.assert(
+      fc.property(conditions, attributes, groups, (some, user, memberOf) => {
+        const stored: unknown = JSON.parse(JSON.stringify(some));
+        expect(stored).toEqual(some);
+        expect(validateConditions(stored)).toEqual([]);
+        expect(matches(stored, user, memberOf)).toBe(matches(some, user, memberOf));
+      }),
+    );
+  });
+
+  it('have their exact complement in "not"', () => {
+    fc.assert(
+      fc.property(conditions, attributes, groups, (some, user, memberOf) => {
+        expect(matches({ not: some }, user, memberOf)).toBe(!matches(some, user, memberOf));
+      }),
+    );
+  });
+
+  it.each((Object.keys(operators) as OperatorName[]).filter(one => operators[one].complementOf !== null))(
+    'with %s hold exactly where its counterpart does not, for any attribute',
+    negated => {
+      const counterpart = operators[negated].complementOf as OperatorName;
+      fc.assert(
+        fc.property(operands[negated], attributes, (operand, user) => {
+          const one = (operator: OperatorName) => matches({ attributes: { a: { [operator]: operand } } }, user, []);
+          expect(one(negated)).toBe(!one(counterpart));
+        }),
+      );
+    },
+  );
+});
+
+describe('any JSON at all', () => {
+  it('can be validated, compiled and evaluated without throwing, and matches nobody when it is not valid', () => {
+    fc.assert(
+      fc.property(
+        anyJson,
+        fc.oneof(attributes, fc.dictionary(fc.string(), fc.jsonValue() as fc.Arbitrary<Json>)),
+        (some, user) => {
+          const issues = validateConditions(some);
+          for (const { path, message } of issues) {
+            expect(path[0]).toBe('conditions');
+            expect(message).toMatch(/\.$/);
+          }
+          const flag = compileFlag({ key: 'f', enabled: true, percentage: 100, conditions: some as JsonObject });
+          expect(flag.faults).toEqual(issues);
+          const { enabled, reason } = evaluate(flag, createSubject({ userId: 'u', attributes: user }), 0);
+          expect(evaluationReasons).toContain(reason);
+          if (issues.length > 0) expect([enabled, reason]).toEqual([false, 'CONDITIONS_NOT_MET']);
+          // The reference reads patterns with the engine of JavaScript, which knows others than RE2 does.
+          else if (!JSON.stringify(some).includes('"matches"')) {
+            expect(enabled).toBe(referenceMatches(some as JsonObject, user, []));
+          }
+        },
+      ),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('leaves conditions and attributes as they were', () => {
+    fc.assert(
+      fc.property(anyJson, attributes, (some, user) => {
+        const before = JSON.stringify([some, user]);
+        matches(some, user, ['beta']);
+        expect(JSON.stringify([some, user])).toBe(before);
+      }),
+    );
+  });
+});

@@ -1,4 +1,5 @@
 import type { Issue } from './errors.js';
+import { isStorable } from './text.js';
 
 /** What one context may carry: an unbounded one would cost memory for as long as its subscription lives. */
 export const attributeLimits = { count: 100, nameLength: 100, bytes: 16_384, depth: 8 } as const;
@@ -16,7 +17,7 @@ export function storableIssues(value: unknown, path: readonly string[], depth = 
     case 'number':
       return Number.isFinite(value) ? [] : [{ path, message: 'Expected a finite number.' }];
     case 'string':
-      return isStorableText(value) ? [] : [{ path, message: unstorableText }];
+      return isStorable(value) ? [] : [{ path, message: unstorableText }];
     case 'object': {
       if (value === null) return [];
       if (depth === 0) return [{ path, message: 'Nested too deeply.' }];
@@ -25,7 +26,7 @@ export function storableIssues(value: unknown, path: readonly string[], depth = 
       }
       if (!isPlainObject(value)) return [{ path, message: 'Expected a JSON value.' }];
       return Object.entries(value).flatMap(([name, item]) =>
-        isStorableText(name) ? storableIssues(item, [...path, name], depth - 1) : [{ path, message: unstorableText }],
+        isStorable(name) ? storableIssues(item, [...path, name], depth - 1) : [{ path, message: unstorableText }],
       );
     }
     default:
@@ -34,10 +35,6 @@ export function storableIssues(value: unknown, path: readonly string[], depth = 
 }
 
 export const unstorableText = 'Text must be well-formed Unicode without U+0000.';
-
-export function isStorableText(text: string): boolean {
-  return !text.includes('\0') && text.isWellFormed();
-}
 
 /** The faults of a user's attributes: a JSON object within {@link attributeLimits}. Empty when there are none. */
 export function attributeIssues(value: unknown, path: readonly string[] = ['attributes']): Issue[] {

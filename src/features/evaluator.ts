@@ -1,0 +1,55 @@
+import { type Evaluation, evaluate, flagNotFound, type Subject } from '../core/evaluate.js';
+import type { Snapshot } from './snapshot.js';
+
+/** Told of each evaluation: the answer, and whom it is for. Must not throw and should be quick. */
+export type OnEvaluation = (evaluation: Evaluation, subject: Subject) => void;
+
+/** Answers for one subject at one revision and one instant: however many flags are asked, they belong together. */
+export class Evaluator {
+  readonly #snapshot: Snapshot;
+  readonly #defaultEnabled: boolean;
+  readonly #onEvaluation: OnEvaluation | undefined;
+
+  constructor(
+    snapshot: Snapshot,
+    readonly subject: Subject,
+    /** Milliseconds since the epoch: what overrides are expired. */
+    readonly now: number,
+    options: { readonly defaultEnabled: boolean; readonly onEvaluation?: OnEvaluation | undefined },
+  ) {
+    this.#snapshot = snapshot;
+    this.#defaultEnabled = options.defaultEnabled;
+    this.#onEvaluation = options.onEvaluation;
+  }
+
+  /** The revision of the change log that these answers stand on. */
+  get revision(): number {
+    return this.#snapshot.revision;
+  }
+
+  /** @param fallback the answer for a flag that does not exist, in place of the general default. */
+  evaluate(key: string, fallback: boolean = this.#defaultEnabled): Evaluation {
+    const flag = this.#snapshot.get(key);
+    const evaluation = flag === undefined ? flagNotFound(key, fallback) : evaluate(flag, this.subject, this.now);
+    this.#onEvaluation?.(evaluation, this.subject);
+    return evaluation;
+  }
+
+  /** All flags, sorted by key; or these, in the order asked. */
+  evaluateAll(keys?: readonly string[] | null): Evaluation[] {
+    if (keys != null) return keys.map(key => this.evaluate(key));
+    return this.#snapshot.flags.map(flag => {
+      const evaluation = evaluate(flag, this.subject, this.now);
+      this.#onEvaluation?.(evaluation, this.subject);
+      return evaluation;
+    });
+  }
+}
+
+/**
+ * `{ key: enabled }`. An object whose keys are all its own: a flag may be called `__proto__` nowhere, but a caller may
+ * ask for one.
+ */
+export function featureMap(evaluations: readonly Evaluation[]): Record<string, boolean> {
+  return Object.fromEntries(evaluations.map(({ key, enabled }) => [key, enabled]));
+}

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { attributeIssues, storableIssues, unstorableText } from '../core/attributes.js';
+import { validateConditions } from '../core/conditions.js';
+import { type Issue, ValidationError } from '../core/errors.js';
+import { flagKeyPattern } from '../core/flag.js';
+import type { JsonObject } from '../core/json.js';
+import { isStorable } from '../core/text.js';
+import { isUuid } from '../core/user-id.js';
+
+/** Users that one change of a group may name. */
+export const maxGroupUsers = 20_000;
+
+const text = (min: number, max: number) =>
+  z
+    .string('Expected text.')
+    .min(min, min === 0 ? undefined : `Expected ${min} to ${max} characters.`)
+    .max(max, min === 0 ? `Expected at most ${max} characters.` : `Expected ${min} to ${max} characters.`)
+    .refine(isStorable, unstorableText);
+
+const flagKey = z
+  .string('Expected text.')
+  .regex(
+    flagKeyPattern,
+    'Expected 1 to 100 letters, digits, ".", "_", ":" or "-", beginning with a letter or a digit.',
+  );
+
+const userId = z
+  .string('Expected a UUID.')
+  .refine(isUuid, 'Expected a UUID.')
+  .transform(id => id.toLowerCase());
+
+/** A value whose faults another function lists, each with its own path below this one. */
+const checked = <T>(issuesOf: (value: unknown) => Issue[]) =>
+  z.custom<T>().superRefine((value, context) => {
+    for (const { path, message } of issuesOf(value)) {
+      context.addIssue({ code: 'custom', path: path.slice(1), message, input: value });
+    }
+  });
+
+const conditions = checked<JsonObject>(value => {
+  const issues = validateConditions(value);
+  return issues.length > 0 ? issues : storableIssues(value, ['conditions']);
+});
+
+const name = text(1, 200);
+const description = text(0, 10_000).nullable();
+const enabled = z.boolean('Expected true or false.');
+const percentage = z
+  .number('Expected a number.')
+  .int('Expected a whole number.')
+  .min(0, 'Expected 0 to 100.')
+  .max(100, 'Expected 0 to 100.');
+const group = text(1, 100);
+
+const latestExpiry = new Date('9999-12-31T23:59:59.999Z');
+
+/** The inputs of the management calls: what they may hold, and what is assumed where they are silent. */
+export const inputs = {
+  createFlag: z.strictObject({
+    key: flagKey,
+    name,
+    description: description.default(null),
+    enabled: enabled.default(false),
+    percentage: percentage.default(100),
+    conditions: conditions.default({}),
+  }),
+  updateFlag: z.strictObject({
+    key: flagKey,
+    name: name.optional(),
+    description: description.optional(),
+    enabled: enabled.optional(),
+    percentage: percentage.optional(),
+    conditions: conditions.optional(),
+    expectedVersion: z
+      .number('Expected a number.')
+      .int('Expected a whole number.')
+      .min(1, 'Expected 1 or more.')
+      .nullish(),
+  }),
+  deleteFlag: z.strictObject({ key: flagKey }),
+  setOverride: z.strictObject({
+    userId,
+    flagKey,
+    enabled,
+    reason: text(0, 500).nullable().default(null),
+    expiresAt: z
+      .date('Expected a date.')
+      .max(latestExpiry, 'Expected a date before the year 10000.')
+      .nullable()
+      .default(null),
+  }),
+  removeOverride: z.strictObject({ userId, flagKey }),
+  group: z.strictObject({
+    group,
+    userIds: z.array(userId, 'Expected a list.').max(maxGroupUsers, `Expected at most ${maxGroupUsers} users.`),
+  }),
+  setUserAttributes: z.strictObject({ userId, attributes: checked<JsonObject>(value => attributeIssues(value)) }),
+  deleteUser: z.strictObject({ userId }),
+} as const;
+
+export type CreateFlagInput = z.input<typeof inputs.createFlag>;
+export type UpdateFlagInput = z.input<typeof inputs.updateFlag>;
+export type DeleteFlagInput = z.input<typeof inputs.deleteFlag>;
+export type SetOverrideInput = z.input<typeof inputs.setOverride>;
+export type RemoveOverrideInput = z.input<typeof inputs.removeOverride>;
+export type GroupInput = z.input<typeof inputs.group>;
+export type SetUserAttributesInput = z.input<typeof inputs.setUserAttributes>;
+export type DeleteUserInput = z.input<typeof inputs.deleteUser>;
+
+/** @throws ValidationError with every fault. */
+export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const issues = result.error.issues.flatMap((issue): Issue[] =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map(key => ({ path: [...issue.path.map(String), key], message: 'There is no such field.' }))
+      : [{ path: issue.path.map(String), message: issue.message }],
+  );
+  throw new ValidationError(issues as [Issue, ...Issue[]]);
+}

@@ -1,0 +1,115 @@
+import type { z } from 'zod';
+import type { Actor, Backend, FlagPatch, Override, User, Written } from '../backends/backend.js';
+import { ValidationError } from '../core/errors.js';
+import type { Flag } from '../core/flag.js';
+import {
+  type CreateFlagInput,
+  type DeleteFlagInput,
+  type DeleteUserInput,
+  type GroupInput,
+  inputs,
+  parseInput,
+  type RemoveOverrideInput,
+  type SetOverrideInput,
+  type SetUserAttributesInput,
+  type UpdateFlagInput,
+} from './inputs.js';
+import { mustReach, type Replica } from './replica.js';
+
+/**
+ * The changes that people and programs make. Each checks its whole input first and names every fault
+ * (`ValidationError`), writes, and answers once this process has applied its own change: what is read afterwards here
+ * includes it. `actor` is the UUID of who does it, for the change log.
+ *
+ * Every call rejects with `UnavailableError` when the store cannot be reached in time.
+ */
+export class Management {
+  readonly #backend: Backend;
+  readonly #replica: Replica;
+  readonly #now: () => number;
+
+  constructor(options: { readonly backend: Backend; readonly replica: Replica; readonly now: () => number }) {
+    this.#backend = options.backend;
+    this.#replica = options.replica;
+    this.#now = options.now;
+  }
+
+  /** @throws FlagExistsError */
+  createFlag(input: CreateFlagInput, actor: Actor = null): Promise<Flag> {
+    return this.#write(inputs.createFlag, input, flag => this.#backend.createFlag(flag, actor));
+  }
+
+  /**
+   * Changes the fields that are named, and nothing when the flag is not at `expectedVersion`.
+   * @throws FlagNotFoundError
+   * @throws VersionConflictError
+   */
+  updateFlag(input: UpdateFlagInput, actor: Actor = null): Promise<Flag> {
+    return this.#write(inputs.updateFlag, input, ({ key, expectedVersion, ...patch }) =>
+      this.#backend.updateFlag(key, withoutUndefined(patch), expectedVersion ?? null, actor),
+    );
+  }
+
+  /** Deletes a flag with its overrides. False when there was none. */
+  deleteFlag(input: DeleteFlagInput, actor: Actor = null): Promise<boolean> {
+    return this.#write(inputs.deleteFlag, input, ({ key }) => this.#backend.deleteFlag(key, actor));
+  }
+
+  /**
+   * Decides one flag for one user, whatever the flag says, until `expiresAt`.
+   * @throws FlagNotFoundError
+   */
+  setOverride(input: SetOverrideInput, actor: Actor = null): Promise<Override> {
+    return this.#write(inputs.setOverride, input, override => {
+      if (override.expiresAt !== null && override.expiresAt.getTime() <= this.#now()) {
+        throw new ValidationError([{ path: ['expiresAt'], message: 'Expected a time in the future.' }]);
+      }
+      return this.#backend.setOverride(override, actor);
+    });
+  }
+
+  /** False when there was none. */
+  removeOverride(input: RemoveOverrideInput, actor: Actor = null): Promise<boolean> {
+    return this.#write(inputs.removeOverride, input, ({ userId, flagKey }) =>
+      this.#backend.removeOverride(userId, flagKey, actor),
+    );
+  }
+
+  /** Returns how many were not members before. */
+  addToGroup(input: GroupInput, actor: Actor = null): Promise<number> {
+    return this.#write(inputs.group, input, ({ group, userIds }) => this.#backend.addToGroup(group, userIds, actor));
+  }
+
+  /** Returns how many were members. */
+  removeFromGroup(input: GroupInput, actor: Actor = null): Promise<number> {
+    return this.#write(inputs.group, input, ({ group, userIds }) =>
+      this.#backend.removeFromGroup(group, userIds, actor),
+    );
+  }
+
+  /** Replaces a user's stored attributes; creates the user. */
+  setUserAttributes(input: SetUserAttributesInput, actor: Actor = null): Promise<User> {
+    return this.#write(inputs.setUserAttributes, input, ({ userId, attributes }) =>
+      this.#backend.setUserAttributes(userId, attributes, actor),
+    );
+  }
+
+  /** Deletes a user with memberships and overrides. False when there was none. */
+  deleteUser(input: DeleteUserInput, actor: Actor = null): Promise<boolean> {
+    return this.#write(inputs.deleteUser, input, ({ userId }) => this.#backend.deleteUser(userId, actor));
+  }
+
+  async #write<Schema extends z.ZodType, T>(
+    schema: Schema,
+    input: unknown,
+    write: (input: z.output<Schema>) => Promise<Written<T>>,
+  ): Promise<T> {
+    const { value, revision } = await write(parseInput(schema, input));
+    await mustReach(this.#replica, revision);
+    return value;
+  }
+}
+
+function withoutUndefined(patch: { [Key in keyof FlagPatch]: FlagPatch[Key] | undefined }): FlagPatch {
+  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,209 @@
+import type { Backend, Change } from '../backends/backend.js';
+import { UnavailableError } from '../core/errors.js';
+import { type FlagChange, type FlagChangeKind, merged } from './flag-change.js';
+import type { Log } from './log.js';
+import { Snapshot } from './snapshot.js';
+
+/** What a stretch of the log, applied at once, has touched. */
+export interface Applied {
+  /** By key, in the order of revisions. */
+  readonly flags: ReadonlyMap<string, FlagChange>;
+  /** Users whose overrides, groups or attributes changed; `null`: nobody knows, so everybody. */
+  readonly userIds: ReadonlySet<string> | null;
+}
+
+export interface ReplicaOptions {
+  readonly backend: Backend;
+  readonly log: Log;
+  /** Milliseconds. Older than this, what is known must be confirmed before it answers; 0: before every answer. */
+  readonly maxAge: number;
+  /** Milliseconds between reads of the log that nobody asked for. */
+  readonly pollInterval: number;
+}
+
+/** Entries read from the log at once. */
+const pageSize = 1_000;
+
+/**
+ * This process's copy of the definitions, kept at the head of the change log.
+ *
+ * The log is the truth and a hint only a reason to read it sooner: it is also read every few seconds, and before an
+ * answer when the last confirmed read is too old. So a lost hint costs time, never correctness.
+ */
+export class Replica {
+  readonly #options: ReplicaOptions;
+  readonly #listeners = new Set<(applied: Applied) => void>();
+  #snapshot: Snapshot;
+  #confirmedAt = performance.now();
+  #reading: Promise<void> | null = null;
+  #next: Promise<void> | null = null;
+  #unwatch: () => void = () => {};
+  #timer: NodeJS.Timeout | null = null;
+
+  private constructor(options: ReplicaOptions, snapshot: Snapshot) {
+    this.#options = options;
+    this.#snapshot = snapshot;
+  }
+
+  /** @throws UnavailableError when the definitions cannot be read a first time. */
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const { backend } = options;
+    const replica = new Replica(options, Snapshot.of(await backend.definitions()));
+    replica.#reportFaults(replica.#snapshot.flags.map(flag => flag.key));
+    // Watch first, then read: a change between the two is in the read, one after it is in a hint.
+    replica.#unwatch = backend.watch(() => replica.#readQuietly());
+    replica.#timer = setInterval(() => replica.#readQuietly(), options.pollInterval);
+    replica.#timer.unref();
+    await replica.read();
+    return replica;
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  /** Milliseconds since the log was last read to its end. */
+  get age(): number {
+    return performance.now() - this.#confirmedAt;
+  }
+
+  /** Called after each stretch of the log that changed something. A listener must not throw. */
+  onApplied(listener: (applied: Applied) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Confirms what is known if it is older than `maxAge`. Undefined when there is nothing to wait for, so that the usual
+   * case costs no turn of the event loop. When the log cannot be read, the last known state stands.
+   */
+  refresh(): Promise<void> | undefined {
+    if (this.#options.maxAge > 0 && this.age <= this.#options.maxAge) return undefined;
+    return this.read().catch(error => {
+      this.#options.log.warn(
+        { err: error, age: this.age },
+        'the change log cannot be read; answering from what is known',
+      );
+    });
+  }
+
+  /** Resolves once the log has been applied up to `revision`, or to its end when that comes sooner. */
+  async reach(revision: number): Promise<void> {
+    if (this.#snapshot.revision < revision) await this.read();
+  }
+
+  /**
+   * Reads the log from here to its end, in a read that begins after this call. Callers that come while one is under way
+   * share the one after it.
+   *
+   * @throws UnavailableError
+   */
+  read(): Promise<void> {
+    if (this.#reading === null) {
+      this.#reading = this.#readToEnd().finally(() => {
+        this.#reading = null;
+      });
+      return this.#reading;
+    }
+    this.#next ??= this.#reading
+      .catch(() => {})
+      .then(() => {
+        this.#next = null;
+        return this.read();
+      });
+    return this.#next;
+  }
+
+  async close(): Promise<void> {
+    this.#unwatch();
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#listeners.clear();
+    await Promise.allSettled([this.#reading, this.#next]);
+  }
+
+  #readQuietly(): void {
+    this.read().catch(error => {
+      this.#options.log.warn({ err: error, age: this.age }, 'the change log cannot be read');
+    });
+  }
+
+  async #readToEnd(): Promise<void> {
+    const { backend } = this.#options;
+    for (;;) {
+      const startedAt = performance.now();
+      const { epoch, head, changes } = await backend.changes(this.#snapshot.revision, pageSize);
+      const { revision } = this.#snapshot;
+      const follows = epoch === this.#snapshot.epoch && head >= revision;
+      const isGapless = changes.length === 0 ? head === revision : changes[0]?.revision === revision + 1;
+      if (!follows || !isGapless || changes.some(change => change.kind === 'RESET')) {
+        await this.#reload();
+      } else if (changes.length > 0) {
+        this.#apply(this.#snapshot.after(changes), changes);
+      }
+      if (this.#snapshot.revision >= head || !follows) {
+        this.#confirmedAt = startedAt;
+        return;
+      }
+    }
+  }
+
+  async #reload(): Promise<void> {
+    const before = this.#snapshot;
+    const after = Snapshot.of(await this.#options.backend.definitions());
+    this.#snapshot = after;
+    this.#options.log.info({ revision: after.revision }, 'reloaded all definitions');
+    const flags = new Map<string, FlagChange>();
+    for (const key of after.differences(before)) {
+      const kind = kindOf(before.get(key) !== undefined, after.get(key) !== undefined);
+      flags.set(key, { key, kind, revision: after.revision });
+    }
+    this.#emit({ flags, userIds: null });
+  }
+
+  #apply(snapshot: Snapshot, changes: readonly Change[]): void {
+    this.#snapshot = snapshot;
+    const flags = new Map<string, FlagChange>();
+    const userIds = new Set<string>();
+    for (const { revision, kind, flagKey, userId, userIds: members } of changes) {
+      if (isFlagChange(kind) && flagKey !== null) {
+        const earlier = flags.get(flagKey);
+        flags.delete(flagKey);
+        flags.set(flagKey, merged(earlier, { revision, kind, key: flagKey }));
+      }
+      if (userId !== null) userIds.add(userId);
+      for (const member of members) userIds.add(member);
+    }
+    this.#emit({ flags, userIds });
+  }
+
+  #emit(applied: Applied): void {
+    this.#reportFaults(applied.flags.keys());
+    for (const listener of this.#listeners) listener(applied);
+  }
+
+  #reportFaults(keys: Iterable<string>): void {
+    for (const key of keys) {
+      const faults = this.#snapshot.get(key)?.faults ?? [];
+      if (faults.length > 0) {
+        this.#options.log.warn({ flag: key, faults }, 'stored conditions are not valid and never match');
+      }
+    }
+  }
+}
+
+/** Rejects with `UnavailableError` unless the log could be applied up to `revision`. */
+export async function mustReach(replica: Replica, revision: number): Promise<void> {
+  await replica.reach(revision);
+  if (replica.snapshot.revision < revision) {
+    throw new UnavailableError(`The change log has not reached revision ${revision} yet.`);
+  }
+}
+
+function isFlagChange(kind: Change['kind']): kind is FlagChangeKind {
+  return kind.startsWith('FLAG_');
+}
+
+function kindOf(existed: boolean, exists: boolean): FlagChangeKind {
+  if (!exists) return 'FLAG_DELETED';
+  return existed ? 'FLAG_UPDATED' : 'FLAG_CREATED';
+}

@@ -1,0 +1,147 @@
+import type { Backend, Targeting } from '../backends/backend.js';
+import { type Attributes, createSubject, type Subject } from '../core/evaluate.js';
+import type { Flag } from '../core/flag.js';
+import { canonicalUserId } from '../core/user-id.js';
+import { Evaluator, type OnEvaluation } from './evaluator.js';
+import type { FlagChange } from './flag-change.js';
+import { FlagChangeFeed } from './flag-change-feed.js';
+import { LiveHub } from './live-hub.js';
+import { type Log, silentLog } from './log.js';
+import { Management } from './management.js';
+import { Replica } from './replica.js';
+import type { Audience, FeaturesUpdate, SubscribeOptions } from './subscriber.js';
+import { TargetingCache } from './targeting.js';
+
+/** Whom an evaluation is for. */
+export interface EvaluationContext {
+  /** A UUID for who is stored; any other text works for who is not. Null or absent: anonymous. */
+  readonly userId?: string | null | undefined;
+  /** What the rollout hashes instead of the user id. */
+  readonly targetingKey?: string | null | undefined;
+  /** Laid over the stored ones: a stated attribute wins. */
+  readonly attributes?: Attributes | null | undefined;
+}
+
+export interface FeatureServiceOptions {
+  readonly backend: Backend;
+  /** The answer for a flag that does not exist. Default false. */
+  readonly defaultEnabled?: boolean | undefined;
+  /** Seconds. How old the last confirmed read of the change log may be when it answers; 0: read before each. Default 60. */
+  readonly cacheTtl?: number | undefined;
+  /** How many users' targeting is kept. Default 50,000. */
+  readonly cacheSize?: number | undefined;
+  /** Milliseconds between reads of the change log that nothing prompted. Default 5,000. */
+  readonly pollInterval?: number | undefined;
+  readonly onEvaluation?: OnEvaluation | undefined;
+  readonly log?: Log | undefined;
+  /** Milliseconds since the epoch; the clock that overrides expire by. Default Date.now. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** How current this process is. */
+export interface FeatureServiceStatus {
+  /** The last applied revision of the change log. */
+  readonly revision: number;
+  /** Milliseconds since the log was last read to its end. */
+  readonly age: number;
+  readonly subscribers: number;
+}
+
+/** Evaluates, manages and watches flags over one backend, which it closes with itself. */
+export class FeatureService {
+  readonly management: Management;
+  readonly #backend: Backend;
+  readonly #replica: Replica;
+  readonly #targeting: TargetingCache;
+  readonly #hub: LiveHub;
+  readonly #flagChanges: FlagChangeFeed;
+  readonly #now: () => number;
+  readonly #evaluatorOptions: { readonly defaultEnabled: boolean; readonly onEvaluation: OnEvaluation | undefined };
+
+  private constructor(options: FeatureServiceOptions, replica: Replica) {
+    const { backend, defaultEnabled = false, cacheTtl = 60, cacheSize = 50_000, onEvaluation } = options;
+    const { log = silentLog, now = Date.now } = options;
+    const targeting = new TargetingCache({ backend, size: cacheSize, alwaysRead: cacheTtl === 0 });
+    this.#backend = backend;
+    this.#replica = replica;
+    this.#targeting = targeting;
+    this.#now = now;
+    this.#evaluatorOptions = { defaultEnabled, onEvaluation };
+    // Before the hub listens: what it loads after a change must not come from what was kept before it.
+    replica.onApplied(({ userIds }) => targeting.forget(userIds));
+    const loadTargeting = (userId: string | null) => targeting.load(userId);
+    this.#hub = new LiveHub({ replica, loadTargeting, defaultEnabled, onEvaluation, log, now });
+    this.#flagChanges = new FlagChangeFeed(replica);
+    this.management = new Management({ backend, replica, now });
+  }
+
+  /** @throws UnavailableError when the definitions cannot be read. */
+  static async open(options: FeatureServiceOptions): Promise<FeatureService> {
+    const { backend, cacheTtl = 60, pollInterval = 5_000, log = silentLog } = options;
+    const replica = await Replica.open({ backend, log, maxAge: cacheTtl * 1_000, pollInterval });
+    return new FeatureService(options, replica);
+  }
+
+  get status(): FeatureServiceStatus {
+    return { revision: this.#replica.snapshot.revision, age: this.#replica.age, subscribers: this.#hub.size };
+  }
+
+  /**
+   * Answers for one subject, all at one revision.
+   * @throws UnavailableError when the user is not known here and the store cannot be asked.
+   */
+  async evaluator(context: EvaluationContext): Promise<Evaluator> {
+    const refresh = this.#replica.refresh();
+    if (refresh !== undefined) await refresh;
+    const { userId, subject } = audienceOf(context);
+    // Targeting first: it is never older than the definitions that are read after it.
+    const targeting = this.#targeting.peek(userId) ?? (await this.#targeting.load(userId));
+    return new Evaluator(this.#replica.snapshot, subject(targeting), this.#now(), this.#evaluatorOptions);
+  }
+
+  /** Sends the context its own answers, then what changes in them. */
+  subscribe(context: EvaluationContext, options?: SubscribeOptions): AsyncIterableIterator<FeaturesUpdate> {
+    return this.#hub.subscribe(audienceOf(context), options);
+  }
+
+  /** Sends each change of a flag from now on. */
+  flagChanges(): AsyncIterableIterator<FlagChange> {
+    return this.#flagChanges.subscribe();
+  }
+
+  /** The keys of the flags whose conditions name this group, sorted. */
+  flagKeysNaming(group: string): string[] {
+    return this.#replica.snapshot.flags.filter(flag => flag.groups.has(group)).map(flag => flag.key);
+  }
+
+  /** Every group that some flag's conditions name, sorted. */
+  groupsNamed(): string[] {
+    return [...new Set(this.#replica.snapshot.flags.flatMap(flag => [...flag.groups]))].sort();
+  }
+
+  /** The stored flags, sorted by key. */
+  async flags(): Promise<readonly Flag[]> {
+    return (await this.#backend.definitions()).flags;
+  }
+
+  /** Ends every subscription and closes the backend. */
+  async close(): Promise<void> {
+    this.#hub.close();
+    this.#flagChanges.close();
+    await this.#replica.close();
+    await this.#backend.close();
+  }
+}
+
+function audienceOf({ userId, targetingKey, attributes }: EvaluationContext): Audience {
+  const id = userId == null ? null : canonicalUserId(userId);
+  const subject = (targeting: Targeting): Subject =>
+    createSubject({
+      userId: id,
+      targetingKey: targetingKey ?? null,
+      attributes: attributes == null ? targeting.attributes : { ...targeting.attributes, ...attributes },
+      groups: targeting.groups,
+      overrides: targeting.overrides,
+    });
+  return { userId: id, subject };
+}

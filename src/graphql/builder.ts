@@ -1,0 +1,119 @@
+import SchemaBuilder from '@pothos/core';
+import ComplexityPlugin from '@pothos/plugin-complexity';
+import ErrorsPlugin from '@pothos/plugin-errors';
+import PrismaPlugin from '@pothos/plugin-prisma';
+import RelayPlugin, { decodeGlobalID } from '@pothos/plugin-relay';
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import type { JsonObject } from '../core/json.js';
+import { isUuid } from '../core/user-id.js';
+import type PrismaTypes from '../generated/pothos.js';
+import { getDatamodel } from '../generated/pothos.js';
+import type { Context } from './context.js';
+import { badUserInput, forbidden, tooCostly, unauthenticated } from './errors.js';
+import { defaultPageSize, maxPageSize, pageLimitPlugin } from './page-limit.js';
+
+/** What one operation may cost. A field costs 1; a list multiplies what is below it by the rows that it may have. */
+export const operationLimits = { complexity: 50_000, depth: 15, breadth: 1_000 } as const;
+
+export const builder = new SchemaBuilder<{
+  Context: Context;
+  PrismaTypes: PrismaTypes;
+  AuthScopes: {
+    /** May ask for the caller's own features. */
+    viewer: boolean;
+    /** May evaluate a context that it states. */
+    evaluator: boolean;
+    /** May read and change everything. */
+    admin: boolean;
+  };
+  Scalars: {
+    ID: { Input: string; Output: string | number };
+    UUID: { Input: string; Output: string };
+    DateTime: { Input: Date; Output: Date };
+    JSONObject: { Input: JsonObject; Output: object };
+    Conditions: { Input: unknown; Output: unknown };
+  };
+  DefaultFieldNullability: false;
+  DefaultEdgesNullability: { list: false; items: false };
+  DefaultNodeNullability: false;
+}>({
+  // Outermost first: who may not see a field learns nothing from its arguments.
+  plugins: [ScopeAuthPlugin, pageLimitPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin],
+  defaultFieldNullability: false,
+  scopeAuth: {
+    authorizeOnSubscribe: true,
+    authScopes: ({ caller, allowAnonymous }) => ({
+      viewer: allowAnonymous || caller.role !== 'ANONYMOUS',
+      evaluator: caller.role === 'SERVICE' || caller.role === 'ADMIN',
+      admin: caller.role === 'ADMIN',
+    }),
+    unauthorizedError: (_parent, { caller }) => (caller.role === 'ANONYMOUS' ? unauthenticated() : forbidden()),
+  },
+  errors: { directResult: true },
+  prisma: {
+    client: ({ prisma }) => prisma,
+    dmmf: getDatamodel(),
+    defaultConnectionSize: defaultPageSize,
+    maxConnectionSize: maxPageSize,
+    filterConnectionTotalCount: true,
+  },
+  complexity: { limit: operationLimits, defaultListMultiplier: defaultPageSize, complexityError: tooCostly },
+  relay: {
+    cursorType: 'String',
+    // What is no id of ours is the id of nothing.
+    decodeGlobalID: id => {
+      try {
+        return decodeGlobalID(id);
+      } catch {
+        return { typename: '', id: '' };
+      }
+    },
+    nodesOnConnection: { description: 'The nodes of the edges, for who needs no cursors.' },
+    nodeTypeOptions: { description: 'An object that can be fetched again by its `id`.' },
+    idFieldOptions: { description: 'An id that is unique over all types, for `node(id:)` and client caches.' },
+    nodeQueryOptions: {
+      description: 'Admin. Any object by its global id; null when there is none, or when the caller may not see it.',
+      nullable: true,
+      args: { id: { description: 'What the `id` field of an object said.' } },
+      resolve: (_root, { id }, context, _info, resolveNode) => (maySee(context, id) ? resolveNode(id) : null),
+    },
+    nodesQueryOptions: {
+      description: 'Admin. Like `node`, for up to 100 ids; the answers stand in the order of the ids.',
+      nullable: { list: false, items: true },
+      args: { ids: { description: 'What the `id` fields of objects said.' } },
+      complexity: ({ ids }) => ({ field: 1, multiplier: ids.length }),
+      resolve: async (_root, { ids }, context, _info, resolveNodes) => {
+        if (ids.length > maxPageSize)
+          throw badUserInput({ path: ['ids'], message: `Expected at most ${maxPageSize} ids.` });
+        const visible = ids.filter(id => maySee(context, id));
+        const nodes = await resolveNodes(visible);
+        return ids.map(id => nodes[visible.indexOf(id)] ?? null);
+      },
+    },
+    pageInfoTypeOptions: { description: 'Where a page of a list stands.' },
+    hasNextPageFieldOptions: { description: 'Whether more follow after `endCursor`.' },
+    hasPreviousPageFieldOptions: { description: 'Whether more stand before `startCursor`.' },
+    startCursorFieldOptions: {
+      description: 'The cursor of the first edge; null when the page is empty.',
+      nullable: true,
+    },
+    endCursorFieldOptions: { description: 'The cursor of the last edge; null when the page is empty.', nullable: true },
+    edgesFieldOptions: {
+      description: 'The items of this page, each with its cursor.',
+      nullable: { list: false, items: false },
+    },
+    nodeFieldOptions: { description: 'The item.', nullable: false },
+    cursorFieldOptions: { description: 'Names this place in the list, for `after` and `before`.' },
+    firstArgOptions: { description: `How many to return, up to ${maxPageSize}. Not stated: ${defaultPageSize}.` },
+    afterArgOptions: { description: 'Return what follows on this cursor.' },
+    lastArgOptions: { description: `How many to return from the end, up to ${maxPageSize}.` },
+    beforeArgOptions: { description: 'Return what stands before this cursor.' },
+    defaultConnectionTypeOptions: { description: 'A page of a list.' },
+    defaultEdgeTypeOptions: { description: 'An item of a list, with its place.' },
+  },
+});
+
+/** Whether there may be such an object and the caller may see it. Only admins may see any. */
+function maySee({ caller }: Context, { typename, id }: { typename: string; id: string }): boolean {
+  return caller.role === 'ADMIN' && (typename === 'Flag' || typename === 'User') && isUuid(id);
+}

@@ -1,0 +1,27 @@
+import type { PrismaClient } from '../generated/prisma/client.js';
+
+/** Where the backend tells what it does: pino's shape. */
+export interface BackendLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** One way to a database: a PostgreSQL server, or PGlite in this process. */
+export interface Connection {
+  /** What Prisma speaks through. */
+  readonly adapter: NonNullable<ConstructorParameters<typeof PrismaClient>[0]['adapter']>;
+  /**
+   * How many ids a bulk write hands to one statement. On PGlite statements run on the event loop, which breathes between
+   * two of them; a server takes everything at once.
+   */
+  readonly idsPerStatement: number;
+  /** Brings the schema up to date; returns the names of the migrations applied. */
+  migrate(): Promise<readonly string[]>;
+  /**
+   * Calls `hint` whenever the log may have grown: at each notification, and each time that listening begins anew, for
+   * what was missed. Returns what ends it.
+   */
+  listen(hint: () => void): () => void;
+  close(): Promise<void>;
+}

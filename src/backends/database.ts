@@ -1,0 +1,456 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FlagExistsError, FlagNotFoundError, UnavailableError, VersionConflictError } from '../core/errors.js';
+import type { Attributes, OverrideDecision } from '../core/evaluate.js';
+import type { Flag } from '../core/flag.js';
+import type { JsonObject } from '../core/json.js';
+import { Prisma, PrismaClient } from '../generated/prisma/client.js';
+import {
+  type Actor,
+  type Backend,
+  type Change,
+  type ChangePage,
+  type Definitions,
+  type FlagPatch,
+  flagFromLog,
+  type NewFlag,
+  type NewOverride,
+  type Override,
+  type Targeting,
+  type User,
+  type Written,
+} from './backend.js';
+import type { BackendLog, Connection } from './connection.js';
+import { isContention, sqlState, toUnavailable } from './errors.js';
+
+/** Where the database is. */
+export type DatabaseLocation =
+  /** A PostgreSQL server: `postgresql://user:password@host:5432/database`, `?schema=name` for another schema. */
+  | { readonly url: string }
+  /** PGlite in this process, kept in this directory. */
+  | { readonly dataDir: string }
+  /** PGlite in this process that writes nothing to disk. */
+  | { readonly memory: true };
+
+export type DatabaseOptions = DatabaseLocation & {
+  readonly log?: BackendLog | undefined;
+  /** PostgreSQL: connections of the pool, beside one that listens. Default 10. */
+  readonly poolSize?: number | undefined;
+  /** PostgreSQL: milliseconds that one statement may take. Default 10,000. */
+  readonly statementTimeoutMs?: number | undefined;
+  /** PostgreSQL: the server's own address, for listening and migrating, where `url` leads to a pooler. */
+  readonly listenUrl?: string | undefined;
+  /** PGlite: what `PGlite.dumpDataDir()` returned, to begin with. A test run prepares one and clones it. */
+  readonly templateDump?: Blob | undefined;
+};
+
+const silent: BackendLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/**
+ * Opens a database and brings its schema up to date. Opening an absent server fails within seconds.
+ * @throws UnavailableError when the server cannot be reached.
+ * @throws MigrationError when the schema cannot be brought up to date.
+ * @throws DirectoryLockedError when another process uses the directory.
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBackend> {
+  const log = options.log ?? silent;
+  const connection = await connect(options, log);
+  try {
+    const applied = await connection.migrate();
+    if (applied.length > 0) log.info({ migrations: applied }, 'the database schema was brought up to date');
+    return new DatabaseBackend(connection, applied);
+  } catch (error) {
+    await connection.close();
+    throw toUnavailable(error) ?? error;
+  }
+}
+
+/** Each driver is loaded only where it is used: PGlite alone is megabytes. */
+async function connect(options: DatabaseOptions, log: BackendLog): Promise<Connection> {
+  if ('url' in options) {
+    const { openPostgres } = await import('./postgres.js');
+    const { url, listenUrl, poolSize = 10, statementTimeoutMs = 10_000 } = options;
+    return openPostgres({ url, listenUrl, poolSize, statementTimeoutMs, log });
+  }
+  const { openEmbedded } = await import('./embedded.js');
+  const dataDir = 'dataDir' in options ? options.dataDir : null;
+  return openEmbedded({ dataDir, templateDump: options.templateDump, log });
+}
+
+/** How often a write that lost against another transaction is tried. */
+const attempts = 4;
+/** How long a write waits for the writers before it, in milliseconds, at each attempt. */
+const lockTimeout = 3_000;
+/** Array transactions are Prisma's business alone; its limits must not end one that the database still works on. */
+const transactionOptions = { maxWait: 15_000, timeout: 120_000 };
+
+type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * Definitions, targeting and the change log in PostgreSQL, on a server or embedded.
+ *
+ * The statements are SQL rather than Prisma's models: each read is one statement, so that it sees one state, and each
+ * write returns what the triggers made of it. They go through Prisma's client for its pool, its events and its
+ * transactions, always of the array form: an interactive one that awaits the client hangs on a single connection.
+ */
+export class DatabaseBackend implements Backend {
+  /** For reads by other floors. Writing through it works too (triggers keep the log), without retries or checks. */
+  readonly prisma: PrismaClient;
+  readonly #connection: Connection;
+  readonly #queryListeners = new Set<(sql: string) => void>();
+  readonly #watchers = new Set<() => void>();
+  #stopListening: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+
+  /** Use {@link openDatabase}. */
+  constructor(
+    connection: Connection,
+    /** The migrations that were applied when the database was opened. */
+    readonly appliedMigrations: readonly string[],
+  ) {
+    this.#connection = connection;
+    const prisma = new PrismaClient({
+      adapter: connection.adapter,
+      transactionOptions,
+      log: [{ emit: 'event', level: 'query' }],
+    });
+    prisma.$on('query', event => {
+      for (const listener of this.#queryListeners) listener(event.query);
+    });
+    this.prisma = prisma;
+  }
+
+  /**
+   * Calls `listener` with the SQL of each statement sent through {@link prisma}, by this class or by others: counts of
+   * queries are part of what is tested. Returns what ends it.
+   */
+  onQuery(listener: (sql: string) => void): () => void {
+    this.#queryListeners.add(listener);
+    return () => void this.#queryListeners.delete(listener);
+  }
+
+  async definitions(): Promise<Definitions> {
+    const row = await this.#readOne(Prisma.sql`
+      SELECT h.epoch::text AS epoch, h.revision::text AS revision,
+             (SELECT coalesce(json_agg(halyard_flag_state(f) ORDER BY f.key COLLATE "C"), '[]') FROM feature_flags f)::text AS flags
+      FROM feature_log_head h`);
+    return {
+      epoch: row['epoch'] as string,
+      revision: Number(row['revision']),
+      flags: json<JsonObject[]>(row['flags']).map(flagFromLog),
+    };
+  }
+
+  async changes(after: number, limit: number): Promise<ChangePage> {
+    const row = await this.#readOne(Prisma.sql`
+      SELECT h.epoch::text AS epoch, h.revision::text AS head,
+             (SELECT coalesce(json_agg(c ORDER BY c.revision), '[]')
+              FROM (
+                SELECT revision, halyard_time(at) AS at, actor_id AS "actorId", kind, flag_key AS "flagKey",
+                       user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after
+                FROM feature_changes WHERE revision > ${after} ORDER BY feature_changes.revision LIMIT ${limit}
+              ) c)::text AS changes
+      FROM feature_log_head h`);
+    return {
+      epoch: row['epoch'] as string,
+      head: Number(row['head']),
+      changes: json<(Change & { at: string })[]>(row['changes']).map(change => ({
+        ...change,
+        at: new Date(change.at),
+      })),
+    };
+  }
+
+  watch(listener: () => void): () => void {
+    // A function of its own for each watch: the same listener may be given twice.
+    const watcher = () => listener();
+    this.#watchers.add(watcher);
+    this.#stopListening ??= this.#connection.listen(() => {
+      for (const each of [...this.#watchers]) each();
+    });
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  async targeting(userIds: readonly string[]): Promise<ReadonlyMap<string, Targeting>> {
+    if (userIds.length === 0) return new Map();
+    const rows = await this.#read(Prisma.sql`
+      SELECT u.id::text AS id, u.attributes::text AS attributes,
+             (SELECT json_agg(m.group_name) FROM user_feature_groups m WHERE m.user_id = u.id)::text AS groups,
+             (SELECT json_agg(json_build_array(o.flag_key, o.enabled, round(extract(epoch FROM o.expires_at) * 1000)))
+              FROM feature_flag_overrides o WHERE o.user_id = u.id)::text AS overrides
+      FROM users u WHERE u.id = ANY(${uuids(userIds)})`);
+    return new Map(
+      rows.map(row => {
+        const overrides = json<[string, boolean, number | null][]>(row['overrides'] ?? '[]');
+        return [
+          row['id'] as string,
+          {
+            attributes: json<Attributes>(row['attributes']),
+            groups: new Set(json<string[]>(row['groups'] ?? '[]')),
+            overrides: new Map(
+              overrides.map(([key, enabled, expiresAt]): [string, OverrideDecision] => [key, { enabled, expiresAt }]),
+            ),
+          },
+        ];
+      }),
+    );
+  }
+
+  async getFlag(key: string): Promise<Flag | null> {
+    const [row] = await this.#read(selectFlag(key));
+    return flagOf(row);
+  }
+
+  async createFlag(flag: NewFlag, actor: Actor): Promise<Written<Flag>> {
+    const insert = Prisma.sql`
+      INSERT INTO feature_flags (key, name, description, enabled, percentage, conditions, created_by_id)
+      VALUES (${flag.key}, ${flag.name}, ${flag.description}, ${flag.enabled}, ${flag.percentage},
+              ${jsonb(flag.conditions)}, ${actor}::uuid)
+      RETURNING halyard_flag_state(feature_flags)::text AS flag`;
+    try {
+      const { rows, revision } = await this.#write(actor, [ensureUsers([actor]), insert]);
+      return { value: flagOf(rows[1]?.[0]) as Flag, revision };
+    } catch (error) {
+      throw sqlState(error) === '23505' ? new FlagExistsError(flag.key) : error;
+    }
+  }
+
+  async updateFlag(
+    key: string,
+    patch: FlagPatch,
+    expectedVersion: number | null,
+    actor: Actor,
+  ): Promise<Written<Flag>> {
+    // A refused update creates nobody: the actor is made where the update found its row.
+    const update = Prisma.sql`
+      WITH written AS (
+        UPDATE feature_flags SET ${assignments(patch)}
+        WHERE key = ${key} AND (${expectedVersion}::int IS NULL OR version = ${expectedVersion}::int)
+        RETURNING *
+      ), actors AS (
+        INSERT INTO users (id) SELECT ${actor}::uuid FROM written WHERE ${actor}::uuid IS NOT NULL ON CONFLICT DO NOTHING
+      )
+      SELECT halyard_flag_state(written)::text AS flag FROM written`;
+    const { rows, revision } = await this.#write(actor, [update, selectFlag(key)]);
+    const written = flagOf(rows[0]?.[0]);
+    if (written !== null) return { value: written, revision };
+    const current = flagOf(rows[1]?.[0]);
+    if (current === null) throw new FlagNotFoundError(key);
+    throw new VersionConflictError(current, expectedVersion as number);
+  }
+
+  async deleteFlag(key: string, actor: Actor): Promise<Written<boolean>> {
+    const remove = Prisma.sql`DELETE FROM feature_flags WHERE key = ${key}`;
+    const { value, revision } = await this.#writeCounted(actor, [ensureUsers([actor])], [remove]);
+    return { value: value > 0, revision };
+  }
+
+  async setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>> {
+    const { userId, flagKey, enabled, reason, expiresAt } = override;
+    const upsert = Prisma.sql`
+      INSERT INTO feature_flag_overrides AS stored (user_id, flag_key, enabled, reason, expires_at, created_by_id)
+      VALUES (${userId}::uuid, ${flagKey}, ${enabled}, ${reason}, ${expiresAt?.toISOString() ?? null}::text::timestamptz,
+              ${actor}::uuid)
+      ON CONFLICT (user_id, flag_key) DO UPDATE
+      SET enabled = EXCLUDED.enabled, reason = EXCLUDED.reason, expires_at = EXCLUDED.expires_at,
+          created_at = EXCLUDED.created_at, created_by_id = EXCLUDED.created_by_id
+      WHERE (stored.enabled, stored.reason, stored.expires_at)
+            IS DISTINCT FROM (EXCLUDED.enabled, EXCLUDED.reason, EXCLUDED.expires_at)`;
+    const select = Prisma.sql`
+      SELECT halyard_override_state(o)::text AS override
+      FROM feature_flag_overrides o WHERE user_id = ${userId}::uuid AND flag_key = ${flagKey}`;
+    try {
+      const { rows, revision } = await this.#write(actor, [ensureUsers([userId, actor]), upsert, select]);
+      return { value: { userId, flagKey, ...overrideOf(rows[2]?.[0]) }, revision };
+    } catch (error) {
+      // The users are there: the same transaction made them.
+      throw sqlState(error) === '23503' ? new FlagNotFoundError(flagKey, 'flagKey') : error;
+    }
+  }
+
+  async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {
+    const remove = Prisma.sql`
+      DELETE FROM feature_flag_overrides WHERE user_id = ${userId}::uuid AND flag_key = ${flagKey}`;
+    const { value, revision } = await this.#writeCounted(actor, [ensureUsers([actor])], [remove]);
+    return { value: value > 0, revision };
+  }
+
+  addToGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
+    const slices = this.#slices(userIds);
+    return this.#writeCounted(
+      actor,
+      [ensureUsers([actor]), ...slices.map(ensureUsers)],
+      slices.map(
+        ids => Prisma.sql`
+          INSERT INTO user_feature_groups (user_id, group_name, added_by_id)
+          SELECT id, ${group}, ${actor}::uuid FROM unnest(${uuids(ids)}) AS id
+          ON CONFLICT DO NOTHING`,
+      ),
+    );
+  }
+
+  removeFromGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
+    return this.#writeCounted(
+      actor,
+      [ensureUsers([actor])],
+      this.#slices(userIds).map(
+        ids => Prisma.sql`DELETE FROM user_feature_groups WHERE group_name = ${group} AND user_id = ANY(${uuids(ids)})`,
+      ),
+    );
+  }
+
+  async setUserAttributes(userId: string, attributes: Attributes, actor: Actor): Promise<Written<User>> {
+    const upsert = Prisma.sql`
+      INSERT INTO users AS stored (id, attributes) VALUES (${userId}::uuid, ${jsonb(attributes)})
+      ON CONFLICT (id) DO UPDATE SET attributes = EXCLUDED.attributes
+      WHERE stored.attributes <> EXCLUDED.attributes`;
+    const select = Prisma.sql`SELECT attributes::text AS attributes FROM users WHERE id = ${userId}::uuid`;
+    // Who describes himself is made by the upsert, in one change.
+    const { rows, revision } = await this.#write(actor, [ensureUsers(actor === userId ? [] : [actor]), upsert, select]);
+    return { value: { id: userId, attributes: json<Attributes>(rows[2]?.[0]?.['attributes']) }, revision };
+  }
+
+  async deleteUser(userId: string, actor: Actor): Promise<Written<boolean>> {
+    const remove = Prisma.sql`DELETE FROM users WHERE id = ${userId}::uuid`;
+    // Who deletes himself is not to be made anew.
+    const ensure = ensureUsers(actor === userId ? [] : [actor]);
+    const { value, revision } = await this.#writeCounted(actor, [ensure], [remove]);
+    return { value: value > 0, revision };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      this.#watchers.clear();
+      this.#stopListening?.();
+      await this.prisma.$disconnect();
+      await this.#connection.close();
+    })();
+    return this.#closed;
+  }
+
+  #slices(userIds: readonly string[]): string[][] {
+    // Sorted, so that the slices of the log are the same whatever the order given.
+    const ids = [...new Set(userIds)].sort();
+    const size = Math.min(this.#connection.idsPerStatement, Math.max(ids.length, 1));
+    return Array.from({ length: Math.ceil(ids.length / size) }, (_, index) =>
+      ids.slice(index * size, (index + 1) * size),
+    );
+  }
+
+  async #read(sql: Prisma.Sql): Promise<readonly Row[]> {
+    try {
+      return await this.prisma.$queryRaw<Row[]>(sql);
+    } catch (error) {
+      throw toUnavailable(error) ?? error;
+    }
+  }
+
+  async #readOne(sql: Prisma.Sql): Promise<Row> {
+    const [row] = await this.#read(sql);
+    if (row === undefined) throw new Error('The table feature_log_head has lost its row.');
+    return row;
+  }
+
+  /** Runs a write whose value is how many rows the counted statements touched, put together. */
+  async #writeCounted(
+    actor: Actor,
+    first: readonly Prisma.Sql[],
+    counted: readonly Prisma.Sql[],
+  ): Promise<Written<number>> {
+    const counting = counted.map(
+      sql => Prisma.sql`WITH written AS (${sql} RETURNING 1) SELECT count(*)::int AS count FROM written`,
+    );
+    const { rows, revision } = await this.#write(actor, [...first, ...counting]);
+    const counts = rows.slice(first.length).map(([row]) => row?.['count'] as number);
+    return { value: counts.reduce((sum, count) => sum + count, 0), revision };
+  }
+
+  /** Runs statements as one transaction in the name of `actor`; gives the rows of each and the head of the log. */
+  async #write(
+    actor: Actor,
+    statements: readonly Prisma.Sql[],
+  ): Promise<{ readonly rows: readonly (readonly Row[])[]; readonly revision: number }> {
+    const all = [
+      Prisma.sql`SELECT set_config('halyard.actor', ${actor ?? ''}, true), set_config('lock_timeout', ${String(lockTimeout)}, true)`,
+      // Before the statements, not only by their triggers: each then begins with all that earlier writers did.
+      Prisma.sql`SELECT pg_current_xact_id()::text AS xid, revision::text AS revision FROM feature_log_head WHERE id = 1 FOR UPDATE`,
+      ...statements,
+      Prisma.sql`SELECT revision::text AS revision FROM feature_log_head`,
+    ];
+    const results = await this.#transact(all);
+    const begin = results[1]?.[0];
+    const revision = Number(results.at(-1)?.[0]?.['revision']);
+    await this.#confirm(begin?.['xid'] as string, revision, Number(begin?.['revision']) < revision);
+    return { rows: results.slice(2, -1), revision };
+  }
+
+  async #transact(statements: readonly Prisma.Sql[]): Promise<readonly (readonly Row[])[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.prisma.$transaction(statements.map(sql => this.prisma.$queryRaw<Row[]>(sql)));
+      } catch (error) {
+        if (attempt === attempts || !isContention(error)) throw toUnavailable(error) ?? error;
+        await sleep(attempt * 20 * (0.5 + Math.random()));
+      }
+    }
+  }
+
+  /**
+   * A write counts once another query has seen it: PGlite's adapter reports a failed COMMIT as success. The transaction's
+   * own status also covers a write that had nothing to log.
+   */
+  async #confirm(xid: string, revision: number, logged: boolean): Promise<void> {
+    const row = await this.#readOne(Prisma.sql`
+      SELECT pg_xact_status(${xid}::xid8) AS status,
+             EXISTS (SELECT FROM feature_changes WHERE revision = ${revision}) AS logged`);
+    if (row['status'] !== 'committed' || (logged && row['logged'] !== true)) {
+      throw new UnavailableError('The database did not keep the change; nothing was changed.');
+    }
+  }
+}
+
+/** A list of ids as one parameter: Prisma would walk and convert a list id by id. */
+function uuids(ids: readonly string[]): Prisma.Sql {
+  return Prisma.sql`${`{${ids.join(',')}}`}::text::uuid[]`;
+}
+
+function jsonb(value: JsonObject): Prisma.Sql {
+  return Prisma.sql`${JSON.stringify(value)}::text::jsonb`;
+}
+
+function json<T>(text: unknown): T {
+  return JSON.parse(text as string) as T;
+}
+
+function ensureUsers(ids: readonly (string | null)[]): Prisma.Sql {
+  const known = [...new Set(ids.filter(id => id !== null))];
+  return Prisma.sql`INSERT INTO users (id) SELECT unnest(${uuids(known)}) ON CONFLICT DO NOTHING`;
+}
+
+function assignments(patch: FlagPatch): Prisma.Sql {
+  const set = [];
+  if (patch.name !== undefined) set.push(Prisma.sql`name = ${patch.name}`);
+  if (patch.description !== undefined) set.push(Prisma.sql`description = ${patch.description}`);
+  if (patch.enabled !== undefined) set.push(Prisma.sql`enabled = ${patch.enabled}`);
+  if (patch.percentage !== undefined) set.push(Prisma.sql`percentage = ${patch.percentage}`);
+  if (patch.conditions !== undefined) set.push(Prisma.sql`conditions = ${jsonb(patch.conditions)}`);
+  return set.length === 0 ? Prisma.sql`key = key` : Prisma.join(set);
+}
+
+function selectFlag(key: string): Prisma.Sql {
+  return Prisma.sql`SELECT halyard_flag_state(f)::text AS flag FROM feature_flags f WHERE key = ${key}`;
+}
+
+function flagOf(row: Row | undefined): Flag | null {
+  return row === undefined ? null : flagFromLog(json<JsonObject>(row['flag']));
+}
+
+function overrideOf(row: Row | undefined): Omit<Override, 'userId' | 'flagKey'> {
+  const state = json<Omit<Override, 'expiresAt' | 'createdAt'> & { expiresAt: string | null; createdAt: string }>(
+    row?.['override'],
+  );
+  return {
+    ...state,
+    expiresAt: state.expiresAt === null ? null : new Date(state.expiresAt),
+    createdAt: new Date(state.createdAt),
+  };
+}

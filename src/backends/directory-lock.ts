@@ -1,0 +1,227 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { hostname, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+// Two processes on one embedded database silently lose rows. What tells a live holder from a dead one must die with the
+// process, be it by kill -9, and must hold between containers that share the directory, where process ids mean nothing: a
+// listening Unix socket. A connection to it is accepted while the holder lives and refused from its death on.
+//
+// Taking over a dead socket by removing it and binding the same name is a race: a second process may remove the socket
+// that a first has just bound. So every attempt has a name of its own, never used again, and it is safe for anybody to
+// remove a dead one. Mutual exclusion is by order instead: first show your own socket, then look for others. Of two
+// processes the one that looks last sees the other.
+
+/** Who holds a lock. */
+export interface LockHolder {
+  readonly pid: number;
+  readonly host: string;
+  /** When its process started, as ISO 8601 text. */
+  readonly since: string;
+}
+
+/** Another process uses the directory. */
+export class DirectoryLockedError extends Error {
+  override readonly name = 'DirectoryLockedError';
+
+  constructor(
+    readonly directory: string,
+    /** Null where the holder lives but does not answer. */
+    readonly holder: LockHolder | null,
+  ) {
+    super(
+      `The directory ${directory} is in use by ${
+        holder === null
+          ? 'another process, which does not answer'
+          : `process ${holder.pid} on host ${holder.host}, running since ${holder.since}`
+      }. Two processes on one embedded database would lose data: stop that one, or give this one a directory of its own ` +
+        '(HALYARD_DATA_DIR), or let both use a PostgreSQL server (DATABASE_URL).',
+    );
+  }
+}
+
+export interface DirectoryLock {
+  /** Lets go. Twice is harmless. */
+  release(): Promise<void>;
+}
+
+type Answer = 'dead' | 'unknown' | (LockHolder & { readonly state: 'trying' | 'held' });
+
+const lockName = /^lock-[0-9a-f-]{36}\.sock$/;
+const draftName = /^lock-[0-9a-f-]{36}\.new$/;
+/** A holder whose event loop is busy answers late; it is alive all the same. */
+const answerTimeout = 2_000;
+/** Where paths of sockets end: 108 bytes on Linux, 104 on macOS, with a closing zero. */
+const longestSocketPath = 100;
+
+/**
+ * Takes the lock of a directory, which is made with mode 0700 when absent. The lock is held until `release` or the end of
+ * the process, however it ends. It holds between all processes of one machine, containers included, not between machines
+ * that share a network file system.
+ *
+ * @throws DirectoryLockedError when another process has it.
+ */
+export async function lockDirectory(path: string): Promise<DirectoryLock> {
+  const directory = resolve(path);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  for (;;) {
+    const claim = await Claim.make(directory);
+    try {
+      const holder = await claim.contest();
+      if (holder === 'won') return claim;
+      if (holder !== 'retry') throw new DirectoryLockedError(directory, holder);
+    } catch (error) {
+      await claim.release();
+      throw error;
+    }
+    await claim.release();
+    await sleep(20 + Math.random() * 80);
+  }
+}
+
+class Claim implements DirectoryLock {
+  #state: 'trying' | 'held' = 'trying';
+  #released: Promise<void> | undefined;
+
+  private constructor(
+    readonly directory: string,
+    readonly name: string,
+    readonly short: ShortPath,
+    readonly server: Server,
+  ) {
+    server.on('connection', socket => {
+      socket.on('error', () => socket.destroy());
+      socket.end(JSON.stringify({ ...self, state: this.#state }));
+    });
+    // A lock alone does not keep a process alive.
+    server.unref();
+  }
+
+  static async make(directory: string): Promise<Claim> {
+    const id = `lock-${randomUUID()}`;
+    const short = await ShortPath.to(directory);
+    const server = createServer();
+    try {
+      await new Promise<void>((done, failed) => {
+        server.once('error', failed);
+        server.listen(short.join(`${id}.new`), done);
+      });
+      const claim = new Claim(directory, `${id}.sock`, short, server);
+      // Between bind and listen a socket looks dead. Under its final name it has never been that.
+      await rename(join(directory, `${id}.new`), join(directory, `${id}.sock`));
+      return claim;
+    } catch (error) {
+      server.close();
+      await short.release();
+      throw error;
+    }
+  }
+
+  /** Looks at every other claim: 'won' when there is no live one, the holder when there is, 'retry' to begin anew. */
+  async contest(): Promise<'won' | 'retry' | LockHolder | null> {
+    for (;;) {
+      let waiting = false;
+      for (const name of await readdir(this.directory)) {
+        if (draftName.test(name)) await this.#sweep(name);
+        if (!lockName.test(name) || name === this.name) continue;
+        const answer = await ask(this.short.join(name));
+        if (answer === 'dead') await unlink(join(this.directory, name)).catch(ignoreAbsence);
+        else if (answer === 'unknown') return null;
+        else if (answer.state === 'held') return { pid: answer.pid, host: answer.host, since: answer.since };
+        else if (name < this.name) return 'retry';
+        else waiting = true;
+      }
+      if (!waiting) {
+        this.#state = 'held';
+        return 'won';
+      }
+      await sleep(10);
+    }
+  }
+
+  release(): Promise<void> {
+    this.#released ??= (async () => {
+      await unlink(join(this.directory, this.name)).catch(ignoreAbsence);
+      await new Promise<void>(done => this.server.close(() => done()));
+      await this.short.release();
+    })();
+    return this.#released;
+  }
+
+  /** A process that died before its rename leaves a draft behind; nobody lives in one for a minute. */
+  async #sweep(name: string): Promise<void> {
+    const draft = join(this.directory, name);
+    try {
+      if (Date.now() - (await stat(draft)).mtimeMs > 60_000) await unlink(draft);
+    } catch (error) {
+      ignoreAbsence(error);
+    }
+  }
+}
+
+const self: LockHolder = {
+  pid: process.pid,
+  host: hostname(),
+  since: new Date(performance.timeOrigin).toISOString(),
+};
+
+function ask(socketPath: string): Promise<Answer> {
+  return new Promise(answer => {
+    let text = '';
+    const socket = connect(socketPath);
+    const settle = (value: Answer) => {
+      socket.destroy();
+      answer(value);
+    };
+    socket.setEncoding('utf8');
+    socket.setTimeout(answerTimeout, () => settle('unknown'));
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.on('end', () => settle(parse(text)));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      settle(error.code === 'ECONNREFUSED' || error.code === 'ENOENT' ? 'dead' : 'unknown'),
+    );
+  });
+}
+
+function parse(text: string): Answer {
+  try {
+    return JSON.parse(text) as Answer;
+  } catch {
+    return 'unknown';
+  }
+}
+
+function ignoreAbsence(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+}
+
+/**
+ * The path of a socket has room for about a hundred bytes, and Node cuts a longer one without a word. A deep directory is
+ * reached through a symbolic link in the temporary directory: the kernel follows it, the socket lies where it belongs.
+ */
+class ShortPath {
+  private constructor(
+    readonly path: string,
+    readonly made: string | null,
+  ) {}
+
+  static async to(directory: string): Promise<ShortPath> {
+    // The longest name below: "/lock-" and a UUID and ".sock".
+    if (Buffer.byteLength(directory) + 47 <= longestSocketPath) return new ShortPath(directory, null);
+    const made = await mkdtemp(join(tmpdir(), 'halyard-'));
+    await symlink(directory, join(made, 'd'));
+    return new ShortPath(join(made, 'd'), made);
+  }
+
+  join(name: string): string {
+    return join(this.path, name);
+  }
+
+  async release(): Promise<void> {
+    if (this.made !== null) await rm(this.made, { recursive: true, force: true });
+  }
+}

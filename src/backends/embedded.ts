@@ -1,0 +1,99 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { PGlite } from '@electric-sql/pglite';
+import { PrismaPGlite } from 'pglite-prisma-adapter';
+import type { BackendLog, Connection } from './connection.js';
+import { lockDirectory } from './directory-lock.js';
+import { migrate, readMigrations } from './migrate.js';
+
+export interface EmbeddedOptions {
+  /** The directory that holds the database; null keeps everything in memory. Made with mode 0700 when absent. */
+  readonly dataDir: string | null;
+  /** What `PGlite.dumpDataDir()` returned, to begin with instead of an empty database. */
+  readonly templateDump?: Blob | undefined;
+  readonly log: BackendLog;
+}
+
+/** How long statements may keep the event loop to themselves before others get a turn, in milliseconds. */
+const longestHold = 8;
+
+/** PGlite answers in promises, yet its work is synchronous: a run of statements would never let a timer or socket in. */
+class BreathingPGlite extends PGlite {
+  #held = 0;
+
+  override async _runExclusiveQuery<T>(run: () => Promise<T>): Promise<T> {
+    const now = performance.now();
+    if (now - this.#held > longestHold) {
+      await nextTurn();
+      this.#held = performance.now();
+    }
+    return super._runExclusiveQuery(run);
+  }
+}
+
+/**
+ * Opens PGlite, the real PostgreSQL compiled to WebAssembly, in this process.
+ * @throws DirectoryLockedError when another process has the directory.
+ */
+export async function openEmbedded({ dataDir, templateDump, log }: EmbeddedOptions): Promise<Connection> {
+  const lock = dataDir === null ? null : await lockDirectory(dataDir);
+  try {
+    if (dataDir !== null) await mkdir(join(dataDir, 'postgres'), { recursive: true, mode: 0o700 });
+    const database = new BreathingPGlite({
+      ...(dataDir === null ? {} : { dataDir: join(dataDir, 'postgres') }),
+      ...(templateDump === undefined ? {} : { loadDataDir: templateDump }),
+    });
+    await database.waitReady;
+    await database.exec(`SET timezone = 'UTC'`);
+    return new EmbeddedConnection(database, () => lock?.release() ?? Promise.resolve(), log);
+  } catch (error) {
+    await lock?.release();
+    throw error;
+  }
+}
+
+class EmbeddedConnection implements Connection {
+  readonly adapter;
+  readonly idsPerStatement = 1_000;
+
+  constructor(
+    readonly database: PGlite,
+    readonly unlock: () => Promise<void>,
+    readonly log: BackendLog,
+  ) {
+    this.adapter = new PrismaPGlite(database);
+  }
+
+  async migrate(): Promise<readonly string[]> {
+    return migrate(
+      {
+        query: async (sql, values) =>
+          (await this.database.query<Record<string, unknown>>(sql, [...(values ?? [])])).rows,
+        script: async sql => void (await this.database.exec(sql)),
+      },
+      await readMigrations(),
+    );
+  }
+
+  listen(hint: () => void): () => void {
+    let ended = false;
+    const listening = this.database.listen('halyard_changes', hint);
+    listening.then(
+      () => ended || hint(),
+      (error: unknown) => ended || this.log.error({ err: error }, 'cannot listen to the embedded database'),
+    );
+    return () => {
+      ended = true;
+      listening.then(unlisten => unlisten()).catch(() => undefined);
+    };
+  }
+
+  async close(): Promise<void> {
+    try {
+      if (!this.database.closed) await this.database.close();
+    } finally {
+      await this.unlock();
+    }
+  }
+}

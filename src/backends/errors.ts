@@ -1,0 +1,104 @@
+import { UnavailableError } from '../core/errors.js';
+
+interface ErrorLike {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly cause?: unknown;
+  readonly meta?: unknown;
+}
+
+/** SQLSTATE classes and codes that mean "not now": PostgreSQL's documentation, appendix A. */
+const passingStates: readonly RegExp[] = [
+  /^08/, // the connection
+  /^53/, // resources: connections, memory, disk
+  /^57P0/, // shutting down, starting up, dropped
+  /^57014$/, // the statement took too long
+  /^55P03$/, // a lock was not to be had in time
+  /^40(001|P01)$/, // lost against another transaction, again and again
+  /^25006$/, // a standby: the primary is elsewhere
+];
+
+const passingCodes: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  // Prisma's own names: https://www.prisma.io/docs/orm/reference/error-reference
+  'P1001',
+  'P1002',
+  'P1008',
+  'P1017',
+  'P2024',
+  'P2028',
+  'P2034',
+  'P2037',
+]);
+
+/** What the drivers throw without any code. */
+const passingMessages =
+  /^(timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|PGlite is clos)/;
+
+/** The error itself, then everything that it says caused it: Prisma keeps the driver's error in `meta`. */
+function* causes(error: unknown): Generator<ErrorLike> {
+  const seen = new Set<unknown>();
+  const queue = [error];
+  while (queue.length > 0) {
+    const current = queue.shift();
+    if (typeof current !== 'object' || current === null || seen.has(current)) continue;
+    seen.add(current);
+    const like = current as ErrorLike;
+    yield like;
+    queue.push(like.cause);
+    if (current instanceof AggregateError) queue.push(...current.errors);
+    if (typeof like.meta === 'object' && like.meta !== null) {
+      queue.push((like.meta as { driverAdapterError?: unknown }).driverAdapterError);
+    }
+  }
+}
+
+/** The SQLSTATE (five characters) that the server gave, undefined where the error is not the server's. */
+export function sqlState(error: unknown): string | undefined {
+  for (const like of causes(error)) {
+    const code = (like as { originalCode?: unknown }).originalCode ?? like.code;
+    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !passingCodes.has(code) && !/^P\d{4}$/.test(code)) {
+      return code;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * An error of the database layer as an {@link UnavailableError} where it means that the database cannot be reached or
+ * does not answer in time, with the error as its cause; null where it means anything else.
+ */
+export function toUnavailable(error: unknown): UnavailableError | null {
+  if (error instanceof UnavailableError) return error;
+  const state = sqlState(error);
+  if (state !== undefined) {
+    return passingStates.some(pattern => pattern.test(state))
+      ? new UnavailableError(undefined, { cause: error })
+      : null;
+  }
+  for (const { code, message } of causes(error)) {
+    if (typeof code === 'string' && passingCodes.has(code)) return new UnavailableError(undefined, { cause: error });
+    if (typeof message === 'string' && passingMessages.test(message)) {
+      return new UnavailableError(undefined, { cause: error });
+    }
+  }
+  return null;
+}
+
+/** Whether the transaction lost against another one and may win when it is tried again. */
+export function isContention(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return state === '40001' || state === '40P01' || state === '55P03';
+  for (const { code } of causes(error)) if (code === 'P2034') return true;
+  return false;
+}

@@ -1,0 +1,369 @@
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { attributeIssues } from '../core/attributes.js';
+import { validateConditions } from '../core/conditions.js';
+import {
+  FlagExistsError,
+  FlagNotFoundError,
+  type Issue,
+  ValidationError,
+  VersionConflictError,
+} from '../core/errors.js';
+import type { Attributes } from '../core/evaluate.js';
+import { type Flag, flagKeyPattern } from '../core/flag.js';
+import type { JsonObject } from '../core/json.js';
+import { canonicalUserId, isUuid } from '../core/user-id.js';
+import type {
+  Actor,
+  Backend,
+  Change,
+  ChangePage,
+  Definitions,
+  FlagPatch,
+  NewFlag,
+  NewOverride,
+  Override,
+  Targeting,
+  User,
+  Written,
+} from './backend.js';
+
+/** What {@link MemoryBackend.seed} adds. */
+export interface Seed {
+  /** Only the key is needed; the name defaults to it, the rest to a disabled flag for everybody. */
+  readonly flags?: readonly (Partial<NewFlag> & Pick<NewFlag, 'key'>)[];
+  /** Attributes by user id. */
+  readonly users?: { readonly [userId: string]: Attributes };
+  /** User ids by group. */
+  readonly groups?: { readonly [group: string]: readonly string[] };
+  readonly overrides?: readonly (Pick<NewOverride, 'userId' | 'flagKey' | 'enabled'> & Partial<NewOverride>)[];
+}
+
+interface StoredUser {
+  attributes: Attributes;
+  readonly groups: Set<string>;
+  /** By flag key. */
+  readonly overrides: Map<string, Override>;
+}
+
+/** How many ids one entry of the log holds. */
+const sliceLength = 1_000;
+const noFields = { flagKey: null, userId: null, groupName: null, userIds: [], before: null, after: null } as const;
+
+/**
+ * A backend of a few maps: for unit tests, and for embedding without any database. Forgotten with the process, and of one
+ * process alone. It keeps the contract of {@link Backend}, the change log included.
+ */
+export class MemoryBackend implements Backend {
+  readonly #epoch = randomUUID();
+  readonly #now: () => Date;
+  readonly #flags = new Map<string, Flag>();
+  readonly #users = new Map<string, StoredUser>();
+  readonly #changes: Change[] = [];
+  readonly #watchers = new Set<() => void>();
+  #hinted = true;
+
+  /** @param options.now the clock; tests state their own. */
+  constructor(options: { readonly now?: () => Date } = {}) {
+    this.#now = options.now ?? (() => new Date());
+  }
+
+  /**
+   * Adds flags, users, groups and overrides, as the writes would one by one.
+   * @throws ValidationError naming every fault; nothing was added.
+   * @throws FlagExistsError, FlagNotFoundError where flags or overrides do not fit; nothing was added.
+   */
+  seed({ flags = [], users = {}, groups = {}, overrides = [] }: Seed): void {
+    const [first, ...rest] = seedIssues({ flags, users, groups, overrides });
+    if (first !== undefined) throw new ValidationError([first, ...rest]);
+    const keys = new Set(this.#flags.keys());
+    for (const { key } of flags) {
+      if (keys.has(key)) throw new FlagExistsError(key);
+      keys.add(key);
+    }
+    const unknown = overrides.find(({ flagKey }) => !keys.has(flagKey));
+    if (unknown !== undefined) throw new FlagNotFoundError(unknown.flagKey, 'flagKey');
+
+    const blank = { description: null, enabled: false, percentage: 100, conditions: {} };
+    for (const flag of flags) this.#createFlag({ ...blank, name: flag.key, ...flag }, null);
+    for (const [id, attributes] of Object.entries(users)) this.#setAttributes(canonicalUserId(id), attributes, null);
+    for (const [group, ids] of Object.entries(groups)) this.#addToGroup(group, ids.map(canonicalUserId), null);
+    for (const override of overrides) {
+      const userId = canonicalUserId(override.userId);
+      this.#setOverride({ reason: null, expiresAt: null, ...override, userId }, null);
+    }
+  }
+
+  /** Removes everything; the log goes on with a RESET. */
+  clear(): void {
+    this.#flags.clear();
+    this.#users.clear();
+    this.#log(null, { kind: 'RESET' });
+  }
+
+  async definitions(): Promise<Definitions> {
+    const flags = [...this.#flags.values()].sort((a, b) => compare(a.key, b.key));
+    return { epoch: this.#epoch, revision: this.#changes.length, flags };
+  }
+
+  async changes(after: number, limit: number): Promise<ChangePage> {
+    const changes = this.#changes.slice(after, after + limit);
+    return { epoch: this.#epoch, head: this.#changes.length, changes };
+  }
+
+  watch(listener: () => void): () => void {
+    // A function of its own for each watch: the same listener may be given twice.
+    const watcher = () => listener();
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  async targeting(userIds: readonly string[]): Promise<ReadonlyMap<string, Targeting>> {
+    const found = new Map<string, Targeting>();
+    for (const id of userIds) {
+      const user = this.#users.get(id);
+      if (user === undefined) continue;
+      const decisions = [...user.overrides.values()].map(
+        ({ flagKey, enabled, expiresAt }) => [flagKey, { enabled, expiresAt: expiresAt?.getTime() ?? null }] as const,
+      );
+      found.set(id, { attributes: user.attributes, groups: new Set(user.groups), overrides: new Map(decisions) });
+    }
+    return found;
+  }
+
+  async getFlag(key: string): Promise<Flag | null> {
+    return this.#flags.get(key) ?? null;
+  }
+
+  async createFlag(flag: NewFlag, actor: Actor): Promise<Written<Flag>> {
+    return this.#written(this.#createFlag(flag, actor));
+  }
+
+  async updateFlag(
+    key: string,
+    patch: FlagPatch,
+    expectedVersion: number | null,
+    actor: Actor,
+  ): Promise<Written<Flag>> {
+    const before = this.#flags.get(key);
+    if (before === undefined) throw new FlagNotFoundError(key);
+    if (expectedVersion !== null && expectedVersion !== before.version) {
+      throw new VersionConflictError(before, expectedVersion);
+    }
+    this.#ensureUser(actor);
+    const given = Object.entries(patch).filter(([, value]) => value !== undefined);
+    const wanted: Flag = { ...before, ...copy(Object.fromEntries(given)) };
+    if (isDeepStrictEqual(wanted, before)) return this.#written(before);
+    const after = { ...wanted, version: before.version + 1, updatedAt: this.#now() };
+    this.#flags.set(key, after);
+    this.#log(actor, { kind: 'FLAG_UPDATED', flagKey: key, before: flagState(before), after: flagState(after) });
+    return this.#written(after);
+  }
+
+  async deleteFlag(key: string, actor: Actor): Promise<Written<boolean>> {
+    this.#ensureUser(actor);
+    const flag = this.#flags.get(key);
+    if (flag === undefined) return this.#written(false);
+    for (const [, user] of this.#sortedUsers()) this.#removeOverride(user, key, actor);
+    this.#flags.delete(key);
+    this.#log(actor, { kind: 'FLAG_DELETED', flagKey: key, before: flagState(flag) });
+    return this.#written(true);
+  }
+
+  async setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>> {
+    if (!this.#flags.has(override.flagKey)) throw new FlagNotFoundError(override.flagKey, 'flagKey');
+    return this.#written(this.#setOverride(override, actor));
+  }
+
+  async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {
+    this.#ensureUser(actor);
+    const user = this.#users.get(userId);
+    return this.#written(user !== undefined && this.#removeOverride(user, flagKey, actor));
+  }
+
+  async addToGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
+    this.#ensureUser(actor);
+    return this.#written(this.#addToGroup(group, userIds, actor));
+  }
+
+  async removeFromGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
+    this.#ensureUser(actor);
+    const removed = [...new Set(userIds)].filter(id => this.#users.get(id)?.groups.delete(group) === true);
+    this.#logMembers(actor, 'MEMBERS_REMOVED', group, removed);
+    return this.#written(removed.length);
+  }
+
+  async setUserAttributes(userId: string, attributes: Attributes, actor: Actor): Promise<Written<User>> {
+    if (actor !== userId) this.#ensureUser(actor);
+    return this.#written(this.#setAttributes(userId, attributes, actor));
+  }
+
+  async deleteUser(userId: string, actor: Actor): Promise<Written<boolean>> {
+    // Who deletes himself is not to be made anew.
+    if (actor !== userId) this.#ensureUser(actor);
+    const user = this.#users.get(userId);
+    if (user === undefined) return this.#written(false);
+    for (const group of [...user.groups].sort(compare)) this.#logMembers(actor, 'MEMBERS_REMOVED', group, [userId]);
+    for (const key of [...user.overrides.keys()].sort(compare)) this.#removeOverride(user, key, actor);
+    this.#users.delete(userId);
+    this.#forgetCreator(userId);
+    this.#log(actor, { kind: 'USER_DELETED', userId, before: { attributes: user.attributes } });
+    return this.#written(true);
+  }
+
+  async close(): Promise<void> {
+    this.#watchers.clear();
+  }
+
+  #createFlag(flag: NewFlag, actor: Actor): Flag {
+    if (this.#flags.has(flag.key)) throw new FlagExistsError(flag.key);
+    this.#ensureUser(actor);
+    const { key, name, description, enabled, percentage, conditions } = flag;
+    const now = this.#now();
+    const given = { key, name, description, enabled, percentage, conditions: copy(conditions) };
+    const stored = { id: randomUUID(), ...given, version: 1, createdAt: now, updatedAt: now, createdById: actor };
+    this.#flags.set(key, stored);
+    this.#log(actor, { kind: 'FLAG_CREATED', flagKey: key, after: flagState(stored) });
+    return stored;
+  }
+
+  #setOverride(override: NewOverride, actor: Actor): Override {
+    const { userId, flagKey, enabled, reason, expiresAt } = override;
+    this.#ensureUser(actor);
+    const user = this.#ensureUser(userId) as StoredUser;
+    const before = user.overrides.get(flagKey);
+    const same = before !== undefined && before.enabled === enabled && before.reason === reason;
+    if (same && before.expiresAt?.getTime() === expiresAt?.getTime()) return before;
+    const after = { userId, flagKey, enabled, reason, expiresAt, createdAt: this.#now(), createdById: actor };
+    user.overrides.set(flagKey, after);
+    const states = { before: before === undefined ? null : overrideState(before), after: overrideState(after) };
+    this.#log(actor, { kind: 'OVERRIDE_SET', flagKey, userId, ...states });
+    return after;
+  }
+
+  #removeOverride(user: StoredUser, flagKey: string, actor: Actor): boolean {
+    const override = user.overrides.get(flagKey);
+    if (override === undefined) return false;
+    user.overrides.delete(flagKey);
+    const { userId } = override;
+    this.#log(actor, { kind: 'OVERRIDE_REMOVED', flagKey, userId, before: overrideState(override) });
+    return true;
+  }
+
+  #addToGroup(group: string, userIds: readonly string[], actor: Actor): number {
+    const added = [...new Set(userIds)].filter(id => {
+      const user = this.#ensureUser(id) as StoredUser;
+      return !user.groups.has(group) && user.groups.add(group);
+    });
+    this.#logMembers(actor, 'MEMBERS_ADDED', group, added);
+    return added.length;
+  }
+
+  #setAttributes(userId: string, given: Attributes, actor: Actor): User {
+    const before = this.#users.get(userId)?.attributes;
+    const attributes = copy(given);
+    (this.#ensureUser(userId) as StoredUser).attributes = attributes;
+    if (!isDeepStrictEqual(before ?? {}, attributes)) {
+      const states = { before: before === undefined ? null : { attributes: before }, after: { attributes } };
+      this.#log(actor, { kind: 'USER_UPDATED', userId, ...states });
+    }
+    return { id: userId, attributes };
+  }
+
+  #ensureUser(id: string | null): StoredUser | null {
+    if (id === null) return null;
+    let user = this.#users.get(id);
+    if (user === undefined) {
+      user = { attributes: {}, groups: new Set(), overrides: new Map() };
+      this.#users.set(id, user);
+    }
+    return user;
+  }
+
+  #forgetCreator(id: string): void {
+    for (const flag of this.#flags.values()) {
+      if (flag.createdById === id) this.#flags.set(flag.key, { ...flag, createdById: null });
+    }
+    for (const { overrides } of this.#users.values()) {
+      for (const override of overrides.values()) {
+        if (override.createdById === id) overrides.set(override.flagKey, { ...override, createdById: null });
+      }
+    }
+  }
+
+  #sortedUsers(): [string, StoredUser][] {
+    return [...this.#users].sort(([a], [b]) => compare(a, b));
+  }
+
+  #logMembers(actor: Actor, kind: 'MEMBERS_ADDED' | 'MEMBERS_REMOVED', groupName: string, ids: string[]): void {
+    ids.sort(compare);
+    for (let start = 0; start < ids.length; start += sliceLength) {
+      this.#log(actor, { kind, groupName, userIds: ids.slice(start, start + sliceLength) });
+    }
+  }
+
+  #log(actorId: Actor, change: Pick<Change, 'kind'> & Partial<Change>): void {
+    const revision = this.#changes.length + 1;
+    this.#changes.push({ ...noFields, revision, at: this.#now(), actorId, ...change });
+    if (!this.#hinted) return;
+    this.#hinted = false;
+    // As with a database, the hint comes after the write, and one may stand for several.
+    queueMicrotask(() => {
+      this.#hinted = true;
+      for (const watcher of [...this.#watchers]) watcher();
+    });
+  }
+
+  #written<T>(value: T): Written<T> {
+    return { value, revision: this.#changes.length };
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** What the caller does to its objects afterwards is not stored. */
+function copy<T extends object>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
+}
+
+function flagState(flag: Flag): JsonObject {
+  return { ...flag, createdAt: flag.createdAt.toISOString(), updatedAt: flag.updatedAt.toISOString() };
+}
+
+function overrideState({ enabled, reason, expiresAt, createdAt, createdById }: Override): JsonObject {
+  const times = { expiresAt: expiresAt?.toISOString() ?? null, createdAt: createdAt.toISOString() };
+  return { enabled, reason, ...times, createdById };
+}
+
+function seedIssues({ flags, users, groups, overrides }: Required<Seed>): Issue[] {
+  const userIssues = (id: string, ...path: string[]): Issue[] =>
+    isUuid(id) ? [] : [{ path, message: `Expected a user id that is a UUID, not ${JSON.stringify(id)}.` }];
+  return [
+    ...flags.flatMap((flag, index) => flagIssues(flag, ['flags', String(index)])),
+    ...Object.entries(users).flatMap(([id, attributes]) => [
+      ...userIssues(id, 'users', id),
+      ...attributeIssues(attributes, ['users', id]),
+    ]),
+    ...Object.entries(groups).flatMap(([group, ids]) => ids.flatMap(id => userIssues(id, 'groups', group))),
+    ...overrides.flatMap(({ userId }, index) => userIssues(userId, 'overrides', String(index), 'userId')),
+  ];
+}
+
+function flagIssues(
+  { key, percentage = 100, conditions = {} }: Required<Seed>['flags'][number],
+  at: string[],
+): Issue[] {
+  const issues: Issue[] = [];
+  if (!flagKeyPattern.test(key)) {
+    issues.push({ path: [...at, 'key'], message: `Expected a key that matches ${flagKeyPattern.source}.` });
+  }
+  if (!Number.isInteger(percentage) || percentage < 0 || percentage > 100) {
+    issues.push({ path: [...at, 'percentage'], message: 'Expected a whole number from 0 to 100.' });
+  }
+  return [
+    ...issues,
+    ...validateConditions(conditions).map(({ path, message }) => ({ path: [...at, ...path], message })),
+  ];
+}

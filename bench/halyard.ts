@@ -1,0 +1,80 @@
+import type * as Evaluate from '../src/core/evaluate.js';
+import type { FlagDefinition } from '../src/core/flag.js';
+import type { JsonObject } from '../src/core/json.js';
+import type { Contestant } from './peers.js';
+
+/** The built package, as an installation runs it; the types come from the sources. */
+const built = '../dist/core/evaluate.js';
+const { compileFlag, createSubject, evaluate } = (await import(built)) as typeof Evaluate;
+
+const flag = (key: string, percentage: number, conditions: JsonObject): FlagDefinition => ({
+  key,
+  enabled: true,
+  percentage,
+  conditions,
+});
+
+export function halyard(): Contestant {
+  const conditions = { attributes: { plan: 'pro', country: ['DE', 'BR'] } };
+  const rolledOut = compileFlag(flag('new_checkout', 50, conditions));
+  const unrolled = compileFlag(flag('unrolled', 100, conditions));
+  return {
+    name: 'halyard',
+    isOn: user => evaluate(rolledOut, createSubject({ userId: user.id, attributes: user }), 0).enabled,
+    matches: user => evaluate(unrolled, createSubject({ userId: user.id, attributes: user }), 0).enabled,
+  };
+}
+
+/** What an account with a hundred flags may look like: ten kinds, ten flags of each. */
+const kinds: readonly ((index: number) => FlagDefinition)[] = [
+  n => flag(`everybody_${n}`, 100, {}),
+  n => ({ ...flag(`off_${n}`, 100, {}), enabled: false }),
+  n => flag(`rollout_${n}`, n * 10, {}),
+  n => flag(`plan_${n}`, 100, { attributes: { plan: 'pro', country: ['DE', 'BR'] } }),
+  n => flag(`plan_rollout_${n}`, 50, { attributes: { plan: ['pro', 'team'] } }),
+  n => flag(`group_${n}`, 100, { attributes: { plan: 'enterprise' }, groups: [`group_${n}`, 'beta'] }),
+  n => flag(`all_${n}`, 25, { all: [{ attributes: { seats: { gte: n * 10 } } }, { not: { groups: ['banned'] } }] }),
+  n => flag(`any_${n}`, 100, { any: [{ attributes: { country: { not_in: ['US'] } } }, { groups: ['staff'] }] }),
+  n => flag(`text_${n}`, 100, { attributes: { email: { ends_with: [`@corp${n}.com`, '@example.com'] } } }),
+  n =>
+    flag(
+      `rare_${n}`,
+      100,
+      [
+        { attributes: { version: { semver_gte: '2.1.0' } } },
+        { attributes: { joined: { lt: '2024-06-01' } } },
+        { attributes: { email: { matches: '^[a-z]+@example\\.' } } },
+        { attributes: { ip: { in_cidr: ['10.0.0.0/8', '192.168.0.0/16'] } } },
+        { attributes: { roles: { contains: 'editor' } } },
+      ][n % 5] as JsonObject,
+    ),
+];
+
+export const mixedFlags: readonly FlagDefinition[] = kinds.flatMap(kind =>
+  Array.from({ length: 10 }, (_, index) => kind(index)),
+);
+
+/** Evaluates all mixed flags for a user; returns how many are on. */
+export function allFlags(): (id: string) => number {
+  const flags = mixedFlags.map(definition => compileFlag(definition));
+  const faulty = flags.find(({ faults }) => faults.length > 0);
+  if (faulty !== undefined) throw new Error(`The flag ${faulty.key} is not valid.`);
+  const attributes = {
+    plan: 'pro',
+    country: 'DE',
+    seats: 42,
+    email: 'ann@example.com',
+    version: '2.3.1',
+    joined: '2023-11-05T10:00:00Z',
+    ip: '10.20.30.40',
+    roles: ['viewer', 'editor'],
+  };
+  const groups = new Set(['beta', 'group_3']);
+  const overrides = new Map([['everybody_1', { enabled: false, expiresAt: null }]]);
+  return id => {
+    const subject = createSubject({ userId: id, attributes, groups, overrides });
+    let on = 0;
+    for (const compiled of flags) if (evaluate(compiled, subject, 1).enabled) on += 1;
+    return on;
+  };
+}

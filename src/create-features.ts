@@ -1,0 +1,37 @@
+import type { Backend } from './backends/backend.js';
+import { Features } from './features/features.js';
+import { FeatureService, type FeatureServiceOptions } from './features/service.js';
+
+export interface CreateFeaturesOptions extends Omit<FeatureServiceOptions, 'backend'> {
+  /** Where flags are kept: this, `databaseUrl` or `dataDir`. */
+  readonly backend?: Backend;
+  /** A PostgreSQL database, which servers may share. */
+  readonly databaseUrl?: string;
+  /** A directory for an embedded database, which no other process uses. */
+  readonly dataDir?: string;
+}
+
+/**
+ * Feature flags inside this program, live: a change by any other program on the same database is seen here too. Close
+ * them when done.
+ *
+ * @throws UnavailableError when the database cannot be reached.
+ */
+export async function createFeatures(options: CreateFeaturesOptions): Promise<Features> {
+  const { backend, databaseUrl, dataDir, ...rest } = options;
+  const opened = backend ?? (await openDatabase(databaseUrl, dataDir));
+  try {
+    return new Features(await FeatureService.open({ ...rest, backend: opened }));
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+async function openDatabase(databaseUrl: string | undefined, dataDir: string | undefined): Promise<Backend> {
+  const target = databaseUrl === undefined ? dataDir && { dataDir } : { url: databaseUrl };
+  if (!target) throw new TypeError('createFeatures needs one of `backend`, `databaseUrl` and `dataDir`.');
+  // Loaded only when asked for: a program that brings its own backend pays for no database.
+  const database = await import('./backends/database.js');
+  return database.openDatabase(target);
+}

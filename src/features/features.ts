@@ -1,0 +1,146 @@
+import type { Override, User } from '../backends/backend.js';
+import type { Attributes, Evaluation } from '../core/evaluate.js';
+import type { Flag } from '../core/flag.js';
+import type { Json } from '../core/json.js';
+import { type Evaluator, featureMap } from './evaluator.js';
+import type {
+  CreateFlagInput,
+  DeleteFlagInput,
+  DeleteUserInput,
+  GroupInput,
+  RemoveOverrideInput,
+  SetOverrideInput,
+  SetUserAttributesInput,
+  UpdateFlagInput,
+} from './inputs.js';
+import type { EvaluationContext, FeatureService, FeatureServiceStatus } from './service.js';
+
+/**
+ * A program's own user object: `id`, and everything else as attributes, which win over stored ones. A `Date` counts as
+ * its ISO 8601 text, `undefined` as missing.
+ */
+export interface FeatureUser {
+  /** A UUID for users who have stored groups, overrides or attributes; any other text is only hashed for rollouts. */
+  readonly id: string;
+  readonly [attribute: string]: unknown;
+}
+
+/** Who makes a change, for the change log. */
+export interface By {
+  /** The user's UUID. */
+  readonly actor?: string | null;
+}
+
+/** The features of one user. Every call answers from what is known at that moment. */
+export class UserFeatures {
+  readonly #evaluator: () => Promise<Evaluator>;
+
+  constructor(evaluator: () => Promise<Evaluator>) {
+    this.#evaluator = evaluator;
+  }
+
+  /**
+   * Whether a feature is on.
+   * @param fallback the answer when there is no such flag, in place of `defaultEnabled`.
+   * @throws UnavailableError when the user is not known yet and the database cannot be asked.
+   */
+  async isEnabled(key: string, fallback?: boolean): Promise<boolean> {
+    return (await this.evaluate(key, fallback)).enabled;
+  }
+
+  /** The answer with its reason. */
+  async evaluate(key: string, fallback?: boolean): Promise<Evaluation> {
+    return (await this.#evaluator()).evaluate(key, fallback);
+  }
+
+  /** Whether each feature is on: all of them, by key. */
+  async getAll(): Promise<Record<string, boolean>> {
+    return featureMap((await this.#evaluator()).evaluateAll());
+  }
+}
+
+/** Feature flags inside a program. Its own checks are those of somebody anonymous; `for(user)` checks for a user. */
+export class Features extends UserFeatures {
+  readonly #service: FeatureService;
+
+  constructor(service: FeatureService) {
+    super(() => service.evaluator({}));
+    this.#service = service;
+  }
+
+  /** The features of this user; null: somebody anonymous. */
+  for(user: FeatureUser | null): UserFeatures {
+    const context = contextOf(user);
+    return new UserFeatures(() => this.#service.evaluator(context));
+  }
+
+  /** The stored flags, sorted by key. */
+  listFlags(): Promise<readonly Flag[]> {
+    return this.#service.flags();
+  }
+
+  /** @throws ValidationError, FlagExistsError */
+  createFlag(input: CreateFlagInput, by: By = {}): Promise<Flag> {
+    return this.#service.management.createFlag(input, by.actor);
+  }
+
+  /** @throws ValidationError, FlagNotFoundError, VersionConflictError */
+  updateFlag(input: UpdateFlagInput, by: By = {}): Promise<Flag> {
+    return this.#service.management.updateFlag(input, by.actor);
+  }
+
+  /** Deletes a flag with its overrides. False when there was none. */
+  deleteFlag(input: DeleteFlagInput, by: By = {}): Promise<boolean> {
+    return this.#service.management.deleteFlag(input, by.actor);
+  }
+
+  /** @throws ValidationError, FlagNotFoundError */
+  setOverride(input: SetOverrideInput, by: By = {}): Promise<Override> {
+    return this.#service.management.setOverride(input, by.actor);
+  }
+
+  /** False when there was none. */
+  removeOverride(input: RemoveOverrideInput, by: By = {}): Promise<boolean> {
+    return this.#service.management.removeOverride(input, by.actor);
+  }
+
+  /** Returns how many were not members before. */
+  addToGroup(input: GroupInput, by: By = {}): Promise<number> {
+    return this.#service.management.addToGroup(input, by.actor);
+  }
+
+  /** Returns how many were members. */
+  removeFromGroup(input: GroupInput, by: By = {}): Promise<number> {
+    return this.#service.management.removeFromGroup(input, by.actor);
+  }
+
+  /** Replaces a user's stored attributes; creates the user. */
+  setUserAttributes(input: SetUserAttributesInput, by: By = {}): Promise<User> {
+    return this.#service.management.setUserAttributes(input, by.actor);
+  }
+
+  /** Deletes a user with memberships and overrides. False when there was none. */
+  deleteUser(input: DeleteUserInput, by: By = {}): Promise<boolean> {
+    return this.#service.management.deleteUser(input, by.actor);
+  }
+
+  /** How current the answers are. */
+  get status(): FeatureServiceStatus {
+    return this.#service.status;
+  }
+
+  /** Stops following the database and closes it. */
+  close(): Promise<void> {
+    return this.#service.close();
+  }
+}
+
+function contextOf(user: FeatureUser | null): EvaluationContext {
+  if (user === null) return {};
+  const { id, ...rest } = user;
+  const attributes = Object.entries(rest).flatMap(([name, value]): [string, Json][] => {
+    if (value === undefined) return [];
+    return [[name, value instanceof Date ? value.toISOString() : (value as Json)]];
+  });
+  return { userId: id, attributes: Object.fromEntries(attributes) satisfies Attributes };
+}

@@ -1,0 +1,44 @@
+/** Feature flags inside your own program. A server is started by the command line, or from `halyard/server`. */
+
+export type {
+  Actor,
+  Backend,
+  Change,
+  ChangeKind,
+  ChangePage,
+  Definitions,
+  FlagPatch,
+  NewFlag,
+  NewOverride,
+  Override,
+  Targeting,
+  User,
+  Written,
+} from './backends/backend.js';
+export { MemoryBackend } from './backends/memory.js';
+export {
+  FeatureError,
+  FlagExistsError,
+  FlagNotFoundError,
+  type Issue,
+  UnavailableError,
+  ValidationError,
+  VersionConflictError,
+} from './core/errors.js';
+export type { Attributes, Evaluation, EvaluationReason, OverrideDecision, Subject } from './core/evaluate.js';
+export type { Flag, FlagDefinition } from './core/flag.js';
+export { rolloutBucket } from './core/rollout.js';
+export { type CreateFeaturesOptions, createFeatures } from './create-features.js';
+export type { OnEvaluation } from './features/evaluator.js';
+export type { By, Features, FeatureUser, UserFeatures } from './features/features.js';
+export type {
+  CreateFlagInput,
+  DeleteFlagInput,
+  DeleteUserInput,
+  GroupInput,
+  RemoveOverrideInput,
+  SetOverrideInput,
+  SetUserAttributesInput,
+  UpdateFlagInput,
+} from './features/inputs.js';
+export { type RequireFeatureOptions, requireFeature } from './gate/require-feature.js';

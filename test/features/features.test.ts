@@ -1,0 +1,179 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Features } from '../../src/index.js';
+import { type CreateFeaturesOptions, createFeatures, MemoryBackend, ValidationError } from '../../src/index.js';
+import { controlled } from '../support/controlled-backend.js';
+
+const ann = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
+
+let opened: Features[] = [];
+
+afterEach(async () => {
+  await Promise.all(opened.map(features => features.close()));
+  opened = [];
+});
+
+async function start(options: Partial<CreateFeaturesOptions> = {}) {
+  const backend = controlled(new MemoryBackend());
+  const features = await createFeatures({ backend, ...options });
+  opened.push(features);
+  return { backend, features };
+}
+
+describe('embedded features', () => {
+  it('check globally, for a user, and all at once', async () => {
+    const { features } = await start();
+    await features.createFlag({ key: 'open', name: 'Open', enabled: true });
+    await features.createFlag({
+      key: 'pro',
+      name: 'Pro',
+      enabled: true,
+      conditions: { attributes: { plan: 'pro' } },
+    });
+    expect(await features.isEnabled('open')).toBe(true);
+    expect(await features.isEnabled('pro')).toBe(false);
+    expect(await features.for({ id: ann, plan: 'pro' }).isEnabled('pro')).toBe(true);
+    expect(await features.for({ id: ann, plan: 'free' }).evaluate('pro')).toEqual({
+      key: 'pro',
+      enabled: false,
+      reason: 'CONDITIONS_NOT_MET',
+    });
+    expect(await features.for({ id: ann, plan: 'pro' }).getAll()).toEqual({ open: true, pro: true });
+    expect(await features.for(null).getAll()).toEqual({ open: true, pro: false });
+  });
+
+  it('answer for a flag that does not exist as told, else as set up', async () => {
+    const { features } = await start();
+    expect(await features.isEnabled('nope')).toBe(false);
+    expect(await features.isEnabled('nope', true)).toBe(true);
+    const open = await start({ defaultEnabled: true });
+    expect(await open.features.isEnabled('nope')).toBe(true);
+    expect(await open.features.isEnabled('nope', false)).toBe(false);
+  });
+
+  it("take a user's dates as ISO 8601 text and leave out what is undefined", async () => {
+    const { features } = await start();
+    await features.createFlag({
+      key: 'early',
+      name: 'Early',
+      enabled: true,
+      conditions: { attributes: { joined: { lt: '2024-01-01' }, left: { exists: false } } },
+    });
+    const user = { id: ann, joined: new Date('2023-05-01'), left: undefined };
+    expect(await features.for(user).isEnabled('early')).toBe(true);
+  });
+
+  it('see their own changes at once, and take an id in any case', async () => {
+    const { features } = await start();
+    await features.createFlag({ key: 'a', name: 'A' });
+    const user = features.for({ id: ann.toUpperCase() });
+    expect(await user.isEnabled('a')).toBe(false);
+    await features.setOverride({ userId: ann, flagKey: 'a', enabled: true });
+    expect(await user.isEnabled('a')).toBe(true);
+    expect(await features.removeOverride({ userId: ann.toUpperCase(), flagKey: 'a' })).toBe(true);
+    expect(await user.isEnabled('a')).toBe(false);
+    await features.updateFlag({ key: 'a', enabled: true, conditions: { groups: ['beta'] } });
+    expect(await features.addToGroup({ group: 'beta', userIds: [ann] })).toBe(1);
+    expect(await user.isEnabled('a')).toBe(true);
+    expect(await features.removeFromGroup({ group: 'beta', userIds: [ann] })).toBe(1);
+    expect(await user.isEnabled('a')).toBe(false);
+    expect((await features.listFlags()).map(flag => [flag.key, flag.version])).toEqual([['a', 2]]);
+    expect(await features.deleteFlag({ key: 'a' })).toBe(true);
+    expect(await features.deleteFlag({ key: 'a' })).toBe(false);
+  });
+
+  it('of a user seen before cost no query, however many flags there are', async () => {
+    const { features, backend } = await start();
+    for (let i = 0; i < 20; i += 1) await features.createFlag({ key: `flag-${i}`, name: 'F', percentage: 50 });
+    const user = features.for({ id: ann });
+    await user.getAll();
+    const before = backend.count('targeting') + backend.count('changes') + backend.count('definitions');
+    await user.getAll();
+    expect(backend.count('targeting') + backend.count('changes') + backend.count('definitions')).toBe(before);
+  });
+
+  it('tell of each evaluation to who wants to know', async () => {
+    const seen: string[] = [];
+    const { features } = await start({
+      onEvaluation: (evaluation, subject) => seen.push(`${subject.userId} ${evaluation.key} ${evaluation.reason}`),
+    });
+    await features.createFlag({ key: 'a', name: 'A', enabled: true });
+    await features.for({ id: ann }).isEnabled('a');
+    await features.isEnabled('nope');
+    await features.getAll();
+    expect(seen).toEqual([`${ann} a ENABLED`, 'null nope FLAG_NOT_FOUND', 'null a ENABLED']);
+  });
+
+  it('need somewhere to keep flags', async () => {
+    await expect(createFeatures({})).rejects.toThrow('`backend`, `databaseUrl` and `dataDir`');
+  });
+});
+
+describe('management refuses', () => {
+  it.each<[string, (features: Features) => Promise<unknown>, string[]]>([
+    ['a key with a space', f => f.createFlag({ key: 'a b', name: 'A' }), ['key']],
+    ['a key that begins with a dot', f => f.createFlag({ key: '.a', name: 'A' }), ['key']],
+    ['an empty name', f => f.createFlag({ key: 'a', name: '' }), ['name']],
+    ['a name of 201 characters', f => f.createFlag({ key: 'a', name: 'x'.repeat(201) }), ['name']],
+    ['a NUL in a name', f => f.createFlag({ key: 'a', name: 'a\0b' }), ['name']],
+    ['half a surrogate pair', f => f.createFlag({ key: 'a', name: 'a\ud800' }), ['name']],
+    ['101 percent', f => f.createFlag({ key: 'a', name: 'A', percentage: 101 }), ['percentage']],
+    ['half a percent', f => f.createFlag({ key: 'a', name: 'A', percentage: 0.5 }), ['percentage']],
+    ['two faults at once', f => f.createFlag({ key: '', name: '' }), ['key', 'name']],
+    [
+      'an unknown operator',
+      f => f.createFlag({ key: 'a', name: 'A', conditions: { attributes: { tier: { like: 'x' } } } }),
+      ['conditions.attributes.tier.like'],
+    ],
+    ['an unknown field', f => f.createFlag({ key: 'a', name: 'A', colour: 'red' } as never), ['colour']],
+    ['a missing name', f => f.createFlag({ key: 'a' } as never), ['name']],
+    ['null as a name', f => f.updateFlag({ key: 'a', name: null } as never), ['name']],
+    ['version 0', f => f.updateFlag({ key: 'a', expectedVersion: 0 }), ['expectedVersion']],
+    ['a user id that is no UUID', f => f.setOverride({ userId: 'ann', flagKey: 'a', enabled: true }), ['userId']],
+    [
+      'an expiry in the past',
+      f => f.setOverride({ userId: ann, flagKey: 'a', enabled: true, expiresAt: new Date(0) }),
+      ['expiresAt'],
+    ],
+    [
+      'an invalid date',
+      f => f.setOverride({ userId: ann, flagKey: 'a', enabled: true, expiresAt: new Date('never') }),
+      ['expiresAt'],
+    ],
+    ['a list of ids with a bad one', f => f.addToGroup({ group: 'g', userIds: [ann, 'x'] }), ['userIds.1']],
+    ['an empty group name', f => f.addToGroup({ group: '', userIds: [ann] }), ['group']],
+    [
+      '20,001 users',
+      f => f.addToGroup({ group: 'g', userIds: Array.from({ length: 20_001 }, () => ann) }),
+      ['userIds'],
+    ],
+    ['attributes that are a list', f => f.setUserAttributes({ userId: ann, attributes: [] as never }), ['attributes']],
+    [
+      '101 attributes',
+      f =>
+        f.setUserAttributes({
+          userId: ann,
+          attributes: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`a${i}`, i])),
+        }),
+      ['attributes'],
+    ],
+    [
+      'attributes of 17 kB',
+      f => f.setUserAttributes({ userId: ann, attributes: { a: 'x'.repeat(17_000) } }),
+      ['attributes'],
+    ],
+    [
+      'a number that is not finite',
+      f => f.setUserAttributes({ userId: ann, attributes: { a: { b: Number.POSITIVE_INFINITY } } }),
+      ['attributes.a.b'],
+    ],
+  ])('%s, naming each path and changing nothing', async (_what, call, paths) => {
+    const { features } = await start();
+    const error = await call(features).then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(ValidationError);
+    expect((error as ValidationError).issues.map(issue => issue.path.join('.'))).toEqual(paths);
+    expect(features.status.revision).toBe(0);
+  });
+});

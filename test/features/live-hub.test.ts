@@ -1,0 +1,353 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { MemoryBackend } from '../../src/backends/memory.js';
+import { UnavailableError } from '../../src/core/errors.js';
+import { FeatureService, type FeatureServiceOptions } from '../../src/features/service.js';
+import type { FeaturesUpdate } from '../../src/features/subscriber.js';
+import { type ControlledBackend, controlled } from '../support/controlled-backend.js';
+import { settle, until } from '../support/wait.js';
+
+const ann = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
+const bob = '00000000-0000-4000-8000-000000000001';
+
+let services: FeatureService[] = [];
+
+afterEach(async () => {
+  await Promise.all(services.map(service => service.close()));
+  services = [];
+});
+
+async function start(options: Partial<FeatureServiceOptions> = {}) {
+  const store = new MemoryBackend();
+  const backend: ControlledBackend = controlled(store);
+  const service = await FeatureService.open({ backend, ...options });
+  services.push(service);
+  return { store, backend, service, manage: service.management };
+}
+
+/** Collects what a subscription hands over. */
+function watch(updates: AsyncIterableIterator<FeaturesUpdate>) {
+  const seen: FeaturesUpdate[] = [];
+  let isDone = false;
+  let failure: unknown;
+  const finished = (async () => {
+    for await (const update of updates) seen.push(update);
+    isDone = true;
+  })().catch(error => {
+    failure = error;
+  });
+  return {
+    seen,
+    finished,
+    get isDone() {
+      return isDone;
+    },
+    get failure() {
+      return failure;
+    },
+    async count(n: number) {
+      await until(() => seen.length >= n, `${n} updates have come (there are ${seen.length})`);
+      return seen[n - 1] as FeaturesUpdate;
+    },
+  };
+}
+
+const answers = (update: FeaturesUpdate) => Object.fromEntries(update.features.map(f => [f.key, f.reason]));
+
+describe('a subscriber', () => {
+  it('is first handed the whole set, at the revision it stands on', async () => {
+    const { service, manage } = await start();
+    await manage.createFlag({ key: 'b', name: 'B', enabled: true });
+    await manage.createFlag({ key: 'a', name: 'A' });
+    const viewer = watch(service.subscribe({ userId: ann }));
+
+    const first = await viewer.count(1);
+    expect(first).toEqual({
+      revision: 2,
+      snapshot: true,
+      features: [
+        { key: 'a', enabled: false, reason: 'DISABLED' },
+        { key: 'b', enabled: true, reason: 'ENABLED' },
+      ],
+      removed: [],
+    });
+  });
+
+  it('is handed an empty whole set when there are no flags', async () => {
+    const { service } = await start();
+    expect(await watch(service.subscribe({})).count(1)).toEqual({
+      revision: 0,
+      snapshot: true,
+      features: [],
+      removed: [],
+    });
+  });
+
+  it.each<[string, (manage: Awaited<ReturnType<typeof start>>['manage']) => Promise<unknown>, object]>([
+    ['a flag turned on', m => m.updateFlag({ key: 'off', enabled: true }), { off: 'ENABLED' }],
+    ['a flag created', m => m.createFlag({ key: 'new', name: 'New' }), { new: 'DISABLED' }],
+    ['a rollout narrowed', m => m.updateFlag({ key: 'on', percentage: 0 }), { on: 'OUTSIDE_ROLLOUT' }],
+    ['an override set', m => m.setOverride({ userId: ann, flagKey: 'on', enabled: false }), { on: 'OVERRIDE' }],
+    ['a group joined', m => m.addToGroup({ group: 'beta', userIds: [ann, bob] }), { beta: 'CONDITIONS_MET' }],
+    [
+      'attributes set',
+      m => m.setUserAttributes({ userId: ann, attributes: { plan: 'pro' } }),
+      { pro: 'CONDITIONS_MET' },
+    ],
+  ])('is handed only what changed: %s', async (_what, change, expected) => {
+    const { service, manage } = await start();
+    await manage.createFlag({ key: 'off', name: 'Off' });
+    await manage.createFlag({ key: 'on', name: 'On', enabled: true });
+    await manage.createFlag({ key: 'beta', name: 'Beta', enabled: true, conditions: { groups: ['beta'] } });
+    await manage.createFlag({ key: 'pro', name: 'Pro', enabled: true, conditions: { attributes: { plan: 'pro' } } });
+    const viewer = watch(service.subscribe({ userId: ann }));
+    await viewer.count(1);
+
+    await change(manage);
+    const update = await viewer.count(2);
+    expect(answers(update)).toEqual(expected);
+    expect(update).toMatchObject({ revision: 5, snapshot: false, removed: [] });
+    await settle();
+    expect(viewer.seen).toHaveLength(2);
+  });
+
+  it('is told which flags are no more', async () => {
+    const { service, manage } = await start();
+    await manage.createFlag({ key: 'a', name: 'A' });
+    const viewer = watch(service.subscribe({}));
+    await viewer.count(1);
+    await manage.deleteFlag({ key: 'a' });
+    expect(await viewer.count(2)).toMatchObject({ features: [], removed: ['a'] });
+  });
+
+  it('is handed nothing when nothing of its own changed', async () => {
+    const { service, manage } = await start();
+    await manage.createFlag({ key: 'a', name: 'A', percentage: 10 });
+    const viewer = watch(service.subscribe({ userId: ann }));
+    await viewer.count(1);
+    await manage.updateFlag({ key: 'a', name: 'Another name' });
+    await manage.updateFlag({ key: 'a', percentage: 20 });
+    await manage.setOverride({ userId: bob, flagKey: 'a', enabled: true });
+    await manage.addToGroup({ group: 'beta', userIds: [ann] });
+    await settle();
+    expect(viewer.seen).toHaveLength(1);
+  });
+
+  it('that names keys is answered for those alone, in their order, missing ones too', async () => {
+    const { service, manage } = await start();
+    await manage.createFlag({ key: 'a', name: 'A', enabled: true });
+    await manage.createFlag({ key: 'c', name: 'C', enabled: true });
+    const viewer = watch(service.subscribe({}, { keys: ['missing', 'a'] }));
+    expect((await viewer.count(1)).features.map(f => `${f.key} ${f.reason}`)).toEqual([
+      'missing FLAG_NOT_FOUND',
+      'a ENABLED',
+    ]);
+    await manage.updateFlag({ key: 'c', enabled: false });
+    await manage.deleteFlag({ key: 'a' });
+    const second = await viewer.count(2);
+    expect(answers(second)).toEqual({ a: 'FLAG_NOT_FOUND' });
+    expect(second.removed).toEqual([]);
+  });
+
+  it('that is slow gets one difference over all that happened meanwhile', async () => {
+    const { service, manage } = await start();
+    await manage.createFlag({ key: 'a', name: 'A' });
+    await manage.createFlag({ key: 'b', name: 'B' });
+    const updates = service.subscribe({});
+    await updates.next();
+    for (let i = 0; i < 50; i += 1) await manage.updateFlag({ key: 'a', enabled: i % 2 === 0 });
+    await manage.updateFlag({ key: 'b', enabled: true });
+    await manage.createFlag({ key: 'c', name: 'C' });
+    await manage.deleteFlag({ key: 'c' });
+
+    const { value } = await updates.next();
+    expect(answers(value)).toEqual({ b: 'ENABLED' });
+    expect(value.removed).toEqual([]);
+    expect(value.revision).toBe(service.status.revision);
+  });
+
+  it('that asks twice at once gets two different updates', async () => {
+    const { service, manage } = await start();
+    const updates = service.subscribe({});
+    await updates.next();
+    const [second, third] = [updates.next(), updates.next()];
+    await manage.createFlag({ key: 'a', name: 'A' });
+    expect(answers((await second).value)).toEqual({ a: 'DISABLED' });
+    await manage.createFlag({ key: 'b', name: 'B' });
+    expect(answers((await third).value)).toEqual({ b: 'DISABLED' });
+  });
+
+  it('never sees a user as they were before a change that came while they were loaded', async () => {
+    const { service, manage, backend } = await start();
+    await manage.createFlag({ key: 'a', name: 'A' });
+    const release = backend.hold('targeting');
+    const viewer = watch(service.subscribe({ userId: ann }));
+    await until(() => backend.count('targeting') === 1, 'the user is being loaded');
+    const write = manage.setOverride({ userId: ann, flagKey: 'a', enabled: true });
+    await write;
+    release();
+    expect(answers(await viewer.count(1))).toEqual({ a: 'OVERRIDE' });
+  });
+
+  it('is handed nothing older than `sinceRevision`: the log is read up to it first', async () => {
+    const { service, store, backend } = await start({ pollInterval: 3_600_000 });
+    backend.loseHints();
+    const flag = { key: 'a', name: 'A', description: null, enabled: true, percentage: 100, conditions: {} };
+    await store.createFlag(flag, null);
+    expect(service.status.revision).toBe(0);
+    const viewer = watch(service.subscribe({}, { sinceRevision: 1 }));
+    expect(await viewer.count(1)).toMatchObject({ revision: 1 });
+  });
+
+  it('that asks for a revision that does not exist yet is refused rather than taken back in time', async () => {
+    const { service } = await start();
+    const viewer = watch(service.subscribe({}, { sinceRevision: 7 }));
+    await viewer.finished;
+    expect(viewer.failure).toBeInstanceOf(UnavailableError);
+  });
+
+  it('whose user cannot be loaded is told so and let go', async () => {
+    const { service, backend } = await start();
+    backend.fail('targeting', new UnavailableError());
+    const viewer = watch(service.subscribe({ userId: ann }));
+    await viewer.finished;
+    expect(viewer.failure).toBeInstanceOf(UnavailableError);
+    expect(service.status.subscribers).toBe(0);
+  });
+
+  it('keeps its last answers while its user cannot be loaded again, and catches up afterwards', async () => {
+    const { service, manage, backend } = await start();
+    await manage.createFlag({ key: 'a', name: 'A' });
+    const viewer = watch(service.subscribe({ userId: ann }));
+    await viewer.count(1);
+    const heal = backend.fail('targeting', new UnavailableError());
+    await manage.setOverride({ userId: ann, flagKey: 'a', enabled: true });
+    await until(() => backend.count('targeting') >= 2, 'the user was asked for again');
+    expect(viewer.seen).toHaveLength(1);
+    heal();
+    expect(answers(await viewer.count(2))).toEqual({ a: 'OVERRIDE' });
+  });
+});
+
+describe('an override that expires', () => {
+  it('is handed over when it expires, at the revision that stands', async () => {
+    const { service, manage } = await start();
+    await manage.createFlag({ key: 'a', name: 'A' });
+    await manage.setOverride({ userId: ann, flagKey: 'a', enabled: true, expiresAt: new Date(Date.now() + 150) });
+    const viewer = watch(service.subscribe({ userId: ann }));
+    expect(answers(await viewer.count(1))).toEqual({ a: 'OVERRIDE' });
+    const update = await viewer.count(2);
+    expect(answers(update)).toEqual({ a: 'DISABLED' });
+    expect(update.revision).toBe(2);
+  });
+
+  it('further away than a timer reaches does not expire at once', async () => {
+    const { service, manage } = await start();
+    await manage.createFlag({ key: 'a', name: 'A' });
+    await manage.setOverride({ userId: ann, flagKey: 'a', enabled: true, expiresAt: new Date(Date.now() + 2 ** 32) });
+    const viewer = watch(service.subscribe({ userId: ann }));
+    await viewer.count(1);
+    await new Promise(resolve => setTimeout(resolve, 20));
+    expect(viewer.seen).toHaveLength(1);
+  });
+});
+
+describe('leaving', () => {
+  it('releases everything at once, also while waiting', async () => {
+    const { service } = await start();
+    const updates = service.subscribe({ userId: ann });
+    await updates.next();
+    const waiting = updates.next();
+    await settle();
+    await updates.return?.();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(service.status.subscribers).toBe(0);
+    expect(await updates.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('before the first answer leaves nothing behind', async () => {
+    const { service, backend } = await start();
+    const release = backend.hold('targeting');
+    const updates = service.subscribe({ userId: ann });
+    const first = updates.next();
+    await until(() => backend.count('targeting') === 1, 'the user is being loaded');
+    await updates.return?.();
+    expect(await first).toEqual({ done: true, value: undefined });
+    release();
+    await settle();
+    expect(service.status.subscribers).toBe(0);
+  });
+
+  it('10,000 times leaves the heap as it was', async () => {
+    const { service, manage } = await start();
+    await manage.createFlag({ key: 'a', name: 'A' });
+    const cycle = async (times: number) => {
+      for (let i = 0; i < times; i += 1) {
+        const updates = service.subscribe({ userId: ann });
+        await updates.next();
+        void updates.next();
+        await updates.return?.();
+      }
+    };
+    await cycle(500);
+    expect(service.status.subscribers).toBe(0);
+    const collect = globalThis.gc;
+    collect?.();
+    const before = process.memoryUsage().heapUsed;
+    await cycle(10_000);
+    collect?.();
+    expect(service.status.subscribers).toBe(0);
+    // Without a collector to call, only the count is proof.
+    if (collect !== undefined) expect(process.memoryUsage().heapUsed - before).toBeLessThan(4_000_000);
+  });
+
+  it('is what closing the service does for everybody', async () => {
+    const { service } = await start();
+    const viewer = watch(service.subscribe({}));
+    await viewer.count(1);
+    const flags = service.flagChanges();
+    const waiting = flags.next();
+    await service.close();
+    await viewer.finished;
+    expect(viewer.isDone).toBe(true);
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(await service.subscribe({}).next()).toEqual({ done: true, value: undefined });
+  });
+});
+
+describe('many subscribers', () => {
+  it('whose users a change touches are loaded together', async () => {
+    const { service, manage, backend } = await start();
+    await manage.createFlag({ key: 'beta', name: 'Beta', enabled: true, conditions: { groups: ['beta'] } });
+    const ids = Array.from({ length: 1_000 }, (_, i) => `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`);
+    const viewers = ids.map(userId => watch(service.subscribe({ userId })));
+    await Promise.all(viewers.map(viewer => viewer.count(1)));
+    const before = backend.count('targeting');
+    await manage.addToGroup({ group: 'beta', userIds: ids });
+    for (const viewer of viewers) expect(answers(await viewer.count(2))).toEqual({ beta: 'CONDITIONS_MET' });
+    expect(backend.count('targeting') - before).toBeLessThanOrEqual(20);
+  });
+});
+
+describe('flag changes', () => {
+  it('are handed over in order, each once', async () => {
+    const { service, manage } = await start();
+    const changes = service.flagChanges();
+    await manage.createFlag({ key: 'a', name: 'A' });
+    await manage.createFlag({ key: 'b', name: 'B' });
+    await manage.deleteFlag({ key: 'a' });
+    expect((await changes.next()).value).toEqual({ revision: 2, kind: 'FLAG_CREATED', key: 'b' });
+    expect((await changes.next()).value).toEqual({ revision: 3, kind: 'FLAG_DELETED', key: 'a' });
+    const next = changes.next();
+    await manage.updateFlag({ key: 'b', enabled: true });
+    expect((await next).value).toEqual({ revision: 4, kind: 'FLAG_UPDATED', key: 'b' });
+    await changes.return?.();
+  });
+
+  it('a slow reader gets one change a flag, however many there were', async () => {
+    const { service, manage } = await start();
+    await manage.createFlag({ key: 'a', name: 'A' });
+    const changes = service.flagChanges();
+    for (let i = 0; i < 20; i += 1) await manage.updateFlag({ key: 'a', enabled: i % 2 === 0 });
+    expect((await changes.next()).value).toEqual({ revision: 21, kind: 'FLAG_UPDATED', key: 'a' });
+  });
+});

@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { queryOnce } from './postgres-server.js';
+import { shared } from './shared.js';
+
+export interface TestDatabase {
+  /** As `DATABASE_URL` has it. */
+  readonly url: string;
+  readonly name: string;
+  /** Runs SQL on a connection of its own: another hand. */
+  query(sql: string): Promise<pg.QueryResult>;
+  /** Drops the database, with whatever is still connected to it. */
+  drop(): Promise<void>;
+}
+
+/** A database on the run's PostgreSQL server that nobody else uses: a clone of a migrated template, or an empty one. */
+export async function createDatabase(
+  options: { readonly migrated?: boolean; readonly timezone?: string } = {},
+): Promise<TestDatabase> {
+  const server = await shared<{ url: string; template: string }>('/postgres');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const url = server.url.replace('/postgres?', `/${name}?`);
+  const template = options.migrated === false ? 'template1' : server.template;
+  await queryOnce(server.url, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY file_copy`);
+  if (options.timezone !== undefined) {
+    await queryOnce(server.url, `ALTER DATABASE ${name} SET timezone = '${options.timezone}'`);
+  }
+  // A clone is another database, and would have got an epoch of its own.
+  if (options.migrated !== false) await queryOnce(url, 'UPDATE feature_log_head SET epoch = gen_random_uuid()');
+  return {
+    url,
+    name,
+    query: sql => queryOnce(url, sql),
+    drop: async () => void (await queryOnce(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)),
+  };
+}

@@ -222,11 +222,17 @@ function readAttribute(attributes: Attributes, name: string): Json | undefined {
 function allOf(parts: readonly Predicate[]): Predicate {
   const [only, ...others] = parts;
   if (only !== undefined && others.length === 0) return only;
-  return (attributes, groups) => parts.every(part => part(attributes, groups));
+  return (attributes, groups) => {
+    for (const part of parts) if (!part(attributes, groups)) return false;
+    return true;
+  };
 }
 
 function anyOf(parts: readonly Predicate[]): Predicate {
   const [only, ...others] = parts;
   if (only !== undefined && others.length === 0) return only;
-  return (attributes, groups) => parts.some(part => part(attributes, groups));
+  return (attributes, groups) => {
+    for (const part of parts) if (part(attributes, groups)) return true;
+    return false;
+  };
 }

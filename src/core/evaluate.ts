@@ -1,8 +1,8 @@
 import { type Attributes, type Predicate, readConditions } from './conditions.js';
 import type { Issue } from './errors.js';
 import type { FlagDefinition } from './flag.js';
-import type { Premixed } from './murmur3.js';
-import { bucketOf, rolloutKey, rolloutSeed } from './rollout.js';
+import { murmur3Plain, murmur3Premixed, type Premixed, premix } from './murmur3.js';
+import { bucketOfHash, rolloutSeed } from './rollout.js';
 import { canonicalUserId } from './user-id.js';
 
 export type { Attributes } from './conditions.js';
@@ -55,8 +55,8 @@ export class Subject implements SubjectFields {
   readonly overrides: ReadonlyMap<string, OverrideDecision>;
   readonly #userId: string | null;
   readonly #targetingKey: string | null;
-  /** Made for the first rollout asked; undefined until then. */
-  #rolloutKey: Premixed | null | undefined;
+  #rolloutAsked = false;
+  #premixedKey: Premixed | null = null;
 
   constructor(fields: Partial<SubjectFields>) {
     this.#userId = fields.userId ?? null;
@@ -77,13 +77,20 @@ export class Subject implements SubjectFields {
     return this.#targetingKey === null ? null : canonicalUserId(this.#targetingKey);
   }
 
-  /** What a rollout hashes: the targeting key, else the user id; null when there is neither. */
-  get rolloutKey(): Premixed | null {
-    if (this.#rolloutKey === undefined) {
+  /**
+   * The bucket that the targeting key, else the user id, falls into for a flag with this seed; null when there is
+   * neither. The first is read straight from the text; from the second on, the key is premixed for all flags.
+   */
+  rolloutBucket(seed: number): number | null {
+    if (this.#premixedKey === null) {
       const key = this.#targetingKey ?? this.#userId;
-      this.#rolloutKey = key === null ? null : rolloutKey(key);
+      if (key === null) return null;
+      const hash = this.#rolloutAsked ? -1 : murmur3Plain(key, seed);
+      this.#rolloutAsked = true;
+      if (hash !== -1) return bucketOfHash(hash);
+      this.#premixedKey = premix(canonicalUserId(key));
     }
-    return this.#rolloutKey;
+    return bucketOfHash(murmur3Premixed(this.#premixedKey, seed));
   }
 }
 
@@ -139,15 +146,16 @@ export function compileFlag(definition: FlagDefinition): CompiledFlag {
  */
 export function evaluate(flag: CompiledFlag, subject: Subject, now: number): Evaluation {
   const { definition, predicate, answers } = flag;
-  const override = subject.overrides.get(flag.key);
+  // Nearly every subject has none, and to ask for the size is cheaper than to look one up.
+  const override = subject.overrides.size === 0 ? undefined : subject.overrides.get(flag.key);
   if (override !== undefined && (override.expiresAt === null || override.expiresAt > now)) {
     return override.enabled ? answers.overrideOn : answers.overrideOff;
   }
   if (!definition.enabled) return answers.disabled;
   if (definition.percentage < 100) {
-    const key = subject.rolloutKey;
-    if (key === null) return answers.userRequired;
-    if (bucketOf(key, flag.seed) >= definition.percentage * 100) return answers.outsideRollout;
+    const bucket = subject.rolloutBucket(flag.seed);
+    if (bucket === null) return answers.userRequired;
+    if (bucket >= definition.percentage * 100) return answers.outsideRollout;
   }
   if (predicate !== null && !predicate(subject.attributes, subject.groups)) return answers.conditionsNotMet;
   return answers.on;

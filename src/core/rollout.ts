@@ -1,4 +1,4 @@
-import { murmur3, murmur3Premixed, type Premixed, premix } from './murmur3.js';
+import { murmur3 } from './murmur3.js';
 import { canonicalUserId } from './user-id.js';
 
 /** How many buckets a rollout has; one percent is a hundred of them. */
@@ -11,21 +11,14 @@ export function rolloutSeed(flagKey: string): number {
 
 /**
  * Which of the buckets 0 to 9,999 a targeting key falls into for a flag. Frozen: it never changes between versions.
- * It is inside a rollout of `percentage` when the bucket is below `percentage * 100`.
+ * It is inside a rollout of `percentage` when the bucket is below `percentage * 100`. A UUID counts in lower case, any
+ * other text as it is.
  */
 export function rolloutBucket(flagKey: string, targetingKey: string): number {
-  return bucketOf(rolloutKey(targetingKey), rolloutSeed(flagKey));
+  return bucketOfHash(murmur3(canonicalUserId(targetingKey), rolloutSeed(flagKey)));
 }
 
-/** Prepares a targeting key for {@link bucketOf}. A UUID counts in lower case, any other text as it is. */
-export function rolloutKey(targetingKey: string): Premixed {
-  const key = premix(targetingKey);
-  if (!key.mayHaveCapitals) return key;
-  const canonical = canonicalUserId(targetingKey);
-  return canonical === targetingKey ? key : premix(canonical);
-}
-
-/** The bucket of a prepared targeting key under a flag's seed. Allocates nothing. */
-export function bucketOf(key: Premixed, seed: number): number {
-  return Math.floor((murmur3Premixed(key, seed) * rolloutBuckets) / 2 ** 32);
+/** The bucket of a targeting key's unsigned 32-bit hash. */
+export function bucketOfHash(hash: number): number {
+  return Math.floor((hash * rolloutBuckets) / 2 ** 32);
 }

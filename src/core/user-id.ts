@@ -1,4 +1,5 @@
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const capital = /[A-F]/;
 
 /** Whether `text` is a UUID in its 36-character form, in either case. */
 export function isUuid(text: string): boolean {
@@ -7,5 +8,6 @@ export function isUuid(text: string): boolean {
 
 /** A UUID in lower case, any other text as it is: the form that is stored, compared and hashed. */
 export function canonicalUserId(userId: string): string {
-  return isUuid(userId) ? userId.toLowerCase() : userId;
+  // Most are canonical, and the search for a capital is the cheaper of the two.
+  return capital.test(userId) && isUuid(userId) ? userId.toLowerCase() : userId;
 }

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileFlag, createSubject, evaluate } from '../../src/core/evaluate.js';
-import { bucketOf, rolloutBucket, rolloutKey, rolloutSeed } from '../../src/core/rollout.js';
+import { murmur3 } from '../../src/core/murmur3.js';
+import { rolloutBucket, rolloutSeed } from '../../src/core/rollout.js';
+import { canonicalUserId } from '../../src/core/user-id.js';
 
 /** UUIDs from a counter: the same ones on every run, so that no statistic below depends on luck. */
 const users = Array.from({ length: 100_000 }, (_, index) => {
@@ -24,7 +26,7 @@ describe('the rollout bucket', () => {
         const bucket = rolloutBucket(flag, key);
         expect(Number.isInteger(bucket) && bucket >= 0 && bucket < 10_000).toBe(true);
         expect(rolloutBucket(flag, key)).toBe(bucket);
-        expect(bucketOf(rolloutKey(key), rolloutSeed(flag))).toBe(bucket);
+        expect(Math.floor((murmur3(canonicalUserId(key), murmur3(flag, 0)) * 10_000) / 2 ** 32)).toBe(bucket);
       }),
     );
   });
@@ -36,6 +38,19 @@ describe('the rollout bucket', () => {
     // 36 characters with capitals, yet no UUID.
     const lookalike = 'g'.repeat(8) + uuid.slice(8);
     expect(rolloutBucket('f', lookalike.toUpperCase())).not.toBe(rolloutBucket('f', lookalike));
+  });
+
+  it('is the same for a subject the first time, straight from the text, and later, premixed', () => {
+    const anyCase = fc.tuple(targetingKey, fc.boolean()).map(([key, upper]) => (upper ? key.toUpperCase() : key));
+    fc.assert(
+      fc.property(anyCase, fc.array(flagKey, { minLength: 1, maxLength: 4 }), (key, flags) => {
+        const subject = createSubject({ targetingKey: key });
+        for (const flag of [...flags, ...flags]) {
+          expect(subject.rolloutBucket(rolloutSeed(flag))).toBe(rolloutBucket(flag, key));
+        }
+      }),
+    );
+    expect(createSubject({}).rolloutBucket(1)).toBeNull();
   });
 
   // 99 degrees of freedom: beyond 148.2 lies a share of 0.001.

@@ -410,7 +410,7 @@ export class DatabaseBackend implements Backend {
 
 /** A list of ids as one parameter: Prisma would walk and convert a list id by id. */
 function uuids(ids: readonly string[]): Prisma.Sql {
-  return Prisma.sql`${`{${ids.join(',')}}`}::text::uuid[]`;
+  return Prisma.sql`${`{${ids.join(',')}}`}::uuid[]`;
 }
 
 function jsonb(value: JsonObject): Prisma.Sql {

@@ -164,9 +164,9 @@ export class MemoryBackend implements Backend {
     this.#ensureUser(actor);
     const flag = this.#flags.get(key);
     if (flag === undefined) return this.#written(false);
-    for (const [, user] of this.#sortedUsers()) this.#removeOverride(user, key, actor);
     this.#flags.delete(key);
     this.#log(actor, { kind: 'FLAG_DELETED', flagKey: key, before: flagState(flag) });
+    for (const [, user] of this.#sortedUsers()) this.#removeOverride(user, key, actor);
     return this.#written(true);
   }
 
@@ -203,11 +203,11 @@ export class MemoryBackend implements Backend {
     if (actor !== userId) this.#ensureUser(actor);
     const user = this.#users.get(userId);
     if (user === undefined) return this.#written(false);
+    this.#users.delete(userId);
+    this.#log(actor, { kind: 'USER_DELETED', userId, before: { attributes: user.attributes } });
     for (const group of [...user.groups].sort(compare)) this.#logMembers(actor, 'MEMBERS_REMOVED', group, [userId]);
     for (const key of [...user.overrides.keys()].sort(compare)) this.#removeOverride(user, key, actor);
-    this.#users.delete(userId);
     this.#forgetCreator(userId);
-    this.#log(actor, { kind: 'USER_DELETED', userId, before: { attributes: user.attributes } });
     return this.#written(true);
   }
 

@@ -1,0 +1,636 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Backend, type Change, changeKinds, flagFromLog, type NewFlag } from '../../src/backends/backend.js';
+import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../../src/core/errors.js';
+
+export interface ContractSubject {
+  readonly backend: Backend;
+  stop(): Promise<void>;
+}
+
+export function newFlag(key: string, fields: Partial<NewFlag> = {}): NewFlag {
+  return { key, name: key, description: null, enabled: false, percentage: 100, conditions: {}, ...fields };
+}
+
+const awkward = {
+  ['__proto__']: 'own',
+  constructor: 'c',
+  'quote"\\': "it's {\"a\", 'b'}",
+  unicode: 'Ünïcødé 🚩',
+  nested: { list: [1, 2.5, -0.001, 1e300, true, false, null, 'x', { deep: {} }], empty: [] },
+  null: null,
+} as const;
+
+/** One suite for every backend: each sentence of the contract in src/backends/backend.ts. */
+export function describeContract(name: string, open: () => Promise<ContractSubject>): void {
+  describe(name, () => {
+    let subject: ContractSubject;
+    let backend: Backend;
+    let serial = 0;
+
+    beforeAll(async () => {
+      subject = await open();
+      backend = subject.backend;
+    });
+    afterAll(() => subject.stop());
+
+    const key = () => `flag-${++serial}`;
+    const user = () => randomUUID();
+    const head = async () => (await backend.changes(0, 0)).head;
+    /** What `act` logged, and what it returned. */
+    async function logged<T>(act: () => Promise<T>): Promise<{ result: T; changes: readonly Change[] }> {
+      const before = await head();
+      const result = await act();
+      return { result, changes: (await backend.changes(before, 10_000)).changes };
+    }
+
+    describe('definitions', () => {
+      it('are all flags sorted by key in code unit order, with the head of the log', async () => {
+        for (const each of ['Zz', 'a_1', 'a-1', 'a.1', 'a:1', 'A', 'a', 'B10', 'B9']) {
+          await backend.createFlag(newFlag(`sort-${each}`), null);
+        }
+        const { flags, revision } = await backend.definitions();
+        const keys = flags.map(flag => flag.key);
+        expect(keys).toEqual([...keys].sort((a, b) => (a < b ? -1 : 1)));
+        expect(keys).toContain('sort-B9');
+        expect(revision).toBe(await head());
+      });
+
+      it('carry the same epoch as the log', async () => {
+        const { epoch } = await backend.definitions();
+        expect(epoch).toMatch(/^[0-9a-f-]{36}$/);
+        expect((await backend.changes(0, 1)).epoch).toBe(epoch);
+      });
+
+      it('are the same flags that the writes returned', async () => {
+        const flag = newFlag(key(), { description: 'd', enabled: true, percentage: 7, conditions: { groups: ['g'] } });
+        const { value } = await backend.createFlag(flag, null);
+        expect((await backend.definitions()).flags).toContainEqual(value);
+        expect(await backend.getFlag(flag.key)).toEqual(value);
+      });
+    });
+
+    describe('flags', () => {
+      it('are created with what was given, version 1, times to the millisecond and their creator', async () => {
+        const actor = user();
+        const flag = newFlag(key(), {
+          name: 'Ünï',
+          description: null,
+          percentage: 0,
+          conditions: { attributes: { a: 1 } },
+        });
+        const before = Date.now();
+        const { value } = await backend.createFlag(flag, actor);
+        expect(value).toMatchObject({ ...flag, version: 1, createdById: actor });
+        expect(value.id).toMatch(/^[0-9a-f-]{36}$/);
+        expect(value.createdAt).toEqual(value.updatedAt);
+        expect(value.createdAt.getTime()).toBeGreaterThanOrEqual(before - 1);
+        expect(value.createdAt.getTime()).toBeLessThanOrEqual(Date.now() + 1);
+      });
+
+      it('keep conditions of every JSON form', async () => {
+        const { value } = await backend.createFlag(newFlag(key(), { conditions: awkward }), null);
+        expect(value.conditions).toEqual(awkward);
+        expect(Object.hasOwn(value.conditions, '__proto__')).toBe(true);
+        expect((await backend.getFlag(value.key))?.conditions).toEqual(awkward);
+      });
+
+      it('do not change with the objects that were given', async () => {
+        const conditions = { groups: ['before'] };
+        const { value } = await backend.createFlag(newFlag(key(), { conditions }), null);
+        conditions.groups[0] = 'after';
+        expect((await backend.getFlag(value.key))?.conditions).toEqual({ groups: ['before'] });
+      });
+
+      it('are refused when the key is taken; nothing changes, not even the actor is made', async () => {
+        const actor = user();
+        const { value } = await backend.createFlag(newFlag(key()), null);
+        const { changes } = await logged(() =>
+          expect(backend.createFlag(newFlag(value.key, { enabled: true }), actor)).rejects.toThrow(FlagExistsError),
+        );
+        expect(changes).toEqual([]);
+        expect(await backend.getFlag(value.key)).toEqual(value);
+        expect(await backend.targeting([actor])).toEqual(new Map());
+      });
+
+      it('are null when there is none', async () => {
+        expect(await backend.getFlag('nowhere')).toBeNull();
+      });
+
+      it('change in the fields that a patch names, and no others', async () => {
+        const created = (await backend.createFlag(newFlag(key(), { description: 'd', enabled: true }), null)).value;
+        const patches = [
+          { name: 'n' },
+          { description: null },
+          { description: 'e' },
+          { enabled: false },
+          { percentage: 3 },
+          { conditions: { groups: ['x'] } },
+          { name: 'm', enabled: true, percentage: 0 },
+        ];
+        let expected = created;
+        for (const patch of patches) {
+          const { value } = await backend.updateFlag(created.key, patch, null, null);
+          expected = { ...expected, ...patch, version: expected.version + 1, updatedAt: value.updatedAt };
+          expect(value).toEqual(expected);
+          expect(value.updatedAt.getTime()).toBeGreaterThanOrEqual(created.updatedAt.getTime());
+        }
+      });
+
+      it.each([
+        ['an empty patch', {}],
+        ['the values that stand', { name: 'same', enabled: false, percentage: 100, description: null }],
+        ['conditions with their keys in another order', { conditions: { b: { y: 1, x: 2 }, a: 1 } }],
+      ])('stay as they are, version and time included, and log nothing, on %s', async (_, patch) => {
+        const conditions = { a: 1, b: { x: 2, y: 1 } };
+        const { value } = await backend.createFlag(newFlag(key(), { name: 'same', conditions }), null);
+        const { result, changes } = await logged(() => backend.updateFlag(value.key, patch, 1, null));
+        expect(result.value).toEqual(value);
+        expect(changes).toEqual([]);
+        expect(result.revision).toBe(await head());
+      });
+
+      it('are not found when there is none to update; the actor is not made', async () => {
+        const actor = user();
+        const error = await backend.updateFlag('nowhere', { enabled: true }, null, actor).catch(e => e);
+        expect(error).toBeInstanceOf(FlagNotFoundError);
+        expect(error).toMatchObject({ key: 'nowhere', path: ['key'] });
+        expect(await backend.targeting([actor])).toEqual(new Map());
+      });
+
+      it('refuse an update that expects another version, and tell the flag as it is', async () => {
+        const actor = user();
+        const { key: k } = (await backend.createFlag(newFlag(key()), null)).value;
+        const { value } = await backend.updateFlag(k, { enabled: true }, 1, null);
+        const { changes } = await logged(async () => {
+          // Also where the patch would change nothing: the caller's picture is out of date.
+          for (const patch of [{ enabled: false }, { enabled: true }, {}]) {
+            const error = await backend.updateFlag(k, patch, 1, actor).catch(e => e);
+            expect(error).toBeInstanceOf(VersionConflictError);
+            expect(error.flag).toEqual(value);
+          }
+        });
+        expect(changes).toEqual([]);
+        expect(await backend.targeting([actor])).toEqual(new Map());
+      });
+
+      it('let exactly one of many updates through that expect the same version', async () => {
+        const { value } = await backend.createFlag(newFlag(key()), null);
+        const updates = Array.from({ length: 8 }, (_, i) => backend.updateFlag(value.key, { percentage: i }, 1, null));
+        const outcomes = await Promise.allSettled(updates);
+        expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+        for (const outcome of outcomes) {
+          if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(VersionConflictError);
+        }
+        expect((await backend.getFlag(value.key))?.version).toBe(2);
+      });
+
+      it('are deleted with their overrides; false when there was none', async () => {
+        const [k, id] = [key(), user()];
+        await backend.createFlag(newFlag(k), null);
+        await backend.setOverride({ userId: id, flagKey: k, enabled: true, reason: null, expiresAt: null }, null);
+        expect((await backend.deleteFlag(k, null)).value).toBe(true);
+        expect(await backend.getFlag(k)).toBeNull();
+        expect((await backend.targeting([id])).get(id)?.overrides.size).toBe(0);
+        const { result, changes } = await logged(() => backend.deleteFlag(k, null));
+        expect(result.value).toBe(false);
+        expect(changes).toEqual([]);
+      });
+
+      it('begin anew under a key that was deleted', async () => {
+        const first = (await backend.createFlag(newFlag(key(), { enabled: true }), null)).value;
+        await backend.deleteFlag(first.key, null);
+        const second = (await backend.createFlag(newFlag(first.key), null)).value;
+        expect(second).toMatchObject({ enabled: false, version: 1 });
+        expect(second.id).not.toBe(first.id);
+      });
+    });
+
+    describe('overrides', () => {
+      it('are set with expiry exact to the millisecond, and read as targeting', async () => {
+        const [k, id, actor] = [key(), user(), user()];
+        await backend.createFlag(newFlag(k), null);
+        const expiresAt = new Date('2031-07-01T23:59:59.987Z');
+        const override = { userId: id, flagKey: k, enabled: true, reason: 'beta "tester" 🚩', expiresAt };
+        const { value } = await backend.setOverride(override, actor);
+        expect(value).toEqual({ ...override, createdAt: value.createdAt, createdById: actor });
+        expect(Math.abs(value.createdAt.getTime() - Date.now())).toBeLessThan(60_000);
+        const targeting = (await backend.targeting([id])).get(id);
+        expect(targeting?.overrides).toEqual(new Map([[k, { enabled: true, expiresAt: expiresAt.getTime() }]]));
+      });
+
+      it('replace an earlier one, creation included', async () => {
+        const [k, id, first, second] = [key(), user(), user(), user()];
+        await backend.createFlag(newFlag(k), null);
+        const override = { userId: id, flagKey: k, enabled: true, reason: 'r', expiresAt: new Date(2e12) };
+        const earlier = (await backend.setOverride(override, first)).value;
+        for (const change of [
+          { enabled: false },
+          { reason: null },
+          { expiresAt: null },
+          { expiresAt: new Date(3e12) },
+        ]) {
+          const later = (await backend.setOverride({ ...override, ...change }, second)).value;
+          expect(later).toMatchObject({ ...override, ...change, createdById: second });
+          expect(later.createdAt.getTime()).toBeGreaterThanOrEqual(earlier.createdAt.getTime());
+        }
+      });
+
+      it('stay as they are, creation included, and log nothing, when nothing changes', async () => {
+        const [k, id, first, second] = [key(), user(), user(), user()];
+        await backend.createFlag(newFlag(k), null);
+        for (const expiresAt of [null, new Date('2031-01-01T00:00:00.001Z')]) {
+          const override = { userId: id, flagKey: k, enabled: true, reason: 'r', expiresAt };
+          const earlier = (await backend.setOverride(override, first)).value;
+          const { result, changes } = await logged(() => backend.setOverride(override, second));
+          expect(result.value).toEqual(earlier);
+          expect(changes).toEqual([]);
+        }
+      });
+
+      it('need a flag; without one nothing changes, and no user is made', async () => {
+        const [id, actor] = [user(), user()];
+        const override = { userId: id, flagKey: 'nowhere', enabled: true, reason: null, expiresAt: null };
+        const error = await backend.setOverride(override, actor).catch(e => e);
+        expect(error).toBeInstanceOf(FlagNotFoundError);
+        expect(error).toMatchObject({ key: 'nowhere', path: ['flagKey'] });
+        expect(await backend.targeting([id, actor])).toEqual(new Map());
+      });
+
+      it('are removed; false when there was none', async () => {
+        const [k, id] = [key(), user()];
+        await backend.createFlag(newFlag(k), null);
+        await backend.setOverride({ userId: id, flagKey: k, enabled: true, reason: null, expiresAt: null }, null);
+        expect((await backend.removeOverride(id, k, null)).value).toBe(true);
+        expect((await backend.targeting([id])).get(id)?.overrides.size).toBe(0);
+        const { result, changes } = await logged(() => backend.removeOverride(id, k, null));
+        expect(result.value).toBe(false);
+        expect((await backend.removeOverride(user(), 'nowhere', null)).value).toBe(false);
+        expect(changes).toEqual([]);
+      });
+    });
+
+    describe('groups', () => {
+      it('take members once, and tell how many are new', async () => {
+        const [group, a, b, c] = [`group-${++serial}`, user(), user(), user()];
+        expect((await backend.addToGroup(group, [a, b, a], null)).value).toBe(2);
+        expect((await backend.addToGroup(group, [b, c, c], null)).value).toBe(1);
+        const { result, changes } = await logged(() => backend.addToGroup(group, [a, b, c], null));
+        expect(result.value).toBe(0);
+        expect(changes).toEqual([]);
+        for (const [, targeting] of await backend.targeting([a, b, c])) {
+          expect(targeting.groups).toEqual(new Set([group]));
+        }
+      });
+
+      it('let members go, and tell how many there were', async () => {
+        const [group, a, b, stranger] = [`group-${++serial}`, user(), user(), user()];
+        await backend.addToGroup(group, [a, b], null);
+        expect((await backend.removeFromGroup(group, [a, stranger, a], null)).value).toBe(1);
+        const { result, changes } = await logged(() => backend.removeFromGroup(group, [a, stranger], null));
+        expect(result.value).toBe(0);
+        expect(changes).toEqual([]);
+        const targeting = await backend.targeting([a, b, stranger]);
+        expect(targeting.get(a)?.groups).toEqual(new Set());
+        expect(targeting.get(b)?.groups).toEqual(new Set([group]));
+        expect(targeting.has(stranger)).toBe(false);
+      });
+
+      it('take an empty list as nothing to do', async () => {
+        const { result, changes } = await logged(async () => [
+          await backend.addToGroup('nobody', [], null),
+          await backend.removeFromGroup('nobody', [], null),
+        ]);
+        expect(result.map(({ value }) => value)).toEqual([0, 0]);
+        expect(changes).toEqual([]);
+      });
+
+      it('have any name', async () => {
+        const id = user();
+        const names = ['{"a",b}', "it's", 'Ünï 🚩', '__proto__', ' ', 'x'.repeat(100)];
+        for (const name of names) await backend.addToGroup(name, [id], null);
+        expect((await backend.targeting([id])).get(id)?.groups).toEqual(new Set(names));
+      });
+
+      it('log at most 1,000 ids a change, each id once', async () => {
+        const group = `group-${++serial}`;
+        const ids = Array.from({ length: 2_345 }, user);
+        for (const [kind, act] of [
+          ['MEMBERS_ADDED', () => backend.addToGroup(group, ids, null)],
+          ['MEMBERS_REMOVED', () => backend.removeFromGroup(group, ids, null)],
+        ] as const) {
+          const { result, changes } = await logged(act);
+          expect(result.value).toBe(ids.length);
+          expect(changes.map(change => change.kind)).toEqual([kind, kind, kind]);
+          expect(changes.map(change => change.userIds.length)).toEqual([1_000, 1_000, 345]);
+          expect(changes.flatMap(change => change.userIds)).toEqual([...ids].sort());
+        }
+      });
+    });
+
+    describe('users', () => {
+      it('have the attributes that were last set, whole', async () => {
+        const id = user();
+        expect((await backend.setUserAttributes(id, { a: 1, b: 2 }, null)).value).toEqual({
+          id,
+          attributes: { a: 1, b: 2 },
+        });
+        await backend.setUserAttributes(id, awkward, null);
+        const attributes = (await backend.targeting([id])).get(id)?.attributes;
+        expect(attributes).toEqual(awkward);
+        expect(Object.hasOwn(attributes ?? {}, '__proto__')).toBe(true);
+      });
+
+      it('log nothing when their attributes stay the same', async () => {
+        const id = user();
+        await backend.setUserAttributes(id, { a: 1, b: [1] }, null);
+        const { changes } = await logged(() => backend.setUserAttributes(id, { b: [1], a: 1 }, null));
+        expect(changes).toEqual([]);
+      });
+
+      it('are known once an override, a group, an attribute or a change names them, which alone is not logged', async () => {
+        const [k, overridden, member, actor, blank] = [key(), user(), user(), user(), user()];
+        await backend.createFlag(newFlag(k), null);
+        const { changes } = await logged(async () => {
+          await backend.addToGroup(`group-${++serial}`, [member], null);
+          await backend.setOverride(
+            { userId: overridden, flagKey: k, enabled: true, reason: null, expiresAt: null },
+            actor,
+          );
+          await backend.setUserAttributes(blank, {}, null);
+        });
+        expect(changes.map(change => change.kind)).toEqual(['MEMBERS_ADDED', 'OVERRIDE_SET']);
+        const targeting = await backend.targeting([overridden, member, actor, blank]);
+        expect(targeting.size).toBe(4);
+        expect(targeting.get(actor)).toEqual({ attributes: {}, groups: new Set(), overrides: new Map() });
+      });
+
+      it.each<[string, (actor: string) => Promise<unknown>]>([
+        ['createFlag', actor => backend.createFlag(newFlag(key()), actor)],
+        ['deleteFlag of none', actor => backend.deleteFlag('nowhere', actor)],
+        ['removeOverride of none', actor => backend.removeOverride(user(), 'nowhere', actor)],
+        ['addToGroup of none', actor => backend.addToGroup('nobody', [], actor)],
+        ['removeFromGroup of none', actor => backend.removeFromGroup('nobody', [user()], actor)],
+        ['setUserAttributes', actor => backend.setUserAttributes(user(), {}, actor)],
+        ['deleteUser of none', actor => backend.deleteUser(user(), actor)],
+      ])('are made when they act: %s', async (_, act) => {
+        const actor = user();
+        await act(actor);
+        expect(await backend.targeting([actor])).toHaveProperty('size', 1);
+      });
+
+      it('are made when they update a flag, even to what it is', async () => {
+        const [k, actor] = [key(), user()];
+        await backend.createFlag(newFlag(k), null);
+        await backend.updateFlag(k, {}, null, actor);
+        expect((await backend.targeting([actor])).size).toBe(1);
+      });
+
+      it('are deleted with memberships and overrides, while what they created stays without a creator', async () => {
+        const [k, id, other, group] = [key(), user(), user(), `group-${++serial}`];
+        const flag = (await backend.createFlag(newFlag(k), id)).value;
+        const override = { flagKey: k, enabled: true, reason: null, expiresAt: null };
+        await backend.setOverride({ ...override, userId: id }, null);
+        await backend.setOverride({ ...override, userId: other }, id);
+        await backend.addToGroup(group, [id], null);
+        await backend.addToGroup(group, [other], id);
+        expect((await backend.deleteUser(id, null)).value).toBe(true);
+        expect((await backend.targeting([id])).size).toBe(0);
+        expect((await backend.targeting([other])).get(other)).toMatchObject({ groups: new Set([group]) });
+        // Losing its creator is not a change of the flag: version and time stay.
+        expect(await backend.getFlag(k)).toEqual({ ...flag, createdById: null });
+        expect((await backend.setOverride({ ...override, userId: other }, null)).value.createdById).toBeNull();
+        const { result, changes } = await logged(() => backend.deleteUser(id, null));
+        expect(result.value).toBe(false);
+        expect(changes).toEqual([]);
+      });
+
+      it('may delete themselves, and stay deleted', async () => {
+        const id = user();
+        await backend.setUserAttributes(id, { a: 1 }, id);
+        const { result, changes } = await logged(() => backend.deleteUser(id, id));
+        expect(result.value).toBe(true);
+        expect(changes).toMatchObject([{ kind: 'USER_DELETED', userId: id, actorId: id }]);
+        expect((await backend.targeting([id])).size).toBe(0);
+        expect((await backend.deleteUser(id, id)).value).toBe(false);
+        expect((await backend.targeting([id])).size).toBe(0);
+      });
+    });
+
+    describe('targeting', () => {
+      it('knows nothing of strangers, and nothing when nobody is asked for', async () => {
+        expect(await backend.targeting([user(), user()])).toEqual(new Map());
+        expect(await backend.targeting([])).toEqual(new Map());
+      });
+
+      it('gives each known user once, however often asked for', async () => {
+        const id = user();
+        await backend.setUserAttributes(id, { a: 1 }, null);
+        const targeting = await backend.targeting([id, user(), id]);
+        expect([...targeting]).toEqual([[id, { attributes: { a: 1 }, groups: new Set(), overrides: new Map() }]]);
+      });
+
+      it('holds overrides that have expired: the evaluation asks the clock', async () => {
+        const [k, id] = [key(), user()];
+        await backend.createFlag(newFlag(k), null);
+        await backend.setOverride(
+          { userId: id, flagKey: k, enabled: true, reason: null, expiresAt: new Date(1) },
+          null,
+        );
+        expect((await backend.targeting([id])).get(id)?.overrides.get(k)).toEqual({ enabled: true, expiresAt: 1 });
+      });
+    });
+
+    describe('the change log', () => {
+      it('tells of a flag what it was and what it is', async () => {
+        const actor = user();
+        const k = key();
+        const { changes } = await logged(async () => {
+          await backend.createFlag(newFlag(k, { description: 'd', conditions: awkward }), actor);
+          await backend.updateFlag(k, { percentage: 50 }, null, null);
+          await backend.deleteFlag(k, actor);
+        });
+        const states = changes.map(({ kind, flagKey, actorId, before, after }) => ({
+          kind,
+          flagKey,
+          actorId,
+          before: before && flagFromLog(before),
+          after: after && flagFromLog(after),
+        }));
+        const first = { ...newFlag(k, { description: 'd', conditions: awkward }), version: 1, createdById: actor };
+        const second = { ...first, percentage: 50, version: 2 };
+        expect(states).toMatchObject([
+          { kind: 'FLAG_CREATED', flagKey: k, actorId: actor, before: null, after: first },
+          { kind: 'FLAG_UPDATED', flagKey: k, actorId: null, before: first, after: second },
+          { kind: 'FLAG_DELETED', flagKey: k, actorId: actor, before: second, after: null },
+        ]);
+      });
+
+      it('holds exactly the flag that the write returned', async () => {
+        const k = key();
+        const { result, changes } = await logged(async () => [
+          (await backend.createFlag(newFlag(k), user())).value,
+          (await backend.updateFlag(k, { enabled: true }, null, null)).value,
+        ]);
+        expect(changes.map(({ after }) => flagFromLog(after ?? {}))).toEqual(result);
+        const text = changes[1]?.after as { createdAt: string; updatedAt: string };
+        expect([text.createdAt, text.updatedAt]).toEqual([
+          result[1]?.createdAt.toISOString(),
+          result[1]?.updatedAt.toISOString(),
+        ]);
+      });
+
+      it('tells of an override what it was and what it is, times exact', async () => {
+        const [k, id, actor] = [key(), user(), user()];
+        await backend.createFlag(newFlag(k), null);
+        const override = { userId: id, flagKey: k, enabled: true, reason: 'r', expiresAt: null };
+        const { result, changes } = await logged(async () => {
+          const first = (await backend.setOverride(override, actor)).value;
+          const expiresAt = new Date('2031-03-09T07:30:00.123Z');
+          const second = (await backend.setOverride({ ...override, enabled: false, expiresAt }, null)).value;
+          await backend.removeOverride(id, k, actor);
+          return [first, second].map(({ enabled, reason, expiresAt, createdAt, createdById }) => ({
+            enabled,
+            reason,
+            expiresAt: expiresAt?.toISOString() ?? null,
+            createdAt: createdAt.toISOString(),
+            createdById,
+          }));
+        });
+        const about = { flagKey: k, userId: id };
+        expect(changes).toMatchObject([
+          { kind: 'OVERRIDE_SET', ...about, actorId: actor, before: null, after: result[0] },
+          { kind: 'OVERRIDE_SET', ...about, actorId: null, before: result[0], after: result[1] },
+          { kind: 'OVERRIDE_REMOVED', ...about, actorId: actor, before: result[1], after: null },
+        ]);
+      });
+
+      it('tells of members who they are, and of users what they had', async () => {
+        const [group, a, b, actor] = [`group-${++serial}`, user(), user(), user()];
+        const { changes } = await logged(async () => {
+          await backend.addToGroup(group, [a, b], actor);
+          await backend.removeFromGroup(group, [a], actor);
+          await backend.setUserAttributes(a, { x: 1 }, actor);
+          await backend.setUserAttributes(a, { x: 2 }, actor);
+          await backend.deleteUser(a, actor);
+        });
+        const [one, two] = [{ attributes: { x: 1 } }, { attributes: { x: 2 } }];
+        expect(changes).toMatchObject([
+          { kind: 'MEMBERS_ADDED', groupName: group, userIds: [a, b].sort(), userId: null, before: null, after: null },
+          { kind: 'MEMBERS_REMOVED', groupName: group, userIds: [a] },
+          { kind: 'USER_UPDATED', userId: a, userIds: [], before: { attributes: {} }, after: one },
+          { kind: 'USER_UPDATED', userId: a, before: one, after: two },
+          { kind: 'USER_DELETED', userId: a, before: two, after: null },
+        ]);
+        for (const change of changes) expect(change).toMatchObject({ actorId: actor, flagKey: null });
+      });
+
+      it('tells of attributes of a user first seen that there were none before, also when they set their own', async () => {
+        const [a, b] = [user(), user()];
+        const { changes } = await logged(async () => {
+          await backend.setUserAttributes(a, { x: 1 }, null);
+          await backend.setUserAttributes(b, { x: 1 }, b);
+        });
+        expect(changes).toMatchObject([
+          { userId: a, before: null, after: { attributes: { x: 1 } } },
+          { userId: b, before: null, after: { attributes: { x: 1 } } },
+        ]);
+      });
+
+      it('tells what a deletion took along right after the deletion itself', async () => {
+        const [k, id, group] = [key(), user(), `group-${++serial}`];
+        await backend.createFlag(newFlag(k), null);
+        const override = { userId: id, flagKey: k, enabled: true, reason: null, expiresAt: null };
+        await backend.setOverride(override, null);
+        await backend.addToGroup(group, [id], null);
+        const ofUser = await logged(() => backend.deleteUser(id, null));
+        expect(ofUser.changes).toMatchObject([
+          { kind: 'USER_DELETED', userId: id },
+          { kind: 'MEMBERS_REMOVED', groupName: group, userIds: [id] },
+          { kind: 'OVERRIDE_REMOVED', flagKey: k, userId: id },
+        ]);
+        await backend.setOverride(override, null);
+        const ofFlag = await logged(() => backend.deleteFlag(k, null));
+        expect(ofFlag.changes).toMatchObject([
+          { kind: 'FLAG_DELETED', flagKey: k },
+          { kind: 'OVERRIDE_REMOVED', flagKey: k, userId: id },
+        ]);
+      });
+
+      it('is contiguous from 1, ascending, in pages, with times that never go back', async () => {
+        await backend.createFlag(newFlag(key()), null);
+        const { head: last, changes } = await backend.changes(0, 1_000_000);
+        expect(changes.map(({ revision }) => revision)).toEqual(Array.from({ length: last }, (_, i) => i + 1));
+        const times = changes.map(({ at }) => at.getTime());
+        expect(times).toEqual([...times].sort((a, b) => a - b));
+        const page = await backend.changes(last - 3, 2);
+        expect(page.changes.map(({ revision }) => revision)).toEqual([last - 2, last - 1]);
+        expect(page.head).toBe(last);
+        expect(page.changes).toEqual(changes.slice(-3, -1));
+        expect(await backend.changes(last, 10)).toMatchObject({ head: last, changes: [] });
+        expect(await backend.changes(last + 1_000, 10)).toMatchObject({ head: last, changes: [] });
+      });
+
+      it('knows only the kinds that the contract lists', async () => {
+        const kinds = new Set((await backend.changes(0, 1_000_000)).changes.map(({ kind }) => kind));
+        expect(changeKinds).toEqual(expect.arrayContaining([...kinds]));
+      });
+
+      it('has applied a write at the revision that the write returned', async () => {
+        const { value, revision } = await backend.createFlag(newFlag(key()), null);
+        const { changes } = await backend.changes(revision - 1, 1);
+        expect(changes).toMatchObject([{ revision, kind: 'FLAG_CREATED', flagKey: value.key }]);
+        expect((await backend.definitions()).revision).toBeGreaterThanOrEqual(revision);
+      });
+
+      it('stays contiguous under many writers at once', async () => {
+        const before = await head();
+        const ids = Array.from({ length: 10 }, user);
+        const keys = Array.from({ length: 10 }, key);
+        await Promise.all(keys.map(k => backend.createFlag(newFlag(k), null)));
+        await Promise.all(
+          keys.flatMap((k, i) => [
+            backend.updateFlag(k, { enabled: true }, null, ids[i] ?? null),
+            backend.addToGroup('crowd', ids, null),
+            backend.setOverride(
+              { userId: ids[i] as string, flagKey: k, enabled: true, reason: null, expiresAt: null },
+              null,
+            ),
+          ]),
+        );
+        const { changes, head: last } = await backend.changes(before, 1_000);
+        expect(changes.map(({ revision }) => revision)).toEqual(changes.map((_, i) => before + i + 1));
+        expect(changes).toHaveLength(last - before);
+        expect(changes).toHaveLength(10 + 10 + 10 + 1);
+      });
+    });
+
+    describe('a watch', () => {
+      it('is called soon after the log has grown, until it ends', async () => {
+        const listener = vi.fn();
+        const end = backend.watch(listener);
+        await backend.createFlag(newFlag(key()), null);
+        await vi.waitFor(() => expect(listener).toHaveBeenCalled(), 5_000);
+        end();
+        end();
+        listener.mockClear();
+        // The sign that a hint would have come by now is that another watch got it.
+        const other = vi.fn();
+        const endOther = backend.watch(other);
+        await backend.createFlag(newFlag(key()), null);
+        await vi.waitFor(() => expect(other).toHaveBeenCalled(), 5_000);
+        expect(listener).not.toHaveBeenCalled();
+        endOther();
+      });
+
+      it('is one of its own each time, even with the same listener', async () => {
+        const listener = vi.fn();
+        const ends = [backend.watch(listener), backend.watch(listener)];
+        ends[0]?.();
+        await backend.createFlag(newFlag(key()), null);
+        await vi.waitFor(() => expect(listener).toHaveBeenCalled(), 5_000);
+        ends[1]?.();
+      });
+    });
+  });
+}

@@ -1,4 +1,7 @@
+import { createRequire } from 'node:module';
 import { defineConfig } from 'vitest/config';
+
+const require = createRequire(import.meta.url);
 
 export default defineConfig({
   test: {
@@ -6,8 +9,12 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // A second copy of graphql in one process breaks every `instanceof` of the library.
-    server: { deps: { inline: [] } },
+    // Tests that look for leaks collect garbage first.
+    execArgv: ['--expose-gc'],
   },
-  resolve: { dedupe: ['graphql'] },
+  resolve: {
+    // Vite would take the ESM build while Node gives the CommonJS one to every library, and two copies of graphql in one
+    // process do not know each other's types.
+    alias: [{ find: /^graphql$/, replacement: require.resolve('graphql') }],
+  },
 });

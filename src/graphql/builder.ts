@@ -8,9 +8,9 @@ import type { JsonObject } from '../core/json.js';
 import { isUuid } from '../core/user-id.js';
 import type PrismaTypes from '../generated/pothos.js';
 import { getDatamodel } from '../generated/pothos.js';
+import { connectionsPlugin, defaultPageSize, maxPageSize } from './connections.js';
 import type { Context } from './context.js';
 import { badUserInput, forbidden, tooCostly, unauthenticated } from './errors.js';
-import { defaultPageSize, maxPageSize, pageLimitPlugin } from './page-limit.js';
 
 /** What one operation may cost. A field costs 1; a list multiplies what is below it by the rows that it may have. */
 export const operationLimits = { complexity: 50_000, depth: 15, breadth: 1_000 } as const;
@@ -38,7 +38,7 @@ export const builder = new SchemaBuilder<{
   DefaultNodeNullability: false;
 }>({
   // Outermost first: who may not see a field learns nothing from its arguments.
-  plugins: [ScopeAuthPlugin, pageLimitPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin],
+  plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin, connectionsPlugin],
   defaultFieldNullability: false,
   scopeAuth: {
     authorizeOnSubscribe: true,
@@ -68,7 +68,10 @@ export const builder = new SchemaBuilder<{
         return { typename: '', id: '' };
       }
     },
-    nodesOnConnection: { description: 'The nodes of the edges, for who needs no cursors.' },
+    nodesOnConnection: {
+      description: 'The nodes of the edges, for who needs no cursors.',
+      complexity: { multiplier: 1 },
+    },
     nodeTypeOptions: { description: 'An object that can be fetched again by its `id`.' },
     idFieldOptions: { description: 'An id that is unique over all types, for `node(id:)` and client caches.' },
     nodeQueryOptions: {
@@ -90,6 +93,7 @@ export const builder = new SchemaBuilder<{
         return ids.map(id => nodes[visible.indexOf(id)] ?? null);
       },
     },
+    pageInfoFieldOptions: { description: 'Where this page stands.' },
     pageInfoTypeOptions: { description: 'Where a page of a list stands.' },
     hasNextPageFieldOptions: { description: 'Whether more follow after `endCursor`.' },
     hasPreviousPageFieldOptions: { description: 'Whether more stand before `startCursor`.' },
@@ -101,6 +105,8 @@ export const builder = new SchemaBuilder<{
     edgesFieldOptions: {
       description: 'The items of this page, each with its cursor.',
       nullable: { list: false, items: false },
+      // The connection above has counted its items already.
+      complexity: { multiplier: 1 },
     },
     nodeFieldOptions: { description: 'The item.', nullable: false },
     cursorFieldOptions: { description: 'Names this place in the list, for `after` and `before`.' },

@@ -2,7 +2,7 @@ import type { FeatureChange, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
 import { Flag } from './flag.js';
-import { page, pageArgs, pageSize } from './page.js';
+import { page, pageArgs } from './page.js';
 
 /** User ids that one change shows; `userCount` says how many there are. */
 const shownUsers = 100;
@@ -107,7 +107,6 @@ builder.prismaObjectField(Flag, 'changes', t =>
     type: ChangeConnection,
     description: 'What happened to this flag and its overrides, newest first.',
     args: pageArgs,
-    complexity: args => ({ field: 1, multiplier: pageSize(args) }),
     select: { key: true },
     resolve: ({ key }, args, { loaders }) =>
       page(args, {

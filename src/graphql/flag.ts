@@ -8,6 +8,7 @@ import { unchecked } from './input.js';
 
 export const Flag = builder.prismaNode('FeatureFlag', {
   name: 'Flag',
+  nullable: true,
   description: 'A feature flag: what it is called and whom it is on for.',
   id: { field: 'id', description: 'Global id, for `node(id:)` and client caches.' },
   fields: t => ({

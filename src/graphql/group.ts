@@ -6,7 +6,7 @@ import { builder } from './builder.js';
 import type { Context } from './context.js';
 import { Flag } from './flag.js';
 import type { MemberRow } from './loaders.js';
-import { type Page, page, pageArgs, pageSize } from './page.js';
+import { type Page, page, pageArgs } from './page.js';
 import { User } from './user.js';
 
 const Group = builder.objectRef<{ readonly name: string }>('Group');
@@ -38,11 +38,13 @@ const GroupMembersConnection = builder.objectRef<Page<MemberRow>>('GroupMembersC
   fields: t => ({
     edges: t.field({
       type: [GroupMembersEdge],
+      complexity: { multiplier: 1 },
       description: 'The members of this page, each with its cursor.',
       resolve: ({ edges }) => edges,
     }),
     nodes: t.field({
       type: [User],
+      complexity: { multiplier: 1 },
       description: 'The members, for who needs no cursors.',
       resolve: ({ edges }, _args, { loaders }) =>
         Promise.all(edges.map(({ node }) => loaders.userById.load(node.userId).then(must))),
@@ -67,7 +69,6 @@ Group.implement({
       type: GroupMembersConnection,
       description: 'The members, by user id.',
       args: pageArgs,
-      complexity: args => ({ field: 1, multiplier: pageSize(args) }),
       resolve: ({ name }, args, { loaders }) =>
         page(args, {
           placeOf: (member: MemberRow) => member.userId,
@@ -118,7 +119,6 @@ builder.queryFields(t => ({
     description: 'Admin. The groups, by name.',
     authScopes: { admin: true },
     args: pageArgs,
-    complexity: args => ({ field: 1, multiplier: pageSize(args) }),
     resolve: (_root, args, context) =>
       page(args, {
         placeOf: (group: { name: string }) => group.name,

@@ -1,6 +1,6 @@
 import { builder } from './builder.js';
+import { defaultPageSize, maxPageSize, pageSize } from './connections.js';
 import { badUserInput } from './errors.js';
-import { defaultPageSize, maxPageSize } from './page-limit.js';
 
 export interface PageArgs {
   readonly first?: number | null | undefined;
@@ -12,11 +12,6 @@ export const pageArgs = builder.args(t => ({
   first: t.int({ description: `How many to return, up to ${maxPageSize}. Not stated: ${defaultPageSize}.` }),
   after: t.string({ description: 'Return what follows on this cursor.' }),
 }));
-
-/** How many items a page with these arguments can have. */
-export function pageSize({ first }: PageArgs): number {
-  return first ?? defaultPageSize;
-}
 
 export interface Page<Item> {
   readonly edges: { readonly cursor: string; readonly node: Item }[];

@@ -6,6 +6,7 @@ import { checkKeys, Evaluation, keysDescription } from './evaluation.js';
 
 export const User = builder.prismaNode('User', {
   name: 'User',
+  nullable: true,
   description: 'Somebody known: who has attributes, a group or an override, or made a change.',
   id: { field: 'id', description: 'Global id, for `node(id:)` and client caches.' },
   fields: t => ({

@@ -1,0 +1,67 @@
+import SchemaBuilder, { BasePlugin, type PothosOutputFieldConfig, type SchemaTypes } from '@pothos/core';
+import type { GraphQLFieldResolver } from 'graphql';
+import { badUserInput } from './errors.js';
+
+/** How many items a page has when nobody says. */
+export const defaultPageSize = 20;
+/** How many items a page may have. */
+export const maxPageSize = 100;
+
+interface SizeArgs {
+  readonly first?: number | null | undefined;
+  readonly last?: number | null | undefined;
+}
+
+/** How many items a page with these arguments can have. */
+export function pageSize({ first, last }: SizeArgs): number {
+  return first ?? last ?? defaultPageSize;
+}
+
+const pluginName = 'connections' as const;
+
+declare global {
+  export namespace PothosSchemaTypes {
+    export interface Plugins<Types extends SchemaTypes> {
+      connections: ConnectionsPlugin<Types>;
+    }
+  }
+}
+
+/**
+ * What holds of every field that takes `first`, whichever library made it: a page that is too large is refused (the
+ * libraries would quietly return fewer), and what is below it costs as often as the page has items.
+ */
+class ConnectionsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
+  override onOutputFieldConfig(field: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
+    if (field.name === 'totalCount') {
+      return { ...field, description: field.description ?? 'How many there are in all, on every page together.' };
+    }
+    if (!('first' in field.args)) return field;
+    const complexity = (args: SizeArgs) => ({ field: 1, multiplier: pageSize(args) });
+    return { ...field, pothosOptions: { ...field.pothosOptions, complexity } } as typeof field;
+  }
+
+  override wrapResolve(
+    resolve: GraphQLFieldResolver<unknown, Types['Context'], SizeArgs>,
+    field: PothosOutputFieldConfig<Types>,
+  ): GraphQLFieldResolver<unknown, Types['Context'], SizeArgs> {
+    if (!('first' in field.args)) return resolve;
+    return (parent, args, context, info) => {
+      checkPageSize(args);
+      return resolve(parent, args, context, info);
+    };
+  }
+}
+
+function checkPageSize(args: SizeArgs): void {
+  for (const name of ['first', 'last'] as const) {
+    const size = args[name];
+    if (size != null && (size < 0 || size > maxPageSize)) {
+      throw badUserInput({ path: [name], message: `Expected 0 to ${maxPageSize}.` });
+    }
+  }
+}
+
+SchemaBuilder.registerPlugin(pluginName, ConnectionsPlugin);
+
+export { pluginName as connectionsPlugin };

@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ann, bob, openGraphQL, type TestGraphQL } from '../support/graphql.js';
+
+let api: TestGraphQL;
+
+beforeAll(async () => {
+  api = await openGraphQL();
+});
+
+afterAll(() => api.close());
+
+beforeEach(async () => {
+  await api.database.prisma.$executeRaw`TRUNCATE users, feature_flags CASCADE`;
+  await api.service.evaluator({});
+});
+
+const createFlag = (input: object) =>
+  api.data(
+    `mutation($input: CreateFlagInput!) { createFlag(input: $input) { __typename
+      ... on CreateFlagPayload { flag { id key name description enabled percentage conditions version createdBy { userId } } }
+      ... on Error { code message path } } }`,
+    { input },
+  );
+
+const updateFlag = (input: object) =>
+  api.data(
+    `mutation($input: UpdateFlagInput!) { updateFlag(input: $input) { __typename
+      ... on UpdateFlagPayload { flag { key name description enabled percentage conditions version } }
+      ... on ValidationError { issues { path message } }
+      ... on VersionConflictError { flag { key version } }
+      ... on Error { code message path } } }`,
+    { input },
+  );
+
+describe('createFlag', () => {
+  it('assumes what is not stated', async () => {
+    expect(await createFlag({ key: 'a', name: 'A' })).toEqual({
+      createFlag: {
+        __typename: 'CreateFlagPayload',
+        flag: {
+          id: expect.any(String),
+          key: 'a',
+          name: 'A',
+          description: null,
+          enabled: false,
+          percentage: 100,
+          conditions: {},
+          version: 1,
+          createdBy: null,
+        },
+      },
+    });
+  });
+
+  it('says that the key is taken', async () => {
+    await createFlag({ key: 'a', name: 'A' });
+    expect((await createFlag({ key: 'a', name: 'B' })).createFlag).toMatchObject({
+      __typename: 'FlagExistsError',
+      code: 'FLAG_EXISTS',
+      path: ['key'],
+    });
+  });
+
+  it('takes conditions written in the document, variables inside them too', async () => {
+    const { createFlag: result } = await api.data(
+      `mutation($plan: String!) { createFlag(input: { key: "a", name: "A",
+        conditions: { any: [{ attributes: { plan: $plan, age: { gte: 18 } } }, { groups: ["beta"] }] } })
+        { ... on CreateFlagPayload { flag { conditions } } } }`,
+      { plan: 'pro' },
+    );
+    expect(result.flag.conditions).toEqual({
+      any: [{ attributes: { plan: 'pro', age: { gte: 18 } } }, { groups: ['beta'] }],
+    });
+  });
+
+  it('records who did it', async () => {
+    const caller = { role: 'ADMIN', userId: ann, attributes: {}, expiresAt: null } as const;
+    await api.data('mutation { createFlag(input: { key: "a", name: "A" }) { __typename } }', {}, caller);
+    expect(
+      await api.data('{ flag(key: "a") { createdBy { userId } changes(first: 1) { nodes { actorId kind } } } }'),
+    ).toEqual({
+      flag: { createdBy: { userId: ann }, changes: { nodes: [{ actorId: ann, kind: 'FLAG_CREATED' }] } },
+    });
+  });
+});
+
+describe('updateFlag', () => {
+  it('changes what is stated and nothing else', async () => {
+    await createFlag({ key: 'a', name: 'A', description: 'what', percentage: 10 });
+    expect((await updateFlag({ key: 'a', enabled: true, description: null })).updateFlag.flag).toEqual({
+      key: 'a',
+      name: 'A',
+      description: null,
+      enabled: true,
+      percentage: 10,
+      conditions: {},
+      version: 2,
+    });
+  });
+
+  it('lists every fault with its path', async () => {
+    const { updateFlag: result } = await updateFlag({
+      key: 'a',
+      percentage: 200,
+      conditions: { attributes: { a: { like: 1 }, b: { in: 2 } } },
+    });
+    expect(result).toMatchObject({ __typename: 'ValidationError', code: 'BAD_USER_INPUT', path: ['percentage'] });
+    expect(result.issues.map((issue: { path: string[] }) => issue.path.join('.'))).toEqual([
+      'percentage',
+      'conditions.attributes.a.like',
+      'conditions.attributes.b.in',
+    ]);
+  });
+
+  it('answers a lost race with the flag as it is', async () => {
+    await createFlag({ key: 'a', name: 'A' });
+    await updateFlag({ key: 'a', name: 'B', expectedVersion: 1 });
+    expect((await updateFlag({ key: 'a', name: 'C', expectedVersion: 1 })).updateFlag).toMatchObject({
+      __typename: 'VersionConflictError',
+      code: 'VERSION_CONFLICT',
+      flag: { key: 'a', version: 2 },
+    });
+  });
+
+  it('says that there is no such flag', async () => {
+    expect((await updateFlag({ key: 'nope', name: 'B' })).updateFlag).toMatchObject({
+      __typename: 'FlagNotFoundError',
+      code: 'FLAG_NOT_FOUND',
+      path: ['key'],
+    });
+  });
+});
+
+describe('what is removed twice', () => {
+  it('is gone, and the second time says that nothing was there', async () => {
+    await createFlag({ key: 'a', name: 'A' });
+    await api.data(`mutation { setOverride(input: { userId: "${ann}", flagKey: "a", enabled: true }) { __typename } }`);
+    await api.data(`mutation { addToGroup(input: { group: "g", userIds: ["${ann}"] }) { __typename } }`);
+    const remove = () =>
+      api.data(`mutation {
+        removeOverride(input: { userId: "${ann}", flagKey: "a" }) { ... on RemoveOverridePayload { removed } }
+        removeFromGroup(input: { group: "g", userIds: ["${ann}"] }) { ... on RemoveFromGroupPayload { removed group { memberCount } } }
+        deleteFlag(input: { key: "a" }) { ... on DeleteFlagPayload { key deleted } }
+        deleteUser(input: { userId: "${ann}" }) { ... on DeleteUserPayload { userId deleted } }
+      }`);
+    expect(await remove()).toEqual({
+      removeOverride: { removed: true },
+      removeFromGroup: { removed: 1, group: { memberCount: 0 } },
+      deleteFlag: { key: 'a', deleted: true },
+      deleteUser: { userId: ann, deleted: true },
+    });
+    expect(await remove()).toEqual({
+      removeOverride: { removed: false },
+      removeFromGroup: { removed: 0, group: { memberCount: 0 } },
+      deleteFlag: { key: 'a', deleted: false },
+      deleteUser: { userId: ann, deleted: false },
+    });
+  });
+});
+
+describe('overrides, groups and users', () => {
+  it('are read back as they were written', async () => {
+    await createFlag({ key: 'a', name: 'A', conditions: { groups: ['beta', 'staff'] } });
+    await api.data(`mutation {
+      setUserAttributes(input: { userId: "${ann}", attributes: { plan: "pro" } }) { __typename }
+      addToGroup(input: { group: "beta", userIds: ["${ann}", "${bob}", "${ann.toUpperCase()}"] }) {
+        ... on AddToGroupPayload { added group { name memberCount } } }
+      setOverride(input: { userId: "${ann}", flagKey: "a", enabled: true, reason: "trial", expiresAt: "2999-01-01T00:00:00+02:00" }) {
+        ... on SetOverridePayload { override { user { userId } flag { key } enabled reason expiresAt } } }
+    }`);
+    expect(
+      await api.data(`{
+        user(id: "${ann.toUpperCase()}") { userId attributes groups features { key enabled reason }
+          overrides { totalCount nodes { flag { key } reason expiresAt createdBy { userId } } } }
+        group(name: "beta") { name memberCount members { edges { node { userId } addedBy { userId } } nodes { userId } } flags { key } }
+        groups { nodes { name memberCount flags { key } } }
+        missing: group(name: "nobody") { name }
+        flag(key: "a") { overrides { totalCount edges { node { user { userId groups } enabled } } } }
+      }`),
+    ).toEqual({
+      user: {
+        userId: ann,
+        attributes: { plan: 'pro' },
+        groups: ['beta'],
+        features: [{ key: 'a', enabled: true, reason: 'OVERRIDE' }],
+        overrides: {
+          totalCount: 1,
+          nodes: [
+            { flag: { key: 'a' }, reason: 'trial', expiresAt: new Date('2998-12-31T22:00:00.000Z'), createdBy: null },
+          ],
+        },
+      },
+      group: {
+        name: 'beta',
+        memberCount: 2,
+        members: {
+          edges: [
+            { node: { userId: bob }, addedBy: null },
+            { node: { userId: ann }, addedBy: null },
+          ],
+          nodes: [{ userId: bob }, { userId: ann }],
+        },
+        flags: [{ key: 'a' }],
+      },
+      groups: {
+        nodes: [
+          { name: 'beta', memberCount: 2, flags: [{ key: 'a' }] },
+          { name: 'staff', memberCount: 0, flags: [{ key: 'a' }] },
+        ],
+      },
+      missing: null,
+      flag: {
+        overrides: { totalCount: 1, edges: [{ node: { user: { userId: ann, groups: ['beta'] }, enabled: true } }] },
+      },
+    });
+  });
+
+  it('of a flag that does not exist are refused', async () => {
+    expect(
+      await api.data(
+        `mutation { setOverride(input: { userId: "${ann}", flagKey: "nope", enabled: true }) {
+          __typename ... on Error { code path } } }`,
+      ),
+    ).toEqual({ setOverride: { __typename: 'FlagNotFoundError', code: 'FLAG_NOT_FOUND', path: ['flagKey'] } });
+  });
+});

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import {
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  isSpecifiedScalarType,
+  printSchema,
+} from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { createSchema } from '../../src/graphql/index.js';
+
+const schema = createSchema();
+
+it('is what schema.graphql says (if not: `npm run codegen` writes it anew)', () => {
+  const committed = readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8');
+  expect(`${printSchema(schema)}\n`).toBe(committed);
+});
+
+describe('is a manual', () => {
+  const places = Object.values(schema.getTypeMap())
+    .filter(type => !type.name.startsWith('__') && !isSpecifiedScalarType(type))
+    .flatMap(type => {
+      const described: [string, string | null | undefined][] = [[type.name, type.description]];
+      if (isEnumType(type)) {
+        for (const value of type.getValues()) described.push([`${type.name}.${value.name}`, value.description]);
+      }
+      if (isObjectType(type) || isInterfaceType(type) || isInputObjectType(type)) {
+        for (const field of Object.values(type.getFields())) {
+          described.push([`${type.name}.${field.name}`, field.description]);
+          for (const arg of 'args' in field ? field.args : []) {
+            described.push([`${type.name}.${field.name}(${arg.name}:)`, arg.description]);
+          }
+        }
+      }
+      return described;
+    });
+
+  it('that describes every type, field, argument and enum value', () => {
+    expect(places.length).toBeGreaterThan(200);
+    expect(places.filter(([, description]) => !description).map(([place]) => place)).toEqual([]);
+  });
+});
+
+it('says of each root field who may use it, unless everybody may', () => {
+  const open = ['Query.isEnabled', 'Query.viewer', 'Subscription.viewerFeatures', 'Subscription.isEnabled'];
+  const undocumented = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap(type =>
+    Object.values(type?.getFields() ?? {})
+      .filter(field => !open.includes(`${type?.name}.${field.name}`))
+      .filter(field => !/^(Admin|Service, admin)\. /.test(field.description ?? ''))
+      .map(field => `${type?.name}.${field.name}`),
+  );
+  expect(undocumented).toEqual([]);
+});

@@ -1,0 +1,149 @@
+import type { ExecutionResult } from 'graphql';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ann, bob, callers, openGraphQL, type TestGraphQL } from '../support/graphql.js';
+import { settle } from '../support/wait.js';
+
+let api: TestGraphQL;
+
+beforeEach(async () => {
+  api = await openGraphQL();
+  await api.service.management.createFlag({
+    key: 'beta',
+    name: 'Beta',
+    enabled: true,
+    conditions: { groups: ['beta'] },
+  });
+});
+
+afterEach(() => api.close());
+
+/** A running subscription of the schema. */
+async function open(source: string, variables?: object, caller?: (typeof callers)[keyof typeof callers]) {
+  const stream = await api.watch(source, variables, caller);
+  if (!(Symbol.asyncIterator in stream)) throw new Error(JSON.stringify(stream.errors));
+  const next = async () => (await stream.next()).value.data;
+  return { next, end: () => stream.return(undefined) };
+}
+
+async function refused(source: string, caller: (typeof callers)[keyof typeof callers]) {
+  const answer = (await api.watch(source, {}, caller)) as ExecutionResult;
+  return answer.errors?.[0]?.extensions['code'];
+}
+
+const viewer =
+  'subscription { viewerFeatures { revision snapshot features { key enabled reason } featureMap removed } }';
+
+describe('viewerFeatures', () => {
+  it('sends the whole set, then what changes for this viewer', async () => {
+    const stream = await open(viewer, {}, callers.user);
+    expect(await stream.next()).toEqual({
+      viewerFeatures: {
+        revision: 1,
+        snapshot: true,
+        features: [{ key: 'beta', enabled: false, reason: 'CONDITIONS_NOT_MET' }],
+        featureMap: { beta: false },
+        removed: [],
+      },
+    });
+    const next = stream.next();
+    await api.service.management.addToGroup({ group: 'beta', userIds: [bob] });
+    await api.service.management.addToGroup({ group: 'beta', userIds: [ann] });
+    expect(await next).toEqual({
+      viewerFeatures: {
+        revision: 3,
+        snapshot: false,
+        features: [{ key: 'beta', enabled: true, reason: 'CONDITIONS_MET' }],
+        featureMap: { beta: true },
+        removed: [],
+      },
+    });
+    await stream.end();
+  });
+
+  it('hears of what another program does in SQL', async () => {
+    const stream = await open(viewer, {}, callers.anonymous);
+    await stream.next();
+    const next = stream.next();
+    await api.database.prisma.$executeRaw`UPDATE feature_flags SET conditions = '{}'`;
+    expect((await next).viewerFeatures.featureMap).toEqual({ beta: true });
+    await stream.end();
+  });
+
+  it("overlays the token's attributes over the stored ones", async () => {
+    const { management } = api.service;
+    await management.createFlag({
+      key: 'pro',
+      name: 'P',
+      enabled: true,
+      conditions: { attributes: { plan: 'pro', eu: true } },
+    });
+    await management.setUserAttributes({ userId: ann, attributes: { plan: 'free', eu: true } });
+    const stream = await open('subscription { viewerFeatures(keys: ["pro"]) { featureMap } }', {}, {
+      ...callers.user,
+      attributes: { plan: 'pro' },
+    } as never);
+    expect(await stream.next()).toEqual({ viewerFeatures: { featureMap: { pro: true } } });
+    const next = stream.next();
+    await management.setUserAttributes({ userId: ann, attributes: { plan: 'pro', eu: false } });
+    expect(await next).toEqual({ viewerFeatures: { featureMap: { pro: false } } });
+    await stream.end();
+  });
+});
+
+it('isEnabled sends the boolean, and again only when the boolean changes', async () => {
+  const stream = await open('subscription { isEnabled(key: "new", default: true) }', {}, callers.user);
+  expect(await stream.next()).toEqual({ isEnabled: true });
+  const next = stream.next();
+  await api.service.management.createFlag({ key: 'new', name: 'New', enabled: true });
+  await settle();
+  await api.service.management.updateFlag({ key: 'new', percentage: 0 });
+  expect(await next).toEqual({ isEnabled: false });
+  await stream.end();
+});
+
+it('evaluations follows a context that the caller states', async () => {
+  const stream = await open(
+    'subscription($c: EvaluationContextInput!) { evaluations(context: $c) { featureMap } }',
+    { c: { userId: ann.toUpperCase() } },
+    callers.service,
+  );
+  expect(await stream.next()).toEqual({ evaluations: { featureMap: { beta: false } } });
+  const next = stream.next();
+  await api.service.management.setOverride({ userId: ann, flagKey: 'beta', enabled: true });
+  expect(await next).toEqual({ evaluations: { featureMap: { beta: true } } });
+  await stream.end();
+});
+
+it('flagChanges tells admins of each change, with the flag as it is', async () => {
+  const stream = await open('subscription { flagChanges { revision kind key flag { name enabled } } }');
+  const next = stream.next();
+  await api.service.management.createFlag({ key: 'new', name: 'New' });
+  expect(await next).toEqual({
+    flagChanges: { revision: 2, kind: 'FLAG_CREATED', key: 'new', flag: { name: 'New', enabled: false } },
+  });
+  await api.service.management.deleteFlag({ key: 'new' });
+  expect(await stream.next()).toEqual({
+    flagChanges: { revision: 3, kind: 'FLAG_DELETED', key: 'new', flag: null },
+  });
+  await stream.end();
+});
+
+describe('who may not subscribe is told at once, and nothing is left behind', () => {
+  it.each([
+    ['flagChanges', 'subscription { flagChanges { key } }', callers.anonymous, 'UNAUTHENTICATED'],
+    ['flagChanges', 'subscription { flagChanges { key } }', callers.service, 'FORBIDDEN'],
+    ['evaluations', 'subscription { evaluations(context: {}) { revision } }', callers.user, 'FORBIDDEN'],
+  ])('%s', async (_field, source, caller, code) => {
+    expect(await refused(source, caller)).toBe(code);
+    expect(api.service.status.subscribers).toBe(0);
+  });
+
+  it('anonymous viewers where the server does not allow them', async () => {
+    await api.close();
+    api = await openGraphQL({ allowAnonymous: false });
+    expect(await refused(viewer, callers.anonymous)).toBe('UNAUTHENTICATED');
+    expect((await api.run('{ viewer { role } }', {}, callers.anonymous)).errors?.[0]?.extensions['code']).toBe(
+      'UNAUTHENTICATED',
+    );
+  });
+});

@@ -1,0 +1,140 @@
+import type { ServerResponse } from 'node:http';
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  type SubscriptionArgs,
+} from 'graphql';
+import { createYoga, type GraphQLParams, isAsyncIterable, type YogaServerInstance } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
+import type { Caller } from '../auth/caller.js';
+import type { DocumentLimits } from './document-limits.js';
+import { endable } from './endable.js';
+import { maskError } from './mask-error.js';
+import { reportTo, useErrorMasking } from './plugins/use-error-masking.js';
+import { type OpenStreams, useOpenStreams } from './plugins/use-open-streams.js';
+import { useOperationLog } from './plugins/use-operation-log.js';
+import { useOperationRules } from './plugins/use-operation-rules.js';
+
+/** What a way in knows of an operation before it is read. Resolvers see it too, beside what `createContext` returns. */
+export interface OperationOrigin {
+  readonly caller: Caller;
+  readonly requestId: string;
+  readonly log: Logger;
+  /** Where the answer is written, when the operation came over HTTP. */
+  readonly res?: ServerResponse;
+}
+
+export interface ExecutorOptions {
+  readonly schema: GraphQLSchema;
+  /** Makes what resolvers see; called once an operation. */
+  readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
+  readonly log: Logger;
+  readonly limits: DocumentLimits;
+  /** In bytes. */
+  readonly maxBodySize: number;
+  /** Whether messages about unknown names propose known ones. */
+  readonly suggestions: boolean;
+  readonly openStreams: OpenStreams;
+}
+
+/** The one place where operations are parsed, validated, limited, executed, logged and masked. Every way in uses it. */
+export interface Executor {
+  /** Answers GraphQL over HTTP. */
+  readonly yoga: YogaServerInstance<OperationOrigin, object>;
+  /** Everything up to the execution. What is wrong with the operation comes back as errors; never rejects. */
+  prepare(params: GraphQLParams, origin: OperationOrigin): Promise<ExecutionArgs | readonly GraphQLError[]>;
+  /** Never rejects. */
+  execute(args: ExecutionArgs): Promise<ExecutionResult>;
+  /** Never rejects; the stream may. Its `return()` lets go of everything at once. */
+  subscribe(args: SubscriptionArgs): Promise<AsyncGenerator<ExecutionResult, void> | ExecutionResult>;
+}
+
+/**
+ * Documents are kept parsed and validated. Bounded by count and by characters, as a hostile client can send a new one
+ * each time; what is unusually long is parsed anew.
+ */
+const keptDocuments = { max: 1_000, maxSize: 500_000, maxEntrySize: 16_000 };
+
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { schema, createContext, limits, suggestions, openStreams } = options;
+  const documents = new LRUCache<string, DocumentNode>({
+    ...keptDocuments,
+    sizeCalculation: (_document, text) => Math.max(1, text.length),
+  });
+  const yoga = createYoga<OperationOrigin, object>({
+    schema,
+    context: origin => createContext(origin.caller, origin),
+    plugins: [
+      useOperationRules({ limits, suggestions }),
+      useErrorMasking(),
+      useOperationLog(),
+      useOpenStreams(openStreams),
+    ],
+    // Errors that no plugin saw, such as those of an unreadable body.
+    maskedErrors: { maskError: error => maskError(error, reportTo(options.log), true) },
+    parserAndValidationCache: {
+      documentCache: documents,
+      // A failure is cheap to find again, and not worth its text.
+      errorCache: { get: () => undefined, set: () => {} },
+    },
+    maxRequestBodySize: options.maxBodySize,
+    logging: false,
+    // The HTTP server does these, for every path and every way in.
+    cors: false,
+    graphiql: false,
+    landingPage: false,
+    multipart: false,
+  });
+
+  const { execute, subscribe } = yoga.getEnveloped();
+
+  return {
+    yoga,
+    async prepare(params, origin) {
+      try {
+        const { parse, validate, contextFactory } = yoga.getEnveloped({ ...origin, params });
+        const document = parse(params.query ?? '');
+        const errors: readonly GraphQLError[] = validate(schema, document);
+        if (errors.length > 0) return errors;
+        if (!getOperationAST(document, params.operationName)) return [unknownOperation()];
+        const contextValue = await contextFactory();
+        return {
+          schema,
+          document,
+          contextValue,
+          operationName: params.operationName ?? null,
+          variableValues: params.variables ?? null,
+        };
+      } catch (error) {
+        return [maskError(error, reportTo(origin.log), true)];
+      }
+    },
+    async execute(args) {
+      try {
+        return await execute(args);
+      } catch (error) {
+        return { errors: [maskError(error, reportTo(originOf(args).log))] };
+      }
+    },
+    async subscribe(args) {
+      try {
+        const result: AsyncIterable<ExecutionResult> | ExecutionResult = await subscribe(args);
+        return isAsyncIterable(result) ? endable(result, () => {}).stream : result;
+      } catch (error) {
+        return { errors: [maskError(error, reportTo(originOf(args).log))] };
+      }
+    },
+  };
+}
+
+const originOf = (args: ExecutionArgs) => args.contextValue as OperationOrigin;
+
+const unknownOperation = () =>
+  new GraphQLError('Could not determine what operation to execute.', {
+    extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
+  });

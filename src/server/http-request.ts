@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto';
+import { IncomingMessage } from 'node:http';
+
+/**
+ * A request that counts as an upgrade only when it asks for a WebSocket. Some clients (Java's, for one) offer HTTP/2 with
+ * every request by `Upgrade: h2c`; they are to get their answer over HTTP/1.1 like everybody else.
+ */
+export class HttpRequest extends IncomingMessage {
+  /** Set by the parser, and by the constructor of the base class: no initial value of ours may come after it. */
+  declare private asksForUpgrade: boolean;
+
+  get upgrade(): boolean {
+    return this.asksForUpgrade && this.headers.upgrade?.toLowerCase() === 'websocket';
+  }
+
+  set upgrade(asked: boolean) {
+    this.asksForUpgrade = asked;
+  }
+}
+
+/** What a request calls itself in `X-Request-Id`, where that is harmless to repeat; otherwise a new id. */
+export function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:/+=@-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+/** The path of a request without its query. */
+export function pathOf(request: IncomingMessage): string {
+  const url = request.url ?? '/';
+  const end = url.indexOf('?');
+  return end === -1 ? url : url.slice(0, end);
+}

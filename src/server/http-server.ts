@@ -1,0 +1,226 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { GraphQLError, type GraphQLSchema } from 'graphql';
+import type { Logger } from 'pino';
+import type { Caller } from '../auth/caller.js';
+import type { Verifier } from '../auth/verifier.js';
+import { type CorsOrigins, handleCors, isOriginAllowed } from './cors.js';
+import { type DocumentLimits, defaultDocumentLimits } from './document-limits.js';
+import { createExecutor, type OperationOrigin } from './executor.js';
+import { createGraphiQL, wantsPage } from './graphiql.js';
+import { HttpRequest, pathOf, requestIdOf } from './http-request.js';
+import { formatErrors, maskError } from './mask-error.js';
+import { reportTo } from './plugins/use-error-masking.js';
+import { OpenStreams } from './plugins/use-open-streams.js';
+import { createSockets, type SocketLimits } from './websocket.js';
+
+/** Whether the server can do its work; `reason` says why not. Whatever else stands here is shown too. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reason?: string;
+  readonly [detail: string]: unknown;
+}
+
+export interface ServerLimits extends DocumentLimits, SocketLimits {
+  /** The largest body of a request, in bytes; a larger one is answered 413. */
+  readonly maxBodySize: number;
+  /** How long a stop waits for what is under way, in milliseconds. */
+  readonly shutdownGrace: number;
+}
+
+export const defaultServerLimits: ServerLimits = Object.freeze({
+  ...defaultDocumentLimits,
+  maxBodySize: 1_000_000,
+  maxMessageSize: 1_000_000,
+  maxBufferedBytes: 1_000_000,
+  stallTimeout: 30_000,
+  pingInterval: 12_000,
+  initTimeout: 5_000,
+  shutdownGrace: 3_000,
+});
+
+export interface HalyardServerOptions {
+  readonly schema: GraphQLSchema;
+  /** Makes what resolvers see beside the {@link OperationOrigin}; called once an operation. */
+  readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
+  readonly verifier: Verifier;
+  readonly log: Logger;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly corsOrigins: CorsOrigins;
+  /** Asked at each `/ready`. A rejection counts as not ready. */
+  readonly readiness: () => Readiness | Promise<Readiness>;
+  /** Whether messages about unknown names propose known ones. Default true. */
+  readonly suggestions?: boolean;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+export interface HalyardServer {
+  /** Listens. Rejects with the error of the operating system (`EADDRINUSE`, `EACCES`, ...) when it cannot. */
+  start(): Promise<{ readonly url: string; readonly port: number }>;
+  /**
+   * Stops accepting, closes sockets with 1001, completes streams, waits for answers under way and cuts what is left after
+   * the grace. May be called at any time, also twice.
+   */
+  close(): Promise<void>;
+}
+
+const graphqlPath = '/graphql';
+
+/** The HTTP and WebSocket server around a schema. Knows of GraphQL and tokens, not of flags. */
+export function createHalyardServer(options: HalyardServerOptions): HalyardServer {
+  const { verifier, log, corsOrigins } = options;
+  const limits: ServerLimits = { ...defaultServerLimits, ...options.limits };
+  const openStreams = new OpenStreams();
+  const executor = createExecutor({
+    schema: options.schema,
+    createContext: options.createContext,
+    log,
+    limits,
+    maxBodySize: limits.maxBodySize,
+    suggestions: options.suggestions ?? true,
+    openStreams,
+  });
+  const sockets = createSockets({ executor, verifier, log, limits });
+  const serveGraphiQL = createGraphiQL();
+  const pending = new Set<ServerResponse>();
+  let closing: Promise<void> | null = null;
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const requestId = requestIdOf(request);
+    response.setHeader('x-request-id', requestId);
+    if (closing !== null) response.setHeader('connection', 'close');
+    if (handleCors(request, response, corsOrigins)) return;
+    const path = pathOf(request);
+    if (path === graphqlPath) return handleGraphQL(request, response, requestId);
+    if (request.method !== 'GET' && request.method !== 'HEAD') return sendError(response, 404, 'NOT_FOUND', notFound);
+    if (path === '/health') return sendJson(response, 200, { status: 'ok' });
+    if (path === '/ready') return sendReadiness(response);
+    if (path === '/') {
+      response.writeHead(307, { location: graphqlPath }).end();
+      return;
+    }
+    sendError(response, 404, 'NOT_FOUND', notFound);
+  }
+
+  async function handleGraphQL(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+    if (wantsPage(request)) return serveGraphiQL(request, response);
+    if (request.method === 'POST') {
+      const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+      if (type !== 'application/json') {
+        response.setHeader('accept', 'application/json');
+        return sendError(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'A POST takes a body of application/json.');
+      }
+      // Yoga compares the type letter by letter.
+      request.headers['content-type'] = type;
+      if (Number(request.headers['content-length'] ?? 0) > limits.maxBodySize) {
+        const message = `The body of a request may have at most ${limits.maxBodySize} bytes.`;
+        return sendError(response, 413, 'REQUEST_ENTITY_TOO_LARGE', message);
+      }
+    }
+    const requestLog = log.child({ requestId });
+    let caller: Caller;
+    try {
+      caller = await verifier.verify(request.headers.authorization);
+    } catch (error) {
+      const masked = maskError(error, reportTo(requestLog), true);
+      const status = { UNAUTHENTICATED: 401, UNAVAILABLE: 503 }[String(masked.extensions['code'])] ?? 500;
+      if (status === 401) response.setHeader('www-authenticate', 'Bearer error="invalid_token"');
+      return sendJson(response, status, { errors: formatErrors([masked]) });
+    }
+    await executor.yoga(request, response, { caller, requestId, log: requestLog, res: response });
+  }
+
+  async function sendReadiness(response: ServerResponse): Promise<void> {
+    let readiness: Readiness;
+    try {
+      readiness = closing === null ? await options.readiness() : { ready: false, reason: 'The server is stopping.' };
+    } catch (error) {
+      log.error({ err: error }, 'The readiness could not be determined.');
+      readiness = { ready: false, reason: 'The readiness could not be determined.' };
+    }
+    sendJson(response, readiness.ready ? 200 : 503, readiness);
+  }
+
+  function refuseUpgrade(socket: Duplex, status: string, requestId: string): void {
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\nX-Request-Id: ${requestId}\r\n\r\n`);
+  }
+
+  const server = createServer({ IncomingMessage: HttpRequest, keepAliveTimeout: 72_000 }, (request, response) => {
+    pending.add(response);
+    response.once('close', () => pending.delete(response));
+    handle(request, response).catch(error => {
+      log.error({ err: error }, 'A request could not be answered.');
+      if (response.headersSent) response.destroy();
+      else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.');
+    });
+  });
+  server.on('upgrade', (request, socket, head) => {
+    const requestId = requestIdOf(request);
+    socket.on('error', error => log.debug({ err: error, requestId }, 'A socket failed.'));
+    if (closing !== null) return refuseUpgrade(socket, '503 Service Unavailable', requestId);
+    if (pathOf(request) !== graphqlPath) return refuseUpgrade(socket, '404 Not Found', requestId);
+    if (!isOriginAllowed(request.headers.origin, corsOrigins)) {
+      return refuseUpgrade(socket, '403 Forbidden', requestId);
+    }
+    sockets.accept(request, socket, head, requestId);
+  });
+
+  async function close(): Promise<void> {
+    const closed = new Promise<void>(resolve => server.close(() => resolve()));
+    openStreams.endAll();
+    for (const response of pending) if (!response.headersSent) response.setHeader('connection', 'close');
+    const timer = setTimeout(() => server.closeAllConnections(), limits.shutdownGrace);
+    // A connection whose last answer was already on its way when this began is idle only once that has been sent.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50);
+    await Promise.all([closed, sockets.close(Math.min(1_000, limits.shutdownGrace))]);
+    clearTimeout(timer);
+    clearInterval(sweep);
+    await executor.yoga.dispose();
+  }
+
+  return {
+    start: () =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(options.port, options.host, () => {
+          server.off('error', reject);
+          server.on('error', error => log.error({ err: error }, 'The server failed.'));
+          const { port } = server.address() as AddressInfo;
+          resolve({ url: `http://${hostInUrl(options.host)}:${port}`, port });
+        });
+      }),
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+const notFound = `There is nothing here: the API is at ${graphqlPath}.`;
+
+/** How to reach a server that listens on this host from the machine it runs on. */
+function hostInUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function sendError(response: ServerResponse, status: number, code: string, message: string): void {
+  sendJson(response, status, { errors: formatErrors([new GraphQLError(message, { extensions: { code } })]) });
+}
+
+/** How long a client may go on sending a body that nobody reads, in milliseconds. */
+const lingerTime = 2_000;
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  const { req: request } = response;
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' });
+  response.end(request.method === 'HEAD' ? undefined : JSON.stringify(body));
+  if (request.complete) return;
+  // Hanging up on a client that is still sending would reset the connection before it has read the answer.
+  request.resume();
+  const timer = setTimeout(() => request.socket.destroy(), lingerTime).unref();
+  request.once('close', () => clearTimeout(timer));
+}

@@ -1,0 +1,72 @@
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { FeatureError } from '../core/errors.js';
+
+/** What callers read in place of a failure that they could not have caused. */
+export const unexpectedMessage = 'Unexpected error.';
+
+/**
+ * The one door through which errors leave, whatever way in the operation came. What a caller can cause and should expect
+ * passes with its `extensions.code`; anything else is reported and comes out as `INTERNAL_SERVER_ERROR`, without details.
+ *
+ * @param report told of each failure that is hidden from the caller.
+ * @param beforeExecution nothing was executed: the answer has no data and may carry an HTTP status of its own.
+ */
+export function maskError(error: unknown, report: (cause: unknown) => void, beforeExecution = false): GraphQLError {
+  const outer = error instanceof GraphQLError ? error : null;
+  const cause = rootCause(error);
+  if (cause instanceof FeatureError) {
+    const { code, path } = cause;
+    const http = beforeExecution && code === 'UNAVAILABLE' ? { http: { status: 503 } } : {};
+    return place(outer, cause.message, { code, ...(path === null ? {} : { path }), ...http }, cause);
+  }
+  if (cause instanceof GraphQLError) {
+    const known = outer ?? cause;
+    if (typeof known.extensions['code'] === 'string') return known;
+    const extensions = extensionsByMessage(cause.message);
+    if (extensions !== null) return place(known, cause.message, extensions);
+  }
+  report(cause);
+  // Yoga reads `unexpected` for the status of an answer without data, and keeps it to itself.
+  return place(outer, unexpectedMessage, { code: 'INTERNAL_SERVER_ERROR', unexpected: true });
+}
+
+/** Errors as they go over the wire, without what only Yoga reads. */
+export function formatErrors(errors: readonly GraphQLError[]): GraphQLFormattedError[] {
+  return errors.map(error => {
+    const { http, unexpected, ...extensions } = error.extensions;
+    return { ...error.toJSON(), extensions };
+  });
+}
+
+function rootCause(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof GraphQLError && cause.originalError != null) cause = cause.originalError;
+  return cause;
+}
+
+function place(outer: GraphQLError | null, message: string, extensions: object, originalError?: Error): GraphQLError {
+  return new GraphQLError(message, {
+    ...where(outer),
+    extensions: { ...extensions },
+    ...(originalError === undefined ? {} : { originalError }),
+  });
+}
+
+function where(error: GraphQLError | null) {
+  const { nodes = null, source = null, positions = null, path = null } = error ?? {};
+  return { nodes, source, positions, path };
+}
+
+/**
+ * What graphql throws itself carries no code and is known by its message alone. A value that cannot be coerced is named by
+ * the path in the message: `Variable "$input" got invalid value 1 at "input.userId"; ...` is `['input', 'userId']`.
+ */
+function extensionsByMessage(message: string): object | null {
+  const http = { spec: true, status: 400 };
+  if (message.startsWith('Syntax Error: ')) return { code: 'GRAPHQL_PARSE_FAILED', http };
+  const name = /^(?:Variable "\$|Argument ")(\w+)"/.exec(message)?.[1];
+  if (name === undefined) return null;
+  const within = new RegExp(` at "${name}([.[][^"]*)"; `).exec(message)?.[1] ?? '';
+  const path = [name, ...within.split(/[.[\]]+/).filter(part => part !== '')];
+  return { code: 'BAD_USER_INPUT', path, http };
+}

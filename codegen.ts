@@ -1,0 +1,26 @@
+import type { CodegenConfig } from '@graphql-codegen/cli';
+
+// Types for the operations that the demo and the tests send: what `graphql('...')` returns knows its variables and answer.
+const config: CodegenConfig = {
+  schema: 'schema.graphql',
+  documents: ['demo/**/*.ts', 'test/**/*.ts'],
+  generates: {
+    'generated/': {
+      preset: 'client',
+      presetConfig: { fragmentMasking: false },
+      config: {
+        useTypeImports: true,
+        enumsAsTypes: true,
+        importExtension: '.js',
+        scalars: {
+          UUID: 'string',
+          DateTime: 'string',
+          JSONObject: 'Record<string, unknown>',
+          Conditions: 'unknown',
+        },
+      },
+    },
+  },
+};
+
+export default config;

@@ -1,0 +1,68 @@
+import type { Config } from '../config.js';
+import { type RunningServer, startServer } from '../server/index.js';
+import { createLogger } from '../server/logger.js';
+import { CommandError } from './failure.js';
+
+/** Serves until a signal asks it to stop; a second one does not wait. */
+export async function serve(config: Config, output: NodeJS.WriteStream): Promise<void> {
+  const log = createLogger({ level: config.logLevel, pretty: output.isTTY });
+  const stopped = nextSignal();
+  const server = await startServer(config, { log }).catch(error => {
+    throw explainListenError(error, config);
+  });
+  output.write(banner(config, server));
+  log.info({ signal: await stopped }, 'stopping');
+  process.once('SIGINT', () => process.exit(1));
+  process.once('SIGTERM', () => process.exit(1));
+  await server.close();
+  log.info('stopped');
+}
+
+/** Listens from the start: a signal during a slow start stops what has been started. */
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise(resolve => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+}
+
+function explainListenError(error: unknown, { host, port }: Config): unknown {
+  switch (error instanceof Error && 'syscall' in error && error.syscall === 'listen' && 'code' in error && error.code) {
+    case 'EADDRINUSE':
+      return new CommandError(
+        `Port ${port} on ${host} is in use: stop what listens there, or set PORT to another one (0: any free one).`,
+      );
+    case 'EACCES':
+      return new CommandError(`Listening on port ${port} is not permitted: set PORT to one from 1024 up.`);
+    case 'EADDRNOTAVAIL':
+      return new CommandError(`This machine has no address ${host}: set HOST to one that it has, or to 0.0.0.0.`);
+    default:
+      return isNameFailure(error)
+        ? new CommandError(`The host name ${host} is not known: set HOST to an address.`)
+        : error;
+  }
+}
+
+function isNameFailure(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && error.syscall === 'getaddrinfo';
+}
+
+function banner(config: Config, { url }: RunningServer): string {
+  const where = {
+    postgres: 'PostgreSQL at DATABASE_URL',
+    embedded: `embedded database in ${config.dataDir}`,
+    memory: 'in memory: everything is forgotten at the end',
+  }[config.database.kind];
+  const mints = config.auth.keys.kind !== 'jwks';
+  const header = config.anonymousAllowed
+    ? ''
+    : ` -H "authorization: Bearer ${mints ? '$(npx halyard token --admin)' : '<token>'}"`;
+  return `
+Halyard is up at ${url} (${where})
+
+  GraphiQL     ${url}/graphql
+  Admin token  ${mints ? 'npx halyard token --admin' : 'from your identity provider, with the role "admin"'}
+  Try it       curl -s ${url}/graphql -H 'content-type: application/json'${header} -d '{"query":"{ viewer { featureMap } }"}'
+
+`;
+}

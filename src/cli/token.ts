@@ -1,0 +1,70 @@
+import { mintToken } from '../auth/token.js';
+import type { Config } from '../config.js';
+import { attributeIssues } from '../core/attributes.js';
+import type { Attributes } from '../core/evaluate.js';
+import { isUuid } from '../core/user-id.js';
+import { tokenKeysOf } from '../server/token-keys.js';
+import { CommandError, UsageError } from './failure.js';
+
+export interface TokenOptions {
+  readonly user?: string;
+  readonly service?: true;
+  readonly admin?: true;
+  /** Such as `1h`. */
+  readonly expires: string;
+  /** JSON. */
+  readonly attributes?: string;
+}
+
+/**
+ * Mints a token with the secret that the server verifies with.
+ * @throws UsageError when the options do not fit together.
+ * @throws CommandError when tokens come from an identity provider.
+ */
+export async function token(config: Config, options: TokenOptions): Promise<string> {
+  const { user, service, admin } = options;
+  if (service && admin) throw new UsageError('A token is for one of --service and --admin.');
+  if (!user && !service && !admin)
+    throw new UsageError('Say whom the token is for: --user <uuid>, --service or --admin.');
+  if (user !== undefined && !isUuid(user)) throw new UsageError(`--user is "${user}", expected a UUID.`);
+  const expiresInSeconds = parseDuration(options.expires);
+  const attributes = options.attributes === undefined ? undefined : parseAttributes(options.attributes);
+  if (config.auth.keys.kind === 'jwks') {
+    throw new CommandError(
+      'Tokens are verified with the keys at AUTH_JWKS_URL, so only that identity provider can mint them.',
+    );
+  }
+  const keys = await tokenKeysOf(config);
+  if (keys.kind !== 'secret') throw new TypeError('Only a secret can mint.');
+  return mintToken(keys.secret, {
+    ...config.auth,
+    role: admin ? 'ADMIN' : service ? 'SERVICE' : 'USER',
+    userId: user,
+    attributes,
+    expiresInSeconds,
+  });
+}
+
+const units = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
+const longest = 3_650 * units.d;
+
+function parseDuration(text: string): number {
+  const match = /^(\d{1,9})([smhd])$/.exec(text);
+  const seconds = match === null ? 0 : Number(match[1]) * units[match[2] as keyof typeof units];
+  if (seconds < 1 || seconds > longest) {
+    throw new UsageError(`--expires is "${text}", expected a time such as 30s, 15m, 1h or 7d, at most 3650d.`);
+  }
+  return seconds;
+}
+
+function parseAttributes(text: string): Attributes {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new UsageError(`--attributes is not JSON, expected an object such as '{"plan":"pro"}'.`);
+  }
+  const [issue] = attributeIssues(value, ['--attributes']);
+  if (issue !== undefined) throw new UsageError(`${issue.path.join('.')}: ${issue.message}`);
+  return value as Attributes;
+}

@@ -1,0 +1,107 @@
+import type { Logger } from 'pino';
+import { createVerifier } from '../auth/verifier.js';
+import { type DatabaseBackend, type DatabaseLocation, openDatabase } from '../backends/database.js';
+import type { Config, DatabaseConfig } from '../config.js';
+import { FeatureService } from '../features/service.js';
+import { createContextFactory } from '../graphql/context.js';
+import { createSchema } from '../graphql/index.js';
+import { createHalyardServer, type Readiness, type ServerLimits } from './http-server.js';
+import { createLogger } from './logger.js';
+import { tokenKeysOf } from './token-keys.js';
+
+/** What a program or a test may put in place of what the settings lead to. */
+export interface StartOverrides {
+  readonly log?: Logger;
+  readonly limits?: Partial<ServerLimits>;
+  /** An open database; closed with the server. */
+  readonly database?: DatabaseBackend;
+}
+
+export interface RunningServer {
+  /** Without a path: the API is at `/graphql`. */
+  readonly url: string;
+  readonly port: number;
+  readonly service: FeatureService;
+  /** Lets answers under way finish, then closes everything. Takes at most five seconds; twice is harmless. */
+  close(): Promise<void>;
+}
+
+/** The change log is read every few seconds. Three times in vain means that the database cannot be reached. */
+const staleAfter = 15_000;
+
+/**
+ * Opens the database, brings it up to date and serves it.
+ * @throws UnavailableError when the database cannot be reached.
+ * @throws MigrationError, DirectoryLockedError, LocalSecretError, or the system's error when it cannot listen.
+ */
+export async function startServer(config: Config, overrides: StartOverrides = {}): Promise<RunningServer> {
+  const log = overrides.log ?? createLogger({ level: config.logLevel, pretty: false });
+  for (const warning of config.warnings) log.warn(warning);
+  const verifier = createVerifier({ ...config.auth, keys: await tokenKeysOf(config) });
+  const database = overrides.database ?? (await openDatabase({ ...locationOf(config.database), log }));
+  const service = await FeatureService.open({
+    backend: database,
+    defaultEnabled: config.defaultEnabled,
+    cacheTtl: config.cacheTtlSeconds,
+    log,
+    onEvaluation: log.isLevelEnabled('debug') ? logEvaluation(log) : undefined,
+  }).catch(async error => {
+    await database.close();
+    throw error;
+  });
+  const server = createHalyardServer({
+    schema: createSchema(),
+    createContext: createContextFactory({
+      allowAnonymous: config.anonymousAllowed,
+      service,
+      prisma: database.prisma,
+    }),
+    verifier,
+    log,
+    host: config.host,
+    port: config.port,
+    corsOrigins: config.corsOrigins,
+    suggestions: !config.production,
+    readiness: () => readinessOf(service),
+    ...(overrides.limits === undefined ? {} : { limits: overrides.limits }),
+  });
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= server.close().finally(() => service.close());
+    return closing;
+  };
+  try {
+    return { ...(await server.start()), service, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function locationOf(database: DatabaseConfig): DatabaseLocation {
+  switch (database.kind) {
+    case 'postgres':
+      return { url: database.url };
+    case 'embedded':
+      return { dataDir: database.dataDir };
+    case 'memory':
+      return { memory: true };
+  }
+}
+
+/** A node that no longer hears of changes says so, although it goes on answering from what it knows. */
+function readinessOf(service: FeatureService): Readiness {
+  const { revision, age, subscribers } = service.status;
+  const details = { revision, ageSeconds: Math.round(age / 100) / 10, subscribers };
+  if (age <= staleAfter) return { ready: true, ...details };
+  const reason = `The change log could not be read for ${Math.round(age / 1_000)} seconds; answers may be out of date.`;
+  return { ready: false, reason, ...details };
+}
+
+function logEvaluation(log: Logger): NonNullable<Parameters<typeof FeatureService.open>[0]['onEvaluation']> {
+  return (evaluation, subject) =>
+    log.debug(
+      { flag: evaluation.key, userId: subject.userId, enabled: evaluation.enabled, reason: evaluation.reason },
+      'evaluation',
+    );
+}

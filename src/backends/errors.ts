@@ -2,6 +2,7 @@ import { UnavailableError } from '../core/errors.js';
 
 interface ErrorLike {
   readonly code?: unknown;
+  readonly kind?: unknown;
   readonly message?: unknown;
   readonly cause?: unknown;
   readonly meta?: unknown;
@@ -39,11 +40,16 @@ const passingCodes: ReadonlySet<string> = new Set([
   'P2028',
   'P2034',
   'P2037',
+  // What its PostgreSQL adapter makes of errors of sockets.
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TooManyConnections',
 ]);
 
 /** What the drivers throw without any code. */
 const passingMessages =
-  /^(timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|PGlite is clos)/;
+  /^(timeout expired|timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|PGlite is clos)/;
 
 /** The error itself, then everything that it says caused it: Prisma keeps the driver's error in `meta`. */
 function* causes(error: unknown): Generator<ErrorLike> {
@@ -86,9 +92,9 @@ export function toUnavailable(error: unknown): UnavailableError | null {
       ? new UnavailableError(undefined, { cause: error })
       : null;
   }
-  for (const { code, message } of causes(error)) {
-    if (typeof code === 'string' && passingCodes.has(code)) return new UnavailableError(undefined, { cause: error });
-    if (typeof message === 'string' && passingMessages.test(message)) {
+  for (const { code, kind, message } of causes(error)) {
+    const named = [code, kind].some(name => typeof name === 'string' && passingCodes.has(name));
+    if (named || (typeof message === 'string' && passingMessages.test(message))) {
       return new UnavailableError(undefined, { cause: error });
     }
   }

@@ -21,7 +21,7 @@ export interface PostgresOptions {
 /** Milliseconds to reach the server, or to be given a connection by a pool that is busy. */
 const connectTimeout = 5_000;
 /** The server ends a statement that takes too long; past this much more it is taken for dead. */
-const grace = 2_000;
+const grace = 1_000;
 /** Between two signs of life of the listening connection: a half-open one says nothing by itself. */
 const heartbeatInterval = 15_000;
 const shortestBackoff = 100;

@@ -62,11 +62,6 @@ export class PostgresServer {
     return `postgresql://postgres@localhost/${database}?host=${encodeURIComponent(this.directory)}`;
   }
 
-  /** The server's socket, for a proxy that is to stand before it. */
-  get socketPath(): string {
-    return join(this.directory, '.s.PGSQL.5432');
-  }
-
   async query(sql: string, database = 'postgres'): Promise<pg.QueryResult> {
     return queryOnce(this.url(database), sql);
   }

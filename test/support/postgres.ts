@@ -7,6 +7,8 @@ export interface TestDatabase {
   /** As `DATABASE_URL` has it. */
   readonly url: string;
   readonly name: string;
+  /** Where the server listens, for a proxy before it. */
+  readonly socketPath: string;
   /** Runs SQL on a connection of its own: another hand. */
   query(sql: string): Promise<pg.QueryResult>;
   /** Drops the database, with whatever is still connected to it. */
@@ -30,6 +32,7 @@ export async function createDatabase(
   return {
     url,
     name,
+    socketPath: `${new URL(url).searchParams.get('host')}/.s.PGSQL.5432`,
     query: sql => queryOnce(url, sql),
     drop: async () => void (await queryOnce(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)),
   };

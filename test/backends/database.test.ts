@@ -1,0 +1,350 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type DatabaseBackend, type DatabaseOptions, openDatabase } from '../../src/backends/database.js';
+import { toUnavailable } from '../../src/backends/errors.js';
+import { UnavailableError } from '../../src/core/errors.js';
+import { openPGlite, pgliteTemplate } from '../support/pglite.js';
+import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { newFlag } from './contract.js';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function keep(opening: Promise<DatabaseBackend>): Promise<DatabaseBackend> {
+  const backend = await opening;
+  cleanups.push(() => backend.close());
+  return backend;
+}
+
+async function onPostgres(options: Partial<DatabaseOptions> = {}): Promise<[DatabaseBackend, TestDatabase]> {
+  const database = await createDatabase();
+  cleanups.push(() => database.drop());
+  return [await keep(openDatabase({ ...options, url: database.url })), database];
+}
+
+async function behindProxy(options: Partial<DatabaseOptions> = {}): Promise<[DatabaseBackend, TcpProxy, TestDatabase]> {
+  const database = await createDatabase();
+  cleanups.push(() => database.drop());
+  const proxy = await TcpProxy.to(database.socketPath);
+  cleanups.push(() => proxy.cut());
+  const url = `postgresql://postgres@127.0.0.1:${proxy.port}/${database.name}`;
+  return [await keep(openDatabase({ ...options, url })), proxy, database];
+}
+
+/** SQL sent while `act` runs. */
+async function queries(backend: DatabaseBackend, act: () => Promise<unknown>): Promise<string[]> {
+  const sent: string[] = [];
+  const end = backend.onQuery(sql => sent.push(sql));
+  await act();
+  end();
+  return sent;
+}
+
+/** The same tests on one backend of each kind, which they share. */
+const kinds: [string, () => Promise<{ backend: DatabaseBackend; stop: () => Promise<void> }>][] = [
+  [
+    'PGlite',
+    async () => {
+      const backend = await openPGlite();
+      return { backend, stop: () => backend.close() };
+    },
+  ],
+  [
+    'PostgreSQL',
+    async () => {
+      const database = await createDatabase();
+      const backend = await openDatabase({ url: database.url });
+      return { backend, stop: () => backend.close().then(() => database.drop()) };
+    },
+  ],
+];
+
+describe.each(kinds)('the number of queries on %s', (_, open) => {
+  let backend: DatabaseBackend;
+  let stop: () => Promise<void>;
+  beforeAll(async () => {
+    ({ backend, stop } = await open());
+  });
+  afterAll(() => stop());
+
+  it('is one for the targeting of any number of users, and none for nobody', async () => {
+    const ids = Array.from({ length: 1_000 }, () => randomUUID());
+    await backend.addToGroup('all', ids, null);
+    for (const count of [1, 10, 1_000]) {
+      const sent = await queries(backend, () => backend.targeting(ids.slice(0, count)));
+      expect(sent).toHaveLength(1);
+    }
+    expect(await queries(backend, () => backend.targeting([]))).toEqual([]);
+  });
+
+  it('is one for definitions, changes and a flag', async () => {
+    for (const key of ['a', 'b', 'c']) await backend.createFlag(newFlag(key), null);
+    for (const read of [() => backend.definitions(), () => backend.changes(0, 100), () => backend.getFlag('a')]) {
+      expect(await queries(backend, read)).toHaveLength(1);
+    }
+  });
+
+  it('is seen for statements that others send through the client, until the listening ends', async () => {
+    expect(await queries(backend, () => backend.prisma.featureFlag.findMany())).toHaveLength(1);
+    const listener = vi.fn();
+    backend.onQuery(listener)();
+    await backend.definitions();
+    expect(listener).not.toHaveBeenCalled();
+  });
+});
+
+describe.each(kinds)('a write on %s', (_, open) => {
+  let backend: DatabaseBackend;
+  let stop: () => Promise<void>;
+  beforeAll(async () => {
+    ({ backend, stop } = await open());
+  });
+  beforeEach(async () => {
+    for (const sql of ['DELETE FROM feature_flags', 'DELETE FROM users']) await backend.prisma.$executeRawUnsafe(sql);
+  });
+  afterEach(async () => {
+    await backend.prisma.$executeRawUnsafe('DROP FUNCTION IF EXISTS fail CASCADE');
+  });
+  afterAll(() => stop());
+
+  it('is not acknowledged when its COMMIT fails', async () => {
+    // What a full disk does, at the same moment: an error from COMMIT itself.
+    await backend.prisma.$executeRawUnsafe(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'no'; END $$`);
+    await backend.prisma.$executeRawUnsafe(`CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON users
+      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()`);
+    const user = randomUUID();
+    await expect(backend.createFlag(newFlag('k'), user)).rejects.toThrow();
+    // One that logs nothing has no row of its own to look for.
+    await expect(backend.setUserAttributes(user, {}, null)).rejects.toThrow();
+    await expect(backend.addToGroup('g', [user], null)).rejects.toThrow();
+    expect((await backend.definitions()).flags).toEqual([]);
+    expect((await backend.targeting([user])).size).toBe(0);
+    const { head } = await backend.changes(0, 0);
+    expect((await backend.createFlag(newFlag('k'), null)).revision).toBe(head + 1);
+  });
+
+  it.each(['40001', '40P01', '55P03'])('is tried again when it loses against another one: %s', async state => {
+    await failTheFirst(backend, 3, state);
+    const { head } = await backend.changes(0, 0);
+    expect((await backend.createFlag(newFlag('k'), null)).revision).toBe(head + 1);
+    expect(await tries(backend)).toBe(4);
+  });
+
+  it('gives up with UnavailableError after four attempts', async () => {
+    await failTheFirst(backend, 4, '40001');
+    await expect(backend.createFlag(newFlag('k'), null)).rejects.toThrow(UnavailableError);
+    expect(await tries(backend)).toBe(4);
+  });
+
+  it('is not tried again for any other failure, which is told as it is', async () => {
+    await failTheFirst(backend, 1, '22012');
+    const error = await backend.createFlag(newFlag('k'), null).catch(e => e);
+    expect(error).not.toBeInstanceOf(UnavailableError);
+    expect(toUnavailable(error)).toBeNull();
+    expect(await tries(backend)).toBe(1);
+  });
+
+  it('of many members is done wholly or not at all', async () => {
+    const ids = Array.from({ length: 2_500 }, () => randomUUID());
+    const { head } = await backend.changes(0, 0);
+    // Not a UUID: refused by the last statement of several, where there are several.
+    await expect(backend.addToGroup('g', [...ids, 'zzz'], null)).rejects.toThrow();
+    expect((await backend.targeting(ids)).size).toBe(0);
+    expect((await backend.changes(0, 0)).head).toBe(head);
+  });
+});
+
+/** Makes the first so many inserts of a flag fail. Sequences count rolled back attempts as well. */
+async function failTheFirst(backend: DatabaseBackend, count: number, state: string): Promise<void> {
+  await backend.prisma.$executeRawUnsafe('DROP SEQUENCE IF EXISTS tries');
+  await backend.prisma.$executeRawUnsafe('CREATE SEQUENCE tries');
+  await backend.prisma.$executeRawUnsafe(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF nextval('public.tries') <= ${count} THEN RAISE EXCEPTION 'lost' USING ERRCODE = '${state}'; END IF; RETURN NULL; END $$`);
+  await backend.prisma.$executeRawUnsafe(`CREATE TRIGGER fail AFTER INSERT ON feature_flags EXECUTE FUNCTION fail()`);
+}
+
+async function tries(backend: DatabaseBackend): Promise<number> {
+  const [row] = await backend.prisma.$queryRaw<{ n: number }[]>`SELECT last_value::int AS n FROM tries`;
+  return row?.n ?? 0;
+}
+
+describe('an embedded database', () => {
+  it('lets the event loop breathe during a write of twenty thousand members', async () => {
+    const backend = await keep(openPGlite());
+    const ids = Array.from({ length: 20_000 }, () => randomUUID());
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    expect((await backend.addToGroup('g', ids, null)).value).toBe(20_000);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThanOrEqual(20);
+    const { changes } = await backend.changes(0, 100);
+    expect(changes.flatMap(change => change.userIds)).toHaveLength(20_000);
+  });
+
+  it('keeps what was written when it is opened again', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'halyard-data-'));
+    cleanups.push(() => rm(directory, { recursive: true, force: true }));
+    const first = await openDatabase({ dataDir: directory, templateDump: await pgliteTemplate() });
+    const { value } = await first.createFlag(newFlag('k'), null);
+    const before = await first.definitions();
+    await first.close();
+    const second = await keep(openDatabase({ dataDir: directory }));
+    expect(second.appliedMigrations).toEqual([]);
+    expect(await second.definitions()).toEqual(before);
+    expect(await second.getFlag('k')).toEqual(value);
+  });
+});
+
+describe('a PostgreSQL server that is away', () => {
+  it('makes opening fail at once where nothing listens', async () => {
+    const proxy = await TcpProxy.to('/nonexistent');
+    await proxy.cut();
+    const opening = openDatabase({ url: `postgresql://postgres@127.0.0.1:${proxy.port}/none` });
+    await expect(opening).rejects.toThrow(UnavailableError);
+  });
+
+  it('makes opening fail where connections are taken and never answered', async () => {
+    const database = await createDatabase();
+    cleanups.push(() => database.drop());
+    const proxy = await TcpProxy.to(database.socketPath);
+    cleanups.push(() => proxy.cut());
+    proxy.freeze();
+    const opening = openDatabase({ url: `postgresql://postgres@127.0.0.1:${proxy.port}/${database.name}` });
+    await expect(opening).rejects.toThrow(UnavailableError);
+  }, 15_000);
+
+  it('makes every method reject with UnavailableError, and all work again when it is back', async () => {
+    const [backend, proxy] = await behindProxy();
+    await backend.createFlag(newFlag('k'), null);
+    await proxy.cut();
+    const user = randomUUID();
+    const override = { userId: user, flagKey: 'k', enabled: true, reason: null, expiresAt: null };
+    const calls: (() => Promise<unknown>)[] = [
+      () => backend.definitions(),
+      () => backend.changes(0, 1),
+      () => backend.targeting([user]),
+      () => backend.getFlag('k'),
+      () => backend.createFlag(newFlag('x'), null),
+      () => backend.updateFlag('k', { enabled: true }, null, null),
+      () => backend.setOverride(override, null),
+      () => backend.removeOverride(user, 'k', null),
+      () => backend.addToGroup('g', [user], null),
+      () => backend.removeFromGroup('g', [user], null),
+      () => backend.setUserAttributes(user, {}, null),
+      () => backend.deleteUser(user, null),
+      () => backend.deleteFlag('k', null),
+    ];
+    for (const call of calls) await expect(call()).rejects.toThrow(UnavailableError);
+    // The GraphQL layer's own reads.
+    const own = await backend.prisma.featureFlag.findMany().catch(error => toUnavailable(error));
+    expect(own).toBeInstanceOf(UnavailableError);
+    await proxy.open();
+    for (const call of calls) await call();
+  });
+
+  it('breaks calls in flight, and those after them find a new connection', async () => {
+    const [backend, database] = await onPostgres();
+    const slow = backend.prisma.$queryRaw`SELECT pg_sleep(30)::text`.then(() => null, toUnavailable);
+    const sleeping = `FROM pg_stat_activity WHERE datname = '${database.name}' AND query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()`;
+    await vi.waitFor(async () => expect((await database.query(`SELECT 1 ${sleeping}`)).rowCount).toBe(1));
+    await database.query(`SELECT pg_terminate_backend(pid) ${sleeping}`);
+    expect(await slow).toBeInstanceOf(UnavailableError);
+    expect((await backend.definitions()).flags).toEqual([]);
+  });
+
+  it('is told from one that does not answer in time', async () => {
+    const [backend, proxy] = await behindProxy({ statementTimeoutMs: 200, poolSize: 2 });
+    await backend.createFlag(newFlag('k'), null);
+    proxy.freeze();
+    const calls = [backend.definitions(), backend.updateFlag('k', { enabled: true }, null, null)];
+    for (const call of calls) await expect(call).rejects.toThrow(UnavailableError);
+    await proxy.cut();
+    await proxy.open();
+    expect((await backend.updateFlag('k', { enabled: true }, null, null)).value.enabled).toBe(true);
+  }, 20_000);
+
+  it('is told from one whose table is locked', async () => {
+    const [backend, database] = await onPostgres({ statementTimeoutMs: 200 });
+    const locked = database.query('BEGIN; LOCK feature_flags; SELECT pg_sleep(1.5); COMMIT');
+    await vi.waitFor(() => expect(backend.definitions()).rejects.toThrow(UnavailableError));
+    await locked;
+    expect((await backend.definitions()).flags).toEqual([]);
+  });
+});
+
+describe('a watch on PostgreSQL', () => {
+  const listeners = (database: TestDatabase) => `FROM pg_stat_activity
+    WHERE datname = '${database.name}' AND query IN ('LISTEN halyard_changes', 'SELECT 1')`;
+
+  it('comes back after its connection was ended, and hints at once for what it may have missed', async () => {
+    const [backend, database] = await onPostgres();
+    const listener = vi.fn();
+    backend.watch(listener);
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled());
+    listener.mockClear();
+    await database.query(`SELECT pg_terminate_backend(pid) ${listeners(database)}`);
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled(), 5_000);
+    listener.mockClear();
+    await database.query(`INSERT INTO feature_flags (key, name) VALUES ('k', 'n')`);
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled(), 5_000);
+  });
+
+  it('comes back when the server does', async () => {
+    const [backend, proxy, database] = await behindProxy();
+    const listener = vi.fn();
+    backend.watch(listener);
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled());
+    await proxy.cut();
+    await database.query(`INSERT INTO feature_flags (key, name) VALUES ('missed', 'n')`);
+    listener.mockClear();
+    await proxy.open();
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled(), 10_000);
+  });
+
+  it('listens on one connection, outside the pool, however many watch', async () => {
+    const [backend, database] = await onPostgres({ poolSize: 1 });
+    const calls = [vi.fn(), vi.fn(), vi.fn()];
+    for (const call of calls) backend.watch(call);
+    for (const call of calls) await vi.waitFor(() => expect(call).toHaveBeenCalled());
+    expect((await database.query(`SELECT 1 ${listeners(database)}`)).rowCount).toBe(1);
+    await backend.createFlag(newFlag('k'), null);
+    await backend.close();
+    await vi.waitFor(async () => expect((await database.query(`SELECT 1 ${listeners(database)}`)).rowCount).toBe(0));
+  });
+
+  it('listens where listenUrl leads, as behind a pooler', async () => {
+    const database = await createDatabase();
+    cleanups.push(() => database.drop());
+    const proxy = await TcpProxy.to(database.socketPath);
+    cleanups.push(() => proxy.cut());
+    const listenUrl = `postgresql://postgres@127.0.0.1:${proxy.port}/${database.name}`;
+    const backend = await keep(openDatabase({ url: database.url, listenUrl }));
+    await proxy.cut();
+    const listener = vi.fn();
+    backend.watch(listener);
+    await backend.createFlag(newFlag('k'), null);
+    expect(listener).not.toHaveBeenCalled();
+    await proxy.open();
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled(), 5_000);
+  });
+});
+
+describe('a database that was closed', () => {
+  it.each([
+    ['PGlite', openPGlite],
+    ['PostgreSQL', async () => (await onPostgres())[0]],
+  ])('rejects calls and may be closed again: %s', async (_, open) => {
+    const backend = await open();
+    await backend.close();
+    await backend.close();
+    await expect(backend.definitions()).rejects.toThrow(UnavailableError);
+    await expect(backend.createFlag(newFlag('k'), null)).rejects.toThrow(UnavailableError);
+  });
+});

@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A TCP proxy before a server's socket: a network whose faults a test decides. */
+export class TcpProxy {
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  #frozen = false;
+
+  private constructor(
+    readonly target: string,
+    readonly port: number,
+  ) {}
+
+  /** @param target the path of a Unix socket. */
+  static async to(target: string): Promise<TcpProxy> {
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    await once(probe, 'close');
+    const proxy = new TcpProxy(target, port);
+    await proxy.open();
+    return proxy;
+  }
+
+  /** Accepts connections, at the same port each time. */
+  async open(): Promise<void> {
+    this.#frozen = false;
+    this.#server = createServer(inner => {
+      const outer = connect(this.target);
+      for (const socket of [inner, outer]) {
+        this.#sockets.add(socket);
+        socket.on('error', () => undefined);
+        socket.on('close', () => {
+          this.#sockets.delete(socket);
+          inner.destroy();
+          outer.destroy();
+        });
+      }
+      inner.on('data', data => this.#frozen || outer.write(data));
+      outer.on('data', data => this.#frozen || inner.write(data));
+    }).listen(this.port, '127.0.0.1');
+    await once(this.#server, 'listening');
+  }
+
+  /** From now on nothing gets through, and nobody is told: connections stay open. */
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  /** Breaks every connection and refuses new ones. */
+  async cut(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    for (const socket of this.#sockets) socket.destroy();
+    if (server === undefined) return;
+    server.close();
+    await once(server, 'close');
+  }
+}

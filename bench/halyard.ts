@@ -21,6 +21,12 @@ export function halyard(): Contestant {
   return {
     name: 'halyard',
     isOn: user => evaluate(rolledOut, createSubject({ userId: user.id, attributes: user }), 0).enabled,
+    countOn: users => {
+      let on = 0;
+      for (const user of users)
+        if (evaluate(rolledOut, createSubject({ userId: user.id, attributes: user }), 0).enabled) on += 1;
+      return on;
+    },
     matches: user => evaluate(unrolled, createSubject({ userId: user.id, attributes: user }), 0).enabled,
   };
 }

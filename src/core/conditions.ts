@@ -141,15 +141,14 @@ class Reader {
   #attributes(value: unknown, path: Path): Predicate | null {
     if (!isObject(value))
       return this.#fault(path, 'Expected an object such as {"tier": ["premium"], "age": {"gte": 18}}.');
-    const parts: Predicate[] = [];
+    const tests: NamedTest[] = [];
     for (const name of Object.keys(value)) {
       if (this.#isFull) break;
       const at = [...path, name];
       if (!isName(name)) this.#fault(at, 'The name of an attribute has 1 to 100 characters.');
-      const tests = this.#expectation(value[name], at);
-      if (tests.length > 0) parts.push(attributeTest(name, tests));
+      for (const test of this.#expectation(value[name], at)) tests.push({ name, test });
     }
-    return parts.length === 0 ? null : allOf(parts);
+    return tests.length === 0 ? null : attributesPass(tests);
   }
 
   /** A plain value means `eq`, a list means `in`, an object names its operators. */
@@ -202,16 +201,16 @@ function isObject(value: unknown): value is { readonly [name: string]: unknown }
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** One attribute against all of its operators. */
-function attributeTest(name: string, tests: readonly AttributeTest[]): Predicate {
-  const [first, ...others] = tests;
-  if (first === undefined || others.length > 0) {
-    return attributes => {
-      const value = readAttribute(attributes, name);
-      return tests.every(test => test(value));
-    };
-  }
-  return attributes => first(readAttribute(attributes, name));
+interface NamedTest {
+  readonly name: string;
+  readonly test: AttributeTest;
+}
+
+function attributesPass(tests: readonly NamedTest[]): Predicate {
+  return attributes => {
+    for (const { name, test } of tests) if (!test(readAttribute(attributes, name))) return false;
+    return true;
+  };
 }
 
 /** Own properties only: an attribute is never a method or `__proto__` that the object inherits. */

@@ -55,8 +55,8 @@ export class Subject implements SubjectFields {
   readonly overrides: ReadonlyMap<string, OverrideDecision>;
   readonly #userId: string | null;
   readonly #targetingKey: string | null;
-  #rolloutAsked = false;
-  #premixedKey: Premixed | null = null;
+  /** Undefined until a rollout is asked, null until a second one is. */
+  #premixedKey: Premixed | null | undefined;
 
   constructor(fields: Partial<SubjectFields>) {
     this.#userId = fields.userId ?? null;
@@ -82,11 +82,11 @@ export class Subject implements SubjectFields {
    * neither. The first is read straight from the text; from the second on, the key is premixed for all flags.
    */
   rolloutBucket(seed: number): number | null {
-    if (this.#premixedKey === null) {
+    if (!this.#premixedKey) {
       const key = this.#targetingKey ?? this.#userId;
       if (key === null) return null;
-      const hash = this.#rolloutAsked ? -1 : murmur3Plain(key, seed);
-      this.#rolloutAsked = true;
+      const hash = this.#premixedKey === undefined ? murmur3Plain(key, seed) : -1;
+      this.#premixedKey = null;
       if (hash !== -1) return bucketOfHash(hash);
       this.#premixedKey = premix(canonicalUserId(key));
     }

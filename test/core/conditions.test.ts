@@ -199,6 +199,10 @@ describe('hostile conditions', () => {
     expect(compileConditions(conditions)?.({}, new Set())).toBe(false);
   });
 
+  it('are not walked beyond the cap: what comes after the 1,001st operator is not looked at', () => {
+    expect(paths({ any: [...leaves(1_001).any, { like: 1 }] })).toEqual(['conditions']);
+  });
+
   it('that contain themselves are refused', () => {
     const circular: { not?: unknown } = {};
     circular.not = circular;

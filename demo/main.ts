@@ -99,7 +99,8 @@ async function play(): Promise<void> {
     {
       updateFlag: {
         code: 'BAD_USER_INPUT',
-        message: 'conditions.attributes.seats.gte: Expected a number, or an ISO 8601 date or instant.',
+        message:
+          'conditions.attributes.seats.gte: Expected a number, or a date that exists such as "2024-01-31" or "2024-01-31T09:30:00Z".',
         path: ['conditions', 'attributes', 'seats', 'gte'],
       },
     },

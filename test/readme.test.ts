@@ -62,7 +62,7 @@ describe('the examples in TypeScript print what they say', () => {
 
 it('the curl works as it is pasted', async () => {
   const curl = blocks.find(({ code }) => code.startsWith('curl'))?.code ?? '';
-  const { stdout } = await run('bash', ['-c', curl.replace('http://127.0.0.1:4000/graphql', server.url)]);
+  const { stdout } = await run('bash', ['-c', curl.replace('http://127.0.0.1:4000', server.url)]);
   expect(JSON.parse(stdout)).toEqual({ data: { isEnabled: true } });
 });
 

@@ -130,6 +130,9 @@ export type Actor = string | null;
  * - When the store cannot be reached in time every method rejects with `UnavailableError`.
  */
 export interface Backend {
+  /** Reads need no I/O and cannot hang, so an answer may wait for those that a hint asked for. Absent: they may. */
+  readonly isInstant?: true;
+
   /** All definitions with the log's head, from one consistent read. */
   definitions(): Promise<Definitions>;
 

@@ -1,18 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { attributeIssues } from '../core/attributes.js';
-import { validateConditions } from '../core/conditions.js';
-import {
-  FlagExistsError,
-  FlagNotFoundError,
-  type Issue,
-  ValidationError,
-  VersionConflictError,
-} from '../core/errors.js';
+import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
 import type { Attributes } from '../core/evaluate.js';
-import { type Flag, flagKeyPattern } from '../core/flag.js';
+import type { Flag } from '../core/flag.js';
 import type { JsonObject } from '../core/json.js';
-import { canonicalUserId, isUuid } from '../core/user-id.js';
+import { canonicalUserId } from '../core/user-id.js';
 import type {
   Actor,
   Backend,
@@ -27,17 +19,7 @@ import type {
   User,
   Written,
 } from './backend.js';
-
-/** What {@link MemoryBackend.seed} adds. */
-export interface Seed {
-  /** Only the key is needed; the name defaults to it, the rest to a disabled flag for everybody. */
-  readonly flags?: readonly (Partial<NewFlag> & Pick<NewFlag, 'key'>)[];
-  /** Attributes by user id. */
-  readonly users?: { readonly [userId: string]: Attributes };
-  /** User ids by group. */
-  readonly groups?: { readonly [group: string]: readonly string[] };
-  readonly overrides?: readonly (Pick<NewOverride, 'userId' | 'flagKey' | 'enabled'> & Partial<NewOverride>)[];
-}
+import { type Seed, seedIssues } from './seed.js';
 
 interface StoredUser {
   attributes: Attributes;
@@ -55,6 +37,7 @@ const noFields = { flagKey: null, userId: null, groupName: null, userIds: [], be
  * process alone. It keeps the contract of {@link Backend}, the change log included.
  */
 export class MemoryBackend implements Backend {
+  readonly isInstant = true;
   readonly #epoch = randomUUID();
   readonly #now: () => Date;
   readonly #flags = new Map<string, Flag>();
@@ -335,35 +318,4 @@ function flagState(flag: Flag): JsonObject {
 function overrideState({ enabled, reason, expiresAt, createdAt, createdById }: Override): JsonObject {
   const times = { expiresAt: expiresAt?.toISOString() ?? null, createdAt: createdAt.toISOString() };
   return { enabled, reason, ...times, createdById };
-}
-
-function seedIssues({ flags, users, groups, overrides }: Required<Seed>): Issue[] {
-  const userIssues = (id: string, ...path: string[]): Issue[] =>
-    isUuid(id) ? [] : [{ path, message: `Expected a user id that is a UUID, not ${JSON.stringify(id)}.` }];
-  return [
-    ...flags.flatMap((flag, index) => flagIssues(flag, ['flags', String(index)])),
-    ...Object.entries(users).flatMap(([id, attributes]) => [
-      ...userIssues(id, 'users', id),
-      ...attributeIssues(attributes, ['users', id]),
-    ]),
-    ...Object.entries(groups).flatMap(([group, ids]) => ids.flatMap(id => userIssues(id, 'groups', group))),
-    ...overrides.flatMap(({ userId }, index) => userIssues(userId, 'overrides', String(index), 'userId')),
-  ];
-}
-
-function flagIssues(
-  { key, percentage = 100, conditions = {} }: Required<Seed>['flags'][number],
-  at: string[],
-): Issue[] {
-  const issues: Issue[] = [];
-  if (!flagKeyPattern.test(key)) {
-    issues.push({ path: [...at, 'key'], message: `Expected a key that matches ${flagKeyPattern.source}.` });
-  }
-  if (!Number.isInteger(percentage) || percentage < 0 || percentage > 100) {
-    issues.push({ path: [...at, 'percentage'], message: 'Expected a whole number from 0 to 100.' });
-  }
-  return [
-    ...issues,
-    ...validateConditions(conditions).map(({ path, message }) => ({ path: [...at, ...path], message })),
-  ];
 }

@@ -78,12 +78,12 @@ export class Replica {
    * case costs no turn of the event loop. When the log cannot be read, the last known state stands.
    */
   refresh(): Promise<void> | undefined {
-    if (this.#options.maxAge > 0 && this.age <= this.#options.maxAge) return undefined;
-    return this.read().catch(error => {
-      this.#options.log.warn(
-        { err: error, age: this.age },
-        'the change log cannot be read; answering from what is known',
-      );
+    const { backend, maxAge, log } = this.#options;
+    const isStale = maxAge === 0 || this.age > maxAge;
+    const underWay = backend.isInstant ? (this.#next ?? this.#reading) : null;
+    const read = isStale ? this.read() : underWay;
+    return read?.catch(error => {
+      log.warn({ err: error, age: this.age }, 'the change log cannot be read; answering from what is known');
     });
   }
 

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import {
   type DocumentNode,
   type ExecutionArgs,
@@ -15,19 +14,11 @@ import type { Caller } from '../auth/caller.js';
 import type { DocumentLimits } from './document-limits.js';
 import { endable } from './endable.js';
 import { maskError } from './mask-error.js';
+import type { OperationOrigin } from './operation-origin.js';
 import { reportTo, useErrorMasking } from './plugins/use-error-masking.js';
 import { type OpenStreams, useOpenStreams } from './plugins/use-open-streams.js';
 import { useOperationLog } from './plugins/use-operation-log.js';
 import { useOperationRules } from './plugins/use-operation-rules.js';
-
-/** What a way in knows of an operation before it is read. Resolvers see it too, beside what `createContext` returns. */
-export interface OperationOrigin {
-  readonly caller: Caller;
-  readonly requestId: string;
-  readonly log: Logger;
-  /** Where the answer is written, when the operation came over HTTP. */
-  readonly res?: ServerResponse;
-}
 
 export interface ExecutorOptions {
   readonly schema: GraphQLSchema;

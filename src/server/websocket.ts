@@ -55,6 +55,8 @@ interface Connection {
   /** Since when reading is paused because the peer does not take what it asked for. */
   stalledSince: number | null;
   cancelDeadline(): void;
+  /** Resolves when the socket has closed and its operations have been told to end. */
+  readonly closed: Promise<void>;
 }
 
 export function createSockets({ executor, verifier, log, limits }: SocketsOptions): Sockets {
@@ -121,8 +123,9 @@ export function createSockets({ executor, verifier, log, limits }: SocketsOption
    */
   function send(connection: Connection, data: string): Promise<void> {
     const { socket } = connection;
+    // Until its operations are told to end, a closing socket holds them up: nothing else would stop a busy one.
+    if (socket.readyState !== socket.OPEN) return connection.closed;
     return new Promise(resolve => {
-      if (socket.readyState !== socket.OPEN) return resolve();
       socket.send(data, () => {
         if (connection.stalledSince !== null && socket.bufferedAmount <= limits.maxBufferedBytes / 2) {
           connection.stalledSince = null;
@@ -138,7 +141,11 @@ export function createSockets({ executor, verifier, log, limits }: SocketsOption
   }
 
   function opened(socket: WebSocket, requestId: string): void {
+    let resolveClosed = () => {};
     const connection: Connection = {
+      closed: new Promise(resolve => {
+        resolveClosed = resolve;
+      }),
       socket,
       requestId,
       log: log.child({ requestId }),
@@ -175,6 +182,7 @@ export function createSockets({ executor, verifier, log, limits }: SocketsOption
       closed(code, String(reason)).catch(error =>
         connection.log.error({ err: error }, 'A subscription did not end well.'),
       );
+      resolveClosed();
     });
   }
 

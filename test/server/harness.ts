@@ -84,6 +84,8 @@ interface TestContext {
   readonly caller: Caller;
   readonly ticker: Ticker;
   readonly gate: Promise<void>;
+  /** Called for each event of the subscription `flood`. */
+  readonly onMade?: () => void;
 }
 
 const Even = new GraphQLScalarType({
@@ -205,7 +207,10 @@ export const schema = new GraphQLSchema({
         subscribe: async function* () {
           while (true) yield {};
         },
-        resolve: (_root, { size }) => 'x'.repeat(size),
+        resolve: (_root, { size }, { onMade }) => {
+          onMade?.();
+          return 'x'.repeat(size);
+        },
       },
     },
   }),

@@ -1,8 +1,8 @@
 import type { ExecutionResult } from 'graphql';
 import { handleStreamOrSingleExecutionResult, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import type { OperationOrigin } from '../executor.js';
 import { maskError } from '../mask-error.js';
+import type { OperationOrigin } from '../operation-origin.js';
 
 /** Reports to a log what callers do not get to see. */
 export function reportTo(log: Logger): (cause: unknown) => void {

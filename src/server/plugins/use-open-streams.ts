@@ -2,7 +2,7 @@ import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { atDeadline } from '../deadline.js';
 import { endable } from '../endable.js';
-import type { OperationOrigin } from '../executor.js';
+import type { OperationOrigin } from '../operation-origin.js';
 
 /** The streams of events that are open over HTTP. */
 export class OpenStreams {

@@ -1,7 +1,7 @@
 import { type DocumentNode, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import type { OperationOrigin } from '../executor.js';
+import type { OperationOrigin } from '../operation-origin.js';
 
 /**
  * Writes one line an operation: its name, what came of it, how long it took. A mutation's is at level info, any other's at

@@ -1,0 +1,262 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { UnavailableError } from '../../src/core/errors.js';
+import { wsClient } from '../support/clients.js';
+import { until } from '../support/wait.js';
+import { startTestServer, type TestServer, token, userId } from './harness.js';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+interface RawSocket {
+  readonly socket: WebSocket;
+  readonly messages: { type: string; id?: string; payload?: unknown }[];
+  readonly closed: Promise<{ code: number; reason: string }>;
+  send(message: object): void;
+}
+
+/** A socket that speaks the protocol by hand, to speak it wrongly. */
+async function rawSocket(url = server.url, options: { origin?: string } = {}): Promise<RawSocket> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', options);
+  const messages: RawSocket['messages'] = [];
+  socket.on('message', data => messages.push(JSON.parse(String(data))));
+  const closed = new Promise<{ code: number; reason: string }>(resolve =>
+    socket.on('close', (code, reason) => resolve({ code, reason: String(reason) })),
+  );
+  await once(socket, 'open');
+  return { socket, messages, closed, send: message => socket.send(JSON.stringify(message)) };
+}
+
+async function initiated(url = server.url): Promise<RawSocket> {
+  const raw = await rawSocket(url);
+  raw.send({ type: 'connection_init' });
+  await until(() => raw.messages.length > 0, 'the socket is acknowledged');
+  return raw;
+}
+
+const subscribe = (query: string, id = '1') => ({ id, type: 'subscribe', payload: { query } });
+
+describe('operations over a WebSocket', () => {
+  it('are queries, mutations and subscriptions', async () => {
+    await using client = wsClient(server.url);
+    expect(await client.query('{ hello }')).toEqual({ data: { hello: 'world' } });
+    expect(await client.query('mutation { change }')).toEqual({ data: { change: 'changed' } });
+    await using ticks = client.subscribe('subscription { tick }');
+    const first = (await ticks.next()).data.tick;
+    server.ticker.tick();
+    expect(await ticks.next()).toEqual({ data: { tick: first + 1 } });
+  });
+
+  it('let go of everything as soon as they are stopped, or the socket closes', async () => {
+    const before = server.ticker.listeners;
+    const client = wsClient(server.url);
+    const stopped = client.subscribe('subscription { tick }');
+    const left = client.subscribe('subscription { tick }');
+    await stopped.next();
+    await left.next();
+    expect(server.ticker.listeners).toBe(before + 2);
+    await stopped.stop();
+    await until(() => server.ticker.listeners === before + 1, 'the stopped one is let go of');
+    (await client.connected).terminate();
+    await until(() => server.ticker.listeners === before, 'the one that was left is let go of');
+    await client.closed;
+  });
+
+  it.each([
+    ['a syntax error', '{', 'GRAPHQL_PARSE_FAILED'],
+    ['an unknown field', '{ nothing }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['no operation', 'fragment F on Query { hello }', expect.any(String)],
+    ['a subscription that cannot begin', 'subscription { throwsAtOnce }', 'INTERNAL_SERVER_ERROR'],
+    ['too many tokens', `{ ${'hello '.repeat(3_000)} }`, 'GRAPHQL_PARSE_FAILED'],
+  ])('with %s fail alone: their siblings live on', async (_name, query, code) => {
+    await using client = wsClient(server.url);
+    await using sibling = client.subscribe('subscription { tick }');
+    await sibling.next();
+    expect(await client.query(query)).toMatchObject({ errors: [{ extensions: { code } }] });
+    server.ticker.tick();
+    expect(await sibling.next()).toMatchObject({ data: { tick: expect.any(Number) } });
+  });
+
+  it('whose context cannot be made fail alone', async () => {
+    let failure: Error | null = null;
+    await using other = await startTestServer({
+      createContext: () => {
+        if (failure) throw failure;
+        return {};
+      },
+    });
+    await using client = wsClient(other.url);
+    expect(await client.query('{ hello }')).toEqual({ data: { hello: 'world' } });
+    failure = new Error('hunter2');
+    const masked = await client.query('{ hello }');
+    expect(masked).toMatchObject({ errors: [{ extensions: { code: 'INTERNAL_SERVER_ERROR' } }] });
+    expect(JSON.stringify(masked)).not.toContain('hunter2');
+    failure = new UnavailableError();
+    expect(await client.query('{ hello }')).toMatchObject({ errors: [{ extensions: { code: 'UNAVAILABLE' } }] });
+    failure = null;
+    expect(await client.query('{ hello }')).toEqual({ data: { hello: 'world' } });
+  });
+});
+
+describe('tokens over a WebSocket', () => {
+  const whoami = '{ whoami }';
+
+  it('make the caller known to resolvers', async () => {
+    await using nobody = wsClient(server.url);
+    expect(await nobody.query(whoami)).toEqual({ data: { whoami: 'ANONYMOUS null' } });
+    await using user = wsClient(server.url, { token: await token() });
+    expect(await user.query(whoami)).toEqual({ data: { whoami: `USER ${userId}` } });
+  });
+
+  it.each([
+    ['none', async () => 'hello'],
+    ['expired', () => token({ expiresInSeconds: -60 })],
+    ['signed by another', async () => `${await token()}x`],
+  ])('that are %s close the socket with 4403, and the reason does not repeat them', async (_name, make) => {
+    const bad = await make();
+    const client = wsClient(server.url, { token: bad });
+    const { code, reason } = await client.closed;
+    expect(code).toBe(4403);
+    expect(reason).toMatch(/token/i);
+    expect(reason).not.toContain(bad);
+  });
+
+  it.each([7, {}, ['Bearer x']])('that are not text (%o) close the socket with 4403', async authorization => {
+    const raw = await rawSocket();
+    raw.send({ type: 'connection_init', payload: { authorization } });
+    expect((await raw.closed).code).toBe(4403);
+    expect(raw.messages).toEqual([]);
+  });
+
+  it('close the socket with 4403 when they end', async () => {
+    // Within the tolerance for clocks a token still counts: this one ends in about one second.
+    const client = wsClient(server.url, { token: await token({ expiresInSeconds: -4 }) });
+    const ticks = client.subscribe('subscription { tick }');
+    await ticks.next();
+    const listeners = server.ticker.listeners;
+    expect(await client.closed).toEqual({ code: 4403, reason: 'The token has expired.' });
+    await until(() => server.ticker.listeners < listeners, 'its subscription is let go of');
+  });
+
+  it('that nobody can verify at the moment close the socket with 1013, for the client to try again', async () => {
+    await using other = await startTestServer({ verifier: { verify: () => Promise.reject(new UnavailableError()) } });
+    expect((await wsClient(other.url, { token: 'x' }).closed).code).toBe(1013);
+  });
+});
+
+describe('a WebSocket', () => {
+  it.each([
+    ['says nothing at first', 4408, () => {}],
+    [
+      'introduces itself twice',
+      4429,
+      ({ send }: RawSocket) => {
+        send({ type: 'connection_init' });
+        send({ type: 'connection_init' });
+      },
+    ],
+    ['asks before it introduces itself', 4401, ({ send }: RawSocket) => send(subscribe('{ hello }'))],
+    ['sends no JSON', 4400, ({ socket }: RawSocket) => socket.send('hello')],
+    ['sends an unknown message', 4400, ({ send }: RawSocket) => send({ type: 'hello' })],
+    ['sends more than 1 MB', 1009, ({ socket }: RawSocket) => socket.send('x'.repeat(1_000_001))],
+  ])('that %s is closed with %i', async (_name, code, act) => {
+    await using other = await startTestServer({ limits: { initTimeout: 200 } });
+    const raw = await rawSocket(other.url);
+    act(raw);
+    expect((await raw.closed).code).toBe(code);
+  });
+
+  it('that uses an id twice at a time is closed with 4409', async () => {
+    const raw = await initiated();
+    raw.send(subscribe('subscription { tick }'));
+    raw.send(subscribe('subscription { tick }'));
+    expect((await raw.closed).code).toBe(4409);
+  });
+
+  it('of another protocol, path or origin is refused before it opens', async () => {
+    await using strict = await startTestServer({ corsOrigins: ['https://a.example'] });
+    const attempt = async (path: string, options: { origin?: string } = {}) => {
+      const socket = new WebSocket(`${strict.url.replace('http', 'ws')}${path}`, 'graphql-transport-ws', options);
+      const status = await new Promise<number>(resolve => {
+        socket.on('open', () => resolve(101));
+        socket.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
+      });
+      socket.on('error', () => {});
+      socket.terminate();
+      return status;
+    };
+    expect(await attempt('/graphql')).toBe(101);
+    expect(await attempt('/graphql', { origin: 'https://a.example' })).toBe(101);
+    expect(await attempt('/graphql', { origin: 'https://b.example' })).toBe(403);
+    expect(await attempt('/graphql', { origin: 'null' })).toBe(403);
+    expect(await attempt('/other')).toBe(404);
+  });
+
+  it('whose peer is dead is cut, and one that answers pings is not', async () => {
+    await using other = await startTestServer({ limits: { pingInterval: 50 } });
+    const dead = wsClient(other.url);
+    const deadTicks = dead.subscribe('subscription { tick }');
+    await deadTicks.next();
+    const live = wsClient(other.url);
+    const liveTicks = live.subscribe('subscription { tick }');
+    await liveTicks.next();
+    expect(other.ticker.listeners).toBe(2);
+    // Stops reading: pings are never seen, so never answered.
+    (await dead.connected).pause();
+    await until(() => other.ticker.listeners === 1, 'the dead one is let go of');
+    other.ticker.tick();
+    expect(await liveTicks.next()).toMatchObject({ data: { tick: 1 } });
+    (await dead.connected).terminate();
+    await live.close();
+  });
+
+  it('that asks much and reads nothing takes bounded memory and is closed', async () => {
+    await using other = await startTestServer({
+      limits: { maxBufferedBytes: 100_000, stallTimeout: 300, pingInterval: 100 },
+      logLevel: 'warn',
+    });
+    const raw = await initiated(other.url);
+    raw.socket.pause();
+    let asked = 0;
+    const ask = setInterval(() => {
+      if (raw.socket.readyState !== raw.socket.OPEN) return;
+      for (let i = 0; i < 20; i++) {
+        asked += 1;
+        raw.send(subscribe('{ large(size: 100000) }', `q${asked}`));
+      }
+    }, 10);
+    await until(() => other.lines.some(line => 'bufferedBytes' in line), 'the stalled socket is noticed');
+    clearInterval(ask);
+    const [line] = other.lines.filter(line => 'bufferedBytes' in line);
+    // A frame or two beyond the bound, however much was asked for.
+    expect(line?.['bufferedBytes']).toBeLessThan(100_000 + 3_000_000);
+    expect(asked * 100_000).toBeGreaterThan(10_000_000);
+    raw.socket.terminate();
+    await raw.closed;
+  });
+
+  it('whose reader stalls is sent no more than fits on the way, however much its subscription could make', async () => {
+    let made = 0;
+    const other = await startTestServer({
+      limits: { pingInterval: 300 },
+      createContext: () => ({ onMade: () => (made += 1) }),
+    });
+    const raw = await initiated(other.url);
+    raw.send(subscribe('subscription { flood(size: 50000) }'));
+    await until(() => raw.messages.length > 10, 'the flood begins');
+    raw.socket.pause();
+    // It answers no ping either, so it is cut: until then the flood stood still.
+    await until(
+      () => other.lines.some(line => line['name'] === null && line['operation'] === 'subscription'),
+      'it ends',
+    );
+    expect(made * 50_000).toBeLessThan(50_000_000);
+    raw.socket.terminate();
+    await raw.closed;
+    await other.close();
+  });
+});

@@ -49,11 +49,12 @@ export interface Change {
   readonly userId: string | null;
   /** The group of MEMBERS_*. */
   readonly groupName: string | null;
-  /** The users of MEMBERS_*, at most 1,000; a larger statement is several changes. Otherwise empty. */
+  /** The users of MEMBERS_*, sorted, at most 1,000: a larger write is several changes. Otherwise empty. */
   readonly userIds: readonly string[];
   /**
    * The state before and after, null where there is none. FLAG_*: the flag with the names of {@link Flag} and times as
-   * ISO 8601 text; {@link flagFromLog} reads it. OVERRIDE_*: `{ enabled, reason, expiresAt }`. USER_*: `{ attributes }`.
+   * ISO 8601 text; {@link flagFromLog} reads it. OVERRIDE_*: `{ enabled, reason, expiresAt, createdAt, createdById }`.
+   * USER_*: `{ attributes }`. A USER_UPDATED without `before` is about a user who was not known.
    */
   readonly before: JsonObject | null;
   readonly after: JsonObject | null;
@@ -123,10 +124,13 @@ export type Actor = string | null;
  *
  * The same for every backend, pinned by test/backends/contract.ts:
  * - Inputs are valid (the management service checks them), user ids are UUIDs in lower case.
- * - Each write is atomic: wholly done with its log entries, or not at all.
+ * - Each write is atomic: wholly done with its log entries, or not at all, however many users it names.
+ * - A write that resolves has been kept, and every read that begins after it sees it.
  * - A write that changes nothing logs nothing and leaves `version` and `updatedAt` alone.
- * - A user first named by an override, a membership or as an actor is created with no attributes; that alone is not a
- *   change and is not logged.
+ * - A user first named by an override, a membership or as the actor of a write that resolves is created with no
+ *   attributes; that alone is not a change and is not logged. A write that is refused creates nobody.
+ * - What a deletion takes along is logged right after the deletion itself: the overrides of a flag, the memberships and
+ *   overrides of a user. What a deleted user had created stays, without a creator; that alone is not logged.
  * - When the store cannot be reached in time every method rejects with `UnavailableError`.
  */
 export interface Backend {

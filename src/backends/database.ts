@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { FlagExistsError, FlagNotFoundError, UnavailableError, VersionConflictError } from '../core/errors.js';
+import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../core/errors.js';
 import type { Attributes, OverrideDecision } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import type { JsonObject } from '../core/json.js';
@@ -20,7 +19,9 @@ import {
   type Written,
 } from './backend.js';
 import type { BackendLog, Connection } from './connection.js';
-import { isContention, sqlState, toUnavailable } from './errors.js';
+import { sqlState, toUnavailable } from './errors.js';
+import { assignments, ensureUsers, flagOf, json, jsonb, overrideOf, type Row, selectFlag, uuids } from './sql.js';
+import { read, Writer } from './writer.js';
 
 /** Where the database is. */
 export type DatabaseLocation =
@@ -76,26 +77,21 @@ async function connect(options: DatabaseOptions, log: BackendLog): Promise<Conne
   return openEmbedded({ dataDir, templateDump: options.templateDump, log });
 }
 
-/** How often a write that lost against another transaction is tried. */
-const attempts = 4;
-/** How long a write waits for the writers before it, in milliseconds, at each attempt. */
-const lockTimeout = 3_000;
 /** Array transactions are Prisma's business alone; its limits must not end one that the database still works on. */
 const transactionOptions = { maxWait: 15_000, timeout: 120_000 };
-
-type Row = Readonly<Record<string, unknown>>;
 
 /**
  * Definitions, targeting and the change log in PostgreSQL, on a server or embedded.
  *
  * The statements are SQL rather than Prisma's models: each read is one statement, so that it sees one state, and each
  * write returns what the triggers made of it. They go through Prisma's client for its pool, its events and its
- * transactions, always of the array form: an interactive one that awaits the client hangs on a single connection.
+ * transactions; {@link Writer} holds what all writes have in common.
  */
 export class DatabaseBackend implements Backend {
   /** For reads by other floors. Writing through it works too (triggers keep the log), without retries or checks. */
   readonly prisma: PrismaClient;
   readonly #connection: Connection;
+  readonly #writer: Writer;
   readonly #queryListeners = new Set<(sql: string) => void>();
   readonly #watchers = new Set<() => void>();
   #stopListening: (() => void) | undefined;
@@ -117,6 +113,7 @@ export class DatabaseBackend implements Backend {
       for (const listener of this.#queryListeners) listener(event.query);
     });
     this.prisma = prisma;
+    this.#writer = new Writer(prisma);
   }
 
   /**
@@ -172,12 +169,15 @@ export class DatabaseBackend implements Backend {
 
   async targeting(userIds: readonly string[]): Promise<ReadonlyMap<string, Targeting>> {
     if (userIds.length === 0) return new Map();
-    const rows = await this.#read(Prisma.sql`
+    const rows = await read(
+      this.prisma,
+      Prisma.sql`
       SELECT u.id::text AS id, u.attributes::text AS attributes,
              (SELECT json_agg(m.group_name) FROM user_feature_groups m WHERE m.user_id = u.id)::text AS groups,
              (SELECT json_agg(json_build_array(o.flag_key, o.enabled, round(extract(epoch FROM o.expires_at) * 1000)))
               FROM feature_flag_overrides o WHERE o.user_id = u.id)::text AS overrides
-      FROM users u WHERE u.id = ANY(${uuids(userIds)})`);
+      FROM users u WHERE u.id = ANY(${uuids(userIds)})`,
+    );
     return new Map(
       rows.map(row => {
         const overrides = json<[string, boolean, number | null][]>(row['overrides'] ?? '[]');
@@ -196,7 +196,7 @@ export class DatabaseBackend implements Backend {
   }
 
   async getFlag(key: string): Promise<Flag | null> {
-    const [row] = await this.#read(selectFlag(key));
+    const [row] = await read(this.prisma, selectFlag(key));
     return flagOf(row);
   }
 
@@ -207,7 +207,7 @@ export class DatabaseBackend implements Backend {
               ${jsonb(flag.conditions)}, ${actor}::uuid)
       RETURNING halyard_flag_state(feature_flags)::text AS flag`;
     try {
-      const { rows, revision } = await this.#write(actor, [ensureUsers([actor]), insert]);
+      const { rows, revision } = await this.#writer.write(actor, [ensureUsers([actor]), insert]);
       return { value: flagOf(rows[1]?.[0]) as Flag, revision };
     } catch (error) {
       throw sqlState(error) === '23505' ? new FlagExistsError(flag.key) : error;
@@ -230,7 +230,7 @@ export class DatabaseBackend implements Backend {
         INSERT INTO users (id) SELECT ${actor}::uuid FROM written WHERE ${actor}::uuid IS NOT NULL ON CONFLICT DO NOTHING
       )
       SELECT halyard_flag_state(written)::text AS flag FROM written`;
-    const { rows, revision } = await this.#write(actor, [update, selectFlag(key)]);
+    const { rows, revision } = await this.#writer.write(actor, [update, selectFlag(key)]);
     const written = flagOf(rows[0]?.[0]);
     if (written !== null) return { value: written, revision };
     const current = flagOf(rows[1]?.[0]);
@@ -240,7 +240,7 @@ export class DatabaseBackend implements Backend {
 
   async deleteFlag(key: string, actor: Actor): Promise<Written<boolean>> {
     const remove = Prisma.sql`DELETE FROM feature_flags WHERE key = ${key}`;
-    const { value, revision } = await this.#writeCounted(actor, [ensureUsers([actor])], [remove]);
+    const { value, revision } = await this.#writer.writeCounted(actor, [ensureUsers([actor])], [remove]);
     return { value: value > 0, revision };
   }
 
@@ -259,7 +259,7 @@ export class DatabaseBackend implements Backend {
       SELECT halyard_override_state(o)::text AS override
       FROM feature_flag_overrides o WHERE user_id = ${userId}::uuid AND flag_key = ${flagKey}`;
     try {
-      const { rows, revision } = await this.#write(actor, [ensureUsers([userId, actor]), upsert, select]);
+      const { rows, revision } = await this.#writer.write(actor, [ensureUsers([userId, actor]), upsert, select]);
       return { value: { userId, flagKey, ...overrideOf(rows[2]?.[0]) }, revision };
     } catch (error) {
       // The users are there: the same transaction made them.
@@ -270,13 +270,13 @@ export class DatabaseBackend implements Backend {
   async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {
     const remove = Prisma.sql`
       DELETE FROM feature_flag_overrides WHERE user_id = ${userId}::uuid AND flag_key = ${flagKey}`;
-    const { value, revision } = await this.#writeCounted(actor, [ensureUsers([actor])], [remove]);
+    const { value, revision } = await this.#writer.writeCounted(actor, [ensureUsers([actor])], [remove]);
     return { value: value > 0, revision };
   }
 
   addToGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
     const slices = this.#slices(userIds);
-    return this.#writeCounted(
+    return this.#writer.writeCounted(
       actor,
       [ensureUsers([actor]), ...slices.map(ensureUsers)],
       slices.map(
@@ -289,7 +289,7 @@ export class DatabaseBackend implements Backend {
   }
 
   removeFromGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
-    return this.#writeCounted(
+    return this.#writer.writeCounted(
       actor,
       [ensureUsers([actor])],
       this.#slices(userIds).map(
@@ -305,7 +305,11 @@ export class DatabaseBackend implements Backend {
       WHERE stored.attributes <> EXCLUDED.attributes`;
     const select = Prisma.sql`SELECT attributes::text AS attributes FROM users WHERE id = ${userId}::uuid`;
     // Who describes himself is made by the upsert, in one change.
-    const { rows, revision } = await this.#write(actor, [ensureUsers(actor === userId ? [] : [actor]), upsert, select]);
+    const { rows, revision } = await this.#writer.write(actor, [
+      ensureUsers(actor === userId ? [] : [actor]),
+      upsert,
+      select,
+    ]);
     return { value: { id: userId, attributes: json<Attributes>(rows[2]?.[0]?.['attributes']) }, revision };
   }
 
@@ -313,7 +317,7 @@ export class DatabaseBackend implements Backend {
     const remove = Prisma.sql`DELETE FROM users WHERE id = ${userId}::uuid`;
     // Who deletes himself is not to be made anew.
     const ensure = ensureUsers(actor === userId ? [] : [actor]);
-    const { value, revision } = await this.#writeCounted(actor, [ensure], [remove]);
+    const { value, revision } = await this.#writer.writeCounted(actor, [ensure], [remove]);
     return { value: value > 0, revision };
   }
 
@@ -336,121 +340,9 @@ export class DatabaseBackend implements Backend {
     );
   }
 
-  async #read(sql: Prisma.Sql): Promise<readonly Row[]> {
-    try {
-      return await this.prisma.$queryRaw<Row[]>(sql);
-    } catch (error) {
-      throw toUnavailable(error) ?? error;
-    }
-  }
-
   async #readOne(sql: Prisma.Sql): Promise<Row> {
-    const [row] = await this.#read(sql);
+    const [row] = await read(this.prisma, sql);
     if (row === undefined) throw new Error('The table feature_log_head has lost its row.');
     return row;
   }
-
-  /** Runs a write whose value is how many rows the counted statements touched, put together. */
-  async #writeCounted(
-    actor: Actor,
-    first: readonly Prisma.Sql[],
-    counted: readonly Prisma.Sql[],
-  ): Promise<Written<number>> {
-    const counting = counted.map(
-      sql => Prisma.sql`WITH written AS (${sql} RETURNING 1) SELECT count(*)::int AS count FROM written`,
-    );
-    const { rows, revision } = await this.#write(actor, [...first, ...counting]);
-    const counts = rows.slice(first.length).map(([row]) => row?.['count'] as number);
-    return { value: counts.reduce((sum, count) => sum + count, 0), revision };
-  }
-
-  /** Runs statements as one transaction in the name of `actor`; gives the rows of each and the head of the log. */
-  async #write(
-    actor: Actor,
-    statements: readonly Prisma.Sql[],
-  ): Promise<{ readonly rows: readonly (readonly Row[])[]; readonly revision: number }> {
-    const all = [
-      Prisma.sql`SELECT set_config('halyard.actor', ${actor ?? ''}, true), set_config('lock_timeout', ${String(lockTimeout)}, true)`,
-      // Before the statements, not only by their triggers: each then begins with all that earlier writers did.
-      Prisma.sql`SELECT pg_current_xact_id()::text AS xid, revision::text AS revision FROM feature_log_head WHERE id = 1 FOR UPDATE`,
-      ...statements,
-      Prisma.sql`SELECT revision::text AS revision FROM feature_log_head`,
-    ];
-    const results = await this.#transact(all);
-    const begin = results[1]?.[0];
-    const revision = Number(results.at(-1)?.[0]?.['revision']);
-    await this.#confirm(begin?.['xid'] as string, revision, Number(begin?.['revision']) < revision);
-    return { rows: results.slice(2, -1), revision };
-  }
-
-  async #transact(statements: readonly Prisma.Sql[]): Promise<readonly (readonly Row[])[]> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.prisma.$transaction(statements.map(sql => this.prisma.$queryRaw<Row[]>(sql)));
-      } catch (error) {
-        if (attempt === attempts || !isContention(error)) throw toUnavailable(error) ?? error;
-        await sleep(attempt * 20 * (0.5 + Math.random()));
-      }
-    }
-  }
-
-  /**
-   * A write counts once another query has seen it: PGlite's adapter reports a failed COMMIT as success. The transaction's
-   * own status also covers a write that had nothing to log.
-   */
-  async #confirm(xid: string, revision: number, logged: boolean): Promise<void> {
-    const row = await this.#readOne(Prisma.sql`
-      SELECT pg_xact_status(${xid}::xid8) AS status,
-             EXISTS (SELECT FROM feature_changes WHERE revision = ${revision}) AS logged`);
-    if (row['status'] !== 'committed' || (logged && row['logged'] !== true)) {
-      throw new UnavailableError('The database did not keep the change; nothing was changed.');
-    }
-  }
-}
-
-/** A list of ids as one parameter: Prisma would walk and convert a list id by id. */
-function uuids(ids: readonly string[]): Prisma.Sql {
-  return Prisma.sql`${`{${ids.join(',')}}`}::uuid[]`;
-}
-
-function jsonb(value: JsonObject): Prisma.Sql {
-  return Prisma.sql`${JSON.stringify(value)}::text::jsonb`;
-}
-
-function json<T>(text: unknown): T {
-  return JSON.parse(text as string) as T;
-}
-
-function ensureUsers(ids: readonly (string | null)[]): Prisma.Sql {
-  const known = [...new Set(ids.filter(id => id !== null))];
-  return Prisma.sql`INSERT INTO users (id) SELECT unnest(${uuids(known)}) ON CONFLICT DO NOTHING`;
-}
-
-function assignments(patch: FlagPatch): Prisma.Sql {
-  const set = [];
-  if (patch.name !== undefined) set.push(Prisma.sql`name = ${patch.name}`);
-  if (patch.description !== undefined) set.push(Prisma.sql`description = ${patch.description}`);
-  if (patch.enabled !== undefined) set.push(Prisma.sql`enabled = ${patch.enabled}`);
-  if (patch.percentage !== undefined) set.push(Prisma.sql`percentage = ${patch.percentage}`);
-  if (patch.conditions !== undefined) set.push(Prisma.sql`conditions = ${jsonb(patch.conditions)}`);
-  return set.length === 0 ? Prisma.sql`key = key` : Prisma.join(set);
-}
-
-function selectFlag(key: string): Prisma.Sql {
-  return Prisma.sql`SELECT halyard_flag_state(f)::text AS flag FROM feature_flags f WHERE key = ${key}`;
-}
-
-function flagOf(row: Row | undefined): Flag | null {
-  return row === undefined ? null : flagFromLog(json<JsonObject>(row['flag']));
-}
-
-function overrideOf(row: Row | undefined): Omit<Override, 'userId' | 'flagKey'> {
-  const state = json<Omit<Override, 'expiresAt' | 'createdAt'> & { expiresAt: string | null; createdAt: string }>(
-    row?.['override'],
-  );
-  return {
-    ...state,
-    expiresAt: state.expiresAt === null ? null : new Date(state.expiresAt),
-    createdAt: new Date(state.createdAt),
-  };
 }

@@ -1,5 +1,5 @@
 const instantPattern =
-  /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:(Z)|([+-])(\d\d)(?::?(\d\d))?)?)?$/;
+  /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+-])(\d\d)(?::?(\d\d))?)?)?$/;
 
 const minute = 60_000;
 /** The calendar repeats after 400 years; adding them keeps `Date.UTC` from reading the years 0 to 99 as 1900 to 1999. */
@@ -15,15 +15,18 @@ const cycle = 146_097 * 24 * 60 * minute;
 export function parseInstant(text: string): number {
   const match = instantPattern.exec(text);
   if (match === null) return Number.NaN;
-  const [, year, month, day, hours = '0', minutes = '0', seconds = '0', fraction = '0', , sign, offsetHours = '0'] =
-    match;
-  const offsetMinutes = match[11] ?? '0';
+  const [, year = '', month = '', day = '', hours = '0', minutes = '0', seconds = '0', fraction = '0'] = match;
+  const [sign, offsetHours = '0', offsetMinutes = '0'] = match.slice(8);
   if (+hours > 23 || +minutes > 59 || +seconds > 59 || +offsetHours > 23 || +offsetMinutes > 59) return Number.NaN;
-  const midnight = Date.UTC(Number(year) + cycleYears, Number(month) - 1, Number(day));
-  // A month or day that does not exist runs over into another one.
-  const date = new Date(midnight);
-  if (date.getUTCMonth() + 1 !== Number(month) || date.getUTCDate() !== Number(day)) return Number.NaN;
+  if (+day < 1 || +day > daysIn(+year, +month)) return Number.NaN;
+  const midnight = Date.UTC(+year + cycleYears, +month - 1, +day);
   const offset = (+offsetHours * 60 + +offsetMinutes) * minute * (sign === '-' ? -1 : 1);
-  const time = (+hours * 60 + +minutes) * minute + +seconds * 1000 + Number(`0.${fraction}`) * 1000;
-  return midnight - cycle + time - offset;
+  const milliseconds = +seconds * 1000 + +fraction.padEnd(9, '0') / 1e6;
+  return midnight - cycle + (+hours * 60 + +minutes) * minute + milliseconds - offset;
+}
+
+/** How many days a month has; none when there is no such month. */
+function daysIn(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0;
 }

@@ -17,9 +17,12 @@ const maxAddressLength = 64;
  */
 export function parseAddress(text: string): Address | null {
   if (text.length > maxAddressLength) return null;
-  const hasV4Part = !text.includes(':') || text.includes('.');
-  if (hasV4Part && !ip.IPv4.isValidFourPartDecimal(withoutZone(text.slice(text.lastIndexOf(':') + 1)))) return null;
-  return ip.isValid(text) ? ip.process(text) : null;
+  if (!text.includes(':')) return ip.IPv4.isValidFourPartDecimal(text) ? ip.IPv4.parse(text) : null;
+  if (!ip.IPv6.isValid(text)) return null;
+  const mappedPart = text.includes('.') ? withoutZone(text.slice(text.lastIndexOf(':') + 1)) : null;
+  if (mappedPart !== null && !ip.IPv4.isValidFourPartDecimal(mappedPart)) return null;
+  const address = ip.IPv6.parse(text);
+  return address.isIPv4MappedAddress() ? address.toIPv4Address() : address;
 }
 
 /** Reads a range such as `10.0.0.0/8` or `2001:db8::/32`. Bits beyond the prefix are ignored. */

@@ -25,9 +25,9 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const measures = ['fields', 'aliases', 'directives', 'depth'] as const;
 
 /**
- * What is too large in a parsed document, one error an operation or fragment, none where all fits. Each fragment is
- * measured once, so that this takes time in proportion to the document however its fragments multiply; it runs before
- * the rules of graphql, some of which do not.
+ * What is too large in a parsed document: one error, or none where all fits. Each fragment is measured once, so that this
+ * takes time in proportion to the document however its fragments multiply; it runs before the rules of graphql, some of
+ * which do not.
  */
 export function documentLimitErrors(document: DocumentNode, limits: DocumentLimits): GraphQLError[] {
   const fragments = new Map(
@@ -69,17 +69,18 @@ export function documentLimitErrors(document: DocumentNode, limits: DocumentLimi
     return total;
   }
 
-  return document.definitions.flatMap(node => {
-    if (node.kind !== Kind.OPERATION_DEFINITION && node.kind !== Kind.FRAGMENT_DEFINITION) return [];
+  for (const node of document.definitions) {
+    if (node.kind !== Kind.OPERATION_DEFINITION && node.kind !== Kind.FRAGMENT_DEFINITION) continue;
     const variables = node.variableDefinitions?.flatMap(variable => variable.directives ?? []).length ?? 0;
     const size = measure(node.selectionSet, (node.directives?.length ?? 0) + variables);
     const over = measures.find(measure => size[measure] > limits[measure]);
-    if (over === undefined) return [];
+    if (over === undefined) continue;
     const what = { fields: 'fields', aliases: 'aliases', directives: 'directives', depth: 'levels of fields' }[over];
     return [
       new GraphQLError(`The operation has ${size[over]} ${what}; at most ${limits[over]} are allowed.`, {
         extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
       }),
     ];
-  });
+  }
+  return [];
 }

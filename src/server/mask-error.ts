@@ -19,12 +19,13 @@ export function maskError(error: unknown, report: (cause: unknown) => void, befo
     const http = beforeExecution && code === 'UNAVAILABLE' ? { http: { status: 503 } } : {};
     return place(outer, cause.message, { code, ...(path === null ? {} : { path }), ...http }, cause);
   }
-  if (cause instanceof GraphQLError) {
-    const known = outer ?? cause;
-    if (typeof known.extensions['code'] === 'string') return known;
-    const extensions = extensionsByMessage(cause.message);
-    if (extensions !== null) return place(known, cause.message, extensions);
+  // Errors of resolvers have a path. Without one the message is graphql's own, whatever made a scalar refuse its value.
+  const own = outer !== null && outer.path === undefined ? outer : cause;
+  if (own instanceof GraphQLError) {
+    const extensions = extensionsByMessage(own.message);
+    if (extensions !== null) return place(outer, own.message, extensions);
   }
+  if (outer !== null && cause instanceof GraphQLError && typeof outer.extensions['code'] === 'string') return outer;
   report(cause);
   // Yoga reads `unexpected` for the status of an answer without data, and keeps it to itself.
   return place(outer, unexpectedMessage, { code: 'INTERNAL_SERVER_ERROR', unexpected: true });
@@ -58,7 +59,7 @@ function where(error: GraphQLError | null) {
 }
 
 /**
- * What graphql throws itself carries no code and is known by its message alone. A value that cannot be coerced is named by
+ * What graphql throws itself carries no code of ours and is known by its message alone. A value that cannot be coerced is named by
  * the path in the message: `Variable "$input" got invalid value 1 at "input.userId"; ...` is `['input', 'userId']`.
  */
 function extensionsByMessage(message: string): object | null {

@@ -1,4 +1,11 @@
-import { parse, type ValidationRule, ValuesOfCorrectTypeRule, validate } from 'graphql';
+import {
+  type ExecutionResult,
+  GraphQLError,
+  parse,
+  type ValidationRule,
+  ValuesOfCorrectTypeRule,
+  validate,
+} from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { type DocumentLimits, documentLimitErrors } from '../document-limits.js';
 
@@ -15,7 +22,15 @@ const maxErrors = 20;
 export function useOperationRules({ limits, suggestions }: OperationRules): Plugin {
   return {
     onParse({ setParseFn }) {
-      setParseFn((source, options) => parse(source, { ...options, maxTokens: limits.tokens }));
+      setParseFn((source, options) => {
+        try {
+          return parse(source, { ...options, maxTokens: limits.tokens });
+        } catch (error) {
+          // The parser goes down a level of nesting by calling itself, until the stack ends.
+          if (error instanceof RangeError) throw new GraphQLError('Syntax Error: The document is nested too deeply.');
+          throw error;
+        }
+      });
     },
     onValidate({ setValidationFn }) {
       setValidationFn((schema, document, rules) => {
@@ -27,12 +42,7 @@ export function useOperationRules({ limits, suggestions }: OperationRules): Plug
         return errors;
       });
     },
-    onExecute({ args }) {
-      Object.assign(args, { hideSuggestions: !suggestions });
-    },
-    onSubscribe({ args }) {
-      Object.assign(args, { hideSuggestions: !suggestions });
-    },
+    ...(suggestions ? {} : { onExecute: hideProposals, onSubscribe: hideProposals }),
   };
 }
 
@@ -48,3 +58,21 @@ const valueRule: ValidationRule = context =>
       },
     }),
   );
+
+/** The executor has no say in what graphql proposes for the value of a variable, so it is taken out again. */
+function hideProposals() {
+  const hide = ({ result, setResult }: { result: unknown; setResult(result: ExecutionResult): void }) => {
+    const { errors } = result as ExecutionResult;
+    if (!errors?.some(isProposal)) return;
+    setResult({ errors: errors.map(error => (isProposal(error) ? withoutProposal(error) : error)) });
+  };
+  return { onExecuteDone: hide, onSubscribeResult: hide };
+}
+
+const proposal = / Did you mean [^?]*\?/;
+
+const isProposal = ({ message, path }: GraphQLError) =>
+  path === undefined && message.startsWith('Variable "') && proposal.test(message);
+
+const withoutProposal = ({ message, nodes = null }: GraphQLError) =>
+  new GraphQLError(message.replace(proposal, ''), { nodes });

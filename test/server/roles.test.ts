@@ -1,0 +1,195 @@
+import { SignJWT, UnsecuredJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSchema } from '../../src/graphql/index.js';
+import { httpClient, wsClient } from '../support/clients.js';
+import { ann, startTestServer, type TestRole, type TestServer } from '../support/server.js';
+
+const roles: readonly TestRole[] = ['anonymous', 'user', 'service', 'admin'];
+
+/** Who may use a field: nobody below this. `open`: everybody, also where anonymous callers are not allowed. */
+type Access = 'open' | 'viewer' | 'evaluator' | 'admin';
+
+const allowed: Record<Access, readonly TestRole[]> = {
+  open: roles,
+  viewer: roles,
+  evaluator: ['service', 'admin'],
+  admin: ['admin'],
+};
+
+/** The table of who may do what, with an operation for each root field. */
+const table: Record<string, { access: Access; operation: string }> = {
+  'Query.isEnabled': { access: 'viewer', operation: '{ isEnabled(key: "a") }' },
+  'Query.viewer': { access: 'viewer', operation: '{ viewer { id role attributes groups featureMap revision } }' },
+  'Query.evaluate': { access: 'evaluator', operation: '{ evaluate(context: {}) { key } }' },
+  'Query.evaluateMany': { access: 'evaluator', operation: '{ evaluateMany(contexts: [{}]) { featureMap } }' },
+  'Query.flag': { access: 'admin', operation: '{ flag(key: "a") { conditions } }' },
+  'Query.flags': { access: 'admin', operation: '{ flags { totalCount nodes { conditions } } }' },
+  'Query.group': { access: 'admin', operation: '{ group(name: "a") { memberCount } }' },
+  'Query.groups': { access: 'admin', operation: '{ groups { nodes { name } } }' },
+  'Query.user': { access: 'admin', operation: `{ user(id: "${ann}") { attributes } }` },
+  'Query.changes': { access: 'admin', operation: '{ changes { nodes { revision } } }' },
+  'Query.node': { access: 'open', operation: '{ node(id: "x") { id } }' },
+  'Query.nodes': { access: 'open', operation: '{ nodes(ids: ["x"]) { id } }' },
+  'Mutation.createFlag': {
+    access: 'admin',
+    operation: 'mutation { createFlag(input: { key: "", name: "" }) { __typename } }',
+  },
+  'Mutation.updateFlag': {
+    access: 'admin',
+    operation: 'mutation { updateFlag(input: { key: "nope" }) { __typename } }',
+  },
+  'Mutation.deleteFlag': {
+    access: 'admin',
+    operation: 'mutation { deleteFlag(input: { key: "nope" }) { __typename } }',
+  },
+  'Mutation.setOverride': {
+    access: 'admin',
+    operation: `mutation { setOverride(input: { userId: "${ann}", flagKey: "nope", enabled: true }) { __typename } }`,
+  },
+  'Mutation.removeOverride': {
+    access: 'admin',
+    operation: `mutation { removeOverride(input: { userId: "${ann}", flagKey: "nope" }) { __typename } }`,
+  },
+  'Mutation.addToGroup': {
+    access: 'admin',
+    operation: 'mutation { addToGroup(input: { group: "", userIds: [] }) { __typename } }',
+  },
+  'Mutation.removeFromGroup': {
+    access: 'admin',
+    operation: 'mutation { removeFromGroup(input: { group: "g", userIds: [] }) { __typename } }',
+  },
+  'Mutation.setUserAttributes': {
+    access: 'admin',
+    operation: `mutation { setUserAttributes(input: { userId: "${ann}", attributes: {} }) { __typename } }`,
+  },
+  'Mutation.deleteUser': {
+    access: 'admin',
+    operation: `mutation { deleteUser(input: { userId: "${ann}" }) { __typename } }`,
+  },
+  'Subscription.viewerFeatures': { access: 'viewer', operation: 'subscription { viewerFeatures { revision } }' },
+  'Subscription.isEnabled': { access: 'viewer', operation: 'subscription { isEnabled(key: "a") }' },
+  'Subscription.evaluations': {
+    access: 'evaluator',
+    operation: 'subscription { evaluations(context: {}) { revision } }',
+  },
+  'Subscription.flagChanges': { access: 'admin', operation: 'subscription { flagChanges { key } }' },
+};
+
+const rows = Object.entries(table).map(([field, row]) => ({ field, ...row }));
+
+it('has a row for each root field of the schema, and no other', () => {
+  const schema = createSchema();
+  const fields = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap(type =>
+    Object.keys(type?.getFields() ?? {}).map(field => `${type?.name}.${field}`),
+  );
+  expect(Object.keys(table).sort()).toEqual(fields.sort());
+});
+
+const secret = 'the secret of the tests, 32 bytes or more';
+let server: TestServer;
+let closedServer: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer({ AUTH_JWT_SECRET: secret });
+  closedServer = await startTestServer({ AUTH_JWT_SECRET: secret, FEATURE_ANONYMOUS: 'false' });
+  await server.service.management.createFlag({ key: 'a', name: 'A', enabled: true });
+});
+
+afterAll(async () => {
+  await server.close();
+  await closedServer.close();
+});
+
+/** The code of the first error, or null. A subscription that may run long without an event counts as none. */
+async function overHttp(url: string, operation: string, token: string | undefined) {
+  const headers = operation.startsWith('subscription') ? { accept: 'text/event-stream' } : {};
+  if (!operation.startsWith('subscription')) {
+    const { status, body } = await httpClient(url, token).query(operation);
+    return { status, code: body.errors?.[0]?.extensions?.code ?? null, data: body.data };
+  }
+  const abort = new AbortController();
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...headers,
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ query: operation }),
+    signal: abort.signal,
+  });
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  while (!/"data"|"errors"|^:\s*$/m.test(text)) {
+    const { value, done } = (await reader?.read()) ?? { done: true };
+    if (done) break;
+    text += value;
+  }
+  abort.abort();
+  return { status: response.status, code: /"code":"(\w+)"/.exec(text)?.[1] ?? null, data: undefined };
+}
+
+async function overWebSocket(url: string, operation: string, token: string | undefined) {
+  await using client = wsClient(url, token === undefined ? {} : { token });
+  await using stream = client.subscribe(operation);
+  // Nothing is pushed to who watches flags until one changes: that the operation stands is the answer.
+  const answer = operation.includes('flagChanges')
+    ? await Promise.race([stream.next(), new Promise<null>(resolve => setTimeout(resolve, 300, null))])
+    : await stream.next();
+  return { code: answer?.errors?.[0]?.extensions?.code ?? null };
+}
+
+const refusal = (role: TestRole) => (role === 'anonymous' ? 'UNAUTHENTICATED' : 'FORBIDDEN');
+
+describe.each(rows)('$field', ({ access, operation }) => {
+  it.each(roles)('%s', async role => {
+    const token = await server.token(role);
+    const expected = allowed[access].includes(role) ? null : refusal(role);
+    expect((await overHttp(server.url, operation, token)).code).toBe(expected);
+    expect((await overWebSocket(server.url, operation, token)).code).toBe(expected);
+  });
+
+  it('anonymous, where the server does not allow it', async () => {
+    const expected = access === 'open' ? null : 'UNAUTHENTICATED';
+    expect((await overHttp(closedServer.url, operation, undefined)).code).toBe(expected);
+    expect((await overWebSocket(closedServer.url, operation, undefined)).code).toBe(expected);
+  });
+});
+
+const key = new TextEncoder().encode(secret);
+const inAnHour = () => Math.floor(Date.now() / 1_000) + 3_600;
+const claims = { sub: ann, role: 'admin' };
+const signed = (payload: object, using = key) =>
+  new SignJWT({ ...payload }).setProtectedHeader({ alg: 'HS256' }).sign(using);
+
+const badTokens: Record<string, () => Promise<string> | string> = {
+  'an expired token': () => signed({ ...claims, exp: inAnHour() - 7_200 }),
+  'a token without exp': () => signed(claims),
+  'a wrong signature': () => signed({ ...claims, exp: inAnHour() }, new TextEncoder().encode('x'.repeat(40))),
+  'alg: none': () => new UnsecuredJWT({ ...claims }).setExpirationTime('1h').encode(),
+  'an unknown role': () => signed({ sub: ann, role: 'root', exp: inAnHour() }),
+  'a user without a UUID': () => signed({ sub: 'ann', exp: inAnHour() }),
+  'no token at all behind Bearer': () => '',
+  nonsense: () => 'a.b.c',
+};
+
+describe.each(Object.entries(badTokens))('%s', (_what, make) => {
+  it.each(rows)('is refused over HTTP at $field, also where anonymous callers are welcome', async ({ operation }) => {
+    const { status, code, data } = await overHttp(server.url, operation, await make());
+    expect({ status, code, data }).toEqual({ status: 401, code: 'UNAUTHENTICATED', data: undefined });
+  });
+
+  it('closes a WebSocket with 4403 before any operation', async () => {
+    await using client = wsClient(server.url, { token: await make() });
+    expect((await client.closed).code).toBe(4403);
+  });
+});
+
+it('a role is not a user: what a viewer is told says nothing of rules or others', async () => {
+  const schema = createSchema();
+  const viewer = ['Viewer', 'Evaluation', 'FeaturesUpdate'].flatMap(name => {
+    const type = schema.getType(name);
+    return type !== undefined && 'getFields' in type ? Object.keys(type.getFields()) : [];
+  });
+  expect(viewer.filter(field => /condition|description|percentage|override|member|user/i.test(field))).toEqual([]);
+});

@@ -5,12 +5,11 @@ import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin, { decodeGlobalID } from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import type { JsonObject } from '../core/json.js';
-import { isUuid } from '../core/user-id.js';
 import type PrismaTypes from '../generated/pothos.js';
 import { getDatamodel } from '../generated/pothos.js';
 import { connectionsPlugin, defaultPageSize, maxPageSize } from './connections.js';
 import type { Context } from './context.js';
-import { badUserInput, forbidden, tooCostly, unauthenticated } from './errors.js';
+import { forbidden, tooCostly, unauthenticated } from './errors.js';
 
 /** What one operation may cost. A field costs 1; a list multiplies what is below it by the rows that it may have. */
 export const operationLimits = { complexity: 50_000, depth: 15, breadth: 1_000 } as const;
@@ -60,7 +59,7 @@ export const builder = new SchemaBuilder<{
   complexity: { limit: operationLimits, defaultListMultiplier: defaultPageSize, complexityError: tooCostly },
   relay: {
     cursorType: 'String',
-    // What is no id of ours is the id of nothing.
+    // What is no id of ours is the id of nothing: node.ts answers null.
     decodeGlobalID: id => {
       try {
         return decodeGlobalID(id);
@@ -74,25 +73,8 @@ export const builder = new SchemaBuilder<{
     },
     nodeTypeOptions: { description: 'An object that can be fetched again by its `id`.' },
     idFieldOptions: { description: 'An id that is unique over all types, for `node(id:)` and client caches.' },
-    nodeQueryOptions: {
-      description: 'Admin. Any object by its global id; null when there is none, or when the caller may not see it.',
-      nullable: true,
-      args: { id: { description: 'What the `id` field of an object said.' } },
-      resolve: (_root, { id }, context, _info, resolveNode) => (maySee(context, id) ? resolveNode(id) : null),
-    },
-    nodesQueryOptions: {
-      description: 'Admin. Like `node`, for up to 100 ids; the answers stand in the order of the ids.',
-      nullable: { list: false, items: true },
-      args: { ids: { description: 'What the `id` fields of objects said.' } },
-      complexity: ({ ids }) => ({ field: 1, multiplier: ids.length }),
-      resolve: async (_root, { ids }, context, _info, resolveNodes) => {
-        if (ids.length > maxPageSize)
-          throw badUserInput({ path: ['ids'], message: `Expected at most ${maxPageSize} ids.` });
-        const visible = ids.filter(id => maySee(context, id));
-        const nodes = await resolveNodes(visible);
-        return ids.map(id => nodes[visible.indexOf(id)] ?? null);
-      },
-    },
+    nodeQueryOptions: false,
+    nodesQueryOptions: false,
     pageInfoFieldOptions: { description: 'Where this page stands.' },
     pageInfoTypeOptions: { description: 'Where a page of a list stands.' },
     hasNextPageFieldOptions: { description: 'Whether more follow after `endCursor`.' },
@@ -118,8 +100,3 @@ export const builder = new SchemaBuilder<{
     defaultEdgeTypeOptions: { description: 'An item of a list, with its place.' },
   },
 });
-
-/** Whether there may be such an object and the caller may see it. Only admins may see any. */
-function maySee({ caller }: Context, { typename, id }: { typename: string; id: string }): boolean {
-  return caller.role === 'ADMIN' && (typename === 'Flag' || typename === 'User') && isUuid(id);
-}

@@ -9,6 +9,7 @@ import './override.js';
 import './group.js';
 import './change.js';
 import './error-types.js';
+import './node.js';
 import './live.js';
 
 builder.queryType({ description: 'Ask for features, and read what they stand on.' });

@@ -223,3 +223,7 @@ describe('node', () => {
     expect((await api.data('query($id: ID!) { node(id: $id) { id } }', { id })).node).toBeNull();
   });
 });
+
+it('nodes answers null for what is no id of ours', async () => {
+  expect((await api.data('{ nodes(ids: ["x", "", "VXNlcjo="]) { id } }')).nodes).toEqual([null, null, null]);
+});

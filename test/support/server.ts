@@ -24,8 +24,8 @@ export async function startTestServer(
   env: Record<string, string> = {},
   overrides: StartOverrides = {},
 ): Promise<TestServer> {
-  const secret = randomBytes(32).toString('hex');
-  const config: Config = readConfig({ FEATURE_BACKEND: 'memory', PORT: '0', AUTH_JWT_SECRET: secret, ...env });
+  const secret = env['AUTH_JWT_SECRET'] ?? randomBytes(32).toString('hex');
+  const config: Config = readConfig({ FEATURE_BACKEND: 'memory', PORT: '0', ...env, AUTH_JWT_SECRET: secret });
   const database = overrides.database ?? (await openPGlite());
   const server = await startServer(config, { log: pino({ level: 'silent' }), ...overrides, database });
 

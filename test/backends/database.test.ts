@@ -175,6 +175,24 @@ async function tries(backend: DatabaseBackend): Promise<number> {
   return row?.n ?? 0;
 }
 
+describe('the Prisma client, for reads by other floors', () => {
+  it('sends and receives exact times also where the default time zone is another', async () => {
+    const database = await createDatabase({ timezone: 'America/New_York' });
+    cleanups.push(() => database.drop());
+    const backend = await keep(openDatabase({ url: database.url }));
+    const { prisma } = backend;
+    const { value: flag } = await backend.createFlag(newFlag('k'), null);
+    const expiresAt = new Date('2031-07-04T12:34:56.789Z');
+    const override = { userId: randomUUID(), flagKey: 'k', enabled: true, reason: null, expiresAt };
+    const { value } = await backend.setOverride(override, null);
+    expect(await prisma.override.findFirst({ where: { expiresAt, createdAt: value.createdAt } })).toEqual(value);
+    expect(await prisma.featureFlag.findFirst({ where: { createdAt: { lte: flag.createdAt } } })).toEqual(flag);
+    const [logged] = await prisma.featureChange.findMany({ where: { userId: override.userId, kind: 'OVERRIDE_SET' } });
+    expect(logged).toMatchObject({ userIds: [], actorId: null, after: { expiresAt: expiresAt.toISOString() } });
+    expect(Math.abs((logged?.at.getTime() ?? 0) - Date.now())).toBeLessThan(60_000);
+  });
+});
+
 describe('an embedded database', () => {
   it('lets the event loop breathe during a write of twenty thousand members', async () => {
     const backend = await keep(openPGlite());

@@ -1,8 +1,8 @@
 import type { Issue } from './errors.js';
-import { isStorable } from './text.js';
+import { isName, isStorable, maxNameLength } from './text.js';
 
 /** What one context may carry: an unbounded one would cost memory for as long as its subscription lives. */
-export const attributeLimits = { count: 100, nameLength: 100, bytes: 16_384, depth: 8 } as const;
+export const attributeLimits = { count: 100, bytes: 16_384, depth: 8 } as const;
 
 /**
  * The faults of a JSON value that is to be stored. PostgreSQL keeps neither U+0000 nor half a surrogate pair in text, and
@@ -43,9 +43,8 @@ export function attributeIssues(value: unknown, path: readonly string[] = ['attr
   if (names.length > attributeLimits.count) {
     return [{ path, message: `Expected at most ${attributeLimits.count} attributes, found ${names.length}.` }];
   }
-  const badName = names.find(name => name.length === 0 || name.length > attributeLimits.nameLength);
-  if (badName !== undefined) {
-    return [{ path, message: `Expected names of 1 to ${attributeLimits.nameLength} characters.` }];
+  if (!names.every(isName)) {
+    return [{ path, message: `Expected names of 1 to ${maxNameLength} characters that can be stored.` }];
   }
   const issues = storableIssues(value, path, attributeLimits.depth);
   if (issues.length > 0) return issues;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { attributeIssues, storableIssues, unstorableText } from '../core/attributes.js';
+import { attributeIssues, unstorableText } from '../core/attributes.js';
 import { validateConditions } from '../core/conditions.js';
 import { type Issue, ValidationError } from '../core/errors.js';
 import { flagKeyPattern } from '../core/flag.js';
 import type { JsonObject } from '../core/json.js';
-import { isStorable } from '../core/text.js';
+import { isName, isStorable, maxNameLength } from '../core/text.js';
 import { isUuid } from '../core/user-id.js';
 
 /** Users that one change of a group may name. */
@@ -37,10 +37,7 @@ const checked = <T>(issuesOf: (value: unknown) => Issue[]) =>
     }
   });
 
-const conditions = checked<JsonObject>(value => {
-  const issues = validateConditions(value);
-  return issues.length > 0 ? issues : storableIssues(value, ['conditions']);
-});
+const conditions = checked<JsonObject>(validateConditions);
 
 const name = text(1, 200);
 const description = text(0, 10_000).nullable();
@@ -50,7 +47,9 @@ const percentage = z
   .int('Expected a whole number.')
   .min(0, 'Expected 0 to 100.')
   .max(100, 'Expected 0 to 100.');
-const group = text(1, 100);
+const group = z
+  .string('Expected text.')
+  .refine(isName, `Expected 1 to ${maxNameLength} characters that can be stored.`);
 
 const latestExpiry = new Date('9999-12-31T23:59:59.999Z');
 

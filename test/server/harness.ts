@@ -83,7 +83,7 @@ export class Ticker {
 interface TestContext {
   readonly caller: Caller;
   readonly ticker: Ticker;
-  readonly gate: Promise<void>;
+  readonly gate: () => Promise<void>;
   /** Called for each event of the subscription `flood`. */
   readonly onMade?: () => void;
 }
@@ -132,7 +132,7 @@ export const schema = new GraphQLSchema({
         args: { of: { type: new GraphQLNonNull(GraphQLInt) } },
         resolve: (_root, { of }) => of,
       },
-      slow: { type: GraphQLString, resolve: (_root, _args, { gate }) => gate.then(() => 'done') },
+      slow: { type: GraphQLString, resolve: (_root, _args, { gate }) => gate().then(() => 'done') },
       large: {
         type: GraphQLString,
         args: { size: { type: new GraphQLNonNull(GraphQLInt) } },
@@ -222,6 +222,8 @@ export interface TestServer extends AsyncDisposable {
   readonly ticker: Ticker;
   /** Lets the field `slow` answer. */
   openGate(): void;
+  /** How many have asked for the field `slow`. */
+  readonly waiting: number;
   /** What the server has logged, a parsed line each. */
   readonly lines: readonly Record<string, unknown>[];
   close(): Promise<void>;
@@ -238,10 +240,15 @@ export async function startTestServer(
   const gate = new Promise<void>(resolve => {
     openGate = resolve;
   });
+  let waiting = 0;
+  const waitAtGate = () => {
+    waiting += 1;
+    return gate;
+  };
   const { logLevel = 'debug', ...rest } = options;
   const server = createHalyardServer({
     schema,
-    createContext: caller => ({ caller, ticker, gate }) satisfies TestContext,
+    createContext: caller => ({ caller, ticker, gate: waitAtGate }) satisfies TestContext,
     verifier: createVerifier({ keys: { kind: 'secret', secret } }),
     log: pino({ level: logLevel }, destination),
     host: '127.0.0.1',
@@ -256,6 +263,9 @@ export async function startTestServer(
     port,
     ticker,
     openGate: () => openGate(),
+    get waiting() {
+      return waiting;
+    },
     lines,
     close: () => server.close(),
     [Symbol.asyncDispose]: () => server.close(),

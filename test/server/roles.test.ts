@@ -102,7 +102,10 @@ afterAll(async () => {
 });
 
 let touches = 0;
-const touchFlag = () => server.service.management.updateFlag({ key: 'a', name: `A ${(touches += 1)}` });
+function touchFlag() {
+  touches += 1;
+  return server.service.management.updateFlag({ key: 'a', name: `A ${touches}` });
+}
 
 /** The code of the first error, or null. A subscription that may run long without an event counts as none. */
 async function overHttp(url: string, operation: string, token: string | undefined) {

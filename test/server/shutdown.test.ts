@@ -1,0 +1,101 @@
+import { connect } from 'node:net';
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import { createVerifier } from '../../src/auth/verifier.js';
+import { createHalyardServer } from '../../src/server/http-server.js';
+import { httpClient, sseClient, wsClient } from '../support/clients.js';
+import { until } from '../support/wait.js';
+import { schema, secret, startTestServer } from './harness.js';
+
+it('ends streams, closes sockets with 1001 and lets answers under way finish', async () => {
+  const server = await startTestServer();
+  const socket = wsClient(server.url);
+  const overSocket = socket.subscribe('subscription { tick }');
+  await overSocket.next();
+  const overSse = await sseClient(server.url, 'subscription { tick }');
+  await overSse.next();
+  const slow = httpClient(server.url).query('{ slow }');
+  await until(() => server.ticker.listeners === 2 && server.waiting === 1, 'all are under way');
+  const startedAt = Date.now();
+  const closed = server.close();
+  expect((await socket.closed).code).toBe(1001);
+  await overSse.ended;
+  expect(overSse.raw).toContain('event: complete');
+  await until(() => server.ticker.listeners === 0, 'both subscriptions are let go of');
+  await expect(fetch(`${server.url}/health`)).rejects.toThrow();
+  server.openGate();
+  expect(await slow).toMatchObject({ status: 200, body: { data: { slow: 'done' } } });
+  await closed;
+  expect(Date.now() - startedAt).toBeLessThan(5_000);
+});
+
+it('cuts what does not finish in time, within five seconds', async () => {
+  const server = await startTestServer({ limits: { shutdownGrace: 300 } });
+  const slow = httpClient(server.url).query('{ slow }');
+  const silent = connect(server.port, '127.0.0.1');
+  silent.on('error', () => {});
+  const deaf = wsClient(server.url);
+  (await deaf.connected).pause();
+  await until(() => server.waiting === 1, 'the slow one is under way');
+  const startedAt = Date.now();
+  await Promise.all([expect(slow).rejects.toThrow(), server.close()]);
+  expect(Date.now() - startedAt).toBeLessThan(2_000);
+  (await deaf.connected).terminate();
+  silent.destroy();
+});
+
+it('closes connections that are kept alive and idle, without waiting for them', async () => {
+  const server = await startTestServer();
+  const idle = connect(server.port, '127.0.0.1');
+  const ended = new Promise(resolve => idle.on('close', resolve));
+  idle.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
+  await new Promise(resolve => idle.once('data', resolve));
+  const startedAt = Date.now();
+  await server.close();
+  await ended;
+  expect(Date.now() - startedAt).toBeLessThan(1_000);
+});
+
+it('may be closed twice, and before it has started', async () => {
+  const server = await startTestServer();
+  await Promise.all([server.close(), server.close()]);
+  await server.close();
+  const never = createHalyardServer({
+    schema,
+    createContext: () => ({}),
+    verifier: createVerifier({ keys: { kind: 'secret', secret } }),
+    log: pino({ level: 'silent' }),
+    host: '127.0.0.1',
+    port: 0,
+    corsOrigins: '*',
+    readiness: () => ({ ready: true }),
+  });
+  await never.close();
+});
+
+it('says that a port is in use in the words of the system', async () => {
+  await using server = await startTestServer();
+  await expect(startTestServer({ port: server.port })).rejects.toMatchObject({ code: 'EADDRINUSE', syscall: 'listen' });
+});
+
+it('keeps nothing of sockets and streams that have come and gone', async () => {
+  await using server = await startTestServer({ logLevel: 'warn' });
+  const round = async () => {
+    await using socket = wsClient(server.url);
+    await using ticks = socket.subscribe('subscription { tick }');
+    await ticks.next();
+    await using stream = await sseClient(server.url, 'subscription { tick }');
+    await stream.next();
+  };
+  for (let i = 0; i < 20; i++) await round();
+  const memory = async () => {
+    await until(() => server.ticker.listeners === 0, 'all are let go of');
+    globalThis.gc?.();
+    await new Promise(resolve => setImmediate(resolve));
+    globalThis.gc?.();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = await memory();
+  for (let i = 0; i < 200; i++) await round();
+  expect((await memory()) - before).toBeLessThan(4_000_000);
+});

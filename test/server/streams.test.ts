@@ -1,0 +1,201 @@
+import { connect } from 'node:net';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { atDeadline } from '../../src/server/deadline.js';
+import { endable } from '../../src/server/endable.js';
+import { sseClient } from '../support/clients.js';
+import { until } from '../support/wait.js';
+import { startTestServer, type TestServer, token } from './harness.js';
+
+describe('server-sent events', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer();
+  });
+  afterAll(() => server.close());
+
+  it('carry a subscription, uncompressed and unbuffered', async () => {
+    await using stream = await sseClient(server.url, 'subscription { tick }');
+    expect(stream.status).toBe(200);
+    expect(stream.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    expect(stream.headers.get('x-accel-buffering')).toBe('no');
+    expect(stream.headers.get('cache-control')).toContain('no-transform');
+    expect(stream.headers.has('content-encoding')).toBe(false);
+    expect(stream.headers.get('access-control-allow-origin')).toBe('*');
+    const first = (await stream.next()).data.tick;
+    server.ticker.tick();
+    expect(await stream.next()).toEqual({ data: { tick: first + 1 } });
+  });
+
+  it('are kept alive by pings', async () => {
+    await using stream = await sseClient(server.url, 'subscription { tick }');
+    await stream.next();
+    await until(() => (stream.raw.match(/^:$/gm)?.length ?? 0) >= 2, 'two pings have come');
+  });
+
+  it('come by GET too, as an EventSource asks', async () => {
+    const response = await fetch(`${server.url}/graphql?query=${encodeURIComponent('subscription { tick }')}`, {
+      headers: { accept: 'text/event-stream' },
+    });
+    expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    await response.body?.cancel();
+  });
+
+  it('are let go of as soon as the reader leaves, though nothing is sent', async () => {
+    await until(() => server.ticker.listeners === 0, 'those of earlier tests are let go of');
+    const streams = await Promise.all(Array.from({ length: 5 }, () => sseClient(server.url, 'subscription { tick }')));
+    for (const stream of streams) await stream.next();
+    expect(server.ticker.listeners).toBe(5);
+    await Promise.all(streams.map(stream => stream.stop()));
+    await until(() => server.ticker.listeners === 0, 'all are let go of');
+  });
+
+  it('end when the token does, and say so', async () => {
+    // Within the tolerance for clocks a token still counts: this one ends in about one second.
+    await until(() => server.ticker.listeners === 0, 'those of earlier tests are let go of');
+    const stream = await sseClient(server.url, 'subscription { tick }', {
+      token: await token({ expiresInSeconds: -4 }),
+    });
+    await stream.next();
+    expect(server.ticker.listeners).toBe(1);
+    expect(await stream.next()).toEqual({
+      errors: [{ message: 'The token has expired.', extensions: { code: 'UNAUTHENTICATED' } }],
+    });
+    await stream.ended;
+    expect(stream.raw).toContain('event: complete');
+    expect(server.ticker.listeners).toBe(0);
+  });
+
+  it('hold up their source when nobody reads', async () => {
+    let made = 0;
+    await using other = await startTestServer({ createContext: () => ({ onMade: () => (made += 1) }) });
+    const body = JSON.stringify({ query: 'subscription { flood(size: 50000) }' });
+    const socket = connect(other.port, '127.0.0.1');
+    socket.pause();
+    socket.write(
+      `POST /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await until(() => made > 10, 'the flood begins');
+    let last = -1;
+    await until(async () => {
+      const steady = made === last;
+      last = made;
+      await new Promise(resolve => setTimeout(resolve, 200));
+      return steady;
+    }, 'the flood stands still');
+    expect(made * 50_000).toBeLessThan(50_000_000);
+    socket.destroy();
+  });
+});
+
+describe('a stream with an end switch', () => {
+  /** A source whose values come when the test says so, and whose `return` never settles. */
+  function source() {
+    const pending: ((result: IteratorResult<number>) => void)[] = [];
+    let returned = 0;
+    const iterator: AsyncIterableIterator<number> = {
+      next: () => new Promise(resolve => pending.push(resolve)),
+      return: () => {
+        returned += 1;
+        return new Promise(() => {});
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return {
+      iterator,
+      send: (value: number) => pending.shift()?.({ done: false, value }),
+      finish: () => pending.shift()?.({ done: true, value: undefined }),
+      get returned() {
+        return returned;
+      },
+    };
+  }
+
+  it('passes on what comes, until the source ends', async () => {
+    const from = source();
+    const onEnd = vi.fn();
+    const { stream } = endable(from.iterator, onEnd);
+    const first = stream.next();
+    from.send(1);
+    expect(await first).toEqual({ done: false, value: 1 });
+    const last = stream.next();
+    from.finish();
+    expect(await last).toEqual({ done: true, value: undefined });
+    expect(onEnd).toHaveBeenCalledOnce();
+  });
+
+  it.each(['return', 'end'] as const)('answers at once when it is ended by %s while it waits', async how => {
+    const from = source();
+    const onEnd = vi.fn();
+    const { stream, end } = endable(from.iterator, onEnd);
+    const waiting = stream.next();
+    if (how === 'end') end();
+    else await stream.return();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(await stream.next()).toEqual({ done: true, value: undefined });
+    expect(from.returned).toBe(1);
+    expect(onEnd).toHaveBeenCalledOnce();
+  });
+
+  it('has one last word, whether or not somebody waits for it', async () => {
+    for (const waits of [true, false]) {
+      const { stream, end } = endable(source().iterator, () => {});
+      const waiting = waits ? stream.next() : null;
+      end(7);
+      expect(await (waiting ?? stream.next())).toEqual({ done: false, value: 7 });
+      expect(await stream.next()).toEqual({ done: true, value: undefined });
+    }
+  });
+
+  it('passes on a failure, once', async () => {
+    const failing: AsyncIterable<number> = {
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('broken')) }),
+    };
+    const onEnd = vi.fn();
+    const { stream } = endable(failing, onEnd);
+    await expect(stream.next()).rejects.toThrow('broken');
+    expect(await stream.next()).toEqual({ done: true, value: undefined });
+    expect(onEnd).toHaveBeenCalledOnce();
+  });
+});
+
+describe('a deadline', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('comes at its instant, neither before nor never, also where a timer of Node would overflow', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 2 ** 33 }), wait => {
+        const act = vi.fn();
+        atDeadline(Date.now() + wait, act);
+        vi.advanceTimersByTime(wait - 1);
+        expect(act).not.toHaveBeenCalled();
+        vi.advanceTimersByTime(1);
+        expect(act).toHaveBeenCalledOnce();
+      }),
+    );
+  });
+
+  it('that is past comes at once, one that is null never', () => {
+    const past = vi.fn();
+    const never = vi.fn();
+    atDeadline(Date.now() - 1, past);
+    atDeadline(null, never);
+    vi.advanceTimersByTime(10 ** 11);
+    expect(past).toHaveBeenCalledOnce();
+    expect(never).not.toHaveBeenCalled();
+  });
+
+  it('does not come when it is cancelled, also after a first stretch', () => {
+    const act = vi.fn();
+    const cancel = atDeadline(Date.now() + 2 ** 32, act);
+    vi.advanceTimersByTime(2 ** 31);
+    cancel();
+    vi.advanceTimersByTime(2 ** 33);
+    expect(act).not.toHaveBeenCalled();
+  });
+});

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
@@ -22,7 +23,7 @@ it('ends streams, closes sockets with 1001 and lets answers under way finish', a
   await overSse.ended;
   expect(overSse.raw).toContain('event: complete');
   await until(() => server.ticker.listeners === 0, 'both subscriptions are let go of');
-  await expect(fetch(`${server.url}/health`)).rejects.toThrow();
+  await expect(once(connect(server.port, '127.0.0.1'), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   server.openGate();
   expect(await slow).toMatchObject({ status: 200, body: { data: { slow: 'done' } } });
   await closed;

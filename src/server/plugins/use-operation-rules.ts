@@ -74,5 +74,5 @@ const proposal = / Did you mean [^?]*\?/;
 const isProposal = ({ message, path }: GraphQLError) =>
   path === undefined && message.startsWith('Variable "') && proposal.test(message);
 
-const withoutProposal = ({ message, nodes = null }: GraphQLError) =>
-  new GraphQLError(message.replace(proposal, ''), { nodes });
+const withoutProposal = ({ message, nodes }: GraphQLError) =>
+  new GraphQLError(message.replace(proposal, ''), nodes === undefined ? {} : { nodes });

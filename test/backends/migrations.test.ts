@@ -170,6 +170,14 @@ describe('migrate', () => {
     expect(await migrate(await connection(url), [...migrations, good])).toEqual([good.name]);
   });
 
+  it('leaves nothing of a migration that it cannot record', async () => {
+    const { url, query } = await database(true);
+    const bad = next('CREATE TABLE half (id int); ALTER TABLE _prisma_migrations RENAME TO gone;');
+    await expect(migrate(await connection(url), [...migrations, bad])).rejects.toThrow(MigrationError);
+    const tables = `SELECT to_regclass('half') AS half, to_regclass('gone') AS gone`;
+    expect((await query(tables)).rows).toEqual([{ half: null, gone: null }]);
+  });
+
   it('leaves the migrations of a newer program alone', async () => {
     const { url } = await database(true);
     await migrate(await connection(url), [...migrations, next('CREATE TABLE newer (id int);')]);

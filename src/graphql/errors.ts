@@ -1,6 +1,9 @@
+import { PothosValidationError } from '@pothos/core';
 import type { ComplexityErrorKind } from '@pothos/plugin-complexity';
 import { GraphQLError } from 'graphql';
-import type { Issue } from '../core/errors.js';
+import { toUnavailable } from '../backends/errors.js';
+import { type FeatureError, type Issue, ValidationError } from '../core/errors.js';
+import { Prisma } from '../generated/prisma/client.js';
 
 /** `extensions.code` of the top-level errors that callers should expect. */
 export type ErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_USER_INPUT' | 'UNAVAILABLE' | 'INTERNAL_SERVER_ERROR';
@@ -42,5 +45,27 @@ export function tooCostly(
   return codedError(
     'BAD_USER_INPUT',
     `The ${kind.toLowerCase()} of this operation is ${found}; at most ${limit} is allowed.`,
+  );
+}
+
+/** What Prisma answers to a value that no column can have: invalid, out of range, inconsistent. */
+const impossibleValue = new Set(['P2007', 'P2020', 'P2023']);
+
+/**
+ * What a library threw in an admin's read, as what it means to the caller: the database is away, or a cursor was made up.
+ * Everything else in such a read has been checked by then. Null: it is none of these.
+ */
+export function readFailure(error: unknown): FeatureError | null {
+  return isCursorFault(error)
+    ? new ValidationError([{ path: ['after'], message: 'This is no cursor of this list.' }])
+    : toUnavailable(error);
+}
+
+function isCursorFault(error: unknown): boolean {
+  if (error instanceof PothosValidationError || error instanceof Prisma.PrismaClientValidationError) return true;
+  if (error instanceof Prisma.PrismaClientKnownRequestError) return impossibleValue.has(error.code);
+  return (
+    error instanceof Prisma.PrismaClientUnknownRequestError &&
+    error.message.includes('Could not convert argument value')
   );
 }

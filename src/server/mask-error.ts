@@ -1,5 +1,6 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { FeatureError } from '../core/errors.js';
+import { readFailure } from '../graphql/errors.js';
 
 /** What callers read in place of a failure that they could not have caused. */
 export const unexpectedMessage = 'Unexpected error.';
@@ -13,7 +14,8 @@ export const unexpectedMessage = 'Unexpected error.';
  */
 export function maskError(error: unknown, report: (cause: unknown) => void, beforeExecution = false): GraphQLError {
   const outer = error instanceof GraphQLError ? error : null;
-  const cause = rootCause(error);
+  const thrown = rootCause(error);
+  const cause = readFailure(thrown) ?? thrown;
   if (cause instanceof FeatureError) {
     const { code, path } = cause;
     const http = beforeExecution && code === 'UNAVAILABLE' ? { http: { status: 503 } } : {};

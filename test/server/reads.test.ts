@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type HttpClient, httpClient } from '../support/clients.js';
+import { ann, startTestServer, type TestServer } from '../support/server.js';
+
+let server: TestServer;
+let admin: HttpClient;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  admin = httpClient(server.url, await server.token('admin'));
+  await server.service.management.createFlag({ key: 'a', name: 'A' });
+});
+
+afterAll(() => server.close());
+
+describe('a cursor that was made up is the fault of who made it up', () => {
+  const cursors = [
+    'garbage',
+    '',
+    'GPC:S:zzz',
+    'GPC:I:12345678901234567890',
+    'GPC:T:["S:x","S:y"]',
+    'GPC:T:["I:1","I:2"]',
+    'GPC:N:x',
+  ];
+  const lists = [
+    'flags',
+    'changes',
+    'flag(key: "a") { overrides',
+    `user(id: "${ann}") { overrides`,
+    'groups',
+    'group(name: "g") { members',
+  ];
+  const rows = lists.flatMap(list => cursors.map(cursor => [list, cursor] as const));
+
+  it.each(rows)('%s after %j', async (list, cursor) => {
+    const nested = list.includes('{') ? ' }' : '';
+    for (const after of [cursor, Buffer.from(cursor).toString('base64')]) {
+      const { body } = await admin.query(
+        `query($after: String!) { ${list}(after: $after) { pageInfo { endCursor } }${nested} }`,
+        {
+          after,
+        },
+      );
+      expect(body.errors?.map(error => error.extensions?.code) ?? []).not.toContain('INTERNAL_SERVER_ERROR');
+    }
+  });
+});

@@ -1,17 +1,6 @@
 #!/usr/bin/env node
-import { CommanderError } from 'commander';
-import { describeFailure, exitCodeOf } from './failure.js';
-import { createProgram } from './program.js';
+import { run } from './run.js';
 
-try {
-  await createProgram(process.stdout, process.env).parseAsync();
-  // What is left open, such as a connection that will not end, keeps nobody waiting; what was written is read, though.
-  process.stdout.write('', () => process.exit(0));
-} catch (error) {
-  if (error instanceof CommanderError) {
-    // Commander has said what is wrong. Asking for help or the version is no failure; saying no command at all is one.
-    process.exit(error.exitCode === 0 ? 0 : 2);
-  }
-  process.stderr.write(`${describeFailure(error)}\n`);
-  process.exit(exitCodeOf(error));
-}
+const code = await run(process.argv.slice(2), { output: process.stdout, errors: process.stderr }, process.env);
+// What is left open, such as a connection that will not end, keeps nobody waiting; what was written is read, though.
+process.stdout.write('', () => process.exit(code));

@@ -4,17 +4,27 @@ import { readConfig } from '../config.js';
 import { settingsHelp } from './settings-help.js';
 import type { TokenOptions } from './token.js';
 
-/**
- * The command line. Each command loads what it needs only when it runs, so that help and tokens come at once.
- * @param output where answers go; failures are thrown.
- */
-export function createProgram(output: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Command {
+/** Where text goes. */
+export interface Output {
+  write(text: string): unknown;
+  /** Whether a person reads it as it comes. */
+  readonly isTTY?: boolean;
+}
+
+export interface Terminal {
+  readonly output: Output;
+  readonly errors: Output;
+}
+
+/** The command line. Each command loads what it needs only when it runs, so that help and tokens come at once. */
+export function createProgram({ output, errors }: Terminal, env: NodeJS.ProcessEnv): Command {
   const program = new Command('halyard')
     .description('Feature flags over GraphQL: one server, live for every client.')
     .version(version(), '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)
     .showHelpAfterError('(--help tells more)')
+    .configureOutput({ writeOut: text => output.write(text), writeErr: text => errors.write(text) })
     .exitOverride();
 
   program

@@ -2,10 +2,11 @@ import type { Config } from '../config.js';
 import { type RunningServer, startServer } from '../server/index.js';
 import { createLogger } from '../server/logger.js';
 import { CommandError } from './failure.js';
+import type { Output } from './program.js';
 
 /** Serves until a signal asks it to stop; a second one does not wait. */
-export async function serve(config: Config, output: NodeJS.WriteStream): Promise<void> {
-  const log = createLogger({ level: config.logLevel, pretty: output.isTTY });
+export async function serve(config: Config, output: Output): Promise<void> {
+  const log = createLogger({ level: config.logLevel, pretty: output.isTTY ?? false });
   const stopped = nextSignal();
   const server = await startServer(config, { log }).catch(error => {
     throw explainListenError(error, config);

@@ -1,0 +1,282 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createVerifier } from '../../src/auth/verifier.js';
+import { run as runCommand } from '../../src/cli/run.js';
+import { settings } from '../../src/config.js';
+import { httpClient, sseClient, wsClient } from '../support/clients.js';
+import { until } from '../support/wait.js';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const tsx = import.meta.resolve('tsx');
+const userId = '5b0ed6f2-6f0c-4b9a-9b50-0a4f4c7f9d11';
+const secret = '0123456789abcdef0123456789abcdef';
+
+let directory: string;
+let running: ChildProcess[];
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'halyard-cli-'));
+  running = [];
+});
+afterEach(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  await rm(directory, { recursive: true, force: true });
+});
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly output: { out: string; err: string };
+  readonly ended: Promise<number | null>;
+}
+
+/** The command line in a process and a directory of its own, without any setting but these. */
+function start(args: readonly string[], env: Record<string, string> = {}): Run {
+  const child = spawn(process.execPath, ['--import', tsx, main, ...args], {
+    cwd: directory,
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.push(child);
+  const output = { out: '', err: '' };
+  child.stdout?.setEncoding('utf8').on('data', text => {
+    output.out += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', text => {
+    output.err += text;
+  });
+  return { child, output, ended: new Promise(resolve => child.on('close', resolve)) };
+}
+
+async function runProcess(args: readonly string[], env?: Record<string, string>) {
+  const { output, ended } = start(args, env);
+  return { code: await ended, ...output };
+}
+
+/** The same without a process of its own, which takes a second to start. */
+async function run(args: readonly string[], env: Record<string, string> = {}) {
+  const text = { out: '', err: '' };
+  const terminal = {
+    output: { write: (part: string) => (text.out += part) },
+    errors: { write: (part: string) => (text.err += part) },
+  };
+  const code = await runCommand(args, terminal, { HALYARD_DATA_DIR: join(directory, '.halyard'), PORT: '0', ...env });
+  return { code, ...text };
+}
+
+/** A server that is up, and its address. */
+async function startServing(env: Record<string, string> = {}): Promise<Run & { readonly url: string }> {
+  const server = start(['serve'], env);
+  await until(() => server.output.out.includes('Try it') || server.output.err !== '', 'the server is up', 20_000);
+  const url = /Halyard is up at (\S+)/.exec(server.output.out)?.[1];
+  if (url === undefined) throw new Error(`The server did not start: ${server.output.err}${server.output.out}`);
+  return { ...server, url };
+}
+
+describe('halyard', () => {
+  it('prints its version', async () => {
+    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+    expect(await runProcess(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
+  });
+
+  it.each([
+    [['--help'], ['serve', 'token', 'migrate']],
+    [
+      ['token', '--help'],
+      ['--user', '--service', '--admin', '--expires', '--attributes', 'AUTH_JWT_SECRET'],
+    ],
+    [
+      ['migrate', '--help'],
+      ['DATABASE_URL', 'HALYARD_DATA_DIR'],
+    ],
+    [['serve', '--help'], settings.map(({ name }) => name)],
+  ])('helps: %s', async (args, words) => {
+    const { code, out, err } = await run(args);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    for (const word of words) expect(out).toContain(word);
+  });
+
+  it.each([
+    [[], /Usage: halyard/],
+    [['fly'], /unknown command 'fly'/],
+    [['serve', '--fast'], /unknown option '--fast'/],
+    [['token'], /^Say whom the token is for: --user <uuid>, --service or --admin\.\n$/],
+    [['token', '--admin', '--service'], /one of --service and --admin/],
+    [['token', '--user', 'alice'], /^--user is "alice", expected a UUID\.\n$/],
+    [['token', '--admin', '--expires', '1y'], /^--expires is "1y", expected a time such as 30s, 15m, 1h or 7d/],
+    [['token', '--admin', '--expires', '0s'], /--expires/],
+    [['token', '--admin', '--expires', '9999999d'], /--expires/],
+    [['token', '--admin', '--attributes', '{'], /--attributes is not JSON/],
+    [['token', '--admin', '--attributes', '[]'], /^--attributes: Expected an object/],
+  ])('says what is wrong with %s and ends with 2', async (args, message) => {
+    const { code, out, err } = await run(args);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/\n\s+at /);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it.each([
+    [['serve'], { PORT: 'http' }, /^PORT is "http", expected a whole number from 0 to 65535\.\n$/],
+    [
+      ['token', '--admin'],
+      { AUTH_JWT_SECRET: 'short' },
+      /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes\.\n$/,
+    ],
+    [['serve'], { NODE_ENV: 'production' }, /^With NODE_ENV=production .*AUTH_JWT_SECRET.*AUTH_JWKS_URL/],
+    [['token', '--admin'], { AUTH_JWKS_URL: 'https://id.example/jwks' }, /^.*identity provider can mint them\.\n$/],
+    [['migrate'], { FEATURE_BACKEND: 'memory' }, /^With FEATURE_BACKEND=memory there is no database/],
+    [['migrate'], { DATABASE_URL: 'postgresql://u:hunter2@127.0.0.1:1/d' }, /^The database cannot be reached\.\n$/],
+    [['serve'], { HOST: '192.0.2.1', FEATURE_BACKEND: 'memory' }, /^This machine has no address 192\.0\.2\.1/],
+  ])('fails clearly: %s with %o', async (args, env, message) => {
+    const { code, out, err } = await run(args, env);
+    expect(code).toBe(1);
+    expect(err).toMatch(message);
+    expect(`${out}${err}`).not.toMatch(/hunter2|\n\s+at /);
+  });
+});
+
+it('ends a process with the code and on the streams that it should', async () => {
+  expect(await runProcess(['serve'], { PORT: 'http' })).toEqual({
+    code: 1,
+    out: '',
+    err: 'PORT is "http", expected a whole number from 0 to 65535.\n',
+  });
+  expect(await runProcess(['token'])).toMatchObject({ code: 2, out: '', err: expect.stringContaining('--user') });
+});
+
+describe('halyard token', () => {
+  const payloadOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+
+  it.each([
+    [['--admin'], { role: 'ADMIN', userId: null }],
+    [['--service'], { role: 'SERVICE', userId: null }],
+    [['--user', userId], { role: 'USER', userId }],
+    [['--user', userId, '--admin'], { role: 'ADMIN', userId }],
+    [['--user', userId, '--attributes', '{"plan":"pro"}'], { role: 'USER', userId, attributes: { plan: 'pro' } }],
+  ])('prints the token alone: %s', async (args, caller) => {
+    const { code, out, err } = await run(['token', ...args], { AUTH_JWT_SECRET: secret });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    const verifier = createVerifier({ keys: { kind: 'secret', secret: new TextEncoder().encode(secret) } });
+    expect(await verifier.verify(`Bearer ${out.trim()}`)).toMatchObject(caller);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('takes the names of claims, the issuer, the audience and the lifetime from where the server does', async () => {
+    const { out } = await run(['token', '--user', userId, '--admin', '--expires', '90s'], {
+      AUTH_JWT_SECRET: secret,
+      AUTH_USER_CLAIM: 'uid',
+      AUTH_ROLE_CLAIM: 'https://example.com/role',
+      AUTH_ISSUER: 'us',
+      AUTH_AUDIENCE: 'halyard',
+    });
+    const payload = payloadOf(out);
+    expect(payload).toMatchObject({ uid: userId, 'https://example.com/role': 'admin', iss: 'us', aud: 'halyard' });
+    expect(payload.exp - payload.iat).toBe(90);
+  });
+
+  it('makes the local secret that the server then verifies with, and lasts an hour', async () => {
+    const { out } = await runProcess(['token', '--admin']);
+    expect(await readdir(join(directory, '.halyard'))).toEqual(['token-secret']);
+    const payload = payloadOf(out);
+    expect(payload.exp - payload.iat).toBe(3_600);
+    const server = await startServing({ FEATURE_BACKEND: 'memory' });
+    const answer = await httpClient(server.url, out.trim()).query('{ viewer { role } }');
+    expect(answer.body).toEqual({ data: { viewer: { role: 'ADMIN' } } });
+  });
+});
+
+describe('halyard migrate', () => {
+  it('creates the database, and then has nothing to do', async () => {
+    const first = await runProcess(['migrate']);
+    expect(first).toMatchObject({ code: 0, err: '' });
+    expect(first.out).toMatch(/^Applied \d{14}_init\.\n/);
+    expect(await run(['migrate'])).toEqual({ code: 0, out: 'The database is up to date.\n', err: '' });
+  });
+});
+
+describe('halyard serve', () => {
+  it('prints a curl that works as pasted, and where the rest is', async () => {
+    const server = await startServing({ FEATURE_BACKEND: 'memory' });
+    expect(server.output.out).toContain(`${server.url}/graphql\n`);
+    expect(server.output.out).toContain('npx halyard token --admin');
+    const curl = /curl .*/.exec(server.output.out)?.[0] ?? '';
+    const pasted = spawn('sh', ['-c', curl], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let answer = '';
+    pasted.stdout.setEncoding('utf8').on('data', text => {
+      answer += text;
+    });
+    await new Promise(resolve => pasted.on('close', resolve));
+    expect(JSON.parse(answer)).toEqual({ data: { viewer: { featureMap: {} } } });
+    const page = await fetch(`${server.url}/`, { headers: { accept: 'text/html' } });
+    expect(page.url).toBe(`${server.url}/graphql`);
+    expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+    const ready = await fetch(`${server.url}/ready`);
+    expect(await ready.json()).toMatchObject({ ready: true, revision: 0 });
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'stops on %s: streams end, sockets close with 1001, exit 0 within 5 s',
+    async signal => {
+      const server = await startServing({ FEATURE_BACKEND: 'memory' });
+      const socket = wsClient(server.url);
+      await socket.subscribe('subscription { viewerFeatures { revision } }').next();
+      const stream = await sseClient(server.url, 'subscription { viewerFeatures { revision } }');
+      await stream.next();
+      const startedAt = Date.now();
+      server.child.kill(signal);
+      expect((await socket.closed).code).toBe(1001);
+      await stream.ended;
+      expect(stream.raw).toContain('event: complete');
+      expect(await server.ended).toBe(0);
+      expect(Date.now() - startedAt).toBeLessThan(5_000);
+      expect(server.output.err).toBe('');
+    },
+  );
+
+  it('keeps what was written for the next start, and lets nobody else into its directory', async () => {
+    const token = (await run(['token', '--admin'])).out.trim();
+    const create = 'mutation { createFlag(input: { key: "kept", name: "Kept", enabled: true }) { __typename } }';
+    const first = await startServing();
+    const created = await httpClient(first.url, token).query(create);
+    expect(created.body).toEqual({ data: { createFlag: { __typename: 'CreateFlagPayload' } } });
+    const second = await runProcess(['serve']);
+    expect(second).toMatchObject({ code: 1, out: '' });
+    expect(second.err).toMatch(/^The directory .*\.halyard is in use by process \d+.*\n$/);
+    first.child.kill('SIGTERM');
+    expect(await first.ended).toBe(0);
+    const third = await startServing();
+    expect((await httpClient(third.url).query('{ isEnabled(key: "kept") }')).body).toEqual({
+      data: { isEnabled: true },
+    });
+  });
+
+  it('says that its port is in use', async () => {
+    const other = createServer();
+    await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
+    const address = other.address();
+    const port = typeof address === 'object' ? String(address?.port) : '';
+    const { code, err } = await runProcess(['serve'], { PORT: port, FEATURE_BACKEND: 'memory' });
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: `Port ${port} on 127.0.0.1 is in use: stop what listens there, or set PORT to another one (0: any free one).\n`,
+    });
+    await new Promise(resolve => other.close(resolve));
+  });
+
+  it('warns about what looks like a typo', async () => {
+    const server = await startServing({ FEATURE_BACKEND: 'memory', FEATURE_ANONYMUS: 'false' });
+    expect(server.output.out).toContain(
+      'FEATURE_ANONYMUS is not a setting and is ignored. Did you mean FEATURE_ANONYMOUS?',
+    );
+  });
+
+  it('shows a curl with a token when anonymous callers may not evaluate', async () => {
+    const server = await startServing({ FEATURE_BACKEND: 'memory', FEATURE_ANONYMOUS: 'false' });
+    expect(server.output.out).toMatch(/curl .*authorization: Bearer \$\(npx halyard token --admin\)/);
+  });
+});

@@ -280,6 +280,8 @@ describe('a PostgreSQL server that is away', () => {
   it('is told from one that does not answer in time', async () => {
     const [backend, proxy] = await behindProxy({ statementTimeoutMs: 200, poolSize: 2 });
     await backend.createFlag(newFlag('k'), null);
+    // Both connections of the pool stand, or a call would begin with a new one and wait for that.
+    await Promise.all([backend.prisma.$queryRaw`SELECT pg_sleep(0.1)::text`, backend.definitions()]);
     proxy.freeze();
     const calls = [backend.definitions(), backend.updateFlag('k', { enabled: true }, null, null)];
     for (const call of calls) await expect(call).rejects.toThrow(UnavailableError);

@@ -38,6 +38,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   };
 
   const service = createServer((request, response) => {
+    // A connection kept alive may be closed by one side just as the other uses it again.
+    response.setHeader('connection', 'close');
     const make = makers[request.url ?? ''];
     if (make === undefined) return void response.writeHead(404).end();
     make().then(

@@ -24,9 +24,16 @@ module.exports = {
   forbidden: [
     ...floorRules.map(rule =>
       // The composition root is the only floor below the command line that reads the settings.
-      rule.name === 'floor-server' ? { ...rule, to: { ...rule.to, pathNot: [...rule.to.pathNot, '^src/config\\.ts$'] } } : rule,
+      rule.name === 'floor-server'
+        ? { ...rule, to: { ...rule.to, pathNot: [...rule.to.pathNot, '^src/config\\.ts$'] } }
+        : rule,
     ),
-    { name: 'no-cycles', severity: 'error', from: { path: '^src/', pathNot: '^src/generated/' }, to: { circular: true } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/generated/' },
+      to: { circular: true },
+    },
     {
       name: 'generated-stays-out-of-core',
       severity: 'error',

@@ -16,6 +16,7 @@ export type {
   Written,
 } from './backends/backend.js';
 export { MemoryBackend } from './backends/memory.js';
+export type { Seed } from './backends/seed.js';
 export {
   FeatureError,
   FlagExistsError,

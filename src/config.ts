@@ -153,7 +153,7 @@ function url(accepted: string, protocols: readonly string[]) {
 const origins = z.string().transform((text, context): '*' | readonly string[] => {
   if (text === '*') return '*';
   const list = splitList(text);
-  for (const origin of list) {
+  for (const origin of list.length === 0 ? [text] : list) {
     if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
       const message = `expected * or comma-separated origins such as https://app.example.com, without a path; "${origin}" is none`;
       context.addIssue({ code: 'custom', message });
@@ -166,7 +166,7 @@ const trustProxy = z.string().transform((text, context): TrustProxy => {
   if (text === 'true' || text === 'false') return text === 'true';
   if (/^\d{1,2}$/.test(text)) return Number(text);
   const list = splitList(text);
-  for (const range of list) {
+  for (const range of list.length === 0 ? [text] : list) {
     if (!ipaddr.isValid(range) && !ipaddr.isValidCIDR(range)) {
       const message = `expected true, false, a number of proxies, or comma-separated addresses and CIDR ranges; "${range}" is none`;
       context.addIssue({ code: 'custom', message });

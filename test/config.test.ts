@@ -109,6 +109,8 @@ it.each([
   [{ CORS_ORIGINS: 'a.example' }, /CORS_ORIGINS/],
   [{ CORS_ORIGINS: '*,https://a.example' }, /CORS_ORIGINS/],
   [{ CORS_ORIGINS: 'null' }, /CORS_ORIGINS/],
+  [{ CORS_ORIGINS: ',' }, /CORS_ORIGINS/],
+  [{ TRUST_PROXY: ',' }, /TRUST_PROXY/],
   [{ TRUST_PROXY: 'yes' }, /^TRUST_PROXY is "yes", expected true, false, a number of proxies/],
   [{ TRUST_PROXY: '10.0.0.0/40' }, /TRUST_PROXY/],
   [{ DATABASE_URL: 'mysql://u:hunter2@h/d' }, /^DATABASE_URL is not valid: expected a URL such as postgresql:/],

@@ -7,12 +7,11 @@ import {
   getOperationAST,
   type SubscriptionArgs,
 } from 'graphql';
-import { createYoga, type GraphQLParams, isAsyncIterable, type YogaServerInstance } from 'graphql-yoga';
+import { createYoga, type GraphQLParams, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Caller } from '../auth/caller.js';
 import type { DocumentLimits } from './document-limits.js';
-import { endable } from './endable.js';
 import { maskError } from './mask-error.js';
 import type { OperationOrigin } from './operation-origin.js';
 import { reportTo, useErrorMasking } from './plugins/use-error-masking.js';
@@ -41,8 +40,8 @@ export interface Executor {
   prepare(params: GraphQLParams, origin: OperationOrigin): Promise<ExecutionArgs | readonly GraphQLError[]>;
   /** Never rejects. */
   execute(args: ExecutionArgs): Promise<ExecutionResult>;
-  /** Never rejects; the stream may. Its `return()` lets go of everything at once. */
-  subscribe(args: SubscriptionArgs): Promise<AsyncGenerator<ExecutionResult, void> | ExecutionResult>;
+  /** Never rejects; the stream may. */
+  subscribe(args: SubscriptionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
 }
 
 /**
@@ -114,8 +113,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     },
     async subscribe(args) {
       try {
-        const result: AsyncIterable<ExecutionResult> | ExecutionResult = await subscribe(args);
-        return isAsyncIterable(result) ? endable(result, () => {}).stream : result;
+        return await subscribe(args);
       } catch (error) {
         return { errors: [maskError(error, reportTo(originOf(args).log))] };
       }

@@ -17,7 +17,6 @@ it('ends streams, closes sockets with 1001 and lets answers under way finish', a
   await overSse.next();
   const slow = httpClient(server.url).query('{ slow }');
   await until(() => server.ticker.listeners === 2 && server.waiting === 1, 'all are under way');
-  const startedAt = Date.now();
   const closed = server.close();
   expect((await socket.closed).code).toBe(1001);
   await overSse.ended;
@@ -26,8 +25,10 @@ it('ends streams, closes sockets with 1001 and lets answers under way finish', a
   await expect(once(connect(server.port, '127.0.0.1'), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   server.openGate();
   expect(await slow).toMatchObject({ status: 200, body: { data: { slow: 'done' } } });
+  const answeredAt = Date.now();
   await closed;
-  expect(Date.now() - startedAt).toBeLessThan(5_000);
+  // Nothing is left to wait for, though the connection of the stream is one that is kept alive.
+  expect(Date.now() - answeredAt).toBeLessThan(1_500);
 });
 
 it('cuts what does not finish in time, within five seconds', async () => {

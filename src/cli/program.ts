@@ -2,19 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { readConfig } from '../config.js';
 import { settingsHelp } from './settings-help.js';
+import type { Terminal } from './terminal.js';
 import type { TokenOptions } from './token.js';
-
-/** Where text goes. */
-export interface Output {
-  write(text: string): unknown;
-  /** Whether a person reads it as it comes. */
-  readonly isTTY?: boolean;
-}
-
-export interface Terminal {
-  readonly output: Output;
-  readonly errors: Output;
-}
 
 /** The command line. Each command loads what it needs only when it runs, so that help and tokens come at once. */
 export function createProgram({ output, errors }: Terminal, env: NodeJS.ProcessEnv): Command {

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { describeFailure, exitCodeOf } from './failure.js';
-import type { Terminal } from './program.js';
 import { createProgram } from './program.js';
+import type { Terminal } from './terminal.js';
 
 /**
  * Runs one command to its end. Failures are told on `terminal.errors`, never thrown.

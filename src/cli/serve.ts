@@ -2,7 +2,7 @@ import type { Config } from '../config.js';
 import { type RunningServer, startServer } from '../server/index.js';
 import { createLogger } from '../server/logger.js';
 import { CommandError } from './failure.js';
-import type { Output } from './program.js';
+import type { Output } from './terminal.js';
 
 /** Serves until a signal asks it to stop; a second one does not wait. */
 export async function serve(config: Config, output: Output): Promise<void> {

@@ -18,5 +18,9 @@ builder.subscriptionType({ description: 'Be sent what changes.' });
 
 /** The whole schema. */
 export function createSchema(): GraphQLSchema {
-  return builder.toSchema({ sortSchema: false });
+  const schema = builder.toSchema({ sortSchema: false });
+  schema.description =
+    'Feature flags: which are on, for whom and why, live. ' +
+    '`viewer` and `viewerFeatures` answer for whoever asks; the rest is for services and admins, each field says for whom.';
+  return schema;
 }

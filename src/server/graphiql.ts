@@ -1,15 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import type { GraphiQLOptions } from 'graphql-yoga';
 
-const defaultQuery = `# Halyard's GraphQL API. The book at the top left opens its documentation.
+const query = `# Halyard's GraphQL API. The book at the top left
+# opens its documentation.
 #
-# To act as somebody, mint a token and put it under "Headers" below:
+# To act as an admin, mint a token and put it under
+# "Headers" below:
 #
 #   npx halyard token --admin
-#   npx halyard token --user 5b0ed6f2-6f0c-4b9a-9b50-0a4f4c7f9d11
 #
 #   { "Authorization": "Bearer <token>" }
+#
+# Someone else: npx halyard token --help
 
 query MyFeatures {
   viewer {
@@ -18,7 +22,8 @@ query MyFeatures {
   }
 }
 
-# Stays open and receives what changes.
+# Stays open and receives what changes. Leave it
+# running and change something in another window.
 subscription Watch {
   viewerFeatures {
     revision
@@ -30,7 +35,13 @@ subscription Watch {
 
 # Needs an admin token.
 mutation CreateFlag {
-  createFlag(input: { key: "new_dashboard", name: "New dashboard", enabled: true, percentage: 50 }) {
+  createFlag(
+    input: {
+      key: "new_dashboard"
+      name: "New dashboard"
+      enabled: true
+    }
+  ) {
     ... on CreateFlagPayload {
       flag {
         key
@@ -48,10 +59,14 @@ mutation CreateFlag {
 }
 `;
 
+/** A flag on its halyard. */
+const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M8 3v26" stroke="#3b4b68" stroke-width="3" stroke-linecap="round"/><path d="M11 5h17l-5 6 5 6H11z" fill="#d60690"/></svg>`;
+const favicon = `data:image/svg+xml,${encodeURIComponent(logo)}`;
+
 /** The page brings everything along, so it may ask this server and nobody else. */
 const contentSecurityPolicy = [
   "default-src 'none'",
-  "script-src 'unsafe-inline' 'unsafe-eval' blob:",
+  "script-src 'unsafe-inline' blob:",
   'worker-src blob:',
   "style-src 'unsafe-inline'",
   "img-src 'self' data:",
@@ -61,6 +76,15 @@ const contentSecurityPolicy = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
+
+const options: GraphiQLOptions & { readonly query: string } = {
+  title: 'Halyard',
+  logo,
+  favicon,
+  // Not as `defaultQuery`: with that alone GraphiQL opens one more, empty, tab at each reload.
+  query,
+  defaultEditorToolsVisibility: 'headers',
+};
 
 /** Whether somebody's browser wants a page, rather than a program an answer. */
 export function wantsPage(request: IncomingMessage): boolean {
@@ -73,7 +97,7 @@ export function createGraphiQL(): (request: IncomingMessage, response: ServerRes
 
   async function render() {
     const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
-    const plain = Buffer.from(renderGraphiQL({ title: 'Halyard', defaultQuery }));
+    const plain = Buffer.from(renderGraphiQL(options));
     return { plain, compressed: await promisify(gzip)(plain) };
   }
 

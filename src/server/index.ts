@@ -15,6 +15,8 @@ export interface StartOverrides {
   readonly limits?: Partial<ServerLimits>;
   /** An open database; closed with the server. */
   readonly database?: DatabaseBackend;
+  /** Milliseconds between reads of the change log that nothing prompted. */
+  readonly pollInterval?: number;
 }
 
 export interface RunningServer {
@@ -43,6 +45,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
     backend: database,
     defaultEnabled: config.defaultEnabled,
     cacheTtl: config.cacheTtlSeconds,
+    pollInterval: overrides.pollInterval,
     log,
     onEvaluation: log.isLevelEnabled('debug') ? logEvaluation(log) : undefined,
   }).catch(async error => {

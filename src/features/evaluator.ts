@@ -1,25 +1,35 @@
 import { type Evaluation, evaluate, flagNotFound, type Subject } from '../core/evaluate.js';
+import type { FeatureObserver } from './observer.js';
 import type { Snapshot } from './snapshot.js';
 
 /** Told of each evaluation: the answer, and whom it is for. Must not throw and should be quick. */
 export type OnEvaluation = (evaluation: Evaluation, subject: Subject) => void;
+
+export interface EvaluatorOptions {
+  /** The answer for a flag that does not exist. */
+  readonly defaultEnabled: boolean;
+  readonly onEvaluation?: OnEvaluation | undefined;
+  readonly observer?: FeatureObserver | undefined;
+}
 
 /** Answers for one subject at one revision and one instant: however many flags are asked, they belong together. */
 export class Evaluator {
   readonly #snapshot: Snapshot;
   readonly #defaultEnabled: boolean;
   readonly #onEvaluation: OnEvaluation | undefined;
+  readonly #observer: FeatureObserver | undefined;
 
   constructor(
     snapshot: Snapshot,
     readonly subject: Subject,
     /** Milliseconds since the epoch: what overrides are expired. */
     readonly now: number,
-    options: { readonly defaultEnabled: boolean; readonly onEvaluation?: OnEvaluation | undefined },
+    options: EvaluatorOptions,
   ) {
     this.#snapshot = snapshot;
     this.#defaultEnabled = options.defaultEnabled;
     this.#onEvaluation = options.onEvaluation;
+    this.#observer = options.observer;
   }
 
   /** The revision of the change log that these answers stand on. */
@@ -29,15 +39,27 @@ export class Evaluator {
 
   /** @param fallback the answer for a flag that does not exist, in place of the general default. */
   evaluate(key: string, fallback: boolean = this.#defaultEnabled): Evaluation {
+    const evaluation = this.#evaluate(key, fallback);
+    this.#observer?.evaluated(evaluation);
+    return evaluation;
+  }
+
+  /** All flags, sorted by key; or these, in the order asked. */
+  evaluateAll(keys?: readonly string[] | null): Evaluation[] {
+    const evaluations =
+      keys == null ? this.#evaluateEvery() : keys.map(key => this.#evaluate(key, this.#defaultEnabled));
+    this.#observer?.evaluatedAll(evaluations);
+    return evaluations;
+  }
+
+  #evaluate(key: string, fallback: boolean): Evaluation {
     const flag = this.#snapshot.get(key);
     const evaluation = flag === undefined ? flagNotFound(key, fallback) : evaluate(flag, this.subject, this.now);
     this.#onEvaluation?.(evaluation, this.subject);
     return evaluation;
   }
 
-  /** All flags, sorted by key; or these, in the order asked. */
-  evaluateAll(keys?: readonly string[] | null): Evaluation[] {
-    if (keys != null) return keys.map(key => this.evaluate(key));
+  #evaluateEvery(): Evaluation[] {
     return this.#snapshot.flags.map(flag => {
       const evaluation = evaluate(flag, this.subject, this.now);
       this.#onEvaluation?.(evaluation, this.subject);

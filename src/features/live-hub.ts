@@ -2,6 +2,7 @@ import type { Targeting } from '../backends/backend.js';
 import { type Evaluation, evaluate, flagNotFound, type Subject } from '../core/evaluate.js';
 import type { OnEvaluation } from './evaluator.js';
 import type { Log } from './log.js';
+import type { FeatureObserver } from './observer.js';
 import { type Applied, mustReach, type Replica } from './replica.js';
 import { type Audience, type FeaturesUpdate, type SubscribeOptions, Subscriber } from './subscriber.js';
 
@@ -10,6 +11,7 @@ export interface LiveHubOptions {
   readonly loadTargeting: (userId: string | null) => Promise<Targeting>;
   readonly defaultEnabled: boolean;
   readonly onEvaluation?: OnEvaluation | undefined;
+  readonly observer?: FeatureObserver | undefined;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -164,6 +166,7 @@ export class LiveHub {
 
   #schedule(subscriber: Subscriber): void {
     this.#due.add(subscriber);
+    subscriber.dueSince ??= performance.now();
     this.#slice ??= setImmediate(() => this.#work());
   }
 
@@ -217,6 +220,8 @@ export class LiveHub {
   }
 
   #answer(subscriber: Subscriber, subject: Subject): void {
+    const { dueSince } = subscriber;
+    subscriber.dueSince = null;
     if (subscriber.pull === null) return;
     const now = this.#options.now();
     const expiry = subscriber.nextExpiry(now);
@@ -226,6 +231,7 @@ export class LiveHub {
     if (update === null) return;
     subscriber.pull.resolve({ done: false, value: update });
     subscriber.pull = null;
+    if (dueSince !== null) this.#options.observer?.pushed(update, performance.now() - dueSince);
   }
 
   /** What is different from what was handed over, which it then counts as; null when nothing is. */

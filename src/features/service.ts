@@ -2,12 +2,13 @@ import type { Backend, Targeting } from '../backends/backend.js';
 import { type Attributes, createSubject, type Subject } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import { canonicalUserId } from '../core/user-id.js';
-import { Evaluator, type OnEvaluation } from './evaluator.js';
+import { Evaluator, type EvaluatorOptions, type OnEvaluation } from './evaluator.js';
 import type { FlagChange } from './flag-change.js';
 import { FlagChangeFeed } from './flag-change-feed.js';
 import { LiveHub } from './live-hub.js';
 import { type Log, silentLog } from './log.js';
 import { Management } from './management.js';
+import type { FeatureObserver } from './observer.js';
 import { Replica } from './replica.js';
 import type { Audience, FeaturesUpdate, SubscribeOptions } from './subscriber.js';
 import { TargetingCache } from './targeting.js';
@@ -33,6 +34,7 @@ export interface FeatureServiceOptions {
   /** Milliseconds between reads of the change log that nothing prompted. Default 5,000. */
   readonly pollInterval?: number | undefined;
   readonly onEvaluation?: OnEvaluation | undefined;
+  readonly observer?: FeatureObserver | undefined;
   readonly log?: Log | undefined;
   /** Milliseconds since the epoch; the clock that overrides expire by. Default Date.now. */
   readonly now?: (() => number) | undefined;
@@ -45,6 +47,18 @@ export interface FeatureServiceStatus {
   /** Milliseconds since the log was last read to its end. */
   readonly age: number;
   readonly subscribers: number;
+  readonly flags: number;
+  /** Flags whose stored conditions are not valid: they match nobody. */
+  readonly invalidFlags: number;
+  /** What is kept of users. Anonymous callers have nothing to keep and are not counted. */
+  readonly cache: {
+    /** Users kept now. */
+    readonly users: number;
+    /** How often a user was known, since the start. */
+    readonly hits: number;
+    /** How often a user had to be read, since the start. */
+    readonly misses: number;
+  };
 }
 
 /** Evaluates, manages and watches flags over one backend, which it closes with itself. */
@@ -56,21 +70,23 @@ export class FeatureService {
   readonly #hub: LiveHub;
   readonly #flagChanges: FlagChangeFeed;
   readonly #now: () => number;
-  readonly #evaluatorOptions: { readonly defaultEnabled: boolean; readonly onEvaluation: OnEvaluation | undefined };
+  readonly #evaluatorOptions: EvaluatorOptions;
+  #cacheHits = 0;
+  #cacheMisses = 0;
 
   private constructor(options: FeatureServiceOptions, replica: Replica) {
-    const { backend, defaultEnabled = false, cacheTtl = 60, cacheSize = 50_000, onEvaluation } = options;
+    const { backend, defaultEnabled = false, cacheTtl = 60, cacheSize = 50_000, onEvaluation, observer } = options;
     const { log = silentLog, now = Date.now } = options;
     const targeting = new TargetingCache({ backend, size: cacheSize, alwaysRead: cacheTtl === 0 });
     this.#backend = backend;
     this.#replica = replica;
     this.#targeting = targeting;
     this.#now = now;
-    this.#evaluatorOptions = { defaultEnabled, onEvaluation };
+    this.#evaluatorOptions = { defaultEnabled, onEvaluation, observer };
     // Before the hub listens: what it loads after a change must not come from what was kept before it.
     replica.onApplied(({ userIds }) => targeting.forget(userIds));
-    const loadTargeting = (userId: string | null) => targeting.load(userId);
-    this.#hub = new LiveHub({ replica, loadTargeting, defaultEnabled, onEvaluation, log, now });
+    const loadTargeting = async (userId: string | null) => this.#targetingOf(userId);
+    this.#hub = new LiveHub({ replica, loadTargeting, defaultEnabled, onEvaluation, observer, log, now });
     this.#flagChanges = new FlagChangeFeed(replica);
     this.management = new Management({ backend, replica, now });
   }
@@ -83,7 +99,15 @@ export class FeatureService {
   }
 
   get status(): FeatureServiceStatus {
-    return { revision: this.#replica.snapshot.revision, age: this.#replica.age, subscribers: this.#hub.size };
+    const { revision, flags } = this.#replica.snapshot;
+    return {
+      revision,
+      age: this.#replica.age,
+      subscribers: this.#hub.size,
+      flags: flags.length,
+      invalidFlags: flags.filter(flag => flag.faults.length > 0).length,
+      cache: { users: this.#targeting.size, hits: this.#cacheHits, misses: this.#cacheMisses },
+    };
   }
 
   /**
@@ -95,7 +119,8 @@ export class FeatureService {
     if (refresh !== undefined) await refresh;
     const { userId, subject } = audienceOf(context);
     // Targeting first: it is never older than the definitions that are read after it.
-    const targeting = this.#targeting.peek(userId) ?? (await this.#targeting.load(userId));
+    const known = this.#targetingOf(userId);
+    const targeting = known instanceof Promise ? await known : known;
     return new Evaluator(this.#replica.snapshot, subject(targeting), this.#now(), this.#evaluatorOptions);
   }
 
@@ -122,6 +147,14 @@ export class FeatureService {
   /** The stored flags, sorted by key. */
   async flags(): Promise<readonly Flag[]> {
     return (await this.#backend.definitions()).flags;
+  }
+
+  /** A promise only where the store must be asked, so that the usual case costs no turn of the event loop. */
+  #targetingOf(userId: string | null): Targeting | Promise<Targeting> {
+    const known = this.#targeting.peek(userId);
+    if (known === undefined) this.#cacheMisses += 1;
+    else if (userId !== null) this.#cacheHits += 1;
+    return known ?? this.#targeting.load(userId);
   }
 
   /** Ends every subscription and closes the backend. */

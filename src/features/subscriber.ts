@@ -51,6 +51,8 @@ export class Subscriber {
   handed: Map<string, Evaluation> | null = null;
   /** The pull that waits for an answer. */
   pull: { resolve: (result: IteratorResult<FeaturesUpdate>) => void; reject: (error: unknown) => void } | null = null;
+  /** Since when, by `performance.now()`, that pull has had something to evaluate; null while it has not. */
+  dueSince: number | null = null;
   isClosed = false;
 
   constructor(audience: Audience, options: SubscribeOptions) {

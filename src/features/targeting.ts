@@ -43,6 +43,11 @@ export class TargetingCache {
     );
   }
 
+  /** How many users are kept. */
+  get size(): number {
+    return this.#cache.size;
+  }
+
   /** What is known without asking the store; undefined when it must be asked. */
   peek(userId: string | null): Targeting | undefined {
     if (userId === null || !isUuid(userId)) return untargeted;

@@ -351,3 +351,51 @@ describe('flag changes', () => {
     expect((await changes.next()).value).toEqual({ revision: 21, kind: 'FLAG_UPDATED', key: 'a' });
   });
 });
+
+describe('an observer', () => {
+  it('is told of each update handed over and how long it took, and of every answer', async () => {
+    const pushes: { update: FeaturesUpdate; delay: number }[] = [];
+    const answered: string[] = [];
+    const { service, manage } = await start({
+      observer: {
+        evaluated: ({ key }) => answered.push(key),
+        evaluatedAll: evaluations => answered.push(`all ${evaluations.length}`),
+        pushed: (update, delay) => pushes.push({ update, delay }),
+      },
+    });
+    await manage.createFlag({ key: 'a', name: 'A' });
+    const viewer = watch(service.subscribe({ userId: ann }));
+    await viewer.count(1);
+    const startedAt = performance.now();
+    await manage.updateFlag({ key: 'a', enabled: true });
+    await manage.updateFlag({ key: 'a', name: 'Another' });
+    await viewer.count(2);
+    await settle();
+    const elapsed = performance.now() - startedAt;
+    expect(pushes.map(({ update }) => update)).toEqual(viewer.seen);
+    for (const { delay } of pushes) expect(delay).toBeGreaterThan(0);
+    expect(pushes[1]?.delay).toBeLessThan(elapsed);
+
+    const evaluator = await service.evaluator({ userId: ann });
+    evaluator.evaluate('a');
+    evaluator.evaluateAll();
+    evaluator.evaluateAll(['a', 'b', 'c']);
+    expect(answered).toEqual(['a', 'all 1', 'all 3']);
+  });
+});
+
+it('a service knows how many flags it has, how many of them are not valid, and how its cache does', async () => {
+  const { service, manage, store } = await start();
+  await manage.createFlag({ key: 'a', name: 'A' });
+  const broken = { attributes: { plan: { neverHeardOf: 1 } } };
+  await store.createFlag(
+    { key: 'b', name: 'B', description: null, enabled: true, percentage: 100, conditions: broken },
+    null,
+  );
+  await until(() => service.status.flags === 2, 'both are known');
+  await service.evaluator({});
+  await service.evaluator({ userId: ann });
+  await service.evaluator({ userId: ann });
+  await service.evaluator({ userId: bob });
+  expect(service.status).toMatchObject({ invalidFlags: 1, cache: { users: 2, hits: 1, misses: 2 } });
+});

@@ -18,6 +18,8 @@ export interface LiveHubOptions {
 
 /** Milliseconds that re-evaluation may hold the event loop before other work gets its turn. */
 const sliceTime = 5;
+/** Updates handed over before other work gets its turn: what is done with each costs several times its evaluation. */
+const sliceUpdates = 100;
 /** Milliseconds until a failed load of targeting is tried again. */
 const retryDelay = 1_000;
 /** The longest delay that a timer takes, in milliseconds. */
@@ -173,11 +175,12 @@ export class LiveHub {
   #work(): void {
     this.#slice = null;
     const end = performance.now() + sliceTime;
+    let updates = 0;
     for (const subscriber of this.#due) {
       this.#due.delete(subscriber);
       if (subscriber.subject === null) void this.#load(subscriber);
-      else this.#answer(subscriber, subscriber.subject);
-      if (performance.now() > end) break;
+      else if (this.#answer(subscriber, subscriber.subject)) updates += 1;
+      if (updates === sliceUpdates || performance.now() > end) break;
     }
     if (this.#due.size > 0) this.#slice ??= setImmediate(() => this.#work());
     this.#armExpiry();
@@ -219,19 +222,21 @@ export class LiveHub {
     }, retryDelay).unref();
   }
 
-  #answer(subscriber: Subscriber, subject: Subject): void {
+  /** Hands over what is different; false when nothing is. */
+  #answer(subscriber: Subscriber, subject: Subject): boolean {
     const { dueSince } = subscriber;
     subscriber.dueSince = null;
-    if (subscriber.pull === null) return;
+    if (subscriber.pull === null) return false;
     const now = this.#options.now();
     const expiry = subscriber.nextExpiry(now);
     if (expiry === null) this.#expiries.delete(subscriber);
     else this.#expiries.set(subscriber, expiry);
     const update = this.#difference(subscriber, subject, now);
-    if (update === null) return;
+    if (update === null) return false;
     subscriber.pull.resolve({ done: false, value: update });
     subscriber.pull = null;
     if (dueSince !== null) this.#options.observer?.pushed(update, performance.now() - dueSince);
+    return true;
   }
 
   /** What is different from what was handed over, which it then counts as; null when nothing is. */

@@ -140,7 +140,10 @@ export interface Backend {
   /** All definitions with the log's head, from one consistent read. */
   definitions(): Promise<Definitions>;
 
-  /** The log after a revision, oldest first, at most `limit` entries. */
+  /**
+   * The log after a revision, oldest first, at most `limit` entries. Fewer when they are large, but one at least where
+   * there are any: read on until the head is reached.
+   */
   changes(after: number, limit: number): Promise<ChangePage>;
 
   /**

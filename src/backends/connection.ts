@@ -16,6 +16,13 @@ export interface Connection {
    * two of them; a server takes everything at once.
    */
   readonly idsPerStatement: number;
+  /**
+   * How much of the log is read at once, in stored bytes, however many entries were asked for; an entry that begins before
+   * the limit is read whole. What is read is parsed on the event loop in one go.
+   */
+  readonly bytesPerPage: number;
+  /** Milliseconds that a write may wait for its turn; whoever waits for it knows by then. */
+  readonly patienceMs: number;
   /** Brings the schema up to date; returns the names of the migrations applied. */
   migrate(): Promise<readonly string[]>;
   /**

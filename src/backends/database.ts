@@ -36,7 +36,7 @@ export type DatabaseOptions = DatabaseLocation & {
   readonly log?: BackendLog | undefined;
   /** PostgreSQL: connections of the pool, beside one that listens. Default 10. */
   readonly poolSize?: number | undefined;
-  /** PostgreSQL: milliseconds that one statement may take. Default 10,000. */
+  /** PostgreSQL: milliseconds that one statement may take. Default 5,000. */
   readonly statementTimeoutMs?: number | undefined;
   /** PostgreSQL: the server's own address, for listening and migrating, where `url` leads to a pooler. */
   readonly listenUrl?: string | undefined;
@@ -69,7 +69,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBa
 async function connect(options: DatabaseOptions, log: BackendLog): Promise<Connection> {
   if ('url' in options) {
     const { openPostgres } = await import('./postgres.js');
-    const { url, listenUrl, poolSize = 10, statementTimeoutMs = 10_000 } = options;
+    const { url, listenUrl, poolSize = 10, statementTimeoutMs = 5_000 } = options;
     return openPostgres({ url, listenUrl, poolSize, statementTimeoutMs, log });
   }
   const { openEmbedded } = await import('./embedded.js');
@@ -113,7 +113,7 @@ export class DatabaseBackend implements Backend {
       for (const listener of this.#queryListeners) listener(event.query);
     });
     this.prisma = prisma;
-    this.#writer = new Writer(prisma);
+    this.#writer = new Writer(prisma, connection.patienceMs);
   }
 
   /**
@@ -144,7 +144,13 @@ export class DatabaseBackend implements Backend {
               FROM (
                 SELECT revision, halyard_time(at) AS at, actor_id AS "actorId", kind, flag_key AS "flagKey",
                        user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after
-                FROM feature_changes WHERE revision > ${after} ORDER BY feature_changes.revision LIMIT ${limit}
+                FROM (
+                  SELECT *, sum(coalesce(pg_column_size(user_ids), 0) + coalesce(pg_column_size(before), 0)
+                                + coalesce(pg_column_size(after), 0))
+                            OVER (ORDER BY revision ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS size_before
+                  FROM (SELECT * FROM feature_changes WHERE revision > ${after} ORDER BY revision LIMIT ${limit}) AS following
+                ) AS measured
+                WHERE coalesce(size_before, 0) < ${this.#connection.bytesPerPage}
               ) c)::text AS changes
       FROM feature_log_head h`);
     return {

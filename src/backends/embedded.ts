@@ -56,6 +56,8 @@ export async function openEmbedded({ dataDir, templateDump, log }: EmbeddedOptio
 class EmbeddedConnection implements Connection {
   readonly adapter;
   readonly idsPerStatement = 1_000;
+  readonly bytesPerPage = 64 * 1_024;
+  readonly patienceMs = 10_000;
 
   constructor(
     readonly database: PGlite,

@@ -1,5 +1,10 @@
 import { UnavailableError } from '../core/errors.js';
 
+/** COMMIT was sent and its answer never came: only the database knows what became of the transaction. */
+export class CommitUnansweredError extends Error {
+  override readonly name = 'CommitUnansweredError';
+}
+
 interface ErrorLike {
   readonly code?: unknown;
   readonly kind?: unknown;
@@ -40,6 +45,8 @@ const passingCodes: ReadonlySet<string> = new Set([
   'P2028',
   'P2034',
   'P2037',
+  // Our own pool's: Prisma keeps an error's code.
+  'UNAVAILABLE',
   // What its PostgreSQL adapter makes of errors of sockets.
   'DatabaseNotReachable',
   'ConnectionClosed',
@@ -50,6 +57,18 @@ const passingCodes: ReadonlySet<string> = new Set([
 /** What the drivers throw without any code. */
 const passingMessages =
   /^(timeout expired|timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|PGlite is clos)/;
+
+const unanswered = /^(timeout exceeded when trying to connect|Query read timeout)/;
+const busyPool = /^(timeout exceeded when trying to connect|Cannot use a pool|Client was closed)/;
+
+const late = 'The database did not answer in time.';
+
+/** What to tell people, by SQLSTATE. */
+const messages: readonly (readonly [RegExp, string])[] = [
+  [/^57014$/, late],
+  [/^(55P03|40)/, 'The database is busy with other changes.'],
+  [/^53/, 'The database has no room for this now.'],
+];
 
 /** The error itself, then everything that it says caused it: Prisma keeps the driver's error in `meta`. */
 function* causes(error: unknown): Generator<ErrorLike> {
@@ -89,16 +108,31 @@ export function toUnavailable(error: unknown): UnavailableError | null {
   const state = sqlState(error);
   if (state !== undefined) {
     return passingStates.some(pattern => pattern.test(state))
-      ? new UnavailableError(undefined, { cause: error })
+      ? new UnavailableError(messages.find(([pattern]) => pattern.test(state))?.[1], { cause: error })
       : null;
   }
-  for (const { code, kind, message } of causes(error)) {
-    const named = [code, kind].some(name => typeof name === 'string' && passingCodes.has(name));
-    if (named || (typeof message === 'string' && passingMessages.test(message))) {
-      return new UnavailableError(undefined, { cause: error });
-    }
+  for (const like of causes(error)) {
+    if (like instanceof UnavailableError) return like;
+    if (isPassing(like))
+      return new UnavailableError(unanswered.test(String(like.message)) ? late : undefined, { cause: error });
   }
   return null;
+}
+
+/**
+ * Whether an error of a connection means that the server is away, rather than that it refused or gave up one thing: it
+ * was not reached, did not answer, or is starting or stopping.
+ */
+export function isOutage(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return /^(08|57P0[123])/.test(state);
+  for (const like of causes(error)) if (isPassing(like) && !busyPool.test(String(like.message))) return true;
+  return false;
+}
+
+function isPassing({ code, kind, message }: ErrorLike): boolean {
+  const named = [code, kind].some(name => typeof name === 'string' && passingCodes.has(name));
+  return named || (typeof message === 'string' && passingMessages.test(message));
 }
 
 /** Whether the transaction lost against another one and may win when it is tried again. */
@@ -106,5 +140,11 @@ export function isContention(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== undefined) return state === '40001' || state === '40P01' || state === '55P03';
   for (const { code } of causes(error)) if (code === 'P2034') return true;
+  return false;
+}
+
+/** Whether COMMIT was sent and its answer never came. */
+export function isCommitUnanswered(error: unknown): boolean {
+  for (const like of causes(error)) if (like instanceof CommitUnansweredError) return true;
   return false;
 }

@@ -1,6 +1,8 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { BackendLog, Connection } from './connection.js';
+import { GuardedPool } from './guarded-pool.js';
+import { Listener } from './listener.js';
 import { migrate, readMigrations } from './migrate.js';
 
 export interface PostgresOptions {
@@ -13,36 +15,17 @@ export interface PostgresOptions {
   readonly listenUrl?: string | undefined;
   /** Connections of the pool, beside the one that listens. */
   readonly poolSize: number;
-  /** Milliseconds that one statement may take. */
+  /** Milliseconds that one statement may take; whoever waits for it knows by then. */
   readonly statementTimeoutMs: number;
   readonly log: BackendLog;
 }
 
-/** Milliseconds to reach the server, or to be given a connection by a pool that is busy. */
-const connectTimeout = 5_000;
-/** The server ends a statement that takes too long; past this much more it is taken for dead. */
-const grace = 1_000;
-/** Between two signs of life of the listening connection: a half-open one says nothing by itself. */
-const heartbeatInterval = 15_000;
-const shortestBackoff = 100;
-const longestBackoff = 5_000;
-
-/** A connection whose query went unanswered is of no more use: the pool would hand it out again and again. */
-class ImpatientClient extends pg.Client {
-  constructor(config?: pg.ClientConfig) {
-    super(config);
-    const query = this.query.bind(this) as (...args: unknown[]) => unknown;
-    this.query = ((...args: unknown[]) => {
-      const result = query(...args);
-      if (result instanceof Promise) {
-        result.catch((error: Error) => {
-          if (error.message === 'Query read timeout') this.end().catch(() => undefined);
-        });
-      }
-      return result;
-    }) as typeof this.query;
-  }
-}
+/** Milliseconds to reach the server, or to be given a connection by a pool that is busy, at most. */
+const longestConnect = 5_000;
+/** Between two signs of life of the listening connection, in milliseconds, at most. */
+const longestHeartbeat = 5_000;
+/** The server ends a statement somewhat sooner than it is given up here, and so says why. */
+const serverShare = 0.9;
 
 interface Target {
   readonly config: pg.ClientConfig;
@@ -50,7 +33,7 @@ interface Target {
 }
 
 /** Prisma's parameter `schema` becomes a search path; both adapters of Prisma send dates that mean UTC. */
-function target(url: string, settings: Readonly<Record<string, string>>): Target {
+function target(url: string, connectTimeoutMs: number, settings: Readonly<Record<string, string>>): Target {
   const parsed = new URL(url);
   const schema = parsed.searchParams.get('schema') ?? undefined;
   if (schema !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(schema)) {
@@ -64,7 +47,7 @@ function target(url: string, settings: Readonly<Record<string, string>>): Target
     config: {
       connectionString: parsed.toString(),
       application_name: 'halyard',
-      connectionTimeoutMillis: connectTimeout,
+      connectionTimeoutMillis: connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
     },
@@ -80,28 +63,26 @@ export function openPostgres(options: PostgresOptions): Connection {
 class PostgresConnection implements Connection {
   readonly adapter;
   readonly idsPerStatement = Number.POSITIVE_INFINITY;
-  readonly #pool: pg.Pool;
+  readonly bytesPerPage = 128 * 1_024;
+  readonly patienceMs: number;
+  readonly #pool: GuardedPool;
   readonly #direct: Target;
   readonly #log: BackendLog;
 
   constructor({ url, listenUrl, poolSize, statementTimeoutMs, log }: PostgresOptions) {
-    const pooled = target(url, {
-      statement_timeout: String(statementTimeoutMs),
-      lock_timeout: String(statementTimeoutMs),
+    const connectTimeoutMs = Math.min(statementTimeoutMs, longestConnect);
+    const serverTimeout = String(Math.ceil(statementTimeoutMs * serverShare));
+    const pooled = target(url, connectTimeoutMs, {
+      statement_timeout: serverTimeout,
+      lock_timeout: serverTimeout,
       idle_in_transaction_session_timeout: String(statementTimeoutMs * 2),
     });
-    this.#direct = target(listenUrl ?? url, { lock_timeout: String(statementTimeoutMs) });
+    this.patienceMs = statementTimeoutMs;
+    this.#direct = target(listenUrl ?? url, connectTimeoutMs, {});
     this.#log = log;
-    const config: pg.PoolConfig = {
-      ...pooled.config,
-      max: poolSize,
-      query_timeout: statementTimeoutMs + grace,
-      Client: ImpatientClient as unknown as new () => pg.ClientBase,
-    };
-    this.#pool = new pg.Pool(config);
-    // An idle connection that breaks is replaced at the next use.
-    this.#pool.on('error', error => log.warn({ err: error }, 'a database connection broke'));
-    this.adapter = new PrismaPg(this.#pool, pooled.schema === undefined ? {} : { schema: pooled.schema });
+    const { config, schema } = pooled;
+    this.#pool = new GuardedPool({ config, size: poolSize, queryTimeoutMs: statementTimeoutMs, connectTimeoutMs, log });
+    this.adapter = new PrismaPg(this.#pool, schema === undefined ? {} : { schema });
   }
 
   async migrate(): Promise<readonly string[]> {
@@ -124,73 +105,19 @@ class PostgresConnection implements Connection {
   }
 
   listen(hint: () => void): () => void {
-    const listener = new Listener(this.#direct.config, hint, this.#log);
-    listener.start();
-    return () => listener.stop();
+    const heartbeatMs = Math.min(this.patienceMs, longestHeartbeat);
+    const listener = new Listener({ config: this.#direct.config, hint, heartbeatMs, log: this.#log });
+    const stopWaiting = this.#pool.onBack(() => {
+      listener.check();
+      hint();
+    });
+    return () => {
+      stopWaiting();
+      listener.stop();
+    };
   }
 
   async close(): Promise<void> {
     if (!this.#pool.ended) await this.#pool.end();
-  }
-}
-
-/** LISTEN on a connection of its own that comes back by itself. */
-class Listener {
-  #client: pg.Client | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #backoff = shortestBackoff;
-  #stopped = false;
-
-  constructor(
-    readonly config: pg.ClientConfig,
-    readonly hint: () => void,
-    readonly log: BackendLog,
-  ) {}
-
-  start(): void {
-    const client = new pg.Client({ ...this.config, query_timeout: connectTimeout });
-    this.#client = client;
-    client.on('notification', () => this.hint());
-    client.on('error', error => this.#lost(client, error));
-    client.on('end', () => this.#lost(client, new Error('The connection was closed.')));
-    client
-      .connect()
-      .then(() => client.query('LISTEN halyard_changes'))
-      .then(() => {
-        if (client !== this.#client) return;
-        this.#backoff = shortestBackoff;
-        this.hint();
-        this.#beat(client);
-      })
-      .catch((error: Error) => this.#lost(client, error));
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    this.#client?.end().catch(() => undefined);
-    this.#client = undefined;
-  }
-
-  #beat(client: pg.Client): void {
-    this.#timer = setTimeout(() => {
-      client.query('SELECT 1').then(
-        () => client === this.#client && this.#beat(client),
-        (error: Error) => this.#lost(client, error),
-      );
-    }, heartbeatInterval);
-    this.#timer.unref();
-  }
-
-  #lost(client: pg.Client, error: Error): void {
-    if (this.#stopped || client !== this.#client) return;
-    this.#client = undefined;
-    clearTimeout(this.#timer);
-    client.end().catch(() => undefined);
-    this.log.warn({ err: error }, 'the connection that listens for changes broke; connecting again');
-    // Jitter, or every node comes back at the same instant.
-    this.#timer = setTimeout(() => this.start(), this.#backoff * (0.5 + Math.random()));
-    this.#timer.unref();
-    this.#backoff = Math.min(this.#backoff * 2, longestBackoff);
   }
 }

@@ -2,13 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UnavailableError } from '../core/errors.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import type { Actor, Written } from './backend.js';
-import { isContention, toUnavailable } from './errors.js';
+import { isCommitUnanswered, isContention, toUnavailable } from './errors.js';
 import type { Row } from './sql.js';
 
 /** How often a write that lost against another transaction is tried. */
 const attempts = 4;
 /** How long a write waits for the writers before it, in milliseconds, at each attempt. */
-const lockTimeout = 3_000;
+const longestLockWait = 3_000;
+/** The same at the least: less time than this is not worth another attempt. */
+const shortestLockWait = 100;
+
+const unknownOutcome =
+  'The database was lost while it kept the change: whether it did is not known. Look before you try again.';
 
 /** What a transaction gave: the rows of each statement, and the head of the log after them. */
 export interface Outcome {
@@ -33,9 +38,12 @@ export async function read(prisma: PrismaClient, sql: Prisma.Sql): Promise<reado
  */
 export class Writer {
   readonly #prisma: PrismaClient;
+  readonly #patienceMs: number;
 
-  constructor(prisma: PrismaClient) {
+  /** @param patienceMs how long one write may wait for others, all attempts together. */
+  constructor(prisma: PrismaClient, patienceMs: number) {
     this.#prisma = prisma;
+    this.#patienceMs = patienceMs;
   }
 
   /** Runs a write whose value is how many rows the counted statements touched, put together. */
@@ -54,26 +62,29 @@ export class Writer {
 
   /** Runs statements as one transaction in the name of `actor`; gives the rows of each and the head of the log. */
   async write(actor: Actor, statements: readonly Prisma.Sql[]): Promise<Outcome> {
-    const all = [
-      Prisma.sql`SELECT set_config('halyard.actor', ${actor ?? ''}, true), set_config('lock_timeout', ${String(lockTimeout)}, true)`,
+    const results = await this.#transact(lockWait => [
+      Prisma.sql`SELECT set_config('halyard.actor', ${actor ?? ''}, true), set_config('lock_timeout', ${String(lockWait)}, true)`,
       // Before the statements, not only by their triggers: each then begins with all that earlier writers did.
       Prisma.sql`SELECT pg_current_xact_id()::text AS xid, revision::text AS revision FROM feature_log_head WHERE id = 1 FOR UPDATE`,
       ...statements,
       Prisma.sql`SELECT revision::text AS revision FROM feature_log_head`,
-    ];
-    const results = await this.#transact(all);
+    ]);
     const begin = results[1]?.[0];
     const revision = Number(results.at(-1)?.[0]?.['revision']);
     await this.#confirm(begin?.['xid'] as string, revision, Number(begin?.['revision']) < revision);
     return { rows: results.slice(2, -1), revision };
   }
 
-  async #transact(statements: readonly Prisma.Sql[]): Promise<readonly (readonly Row[])[]> {
+  async #transact(statements: (lockWait: number) => readonly Prisma.Sql[]): Promise<readonly (readonly Row[])[]> {
+    const end = performance.now() + this.#patienceMs;
     for (let attempt = 1; ; attempt++) {
+      const left = Math.floor(end - performance.now());
+      const lockWait = Math.max(Math.min(longestLockWait, left), shortestLockWait);
       try {
-        return await this.#prisma.$transaction(statements.map(sql => this.#prisma.$queryRaw<Row[]>(sql)));
+        return await this.#prisma.$transaction(statements(lockWait).map(sql => this.#prisma.$queryRaw<Row[]>(sql)));
       } catch (error) {
-        if (attempt === attempts || !isContention(error)) throw toUnavailable(error) ?? error;
+        const isLast = attempt === attempts || end - performance.now() < shortestLockWait;
+        if (isLast || !isContention(error)) throw writeFailure(error);
         await sleep(attempt * 20 * (0.5 + Math.random()));
       }
     }
@@ -89,9 +100,20 @@ export class Writer {
       Prisma.sql`
       SELECT pg_xact_status(${xid}::xid8) AS status,
              EXISTS (SELECT FROM feature_changes WHERE revision = ${revision}) AS logged`,
-    );
+    ).catch(error => {
+      throw error instanceof UnavailableError ? new UnavailableError(unknownOutcome, { cause: error }) : error;
+    });
     if (row?.['status'] !== 'committed' || (logged && row['logged'] !== true)) {
       throw new UnavailableError('The database did not keep the change; nothing was changed.');
     }
   }
+}
+
+/** Without an answer to COMMIT nobody knows; before it, the end of the connection has undone everything. */
+function writeFailure(error: unknown): unknown {
+  if (isCommitUnanswered(error)) return new UnavailableError(unknownOutcome, { cause: error });
+  const unavailable = toUnavailable(error);
+  return unavailable === null
+    ? error
+    : new UnavailableError(`${unavailable.message} Nothing was changed.`, { cause: error });
 }

@@ -37,6 +37,12 @@ async function behindProxy(options: Partial<DatabaseOptions> = {}): Promise<[Dat
   return [await keep(openDatabase({ ...options, url })), proxy, database];
 }
 
+async function duration<T>(act: () => Promise<T>): Promise<{ ms: number; result: T }> {
+  const start = performance.now();
+  const result = await act();
+  return { ms: performance.now() - start, result };
+}
+
 /** SQL sent while `act` runs. */
 async function queries(backend: DatabaseBackend, act: () => Promise<unknown>): Promise<string[]> {
   const sent: string[] = [];
@@ -264,6 +270,7 @@ describe('a PostgreSQL server that is away', () => {
     const own = await backend.prisma.featureFlag.findMany().catch(error => toUnavailable(error));
     expect(own).toBeInstanceOf(UnavailableError);
     await proxy.open();
+    await vi.waitFor(() => backend.definitions(), 5_000);
     for (const call of calls) await call();
   });
 
@@ -277,18 +284,71 @@ describe('a PostgreSQL server that is away', () => {
     expect((await backend.definitions()).flags).toEqual([]);
   });
 
-  it('is told from one that does not answer in time', async () => {
-    const [backend, proxy] = await behindProxy({ statementTimeoutMs: 200, poolSize: 2 });
+  it('is told from one that does not answer in time, and then at once', async () => {
+    const [backend, proxy] = await behindProxy({ statementTimeoutMs: 1_000, poolSize: 2 });
     await backend.createFlag(newFlag('k'), null);
     // Both connections of the pool stand, or a call would begin with a new one and wait for that.
     await Promise.all([backend.prisma.$queryRaw`SELECT pg_sleep(0.1)::text`, backend.definitions()]);
     proxy.freeze();
-    const calls = [backend.definitions(), backend.updateFlag('k', { enabled: true }, null, null)];
-    for (const call of calls) await expect(call).rejects.toThrow(UnavailableError);
+    const change = () => backend.updateFlag('k', { enabled: true }, null, null);
+    // More than there are connections: who waits for one is told when the others are.
+    const calls = [backend.definitions(), change(), backend.definitions(), change()];
+    const answers = await duration(() => Promise.allSettled(calls));
+    expect(answers.result.map(({ status }) => status)).toEqual(calls.map(() => 'rejected'));
+    expect(answers.ms).toBeLessThan(2_000);
+    for (const call of [() => backend.definitions(), change]) {
+      const { ms, result } = await duration(() => call().catch((error: unknown) => error));
+      expect(result).toBeInstanceOf(UnavailableError);
+      expect(ms).toBeLessThan(300);
+    }
     await proxy.cut();
     await proxy.open();
-    expect((await backend.updateFlag('k', { enabled: true }, null, null)).value.enabled).toBe(true);
+    await vi.waitFor(() => backend.definitions(), 5_000);
+    expect((await change()).value.enabled).toBe(true);
   }, 20_000);
+
+  it('does not hand out connections from before it, which may be half-open', async () => {
+    const [backend, proxy] = await behindProxy({ statementTimeoutMs: 300, poolSize: 4 });
+    const sleep = () => backend.prisma.$queryRaw`SELECT pg_sleep(0.1)::text`;
+    await Promise.all([sleep(), sleep(), sleep(), sleep()]);
+    proxy.freeze();
+    await expect(backend.definitions()).rejects.toThrow(UnavailableError);
+    // New connections get through; the three idle ones stay dead.
+    proxy.renew();
+    await vi.waitFor(() => backend.definitions(), 5_000);
+    for (let i = 0; i < 6; i++) await backend.definitions();
+  }, 20_000);
+
+  it('says whether a write that it broke was kept: no, or not known', async () => {
+    const [backend, proxy, database] = await behindProxy({ statementTimeoutMs: 300 });
+    await backend.createFlag(newFlag('k'), null);
+    const rows = async () => (await database.query('SELECT key FROM feature_flags ORDER BY key')).rows;
+    proxy.freezeAfter('INSERT INTO feature_flags');
+    await expect(backend.createFlag(newFlag('lost'), null)).rejects.toThrow(/Nothing was changed/);
+    await proxy.cut();
+    await proxy.open();
+    await vi.waitFor(() => backend.definitions(), 5_000);
+    expect(await rows()).toEqual([{ key: 'k' }]);
+
+    proxy.freezeAfter('COMMIT');
+    await expect(backend.createFlag(newFlag('kept'), null)).rejects.toThrow(/whether it did is not known/);
+    expect(await rows()).toEqual([{ key: 'k' }, { key: 'kept' }]);
+    await proxy.cut();
+    await expect(backend.createFlag(newFlag('refused'), null)).rejects.toThrow(/Nothing was changed/);
+  }, 20_000);
+
+  it('is not told from a full pool, a slow statement or a connection that was ended', async () => {
+    const [backend, database] = await onPostgres({ statementTimeoutMs: 300, poolSize: 1 });
+    const slow = backend.prisma.$queryRaw`SELECT pg_sleep(0.25)::text`;
+    const ended = backend.prisma.$queryRaw`SELECT pg_sleep(30)::text`.then(() => null, toUnavailable);
+    await slow;
+    expect((await ended)?.message).toBe('The database did not answer in time.');
+    await backend.definitions();
+    await database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database.name}' AND pid <> pg_backend_pid()`,
+    );
+    await vi.waitFor(() => backend.definitions(), 200);
+  });
 
   it('is told from one whose table is locked', async () => {
     const [backend, database] = await onPostgres({ statementTimeoutMs: 200 });
@@ -337,6 +397,23 @@ describe('a watch on PostgreSQL', () => {
     await backend.createFlag(newFlag('k'), null);
     await backend.close();
     await vi.waitFor(async () => expect((await database.query(`SELECT 1 ${listeners(database)}`)).rowCount).toBe(0));
+  });
+
+  it('notices that its connection is half-open, although everything else works', async () => {
+    const database = await createDatabase();
+    cleanups.push(() => database.drop());
+    const proxy = await TcpProxy.to(database.socketPath);
+    cleanups.push(() => proxy.cut());
+    const listenUrl = `postgresql://postgres@127.0.0.1:${proxy.port}/${database.name}`;
+    const backend = await keep(openDatabase({ url: database.url, listenUrl, statementTimeoutMs: 500 }));
+    const listener = vi.fn();
+    backend.watch(listener);
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled());
+    proxy.freeze();
+    proxy.renew();
+    await backend.createFlag(newFlag('k'), null);
+    listener.mockClear();
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled(), 5_000);
   });
 
   it('listens where listenUrl leads, as behind a pooler', async () => {

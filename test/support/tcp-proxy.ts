@@ -5,7 +5,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class TcpProxy {
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
-  #frozen = false;
+  /** What the connections of now share; those of before keep theirs. */
+  #line = { isFrozen: false };
+  #lastWord: string | null = null;
 
   private constructor(
     readonly target: string,
@@ -26,8 +28,10 @@ export class TcpProxy {
 
   /** Accepts connections, at the same port each time. */
   async open(): Promise<void> {
-    this.#frozen = false;
+    this.renew();
+    this.#lastWord = null;
     this.#server = createServer(inner => {
+      const line = this.#line;
       const outer = connect(this.target);
       for (const socket of [inner, outer]) {
         this.#sockets.add(socket);
@@ -38,15 +42,29 @@ export class TcpProxy {
           outer.destroy();
         });
       }
-      inner.on('data', data => this.#frozen || outer.write(data));
-      outer.on('data', data => this.#frozen || inner.write(data));
+      inner.on('data', data => {
+        if (line.isFrozen) return;
+        outer.write(data);
+        if (this.#lastWord !== null && data.includes(this.#lastWord)) line.isFrozen = true;
+      });
+      outer.on('data', data => line.isFrozen || inner.write(data));
     }).listen(this.port, '127.0.0.1');
     await once(this.#server, 'listening');
   }
 
   /** From now on nothing gets through, and nobody is told: connections stay open. */
   freeze(): void {
-    this.#frozen = true;
+    this.#line.isFrozen = true;
+  }
+
+  /** Freezes all of a moment's connections once the server has been sent this: it gets the word, nobody gets its answer. */
+  freezeAfter(word: string): void {
+    this.#lastWord = word;
+  }
+
+  /** New connections get through; what is frozen stays so. */
+  renew(): void {
+    this.#line = { isFrozen: false };
   }
 
   /** Breaks every connection and refuses new ones. */

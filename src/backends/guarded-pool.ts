@@ -1,0 +1,204 @@
+import pg from 'pg';
+import { UnavailableError } from '../core/errors.js';
+import type { BackendLog } from './connection.js';
+import { CommitUnansweredError, isOutage } from './errors.js';
+
+export interface GuardedPoolOptions {
+  readonly config: pg.ClientConfig;
+  /** Connections at most. */
+  readonly size: number;
+  /** Milliseconds until a statement without an answer is given up, and its connection with it. */
+  readonly queryTimeoutMs: number;
+  /** Milliseconds to reach the server, or to be given a connection by a pool that is busy. */
+  readonly connectTimeoutMs: number;
+  readonly log: BackendLog;
+}
+
+/** Milliseconds before the first question whether the server is back; doubled each time, with jitter, up to the longest. */
+const shortestBackoff = 100;
+const longestBackoff = 1_000;
+/** Milliseconds that such a question may take. */
+const probeTimeout = 2_000;
+
+/**
+ * A pool that knows when its server is away. A connection that cannot be made, or a statement that the server never
+ * answers, begins an outage: from then on every call fails at once instead of waiting for its own timeout, and one probe
+ * at a time asks whether the server is back. Connections from before an outage are not used after it: they may be
+ * half-open.
+ *
+ * A statement that the server itself ends, a busy pool, or a single connection that broke is no outage.
+ */
+export class GuardedPool extends pg.Pool {
+  readonly #guard: GuardedPoolOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #waiting = new Set<(error: Error) => void>();
+  readonly #madeIn = new WeakMap<pg.ClientBase, number>();
+  #generation = 0;
+  #outage: Error | null = null;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: GuardedPoolOptions) {
+    const suspect = (error: unknown) => this.#suspect(error);
+    super({
+      ...options.config,
+      max: options.size,
+      query_timeout: options.queryTimeoutMs,
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      Client: class extends SuspiciousClient {
+        override readonly suspect = suspect;
+      } as unknown as new () => pg.ClientBase,
+    });
+    this.#guard = options;
+    this.on('connect', client => this.#madeIn.set(client, this.#generation));
+    // An idle connection that breaks is replaced at the next use.
+    this.on('error', error => options.log.warn({ err: error }, 'a database connection broke'));
+  }
+
+  /** Whether the server is known to be away. */
+  get isAway(): boolean {
+    return this.#outage !== null;
+  }
+
+  /** Calls `listener` at the end of each outage. Returns what stops that. */
+  onBack(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: PoolCallback): void;
+  override connect(callback?: PoolCallback): Promise<pg.PoolClient> | undefined {
+    const taken = this.#take();
+    if (callback === undefined) return taken;
+    taken.then(
+      client => callback(undefined, client, client.release),
+      (error: Error) => callback(error, undefined, () => undefined),
+    );
+    return undefined;
+  }
+
+  override async end(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#listeners.clear();
+    await super.end();
+  }
+
+  async #take(): Promise<pg.PoolClient> {
+    for (;;) {
+      if (this.#outage !== null) throw away(this.#outage);
+      const client = await this.#unlessAway(super.connect());
+      if (this.#madeIn.get(client) === this.#generation) return client;
+      client.release(true);
+    }
+  }
+
+  /** Who waits for a connection when the outage begins waits no longer. */
+  #unlessAway(pending: Promise<pg.PoolClient>): Promise<pg.PoolClient> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      pending.then(
+        client => {
+          if (this.#waiting.delete(reject)) resolve(client);
+          else client.release(true);
+        },
+        (error: Error) => {
+          this.#waiting.delete(reject);
+          this.#suspect(error);
+          reject(error);
+        },
+      );
+    });
+  }
+
+  #suspect(error: unknown): void {
+    if (this.#outage !== null || this.ending || !isOutage(error)) return;
+    this.#outage = error as Error;
+    this.#generation += 1;
+    this.#guard.log.warn({ err: error }, 'the database is away');
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const reject of waiting) reject(away(this.#outage));
+    this.#probeLater(shortestBackoff);
+  }
+
+  #probeLater(backoff: number): void {
+    this.#timer = setTimeout(() => void this.#probe(backoff), backoff * (0.5 + Math.random() / 2));
+    this.#timer.unref();
+  }
+
+  async #probe(backoff: number): Promise<void> {
+    const { config, log } = this.#guard;
+    const client = new pg.Client({ ...config, connectionTimeoutMillis: probeTimeout, query_timeout: probeTimeout });
+    client.on('error', () => undefined); // what is asked rejects
+    try {
+      await client.connect();
+      await client.query('SELECT 1');
+    } catch (error) {
+      if (isOutage(error)) {
+        if (!this.ending) this.#probeLater(Math.min(backoff * 2, longestBackoff));
+        return;
+      }
+      // It refuses, but it answers: callers are told themselves.
+    } finally {
+      client.end().catch(() => undefined);
+    }
+    this.#outage = null;
+    log.info({}, 'the database is back');
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+type PoolCallback = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  done: (release?: boolean | Error) => void,
+) => void;
+
+function away(cause: Error): UnavailableError {
+  return new UnavailableError(undefined, { cause });
+}
+
+/** A connection whose query went unanswered is of no more use: the pool would hand it out again and again. */
+class SuspiciousClient extends pg.Client {
+  readonly suspect: (error: unknown) => void = () => undefined;
+
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    const query = this.query.bind(this) as (...args: unknown[]) => unknown;
+    this.query = ((...args: unknown[]) => {
+      const callback = args.at(-1);
+      if (typeof callback === 'function') {
+        const watched = (error: Error | null, ...rest: unknown[]) => {
+          if (error) this.#failed(error);
+          callback(error, ...rest);
+        };
+        return query(...args.slice(0, -1), watched);
+      }
+      const result = query(...args);
+      if (!(result instanceof Promise)) return result;
+      return result.catch((error: Error) => {
+        this.#failed(error);
+        if (isCommit(args[0]) && isUnanswered(error)) {
+          throw new CommitUnansweredError('The answer to COMMIT never came.', { cause: error });
+        }
+        throw error;
+      });
+    }) as typeof this.query;
+  }
+
+  #failed(error: Error): void {
+    if (error.message !== 'Query read timeout') return;
+    this.suspect(error);
+    this.end().catch(() => undefined);
+  }
+}
+
+function isCommit(query: unknown): boolean {
+  return (typeof query === 'string' ? query : (query as { text?: unknown } | null)?.text) === 'COMMIT';
+}
+
+/** An error with a SQLSTATE is the server's answer, unless it says that the session ended just then. */
+function isUnanswered(error: Error): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code) || /^(57P0|08)/.test(code);
+}

@@ -1,0 +1,93 @@
+import pg from 'pg';
+import type { BackendLog } from './connection.js';
+
+export interface ListenerOptions {
+  readonly config: pg.ClientConfig;
+  /** Called at each notification, and each time that listening begins anew, for what was missed. */
+  readonly hint: () => void;
+  /** Milliseconds between two signs of life, and that each may take: a half-open connection says nothing by itself. */
+  readonly heartbeatMs: number;
+  readonly log: BackendLog;
+}
+
+const shortestBackoff = 100;
+const longestBackoff = 2_000;
+
+/** LISTEN on a connection of its own that comes back by itself. */
+export class Listener {
+  readonly #options: ListenerOptions;
+  #client: pg.Client | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #backoff = shortestBackoff;
+  #isListening = false;
+  #isStopped = false;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#start();
+  }
+
+  /** Something suggests that the connection should be looked at now rather than at its time. */
+  check(): void {
+    if (this.#isStopped) return;
+    if (this.#client === undefined) {
+      clearTimeout(this.#timer);
+      this.#start();
+    } else if (this.#isListening) {
+      clearTimeout(this.#timer);
+      this.#beat(this.#client);
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    this.#client?.end().catch(() => undefined);
+    this.#client = undefined;
+  }
+
+  #start(): void {
+    const { config, hint, heartbeatMs } = this.#options;
+    const client = new pg.Client({ ...config, query_timeout: heartbeatMs });
+    this.#client = client;
+    client.on('notification', hint);
+    client.on('error', error => this.#lost(client, error));
+    client.on('end', () => this.#lost(client, new Error('The connection was closed.')));
+    client
+      .connect()
+      .then(() => client.query('LISTEN halyard_changes'))
+      .then(() => {
+        if (client !== this.#client) return;
+        this.#isListening = true;
+        this.#backoff = shortestBackoff;
+        hint();
+        this.#beatLater(client);
+      })
+      .catch((error: Error) => this.#lost(client, error));
+  }
+
+  #beatLater(client: pg.Client): void {
+    this.#timer = setTimeout(() => this.#beat(client), this.#options.heartbeatMs);
+    this.#timer.unref();
+  }
+
+  #beat(client: pg.Client): void {
+    client.query('SELECT 1').then(
+      () => client === this.#client && this.#beatLater(client),
+      (error: Error) => this.#lost(client, error),
+    );
+  }
+
+  #lost(client: pg.Client, error: Error): void {
+    if (this.#isStopped || client !== this.#client) return;
+    this.#client = undefined;
+    this.#isListening = false;
+    clearTimeout(this.#timer);
+    client.end().catch(() => undefined);
+    this.#options.log.warn({ err: error }, 'the connection that listens for changes broke; connecting again');
+    // Jitter, or every node comes back at the same instant.
+    this.#timer = setTimeout(() => this.#start(), this.#backoff * (0.5 + Math.random()));
+    this.#timer.unref();
+    this.#backoff = Math.min(this.#backoff * 2, longestBackoff);
+  }
+}

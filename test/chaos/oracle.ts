@@ -1,0 +1,84 @@
+import type pg from 'pg';
+import {
+  type Attributes,
+  compileFlag,
+  createSubject,
+  evaluate,
+  flagNotFound,
+  type OverrideDecision,
+} from '../../src/core/evaluate.js';
+import type { JsonObject } from '../../src/core/json.js';
+import type { ViewerSpec } from './viewer.js';
+
+/** What is stored, read past every node. */
+export interface Stored {
+  readonly head: number;
+  answers(viewer: ViewerSpec, now: number): Map<string, string>;
+}
+
+/** Reads the tables themselves, in one consistent read, as far as these viewers are concerned. */
+export async function readStored(pool: pg.Pool, viewers: readonly ViewerSpec[]): Promise<Stored> {
+  const ids = [...new Set(viewers.flatMap(({ userId }) => userId ?? []))];
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const flags = await client.query<{ key: string; enabled: boolean; percentage: number; conditions: JsonObject }>(
+      'SELECT key, enabled, percentage, conditions FROM feature_flags',
+    );
+    const users = await client.query<{ id: string; attributes: Attributes }>(
+      'SELECT id, attributes FROM users WHERE id = ANY($1)',
+      [ids],
+    );
+    const groups = await client.query<{ user_id: string; group_name: string }>(
+      'SELECT user_id, group_name FROM user_feature_groups WHERE user_id = ANY($1)',
+      [ids],
+    );
+    const overrides = await client.query<{
+      user_id: string;
+      flag_key: string;
+      enabled: boolean;
+      expires_at: Date | null;
+    }>('SELECT user_id, flag_key, enabled, expires_at FROM feature_flag_overrides WHERE user_id = ANY($1)', [ids]);
+    const head = await client.query<{ revision: string }>('SELECT revision FROM feature_log_head');
+    await client.query('COMMIT');
+
+    const compiled = new Map(flags.rows.map(flag => [flag.key, compileFlag(flag)]));
+    const keys = [...compiled.keys()].sort();
+    const attributes = new Map(users.rows.map(user => [user.id, user.attributes]));
+    return {
+      head: Number(head.rows[0]?.revision),
+      answers({ userId, claims, keys: asked }, now) {
+        const subject = createSubject({
+          userId,
+          attributes: { ...attributes.get(userId ?? ''), ...claims },
+          groups: new Set(groups.rows.filter(row => row.user_id === userId).map(row => row.group_name)),
+          overrides: new Map(
+            overrides.rows
+              .filter(row => row.user_id === userId)
+              .map(({ flag_key, enabled, expires_at }): [string, OverrideDecision] => [
+                flag_key,
+                { enabled, expiresAt: expires_at?.getTime() ?? null },
+              ]),
+          ),
+        });
+        return new Map(
+          (asked ?? keys).map(key => {
+            const flag = compiled.get(key);
+            const { enabled, reason } = flag === undefined ? flagNotFound(key, false) : evaluate(flag, subject, now);
+            return [key, `${enabled} ${reason}`];
+          }),
+        );
+      },
+    };
+  } finally {
+    // Also after an error in the transaction.
+    client.release(true);
+  }
+}
+
+/** What a viewer has wrong, one line a flag; empty: nothing. */
+export function differences(has: ReadonlyMap<string, string>, expected: ReadonlyMap<string, string>): string[] {
+  return [...new Set([...has.keys(), ...expected.keys()])]
+    .filter(key => has.get(key) !== expected.get(key))
+    .map(key => `${key}: has ${has.get(key) ?? 'nothing'}, expected ${expected.get(key) ?? 'nothing'}`);
+}

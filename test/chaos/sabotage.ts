@@ -1,0 +1,62 @@
+import type { ChangePage } from '../../src/backends/backend.js';
+import type { BackendLog } from '../../src/backends/connection.js';
+import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
+
+/**
+ * What a node can be made to do wrong, one at a time:
+ * - `invalidation`: it does not learn which users a change touches;
+ * - `poll`: it reads the log at hints alone;
+ * - `catchup`: once its listening connection has come back it goes on from there, without what came in between.
+ */
+export const sabotages = ['invalidation', 'poll', 'catchup'] as const;
+
+export type Sabotage = (typeof sabotages)[number];
+
+/** What `poll` sets between two reads: the longest delay that a timer takes, in milliseconds. */
+export const never = 2 ** 31 - 1;
+
+const lossMessage = 'the connection that listens for changes broke; connecting again';
+
+/** The product's own backend with one of its promises broken. */
+export async function openSabotaged(url: string, sabotage: Sabotage, log: BackendLog): Promise<DatabaseBackend> {
+  let isCutOff = false;
+  let isBack = false;
+  const spy: BackendLog = {
+    info: (fields, message) => log.info(fields, message),
+    error: (fields, message) => log.error(fields, message),
+    warn: (fields, message) => {
+      if (message === lossMessage) isCutOff = true;
+      log.warn(fields, message);
+    },
+  };
+  const database = await openDatabase({ url, log: spy });
+
+  const broken: Partial<DatabaseBackend> = {};
+  if (sabotage === 'invalidation') {
+    broken.changes = async (after, limit) =>
+      replaced(await database.changes(after, limit), change => ({ ...change, userId: null, userIds: [] }));
+  }
+  if (sabotage === 'catchup') {
+    broken.watch = listener =>
+      database.watch(() => {
+        isBack = isCutOff;
+        listener();
+      });
+    broken.changes = async (after, limit) => {
+      const page = await database.changes(after, limit);
+      if (!isCutOff) return page;
+      if (isBack) isCutOff = false;
+      return replaced(page, change => ({ ...change, kind: 'OVERRIDE_SET', flagKey: null, userId: null, userIds: [] }));
+    };
+  }
+  return new Proxy(database, {
+    get(target, property) {
+      const member: unknown = Reflect.get(broken, property) ?? Reflect.get(target, property);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+}
+
+function replaced(page: ChangePage, replace: (change: ChangePage['changes'][number]) => ChangePage['changes'][number]) {
+  return { ...page, changes: page.changes.map(replace) };
+}

@@ -1,5 +1,5 @@
-import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { parseAddress, parseNetwork } from './core/network.js';
 
 /** One or more settings are wrong. The message names each, what it was (never a secret) and what is accepted. */
 export class ConfigError extends Error {
@@ -61,6 +61,23 @@ export const settings = [
       'Whose X-Forwarded-For is believed: "false" nobody\'s, "true" everybody\'s, a number of proxies in front, or a comma-separated list of their addresses and CIDR ranges.',
   },
   {
+    name: 'MAX_CONNECTIONS_PER_ADDRESS',
+    default: '1000',
+    description:
+      'WebSockets and streams of events that one address may hold open; more are answered 429. Behind a proxy set TRUST_PROXY, or all clients count as one. 0: no limit.',
+  },
+  {
+    name: 'MAX_SUBSCRIPTIONS_PER_SOCKET',
+    default: '100',
+    description: 'Subscriptions that one WebSocket may hold open; one more fails alone. 0: no limit.',
+  },
+  {
+    name: 'METRICS',
+    default: 'true',
+    description:
+      'Whether /metrics tells Prometheus what the server does: "true" beside the API, a number on a port of its own, "false" not at all. It shows no keys, users or tokens.',
+  },
+  {
     name: 'LOG_LEVEL',
     default: 'info',
     description: 'The least severe line that is written: fatal, error, warn, info, debug, trace or silent.',
@@ -116,6 +133,10 @@ export interface Config {
   readonly port: number;
   readonly corsOrigins: '*' | readonly string[];
   readonly trustProxy: TrustProxy;
+  /** 0: no limit. */
+  readonly limits: { readonly connectionsPerAddress: number; readonly subscriptionsPerSocket: number };
+  /** Whether there are metrics; a number: on this port. */
+  readonly metrics: boolean | number;
   readonly logLevel: (typeof logLevels)[number];
   readonly auth: {
     readonly keys: AuthKeysConfig;
@@ -167,13 +188,21 @@ const trustProxy = z.string().transform((text, context): TrustProxy => {
   if (/^\d{1,2}$/.test(text)) return Number(text);
   const list = splitList(text);
   for (const range of list.length === 0 ? [text] : list) {
-    if (!ipaddr.isValid(range) && !ipaddr.isValidCIDR(range)) {
+    if (parseAddress(range) === null && parseNetwork(range) === null) {
       const message = `expected true, false, a number of proxies, or comma-separated addresses and CIDR ranges; "${range}" is none`;
       context.addIssue({ code: 'custom', message });
     }
   }
   return list;
 });
+
+const metrics = z
+  .string()
+  .refine(
+    text => /^(true|false|\d{1,5})$/.test(text) && !(Number(text) > 65_535),
+    'expected true, false, or a port from 0 to 65535',
+  )
+  .transform(text => (/^\d/.test(text) ? Number(text) : text === 'true'));
 
 const schema = z.object({
   FEATURE_BACKEND: z.enum(['database', 'memory'], 'expected database or memory'),
@@ -189,6 +218,9 @@ const schema = z.object({
   PORT: integer(0, 65_535),
   CORS_ORIGINS: origins,
   TRUST_PROXY: trustProxy,
+  MAX_CONNECTIONS_PER_ADDRESS: integer(0, 1_000_000),
+  MAX_SUBSCRIPTIONS_PER_SOCKET: integer(0, 1_000_000),
+  METRICS: metrics,
   LOG_LEVEL: z.enum(logLevels, `expected one of ${logLevels.join(', ')}`),
   AUTH_JWT_SECRET: z
     .string()
@@ -248,6 +280,11 @@ function freeze(values: Values, production: boolean, warnings: readonly string[]
     port: values.PORT,
     corsOrigins: freezeList(values.CORS_ORIGINS),
     trustProxy: freezeList(values.TRUST_PROXY),
+    limits: Object.freeze({
+      connectionsPerAddress: values.MAX_CONNECTIONS_PER_ADDRESS,
+      subscriptionsPerSocket: values.MAX_SUBSCRIPTIONS_PER_SOCKET,
+    }),
+    metrics: values.METRICS,
     logLevel: values.LOG_LEVEL,
     auth: Object.freeze({
       keys: Object.freeze(keys),
@@ -273,6 +310,9 @@ function contradictions(values: Values, production: boolean): string[] {
     faults.push(
       'FEATURE_BACKEND is "memory" while DATABASE_URL is set: unset DATABASE_URL, or set FEATURE_BACKEND to database.',
     );
+  }
+  if (values.METRICS === values.PORT && values.PORT !== 0) {
+    faults.push('METRICS and PORT name the same port: set METRICS to true to serve both on one.');
   }
   if (production && values.AUTH_JWT_SECRET === undefined && values.AUTH_JWKS_URL === undefined) {
     faults.push(

@@ -14,6 +14,8 @@ it('has a default for everything', () => {
     port: 4000,
     corsOrigins: '*',
     trustProxy: false,
+    limits: { connectionsPerAddress: 1_000, subscriptionsPerSocket: 100 },
+    metrics: true,
     logLevel: 'info',
     auth: {
       keys: { kind: 'local' },
@@ -28,7 +30,15 @@ it('has a default for everything', () => {
 
 it('is frozen all the way down', () => {
   const config = readConfig({ CORS_ORIGINS: 'https://a.example', TRUST_PROXY: '10.0.0.0/8' });
-  for (const part of [config, config.database, config.auth, config.auth.keys, config.auth.claims, config.warnings]) {
+  for (const part of [
+    config,
+    config.database,
+    config.limits,
+    config.auth,
+    config.auth.keys,
+    config.auth.claims,
+    config.warnings,
+  ]) {
     expect(Object.isFrozen(part)).toBe(true);
   }
   expect(Object.isFrozen(config.corsOrigins)).toBe(true);
@@ -64,6 +74,12 @@ it.each([
   [{ TRUST_PROXY: 'true' }, { trustProxy: true }],
   [{ TRUST_PROXY: '2' }, { trustProxy: 2 }],
   [{ TRUST_PROXY: '10.0.0.0/8,::1' }, { trustProxy: ['10.0.0.0/8', '::1'] }],
+  [{ TRUST_PROXY: '::ffff:10.0.0.0/104' }, { trustProxy: ['::ffff:10.0.0.0/104'] }],
+  [{ MAX_CONNECTIONS_PER_ADDRESS: '0' }, { limits: { connectionsPerAddress: 0, subscriptionsPerSocket: 100 } }],
+  [{ MAX_SUBSCRIPTIONS_PER_SOCKET: '7' }, { limits: { connectionsPerAddress: 1_000, subscriptionsPerSocket: 7 } }],
+  [{ METRICS: 'false' }, { metrics: false }],
+  [{ METRICS: '9100' }, { metrics: 9_100 }],
+  [{ METRICS: '0' }, { metrics: 0 }],
   [{ LOG_LEVEL: 'debug' }, { logLevel: 'debug' }],
   [{ AUTH_JWT_SECRET: secret }, { auth: { keys: { kind: 'secret', secret: new TextEncoder().encode(secret) } } }],
   [
@@ -98,6 +114,13 @@ it.each([
   [{ FEATURE_ANONYMOUS: '1' }, 'FEATURE_ANONYMOUS is "1", expected true or false.'],
   [{ PORT: '65536' }, 'PORT is "65536", expected a whole number from 0 to 65535.'],
   [{ PORT: 'http' }, 'PORT is "http", expected a whole number from 0 to 65535.'],
+  [{ METRICS: 'on' }, 'METRICS is "on", expected true, false, or a port from 0 to 65535.'],
+  [{ METRICS: '65536' }, 'METRICS is "65536", expected true, false, or a port from 0 to 65535.'],
+  [{ METRICS: '4000' }, 'METRICS and PORT name the same port: set METRICS to true to serve both on one.'],
+  [
+    { MAX_CONNECTIONS_PER_ADDRESS: '-1' },
+    'MAX_CONNECTIONS_PER_ADDRESS is "-1", expected a whole number from 0 to 1000000.',
+  ],
   [{ HOST: 'http://x' }, 'HOST is "http://x", expected an address or a host name.'],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL is "loud", expected one of fatal, error, warn, info, debug, trace, silent.'],
 ])('refuses %o', (env, message) => {
@@ -113,6 +136,8 @@ it.each([
   [{ TRUST_PROXY: ',' }, /TRUST_PROXY/],
   [{ TRUST_PROXY: 'yes' }, /^TRUST_PROXY is "yes", expected true, false, a number of proxies/],
   [{ TRUST_PROXY: '10.0.0.0/40' }, /TRUST_PROXY/],
+  [{ TRUST_PROXY: '010.0.0.1' }, /TRUST_PROXY/],
+  [{ TRUST_PROXY: '10.1' }, /TRUST_PROXY/],
   [{ DATABASE_URL: 'mysql://u:hunter2@h/d' }, /^DATABASE_URL is not valid: expected a URL such as postgresql:/],
   [{ AUTH_JWKS_URL: 'file:///etc/passwd' }, /^AUTH_JWKS_URL is "file:\/\/\/etc\/passwd", expected a URL/],
   [{ AUTH_JWT_SECRET: 'hunter2' }, /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes\.$/],

@@ -1,0 +1,60 @@
+import type { IncomingMessage } from 'node:http';
+import type { TrustProxy } from '../config.js';
+import { isInNetwork, type Network, parseAddress, parseNetwork } from '../core/network.js';
+
+/** What an address is read from. */
+export type AddressedRequest = Pick<IncomingMessage, 'headers'> & {
+  readonly socket: { readonly remoteAddress?: string | undefined };
+};
+
+/** Where a request comes from when nobody can tell, such as over a Unix socket. */
+export const unknownAddress = 'unknown';
+
+/**
+ * Reads who a request comes from. Each proxy appends the address that it was called from to `X-Forwarded-For`, so the
+ * header is read from its end, as far as those who wrote it are believed; what stands before that a client may have made
+ * up. With `true` its first entry is believed, which is right only where nobody can come past the proxies.
+ *
+ * @returns the address in its shortest form; IPv4 mapped into IPv6 as IPv4.
+ */
+export function createAddressReader(trustProxy: TrustProxy): (request: AddressedRequest) => string {
+  const isTrusted = trustOf(trustProxy);
+  return ({ headers, socket }) => {
+    let nearest = readAddress(socket.remoteAddress ?? '');
+    const header = headers['x-forwarded-for'];
+    if (header === undefined || trustProxy === false) return nearest ?? unknownAddress;
+    const forwarded = String(header).split(',');
+    for (let hop = 0; forwarded.length > 0 && isTrusted(nearest, hop); hop += 1) {
+      const before = readAddress((forwarded.pop() as string).trim());
+      // Whoever wrote this is believed but has not written an address: the trail ends with the writer.
+      if (before === null) break;
+      nearest = before;
+    }
+    return nearest ?? unknownAddress;
+  };
+}
+
+type IsTrusted = (address: string | null, hop: number) => boolean;
+
+function trustOf(trustProxy: TrustProxy): IsTrusted {
+  if (typeof trustProxy === 'boolean') return () => trustProxy;
+  if (typeof trustProxy === 'number') return (_address, hop) => hop < trustProxy;
+  const networks = trustProxy.map(networkOf);
+  return address => {
+    const parsed = address === null ? null : parseAddress(address);
+    return parsed !== null && networks.some(network => isInNetwork(parsed, network));
+  };
+}
+
+function networkOf(text: string): Network {
+  const base = parseAddress(text);
+  const network = base === null ? parseNetwork(text) : { base, prefix: base.kind() === 'ipv4' ? 32 : 128 };
+  if (network === null) throw new TypeError(`"${text}" is neither an address nor a range.`);
+  return network;
+}
+
+/** An address, also with a port behind it as some proxies write it: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+function readAddress(text: string): string | null {
+  const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
+  return parseAddress(bare)?.toString() ?? null;
+}

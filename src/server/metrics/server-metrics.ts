@@ -1,0 +1,110 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { collectProcessMetrics } from './process-metrics.js';
+
+/** What an operation was, in words of which there are few: nothing that a caller may choose freely. */
+export interface OperationLabels {
+  /** `query`, `mutation`, `subscription`; `unknown` where it could not be read. */
+  readonly kind: string;
+  /** The root field; `several` where there are, `none` where it could not be read. */
+  readonly field: string;
+}
+
+/** What is open right now. */
+export interface OpenConnections {
+  readonly sockets: number;
+  readonly streams: number;
+}
+
+/** Seconds: from a cached answer to one that waits for a database. */
+const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Counts what the server does, whatever its schema. Nothing is counted under a name that a caller makes up. */
+export class ServerMetrics {
+  readonly registry: Registry;
+  readonly #requests: Counter<'route' | 'status'>;
+  readonly #operations: Counter<'kind' | 'field' | 'outcome'>;
+  readonly #durations: Histogram<'kind' | 'field'>;
+  readonly #subscriptions: Gauge<'field'>;
+  readonly #refusals: Counter<'limit'>;
+  readonly #stop: () => void;
+
+  /** @throws when the registry has them already: a registry is for one server. */
+  constructor(registry: Registry, open: () => OpenConnections) {
+    this.registry = registry;
+    const registers = [registry];
+    this.#requests = new Counter({
+      name: 'halyard_http_requests_total',
+      help: 'HTTP requests answered, by route and status. A WebSocket that was opened counts as 101.',
+      labelNames: ['route', 'status'],
+      registers,
+    });
+    this.#operations = new Counter({
+      name: 'halyard_operations_total',
+      help: 'GraphQL operations, by kind, root field and outcome: ok, or the code of the first error. A subscription counts once it has begun.',
+      labelNames: ['kind', 'field', 'outcome'],
+      registers,
+    });
+    this.#durations = new Histogram({
+      name: 'halyard_operation_duration_seconds',
+      help: 'How long the execution of queries and mutations took, by kind and root field.',
+      labelNames: ['kind', 'field'],
+      buckets: durationBuckets,
+      registers,
+    });
+    this.#subscriptions = new Gauge({
+      name: 'halyard_subscriptions',
+      help: 'Subscriptions that are open, by root field.',
+      labelNames: ['field'],
+      registers,
+    });
+    this.#refusals = new Counter({
+      name: 'halyard_refusals_total',
+      help: 'Connections and subscriptions refused, by the limit that they met.',
+      labelNames: ['limit'],
+      registers,
+    });
+    for (const [name, help] of [
+      ['sockets', 'WebSockets that are open.'],
+      ['streams', 'Streams of server-sent events that are open.'],
+    ] as const) {
+      new Gauge({
+        name: `halyard_${name}`,
+        help,
+        registers,
+        collect() {
+          this.set(open()[name]);
+        },
+      });
+    }
+    this.#stop = collectProcessMetrics(registry);
+  }
+
+  requested(route: string, status: number): void {
+    this.#requests.inc({ route, status });
+  }
+
+  /** @param seconds how long it took; absent where it was refused before it ran, or is a subscription. */
+  operated({ kind, field }: OperationLabels, outcome: string, seconds?: number): void {
+    this.#operations.inc({ kind, field, outcome });
+    if (seconds !== undefined) this.#durations.observe({ kind, field }, seconds);
+  }
+
+  /** @returns what is to be called when it has ended; more than once is harmless. */
+  subscribed({ field }: OperationLabels): () => void {
+    this.#subscriptions.inc({ field });
+    let isOpen = true;
+    return () => {
+      if (isOpen) this.#subscriptions.dec({ field });
+      isOpen = false;
+    };
+  }
+
+  refused(limit: 'connections' | 'subscriptions'): void {
+    this.#refusals.inc({ limit });
+  }
+
+  /** Stops what watches the process. What was counted can still be read. */
+  close(): void {
+    this.#stop();
+  }
+}

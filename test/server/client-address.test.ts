@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import type { TrustProxy } from '../../src/config.js';
+import { AddressSlots } from '../../src/server/address-slots.js';
+import { createAddressReader } from '../../src/server/client-address.js';
+
+const read = (trustProxy: TrustProxy, remoteAddress: string | undefined, forwardedFor?: string) =>
+  createAddressReader(trustProxy)({
+    headers: forwardedFor === undefined ? {} : { 'x-forwarded-for': forwardedFor },
+    socket: { remoteAddress },
+  });
+
+describe('the address of a client', () => {
+  it.each<[TrustProxy, string | undefined, string | undefined, string]>([
+    // Nobody is believed.
+    [false, '192.0.2.1', undefined, '192.0.2.1'],
+    [false, '192.0.2.1', '203.0.113.7', '192.0.2.1'],
+    [0, '192.0.2.1', '203.0.113.7', '192.0.2.1'],
+    [false, '::ffff:192.0.2.1', undefined, '192.0.2.1'],
+    [false, '2001:DB8:0:0::1', undefined, '2001:db8::1'],
+    [false, undefined, undefined, 'unknown'],
+    [false, undefined, '203.0.113.7', 'unknown'],
+    // Everybody is.
+    [true, '192.0.2.1', undefined, '192.0.2.1'],
+    [true, '192.0.2.1', '203.0.113.7', '203.0.113.7'],
+    [true, '192.0.2.1', '203.0.113.7, 198.51.100.1', '203.0.113.7'],
+    [true, undefined, '203.0.113.7', '203.0.113.7'],
+    // So many proxies: one writes the last entry, two the last two.
+    [1, '192.0.2.1', '203.0.113.7', '203.0.113.7'],
+    [1, '192.0.2.1', '6.6.6.6, 203.0.113.7', '203.0.113.7'],
+    [2, '192.0.2.1', '6.6.6.6, 203.0.113.7, 198.51.100.1', '203.0.113.7'],
+    [5, '192.0.2.1', '203.0.113.7', '203.0.113.7'],
+    [1, '192.0.2.1', `${'6.6.6.6, '.repeat(200)}203.0.113.7`, '203.0.113.7'],
+    // These proxies: the first entry from the end that is none of them.
+    [['192.0.2.0/24'], '192.0.2.1', '203.0.113.7', '203.0.113.7'],
+    [['192.0.2.1'], '192.0.2.1', '203.0.113.7', '203.0.113.7'],
+    [['192.0.2.2'], '192.0.2.1', '203.0.113.7', '192.0.2.1'],
+    [['192.0.2.0/24', '198.51.100.1'], '192.0.2.1', '6.6.6.6, 203.0.113.7, 198.51.100.1', '203.0.113.7'],
+    [['192.0.2.0/24'], '192.0.2.1', '192.0.2.9, 192.0.2.8', '192.0.2.9'],
+    [['::1'], '::1', '203.0.113.7', '203.0.113.7'],
+    [['192.0.2.0/24'], '::ffff:192.0.2.1', '203.0.113.7', '203.0.113.7'],
+    [['192.0.2.0/24'], undefined, '203.0.113.7', 'unknown'],
+    // What is no address ends the trail.
+    [true, '192.0.2.1', 'unknown', '192.0.2.1'],
+    [true, '192.0.2.1', '<script>, 203.0.113.7', '203.0.113.7'],
+    [true, '192.0.2.1', ' , ,', '192.0.2.1'],
+    [true, '192.0.2.1', '', '192.0.2.1'],
+    [true, '192.0.2.1', '0x7f.1', '192.0.2.1'],
+    // Some proxies write the port too.
+    [true, '192.0.2.1', '203.0.113.7:4711', '203.0.113.7'],
+    [true, '192.0.2.1', '[2001:db8::7]:4711', '2001:db8::7'],
+    [true, '192.0.2.1', '[2001:db8::7]', '2001:db8::7'],
+  ])('with TRUST_PROXY %j, called from %s, forwarded for %j, is %s', (trustProxy, remote, forwardedFor, address) => {
+    expect(read(trustProxy, remote, forwardedFor)).toBe(address);
+  });
+
+  it('is found at once however long the trail', () => {
+    const startedAt = performance.now();
+    read(true, '192.0.2.1', '1.1.1.1,'.repeat(2_000));
+    read(true, '192.0.2.1', `[${'1:'.repeat(8_000)}`);
+    expect(performance.now() - startedAt).toBeLessThan(50);
+  });
+});
+
+describe('the slots of an address', () => {
+  it('are given back once, and nothing is kept of who holds none', () => {
+    const slots = new AddressSlots(2);
+    const [first, second] = [slots.take('192.0.2.1'), slots.take('192.0.2.1')];
+    expect(slots.isFull('192.0.2.1')).toBe(true);
+    expect(slots.isFull('192.0.2.2')).toBe(false);
+    first();
+    first();
+    expect(slots.isFull('192.0.2.1')).toBe(false);
+    second();
+    expect(slots.size).toBe(0);
+  });
+
+  it('are those of a whole IPv6 network of 64 bits', () => {
+    const slots = new AddressSlots(1);
+    slots.take('2001:db8:0:1::1');
+    expect(slots.isFull('2001:db8:0:1:ffff::7')).toBe(true);
+    expect(slots.isFull('2001:db8:0:2::1')).toBe(false);
+  });
+
+  it('are without end where the limit is 0', () => {
+    const slots = new AddressSlots(0);
+    for (let i = 0; i < 5; i++) slots.take('192.0.2.1');
+    expect(slots.isFull('192.0.2.1')).toBe(false);
+  });
+});

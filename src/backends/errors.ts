@@ -58,6 +58,9 @@ const passingCodes: ReadonlySet<string> = new Set([
 const passingMessages =
   /^(timeout expired|timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|PGlite is clos)/;
 
+/** The Unix socket of a server that is down. Elsewhere the same code means a file that is missing for good. */
+const missingSocket = /\bconnect ENOENT\b/;
+
 const unanswered = /^(timeout exceeded when trying to connect|Query read timeout)/;
 const busyPool = /^(timeout exceeded when trying to connect|Cannot use a pool|Client was closed)/;
 
@@ -132,7 +135,7 @@ export function isOutage(error: unknown): boolean {
 
 function isPassing({ code, kind, message }: ErrorLike): boolean {
   const named = [code, kind].some(name => typeof name === 'string' && passingCodes.has(name));
-  return named || (typeof message === 'string' && passingMessages.test(message));
+  return named || (typeof message === 'string' && (passingMessages.test(message) || missingSocket.test(message)));
 }
 
 /** Whether the transaction lost against another one and may win when it is tried again. */

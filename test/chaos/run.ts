@@ -420,7 +420,8 @@ class ChaosRun {
   #assertNothingViolated(): void {
     const violations = [...this.#violations, ...this.#nodes.flatMap(({ deaths }) => deaths)];
     if (violations.length === 0) return;
-    throw new Error(`${violations.length} violations:\n${violations.slice(0, 10).join('\n')}`);
+    const said = this.#nodes.map(node => node.said);
+    throw new Error([`${violations.length} violations:`, ...violations.slice(0, 10), 'The nodes said:', ...said].join('\n'));
   }
 }
 

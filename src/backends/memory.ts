@@ -44,7 +44,6 @@ export class MemoryBackend implements Backend {
   readonly #users = new Map<string, StoredUser>();
   readonly #changes: Change[] = [];
   readonly #watchers = new Set<() => void>();
-  #hinted = true;
 
   /** @param options.now the clock; tests state their own. */
   constructor(options: { readonly now?: () => Date } = {}) {
@@ -288,13 +287,8 @@ export class MemoryBackend implements Backend {
   #log(actorId: Actor, change: Pick<Change, 'kind'> & Partial<Change>): void {
     const revision = this.#changes.length + 1;
     this.#changes.push({ ...noFields, revision, at: this.#now(), actorId, ...change });
-    if (!this.#hinted) return;
-    this.#hinted = false;
-    // As with a database, the hint comes after the write, and one may stand for several.
-    queueMicrotask(() => {
-      this.#hinted = true;
-      for (const watcher of [...this.#watchers]) watcher();
-    });
+    // At once: who seeds and then asks, without a turn of the event loop between, is answered with the seed.
+    for (const watcher of [...this.#watchers]) watcher();
   }
 
   #written<T>(value: T): Written<T> {

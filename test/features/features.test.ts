@@ -103,6 +103,18 @@ describe('embedded features', () => {
     expect(seen).toEqual([`${ann} a ENABLED`, 'null nope FLAG_NOT_FOUND', 'null a ENABLED']);
   });
 
+  it('over a MemoryBackend answer with what was seeded or cleared just now', async () => {
+    const backend = new MemoryBackend();
+    const features = await createFeatures({ backend });
+    opened.push(features);
+    backend.seed({ flags: [{ key: 'a', enabled: true }, { key: 'b' }] });
+    expect(await features.getAll()).toEqual({ a: true, b: false });
+    backend.seed({ overrides: [{ userId: ann, flagKey: 'b', enabled: true }] });
+    expect(await features.for({ id: ann }).isEnabled('b')).toBe(true);
+    backend.clear();
+    expect(await features.for({ id: ann }).getAll()).toEqual({});
+  });
+
   it('need somewhere to keep flags', async () => {
     await expect(createFeatures({})).rejects.toThrow('`backend`, `databaseUrl` and `dataDir`');
   });

@@ -178,6 +178,8 @@ try {
     PORT: '0',
     AUTH_JWT_SECRET: secret,
     NODE_ENV: 'production',
+    // All viewers of this bench come from one address.
+    MAX_CONNECTIONS_PER_ADDRESS: '100000',
     ...(Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('LIMIT_'))) as Record<
       string,
       string

@@ -180,10 +180,6 @@ try {
     NODE_ENV: 'production',
     // All viewers of this bench come from one address.
     MAX_CONNECTIONS_PER_ADDRESS: '100000',
-    ...(Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('LIMIT_'))) as Record<
-      string,
-      string
-    >),
   };
   console.log(
     `# Live updates\n\n${cpus()[0]?.model}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,

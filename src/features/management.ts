@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Actor, Backend, FlagPatch, Override, User, Written } from '../backends/backend.js';
-import { ValidationError } from '../core/errors.js';
+import { UnavailableError, ValidationError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import {
   type CreateFlagInput,
@@ -105,7 +105,10 @@ export class Management {
     write: (input: z.output<Schema>) => Promise<Written<T>>,
   ): Promise<T> {
     const { value, revision } = await write(parseInput(schema, input));
-    await mustReach(this.#replica, revision);
+    await mustReach(this.#replica, revision).catch(error => {
+      if (!(error instanceof UnavailableError)) throw error;
+      throw new UnavailableError('The change was made, but this node cannot read it back now.', { cause: error });
+    });
     return value;
   }
 }

@@ -19,16 +19,23 @@ export interface ReplicaOptions {
   readonly maxAge: number;
   /** Milliseconds between reads of the log that nobody asked for. */
   readonly pollInterval: number;
+  /** Milliseconds that an answer waits for a read; past it the last known state stands. Default 500. */
+  readonly patience?: number | undefined;
 }
 
 /** Entries read from the log at once. */
 const pageSize = 1_000;
+/** Milliseconds until the log is read again after it could not be; doubled each time up to the poll interval. */
+const shortestBackoff = 250;
 
 /**
  * This process's copy of the definitions, kept at the head of the change log.
  *
  * The log is the truth and a hint only a reason to read it sooner: it is also read every few seconds, and before an
  * answer when the last confirmed read is too old. So a lost hint costs time, never correctness.
+ *
+ * A read that fails, or that an answer has waited for in vain, means that the log is away: from then on no answer waits
+ * until a read has come through again.
  */
 export class Replica {
   readonly #options: ReplicaOptions;
@@ -39,6 +46,10 @@ export class Replica {
   #next: Promise<void> | null = null;
   #unwatch: () => void = () => {};
   #timer: NodeJS.Timeout | null = null;
+  #backoff = shortestBackoff;
+  #isAway = false;
+  #isClosed = false;
+  #problem: string | null = null;
 
   private constructor(options: ReplicaOptions, snapshot: Snapshot) {
     this.#options = options;
@@ -52,9 +63,13 @@ export class Replica {
     replica.#reportFaults(replica.#snapshot.flags.map(flag => flag.key));
     // Watch first, then read: a change between the two is in the read, one after it is in a hint.
     replica.#unwatch = backend.watch(() => replica.#readQuietly());
-    replica.#timer = setInterval(() => replica.#readQuietly(), options.pollInterval);
-    replica.#timer.unref();
-    await replica.read();
+    try {
+      await replica.read();
+    } catch (error) {
+      await replica.close();
+      throw error;
+    }
+    replica.#pollLater(options.pollInterval);
     return replica;
   }
 
@@ -65,6 +80,11 @@ export class Replica {
   /** Milliseconds since the log was last read to its end. */
   get age(): number {
     return performance.now() - this.#confirmedAt;
+  }
+
+  /** Why the log cannot be read, as far as the last attempt told; null while it can. */
+  get problem(): string | null {
+    return this.#problem;
   }
 
   /** Called after each stretch of the log that changed something. A listener must not throw. */
@@ -78,13 +98,12 @@ export class Replica {
    * case costs no turn of the event loop. When the log cannot be read, the last known state stands.
    */
   refresh(): Promise<void> | undefined {
-    const { backend, maxAge, log } = this.#options;
+    const { backend, maxAge } = this.#options;
+    if (this.#isAway) return undefined;
     const isStale = maxAge === 0 || this.age > maxAge;
-    const underWay = backend.isInstant ? (this.#next ?? this.#reading) : null;
-    const read = isStale ? this.read() : underWay;
-    return read?.catch(error => {
-      log.warn({ err: error, age: this.age }, 'the change log cannot be read; answering from what is known');
-    });
+    if (!isStale && !backend.isInstant) return undefined;
+    const read = isStale ? this.read() : (this.#next ?? this.#reading);
+    return read === null ? undefined : this.#waitBriefly(read);
   }
 
   /** Resolves once the log has been applied up to `revision`, or to its end when that comes sooner. */
@@ -100,9 +119,17 @@ export class Replica {
    */
   read(): Promise<void> {
     if (this.#reading === null) {
-      this.#reading = this.#readToEnd().finally(() => {
-        this.#reading = null;
-      });
+      this.#reading = this.#readToEnd()
+        .then(
+          () => this.#found(),
+          (error: unknown) => {
+            this.#lost(error instanceof Error ? error.message : String(error), error);
+            throw error;
+          },
+        )
+        .finally(() => {
+          this.#reading = null;
+        });
       return this.#reading;
     }
     this.#next ??= this.#reading
@@ -115,16 +142,70 @@ export class Replica {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#unwatch();
-    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#listeners.clear();
     await Promise.allSettled([this.#reading, this.#next]);
   }
 
-  #readQuietly(): void {
-    this.read().catch(error => {
-      this.#options.log.warn({ err: error, age: this.age }, 'the change log cannot be read');
+  #waitBriefly(read: Promise<void>): Promise<void> {
+    const { patience = 500 } = this.#options;
+    return new Promise(resolve => {
+      const timer = setTimeout(() => {
+        this.#lost('A read of the change log goes unanswered.');
+        resolve();
+      }, patience);
+      const done = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      read.then(done, done);
     });
+  }
+
+  /** Who needs the read is told by it; here nobody waits. */
+  #readQuietly(): void {
+    this.read().catch(() => {});
+  }
+
+  #pollLater(delay: number): void {
+    if (this.#isClosed) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    // Jitter, or nodes that were started together ask together for ever.
+    this.#timer = setTimeout(() => this.#poll(), delay * (0.8 + Math.random() * 0.2)).unref();
+  }
+
+  #poll(): void {
+    const { pollInterval } = this.#options;
+    this.read().then(
+      () => this.#pollLater(pollInterval),
+      () => {
+        this.#pollLater(Math.min(this.#backoff, pollInterval));
+        this.#backoff = Math.min(this.#backoff * 2, pollInterval);
+      },
+    );
+  }
+
+  #lost(problem: string, error?: unknown): void {
+    this.#problem = problem;
+    if (this.#isAway || this.#isClosed) return;
+    this.#isAway = true;
+    this.#options.log.warn(
+      { err: error, age: this.age },
+      'the change log cannot be read; answering from what is known',
+    );
+    // The next attempt must not wait for the turn of a healthy log.
+    this.#backoff = shortestBackoff;
+    this.#pollLater(shortestBackoff);
+  }
+
+  #found(): void {
+    this.#problem = null;
+    this.#backoff = shortestBackoff;
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    this.#options.log.info({ revision: this.#snapshot.revision }, 'the change log is read again');
   }
 
   async #readToEnd(): Promise<void> {

@@ -46,6 +46,8 @@ export interface FeatureServiceStatus {
   readonly revision: number;
   /** Milliseconds since the log was last read to its end. */
   readonly age: number;
+  /** Why the log cannot be read, as far as the last attempt told; null while it can. */
+  readonly problem: string | null;
   readonly subscribers: number;
   readonly flags: number;
   /** Flags whose stored conditions are not valid: they match nobody. */
@@ -103,6 +105,7 @@ export class FeatureService {
     return {
       revision,
       age: this.#replica.age,
+      problem: this.#replica.problem,
       subscribers: this.#hub.size,
       flags: flags.length,
       invalidFlags: flags.filter(flag => flag.faults.length > 0).length,

@@ -15,6 +15,17 @@ export interface TargetingCacheOptions {
   readonly size: number;
   /** Whether each request reads anew. What is kept then only answers when the store cannot. */
   readonly alwaysRead: boolean;
+  /** Milliseconds that an answer waits for a read while something is known; then that stands. Default 500. */
+  readonly patience?: number | undefined;
+}
+
+/** One user's targeting on its way, for all who ask meanwhile. */
+interface Load {
+  readonly result: Promise<Targeting>;
+  /** A change has touched the user since it began. */
+  isOutdated: boolean;
+  /** What `#forgets` was when the result was kept. */
+  keptAt: number;
 }
 
 /**
@@ -26,20 +37,23 @@ export interface TargetingCacheOptions {
  */
 export class TargetingCache {
   readonly #cache: LRUCache<string, Targeting>;
-  readonly #loading = new Map<string, Promise<Targeting>>();
+  readonly #loads = new Map<string, Load>();
   readonly #loader: DataLoader<string, Targeting>;
   readonly #alwaysRead: boolean;
+  readonly #patience: number;
+  #forgets = 0;
 
-  constructor({ backend, size, alwaysRead }: TargetingCacheOptions) {
+  constructor({ backend, size, alwaysRead, patience = 500 }: TargetingCacheOptions) {
     this.#cache = new LRUCache({ max: size });
     this.#alwaysRead = alwaysRead;
+    this.#patience = patience;
     this.#loader = new DataLoader(
       async (userIds: readonly string[]) => {
         const found = await backend.targeting(userIds);
         return userIds.map(userId => found.get(userId) ?? untargeted);
       },
       // Requests that arrive together come in separate turns of the promise queue but in one turn of the event loop.
-      { maxBatchSize: batchSize, batchScheduleFn: callback => setImmediate(callback), cacheMap: this.#loading },
+      { maxBatchSize: batchSize, batchScheduleFn: callback => setImmediate(callback), cache: false },
     );
   }
 
@@ -59,35 +73,69 @@ export class TargetingCache {
     for (;;) {
       const known = this.peek(userId);
       if (known !== undefined || userId === null) return known ?? untargeted;
-      const load = this.#loader.load(userId);
+      const load = this.#join(userId);
+      // Only where each request reads anew is anything known here.
+      const lastKnown = this.#cache.get(userId);
       try {
-        const targeting = await load;
-        if (this.#loading.get(userId) === load) {
-          this.#loading.delete(userId);
-          this.#cache.set(userId, targeting);
-          return targeting;
-        }
-        // Somebody who waited for the same load was here first and kept it.
-        if (this.#cache.peek(userId) === targeting) return targeting;
+        const targeting = await (lastKnown === undefined ? load.result : this.#briefly(userId, load.result));
+        if (targeting === this.#cache.peek(userId) || this.#isCurrent(load)) return targeting;
       } catch (error) {
-        if (this.#loading.get(userId) === load) this.#loading.delete(userId);
-        const lastKnown = error instanceof UnavailableError ? this.#cache.get(userId) : undefined;
-        if (lastKnown === undefined) throw error;
-        return lastKnown;
+        const standing = error instanceof UnavailableError ? this.#cache.get(userId) : undefined;
+        if (standing === undefined) throw error;
+        return standing;
       }
     }
   }
 
   /** Forgets these users, or all: a change has touched them. */
   forget(userIds: ReadonlySet<string> | null): void {
-    if (userIds === null) {
-      this.#cache.clear();
-      this.#loading.clear();
-      return;
-    }
-    for (const userId of userIds) {
+    this.#forgets += 1;
+    if (userIds === null) this.#cache.clear();
+    for (const userId of userIds ?? [...this.#loads.keys()]) {
       this.#cache.delete(userId);
-      this.#loading.delete(userId);
+      const load = this.#loads.get(userId);
+      if (load === undefined) continue;
+      load.isOutdated = true;
+      this.#loads.delete(userId);
     }
+  }
+
+  #join(userId: string): Load {
+    const underWay = this.#loads.get(userId);
+    if (underWay !== undefined) return underWay;
+    const finish = () => this.#loads.get(userId) === load && this.#loads.delete(userId);
+    const result = this.#loader.load(userId).then(
+      targeting => {
+        finish();
+        if (!load.isOutdated) this.#cache.set(userId, targeting);
+        load.keptAt = this.#forgets;
+        return targeting;
+      },
+      (error: unknown) => {
+        finish();
+        throw error;
+      },
+    );
+    result.catch(() => {}); // whoever still waits is told; perhaps nobody does
+    const load: Load = { result, isOutdated: false, keptAt: -1 };
+    this.#loads.set(userId, load);
+    return load;
+  }
+
+  /** Between keeping and handing out lie turns of the promise queue, in which a change may come. */
+  #isCurrent(load: Load): boolean {
+    return !load.isOutdated && load.keptAt === this.#forgets;
+  }
+
+  /** Past the patience what is known stands, unless a change has touched it. */
+  #briefly(userId: string, result: Promise<Targeting>): Promise<Targeting> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const standing = this.#cache.get(userId);
+        if (standing !== undefined) resolve(standing);
+      }, this.#patience);
+      const settled = () => clearTimeout(timer);
+      result.then(resolve, reject).finally(settled);
+    });
   }
 }

@@ -24,13 +24,13 @@ afterEach(async () => {
   replicas = [];
 });
 
-async function start({ maxAge = 60_000, pollInterval = 3_600_000 } = {}) {
+async function start({ maxAge = 60_000, pollInterval = 3_600_000, patience = 500 } = {}) {
   const store = new MemoryBackend();
   await store.createFlag(flag('a'), null);
   const backend = controlled(store);
   const warnings: object[] = [];
   const log = { ...silentLog, warn: (details: object) => warnings.push(details) };
-  const replica = await Replica.open({ backend, log, maxAge, pollInterval });
+  const replica = await Replica.open({ backend, log, maxAge, pollInterval, patience });
   replicas.push(replica);
   const applied: Applied[] = [];
   replica.onApplied(stretch => applied.push(stretch));
@@ -99,6 +99,39 @@ describe('the replica', () => {
     expect(replica.snapshot.get('a')).toBeDefined();
     expect(replica.age).toBeGreaterThanOrEqual(age);
     expect(warnings).toHaveLength(1);
+  });
+
+  it('makes an answer wait for a read that hangs only briefly, and none after it', async () => {
+    const { replica, backend, store } = await start({ maxAge: 0, patience: 50 });
+    const release = backend.hold('changes');
+    await store.createFlag(flag('b'), null);
+    const begin = performance.now();
+    await replica.refresh();
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(45);
+    expect(replica.snapshot.get('b')).toBeUndefined();
+    expect(replica.refresh()).toBeUndefined();
+    expect(replica.problem).toMatch(/unanswered/);
+    release();
+    await until(() => replica.problem === null, 'the log is read again');
+    await replica.refresh();
+    expect(replica.snapshot.get('b')).toBeDefined();
+  });
+
+  it('asks nobody to wait while the log is away, tries by itself, and warns once', async () => {
+    const { replica, store, backend, warnings } = await start({ maxAge: 0 });
+    backend.loseHints();
+    const heal = backend.fail('changes', new UnavailableError('It is away.'));
+    await replica.refresh();
+    const tries = backend.count('changes');
+    for (let i = 0; i < 100; i += 1) expect(replica.refresh()).toBeUndefined();
+    expect(backend.count('changes')).toBe(tries);
+    expect(replica.problem).toBe('It is away.');
+    await until(() => backend.count('changes') >= tries + 2, 'it has tried again twice');
+    expect(warnings).toHaveLength(1);
+    heal();
+    await store.createFlag(flag('b'), null);
+    await until(() => replica.snapshot.get('b') !== undefined, 'it has caught up');
+    expect(replica.problem).toBeNull();
   });
 
   it('reads a log of many pages to its end', async () => {

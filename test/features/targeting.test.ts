@@ -9,11 +9,11 @@ const ann = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
 const ids = (n: number) =>
   Array.from({ length: n }, (_, i) => `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`);
 
-async function start({ size = 10_000, alwaysRead = false } = {}) {
+async function start({ size = 10_000, alwaysRead = false, patience = 500 } = {}) {
   const store = new MemoryBackend();
   await store.addToGroup('beta', [ann], null);
   const backend = controlled(store);
-  return { store, backend, cache: new TargetingCache({ backend, size, alwaysRead }) };
+  return { store, backend, cache: new TargetingCache({ backend, size, alwaysRead, patience }) };
 }
 
 describe('targeting', () => {
@@ -88,6 +88,12 @@ describe('targeting', () => {
     await early;
   });
 
+  it('reaches everybody who asks at once, also when fewer may be kept', async () => {
+    const { backend, cache } = await start({ size: 1 });
+    await Promise.all([...ids(100), ...ids(100)].map(id => cache.load(id)));
+    expect(backend.count('targeting')).toBe(1);
+  });
+
   it('that fails is not kept as a failure', async () => {
     const { backend, cache } = await start();
     const heal = backend.fail('targeting', new UnavailableError());
@@ -112,5 +118,23 @@ describe('targeting that is always read', () => {
     backend.fail('targeting', new UnavailableError());
     expect((await cache.load(ann)).groups).toEqual(new Set(['beta']));
     await expect(cache.load(ids(1)[0] as string)).rejects.toBeInstanceOf(UnavailableError);
+  });
+
+  it('answers with the last known state when a read hangs, and with a fresh one when it no longer does', async () => {
+    const { store, backend, cache } = await start({ alwaysRead: true, patience: 30 });
+    await cache.load(ann);
+    const release = backend.hold('targeting');
+    expect((await cache.load(ann)).groups).toEqual(new Set(['beta']));
+    await store.addToGroup('gamma', [ann], null);
+    release();
+    await until(async () => (await cache.load(ann)).groups.has('gamma'), 'a fresh read has come');
+  });
+
+  it('does not answer with a state that a change has ended', async () => {
+    const { backend, cache } = await start({ alwaysRead: true, patience: 30 });
+    await cache.load(ann);
+    backend.fail('targeting', new UnavailableError());
+    cache.forget(new Set([ann]));
+    await expect(cache.load(ann)).rejects.toBeInstanceOf(UnavailableError);
   });
 });

@@ -31,6 +31,17 @@ export const settings = [
       'Seconds for which a confirmed read of the change log counts as fresh. 0: the log is checked and targeting is read on each request.',
   },
   {
+    name: 'FEATURE_CACHE_SIZE',
+    default: '50000',
+    description:
+      'Users whose groups, overrides and attributes are kept in memory; the least recently asked for go first.',
+  },
+  {
+    name: 'FEATURE_CHANGES_KEEP',
+    default: null,
+    description: 'Days for which the change log is kept: audit, history and undo reach no further. Unset: for ever.',
+  },
+  {
     name: 'FEATURE_ANONYMOUS',
     default: 'true',
     description: 'Whether callers without a token may evaluate flags.',
@@ -42,12 +53,35 @@ export const settings = [
     secret: true,
   },
   {
+    name: 'DATABASE_LISTEN_URL',
+    default: null,
+    description:
+      "The PostgreSQL server's own address, for listening and migrating, where DATABASE_URL leads to a pooler. Unset: DATABASE_URL.",
+    secret: true,
+  },
+  {
+    name: 'DATABASE_POOL_SIZE',
+    default: '10',
+    description: 'Connections to PostgreSQL that one node uses at most, beside the one that listens.',
+  },
+  {
+    name: 'DATABASE_STATEMENT_TIMEOUT',
+    default: '5',
+    description:
+      'Seconds after which a statement that PostgreSQL has not answered fails, and a write that waits for others.',
+  },
+  {
     name: 'HALYARD_DATA_DIR',
     default: '.halyard',
     description: 'The directory of the embedded database and of the local secret for tokens.',
   },
   { name: 'HOST', default: '127.0.0.1', description: 'The address to listen on. 0.0.0.0: every IPv4 address.' },
   { name: 'PORT', default: '4000', description: 'The port to listen on. 0: any free one.' },
+  {
+    name: 'READY_MAX_AGE',
+    default: '15',
+    description: 'Seconds without a confirmed read of the change log after which /ready answers 503.',
+  },
   {
     name: 'CORS_ORIGINS',
     default: '*',
@@ -109,7 +143,13 @@ export type SettingName = (typeof settings)[number]['name'];
 
 /** Where the flags live. */
 export type DatabaseConfig =
-  | { readonly kind: 'postgres'; readonly url: string }
+  | {
+      readonly kind: 'postgres';
+      readonly url: string;
+      readonly listenUrl: string | undefined;
+      readonly poolSize: number;
+      readonly statementTimeoutMs: number;
+    }
   | { readonly kind: 'embedded'; readonly dataDir: string }
   | { readonly kind: 'memory' };
 
@@ -127,6 +167,10 @@ export interface Config {
   readonly database: DatabaseConfig;
   readonly defaultEnabled: boolean;
   readonly cacheTtlSeconds: number;
+  readonly cacheSize: number;
+  /** Undefined: for ever. */
+  readonly keepChangesDays: number | undefined;
+  readonly readyMaxAgeSeconds: number;
   readonly anonymousAllowed: boolean;
   readonly dataDir: string;
   readonly host: string;
@@ -204,18 +248,23 @@ const metrics = z
   )
   .transform(text => (/^\d/.test(text) ? Number(text) : text === 'true'));
 
+const postgresUrl = url('a URL such as postgresql://user:password@host:5432/halyard', ['postgres:', 'postgresql:']);
+
 const schema = z.object({
   FEATURE_BACKEND: z.enum(['database', 'memory'], 'expected database or memory'),
   FEATURE_DEFAULT_ENABLED: boolean,
   FEATURE_CACHE_TTL: integer(0, 86_400),
+  FEATURE_CACHE_SIZE: integer(1, 100_000_000),
+  FEATURE_CHANGES_KEEP: integer(1, 36_500).optional(),
   FEATURE_ANONYMOUS: boolean,
-  DATABASE_URL: url('a URL such as postgresql://user:password@host:5432/halyard', [
-    'postgres:',
-    'postgresql:',
-  ]).optional(),
+  DATABASE_URL: postgresUrl.optional(),
+  DATABASE_LISTEN_URL: postgresUrl.optional(),
+  DATABASE_POOL_SIZE: integer(1, 1_000),
+  DATABASE_STATEMENT_TIMEOUT: integer(1, 600),
   HALYARD_DATA_DIR: z.string(),
   HOST: z.string().regex(/^[\w.:%-]+$/, 'expected an address or a host name'),
   PORT: integer(0, 65_535),
+  READY_MAX_AGE: integer(1, 86_400),
   CORS_ORIGINS: origins,
   TRUST_PROXY: trustProxy,
   MAX_CONNECTIONS_PER_ADDRESS: integer(0, 1_000_000),
@@ -262,7 +311,13 @@ function freeze(values: Values, production: boolean, warnings: readonly string[]
     values.FEATURE_BACKEND === 'memory'
       ? { kind: 'memory' }
       : values.DATABASE_URL !== undefined
-        ? { kind: 'postgres', url: values.DATABASE_URL }
+        ? {
+            kind: 'postgres',
+            url: values.DATABASE_URL,
+            listenUrl: values.DATABASE_LISTEN_URL,
+            poolSize: values.DATABASE_POOL_SIZE,
+            statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT * 1_000,
+          }
         : { kind: 'embedded', dataDir: values.HALYARD_DATA_DIR };
   const keys: AuthKeysConfig =
     values.AUTH_JWT_SECRET !== undefined
@@ -274,6 +329,9 @@ function freeze(values: Values, production: boolean, warnings: readonly string[]
     database: Object.freeze(database),
     defaultEnabled: values.FEATURE_DEFAULT_ENABLED,
     cacheTtlSeconds: values.FEATURE_CACHE_TTL,
+    cacheSize: values.FEATURE_CACHE_SIZE,
+    keepChangesDays: values.FEATURE_CHANGES_KEEP,
+    readyMaxAgeSeconds: values.READY_MAX_AGE,
     anonymousAllowed: values.FEATURE_ANONYMOUS,
     dataDir: values.HALYARD_DATA_DIR,
     host: values.HOST,
@@ -313,6 +371,11 @@ function contradictions(values: Values, production: boolean): string[] {
   }
   if (values.METRICS === values.PORT && values.PORT !== 0) {
     faults.push('METRICS and PORT name the same port: set METRICS to true to serve both on one.');
+  }
+  if (values.DATABASE_LISTEN_URL !== undefined && values.DATABASE_URL === undefined) {
+    faults.push(
+      'DATABASE_LISTEN_URL is set without DATABASE_URL: it says where to listen for that database, set both.',
+    );
   }
   if (production && values.AUTH_JWT_SECRET === undefined && values.AUTH_JWKS_URL === undefined) {
     faults.push(

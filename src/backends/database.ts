@@ -20,6 +20,7 @@ import {
 } from './backend.js';
 import type { BackendLog, Connection } from './connection.js';
 import { sqlState, toUnavailable } from './errors.js';
+import { Pruner } from './pruner.js';
 import { assignments, ensureUsers, flagOf, json, jsonb, overrideOf, type Row, selectFlag, uuids } from './sql.js';
 import { read, Writer } from './writer.js';
 
@@ -34,6 +35,8 @@ export type DatabaseLocation =
 
 export type DatabaseOptions = DatabaseLocation & {
   readonly log?: BackendLog | undefined;
+  /** Milliseconds for which entries of the change log are kept. Default: for ever. */
+  readonly keepChangesMs?: number | undefined;
   /** PostgreSQL: connections of the pool, beside one that listens. Default 10. */
   readonly poolSize?: number | undefined;
   /** PostgreSQL: milliseconds that one statement may take. Default 5,000. */
@@ -58,7 +61,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBa
   try {
     const applied = await connection.migrate();
     if (applied.length > 0) log.info({ migrations: applied }, 'the database schema was brought up to date');
-    return new DatabaseBackend(connection, applied);
+    return new DatabaseBackend(connection, applied, { log, keepMs: options.keepChangesMs });
   } catch (error) {
     await connection.close();
     throw toUnavailable(error) ?? error;
@@ -94,6 +97,7 @@ export class DatabaseBackend implements Backend {
   readonly #writer: Writer;
   readonly #queryListeners = new Set<(sql: string) => void>();
   readonly #watchers = new Set<() => void>();
+  readonly #pruner: Pruner | null;
   #stopListening: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
@@ -102,6 +106,7 @@ export class DatabaseBackend implements Backend {
     connection: Connection,
     /** The migrations that were applied when the database was opened. */
     readonly appliedMigrations: readonly string[],
+    { log = silent, keepMs }: { readonly log?: BackendLog; readonly keepMs?: number | undefined } = {},
   ) {
     this.#connection = connection;
     const prisma = new PrismaClient({
@@ -114,6 +119,7 @@ export class DatabaseBackend implements Backend {
     });
     this.prisma = prisma;
     this.#writer = new Writer(prisma, connection.patienceMs);
+    this.#pruner = keepMs === undefined ? null : new Pruner({ prisma, keepMs, log });
   }
 
   /**
@@ -331,6 +337,7 @@ export class DatabaseBackend implements Backend {
     this.#closed ??= (async () => {
       this.#watchers.clear();
       this.#stopListening?.();
+      await this.#pruner?.stop();
       await this.prisma.$disconnect();
       await this.#connection.close();
     })();

@@ -1,5 +1,6 @@
 import { openDatabase } from '../backends/database.js';
 import type { Config } from '../config.js';
+import { databaseOptionsOf } from '../server/database-options.js';
 import { CommandError } from './failure.js';
 
 /** Brings the database up to date, as the server does when it starts. Returns what was done, for people. */
@@ -7,10 +8,7 @@ export async function migrate(config: Config): Promise<string> {
   if (config.database.kind === 'memory') {
     throw new CommandError('With FEATURE_BACKEND=memory there is no database to bring up to date.');
   }
-  const { database } = config;
-  const backend = await openDatabase(
-    database.kind === 'postgres' ? { url: database.url } : { dataDir: database.dataDir },
-  );
+  const backend = await openDatabase(databaseOptionsOf(config));
   const applied = backend.appliedMigrations;
   await backend.close();
   return applied.length === 0 ? 'The database is up to date.' : applied.map(name => `Applied ${name}.`).join('\n');

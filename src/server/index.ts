@@ -1,12 +1,15 @@
 import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
 import { createVerifier } from '../auth/verifier.js';
-import { type DatabaseBackend, type DatabaseLocation, openDatabase } from '../backends/database.js';
-import type { Config, DatabaseConfig } from '../config.js';
+import { type DatabaseBackend, openDatabase } from '../backends/database.js';
+import type { Config } from '../config.js';
 import { FeatureService } from '../features/service.js';
 import { createContextFactory } from '../graphql/context.js';
 import { createSchema } from '../graphql/index.js';
+import { databaseOptionsOf } from './database-options.js';
 import { createHalyardServer, type Readiness, type ServerLimits } from './http-server.js';
 import { createLogger } from './logger.js';
+import { FeatureMetrics } from './metrics/feature-metrics.js';
 import { tokenKeysOf } from './token-keys.js';
 
 /** What a program or a test may put in place of what the settings lead to. */
@@ -23,13 +26,12 @@ export interface RunningServer {
   /** Without a path: the API is at `/graphql`. */
   readonly url: string;
   readonly port: number;
+  /** Where Prometheus asks; null: nowhere. */
+  readonly metricsUrl: string | null;
   readonly service: FeatureService;
   /** Lets answers under way finish, then closes everything. Takes at most five seconds; twice is harmless. */
   close(): Promise<void>;
 }
-
-/** The change log is read every few seconds. Three times in vain means that the database cannot be reached. */
-const staleAfter = 15_000;
 
 /**
  * Opens the database, brings it up to date and serves it.
@@ -40,11 +42,15 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
   const log = overrides.log ?? createLogger({ level: config.logLevel, pretty: false });
   for (const warning of config.warnings) log.warn(warning);
   const verifier = createVerifier({ ...config.auth, keys: await tokenKeysOf(config) });
-  const database = overrides.database ?? (await openDatabase({ ...locationOf(config.database), log }));
+  const database = overrides.database ?? (await openDatabase({ ...databaseOptionsOf(config), log }));
+  const registry = config.metrics === false ? null : new Registry();
+  const featureMetrics = registry && new FeatureMetrics(registry);
   const service = await FeatureService.open({
-    backend: database,
+    backend: featureMetrics?.observe(database) ?? database,
+    observer: featureMetrics ?? undefined,
     defaultEnabled: config.defaultEnabled,
     cacheTtl: config.cacheTtlSeconds,
+    cacheSize: config.cacheSize,
     pollInterval: overrides.pollInterval,
     log,
     onEvaluation: log.isLevelEnabled('debug') ? logEvaluation(log) : undefined,
@@ -52,6 +58,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
     await database.close();
     throw error;
   });
+  featureMetrics?.follow(() => service.status);
   const server = createHalyardServer({
     schema: createSchema(),
     createContext: createContextFactory({
@@ -65,8 +72,12 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
     port: config.port,
     corsOrigins: config.corsOrigins,
     suggestions: !config.production,
-    readiness: () => readinessOf(service),
-    ...(overrides.limits === undefined ? {} : { limits: overrides.limits }),
+    readiness: () => readinessOf(service, config.readyMaxAgeSeconds),
+    limits: { ...config.limits, ...overrides.limits },
+    trustProxy: config.trustProxy,
+    ...(registry === null
+      ? {}
+      : { metrics: { registry, ...(typeof config.metrics === 'number' ? { port: config.metrics } : {}) } }),
   });
   let closing: Promise<void> | undefined;
   const close = () => {
@@ -81,24 +92,13 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
   }
 }
 
-function locationOf(database: DatabaseConfig): DatabaseLocation {
-  switch (database.kind) {
-    case 'postgres':
-      return { url: database.url };
-    case 'embedded':
-      return { dataDir: database.dataDir };
-    case 'memory':
-      return { memory: true };
-  }
-}
-
 /** A node that no longer hears of changes says so, although it goes on answering from what it knows. */
-function readinessOf(service: FeatureService): Readiness {
-  const { revision, age, subscribers } = service.status;
+function readinessOf(service: FeatureService, maxAgeSeconds: number): Readiness {
+  const { revision, age, problem, subscribers } = service.status;
   const details = { revision, ageSeconds: Math.round(age / 100) / 10, subscribers };
-  if (age <= staleAfter) return { ready: true, ...details };
+  if (age <= maxAgeSeconds * 1_000) return { ready: true, ...details };
   const reason = `The change log could not be read for ${Math.round(age / 1_000)} seconds; answers may be out of date.`;
-  return { ready: false, reason, ...details };
+  return { ready: false, reason: problem === null ? reason : `${reason} ${problem}`, ...details };
 }
 
 function logEvaluation(log: Logger): NonNullable<Parameters<typeof FeatureService.open>[0]['onEvaluation']> {

@@ -5,6 +5,7 @@ import type { DatabaseBackend } from '../../src/backends/database.js';
 import { MemoryBackend } from '../../src/backends/memory.js';
 import type { Attributes } from '../../src/core/evaluate.js';
 import type { Flag } from '../../src/core/flag.js';
+import { readLog } from '../support/change-log.js';
 import { openPGlite } from '../support/pglite.js';
 
 // Any sequence of calls gives the same answers and the same log on the maps as on the database.
@@ -89,7 +90,7 @@ async function outcome(backend: Backend, { run }: Call, start: number): Promise<
 }
 
 async function log(backend: Backend, start: number): Promise<readonly Change[]> {
-  const { changes } = await backend.changes(start, 10_000);
+  const changes = await readLog(backend, start);
   return changes.map(change => ({ ...change, revision: change.revision - start }));
 }
 

@@ -1,0 +1,81 @@
+import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
+import type { BackendLog } from './connection.js';
+import { toUnavailable } from './errors.js';
+import { read } from './writer.js';
+
+export interface PrunerOptions {
+  readonly prisma: PrismaClient;
+  /** Milliseconds for which an entry of the change log is kept. */
+  readonly keepMs: number;
+  readonly log: BackendLog;
+}
+
+/** Entries deleted at once: nobody waits long behind a slice. */
+const sliceLength = 1_000;
+const interval = 3_600_000;
+/** The first time soon, and not for all nodes of a start at once. */
+const earliest = 1_000;
+const latest = 60_000;
+
+/**
+ * Deletes from the change log what is older than it is kept, from its beginning and in slices, now and every hour. The
+ * last entry always stays. What is left is without gaps: a reader whose place was deleted finds that the next entry does
+ * not follow, and reloads.
+ *
+ * Any number of nodes may do this at once: one that finds another's slice locked waits, and then finds nothing.
+ */
+export class Pruner {
+  readonly #options: PrunerOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #work: Promise<unknown> | undefined;
+  #isStopped = false;
+
+  constructor(options: PrunerOptions) {
+    this.#options = options;
+    this.#later(earliest + Math.random() * (latest - earliest));
+  }
+
+  /** Returns how many entries were deleted. @throws UnavailableError */
+  async prune(): Promise<number> {
+    const { prisma, keepMs } = this.#options;
+    // The clock of the database: it is the one that stamped the entries. Times may run backwards where a clock was set.
+    const [row] = await read(
+      prisma,
+      Prisma.sql`
+      SELECT coalesce((SELECT revision FROM feature_changes
+                       WHERE at >= now() - make_interval(secs => ${keepMs / 1_000}::float8) ORDER BY revision LIMIT 1),
+                      (SELECT max(revision) FROM feature_changes))::text AS first_kept`,
+    );
+    const firstKept = row?.['first_kept'] as string | null | undefined;
+    let deleted = 0;
+    for (let count = sliceLength; firstKept != null && count === sliceLength && !this.#isStopped; deleted += count) {
+      count = await prisma.$executeRaw`
+        DELETE FROM feature_changes WHERE revision IN (
+          SELECT revision FROM feature_changes WHERE revision < ${firstKept}::text::bigint ORDER BY revision LIMIT ${sliceLength})`;
+    }
+    return deleted;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#work;
+  }
+
+  #later(delay: number): void {
+    this.#timer = setTimeout(() => {
+      this.#work = this.#run();
+    }, delay).unref();
+  }
+
+  async #run(): Promise<void> {
+    const { log } = this.#options;
+    try {
+      const deleted = await this.prune();
+      if (deleted > 0) log.info({ deleted }, 'old entries of the change log were deleted');
+    } catch (error) {
+      log.warn({ err: toUnavailable(error) ?? error }, 'old entries of the change log could not be deleted');
+    }
+    if (!this.#isStopped) this.#later(interval);
+  }
+}

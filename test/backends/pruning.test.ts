@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
+import { Pruner } from '../../src/backends/pruner.js';
+import { silentLog } from '../../src/features/log.js';
+import { FeatureService } from '../../src/features/service.js';
+import { readLog } from '../support/change-log.js';
+import { openPGlite } from '../support/pglite.js';
+import { createDatabase } from '../support/postgres.js';
+import { newFlag } from './contract.js';
+
+const day = 86_400_000;
+
+describe.each([
+  ['PGlite', async () => ({ backend: await openPGlite(), drop: async () => {} })],
+  [
+    'PostgreSQL',
+    async () => {
+      const database = await createDatabase();
+      return { backend: await openDatabase({ url: database.url }), drop: database.drop };
+    },
+  ],
+])('pruning the change log on %s', (_, open) => {
+  let backend: DatabaseBackend;
+  let drop: () => Promise<void>;
+  const pruners: Pruner[] = [];
+
+  beforeEach(async () => {
+    ({ backend, drop } = await open());
+  });
+  afterEach(async () => {
+    await Promise.all(pruners.splice(0).map(pruner => pruner.stop()));
+    await backend.close();
+    await drop();
+  });
+
+  function pruner(keepMs = 30 * day): Pruner {
+    const made = new Pruner({ prisma: backend.prisma, keepMs, log: silentLog });
+    pruners.push(made);
+    return made;
+  }
+
+  /** So many changes, the first `old` of them made 31 days ago. */
+  async function history(count: number, old: number): Promise<void> {
+    await backend.prisma
+      .$executeRaw`INSERT INTO users (id, attributes) SELECT gen_random_uuid(), '{"n": 1}' FROM generate_series(1, ${count}::int)`;
+    await backend.prisma
+      .$executeRaw`UPDATE feature_changes SET at = now() - interval '31 days' WHERE revision <= ${old}`;
+  }
+
+  const revisions = async () => (await readLog(backend)).map(({ revision }) => revision);
+
+  it('deletes what is older, in slices, and nothing else; that is no change itself', async () => {
+    await history(2_510, 2_500);
+    const deletes: string[] = [];
+    backend.onQuery(sql => sql.includes('DELETE FROM feature_changes') && deletes.push(sql));
+    expect(await pruner().prune()).toBe(2_500);
+    expect(deletes).toHaveLength(3);
+    expect(await revisions()).toEqual(Array.from({ length: 10 }, (_, i) => 2_501 + i));
+    expect((await backend.changes(0, 0)).head).toBe(2_510);
+    expect(await pruner().prune()).toBe(0);
+  });
+
+  it('keeps the last entry however old it is, so that a write finds its place', async () => {
+    await history(3, 3);
+    expect(await pruner().prune()).toBe(2);
+    expect(await revisions()).toEqual([3]);
+    expect((await backend.createFlag(newFlag('k'), null)).revision).toBe(4);
+    expect((await backend.createFlag(newFlag('l'), randomUUID())).revision).toBe(5);
+  });
+
+  it('leaves no gap where times run backwards', async () => {
+    await history(5, 2);
+    await backend.prisma.$executeRaw`UPDATE feature_changes SET at = now() - interval '40 days' WHERE revision = 4`;
+    expect(await pruner().prune()).toBe(2);
+    expect(await revisions()).toEqual([3, 4, 5]);
+  });
+
+  it('finds nothing to do in an empty log', async () => {
+    expect(await pruner().prune()).toBe(0);
+  });
+
+  it('by many nodes at once deletes the same once', async () => {
+    await history(2_000, 1_990);
+    await Promise.all([pruner(), pruner(), pruner()].map(each => each.prune()));
+    expect(await revisions()).toEqual(Array.from({ length: 10 }, (_, i) => 1_991 + i));
+  });
+
+  it('makes a reader whose place was deleted reload, with the right answers', async () => {
+    await backend.createFlag({ ...newFlag('a'), enabled: true }, null);
+    const service = await FeatureService.open({ backend: deaf(backend), pollInterval: 3_600_000, cacheTtl: 0 });
+    const isOn = async (key: string) => (await service.evaluator({})).evaluate(key).reason;
+    expect(await isOn('a')).toBe('ENABLED');
+    await backend.deleteFlag('a', null);
+    await backend.createFlag({ ...newFlag('b'), enabled: true }, null);
+    await backend.prisma.$executeRaw`UPDATE feature_changes SET at = now() - interval '31 days'`;
+    await pruner().prune();
+    expect(await isOn('a')).toBe('FLAG_NOT_FOUND');
+    expect(await isOn('b')).toBe('ENABLED');
+  });
+});
+
+/** Hints would have the reader catch up before anything is pruned. */
+function deaf(backend: DatabaseBackend): DatabaseBackend {
+  return new Proxy(backend, {
+    get(target, property) {
+      if (property === 'watch') return () => () => {};
+      const member = Reflect.get(target, property) as unknown;
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+}
+
+it('begins by itself where the settings say for how long, and stops with the database', async () => {
+  const database = await createDatabase();
+  const backend = await openDatabase({ url: database.url, keepChangesMs: day });
+  await backend.createFlag(newFlag('k'), null);
+  await backend.close();
+  await database.drop();
+});

@@ -27,14 +27,17 @@ function nextSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-function explainListenError(error: unknown, { host, port }: Config): unknown {
+function explainListenError(error: unknown, config: Config): unknown {
+  const { host } = config;
+  const port = error instanceof Error && 'port' in error ? error.port : config.port;
+  const setting = port === config.port ? 'PORT' : 'METRICS';
   switch (error instanceof Error && 'syscall' in error && error.syscall === 'listen' && 'code' in error && error.code) {
     case 'EADDRINUSE':
       return new CommandError(
-        `Port ${port} on ${host} is in use: stop what listens there, or set PORT to another one (0: any free one).`,
+        `Port ${port} on ${host} is in use: stop what listens there, or set ${setting} to another one (0: any free one).`,
       );
     case 'EACCES':
-      return new CommandError(`Listening on port ${port} is not permitted: set PORT to one from 1024 up.`);
+      return new CommandError(`Listening on port ${port} is not permitted: set ${setting} to one from 1024 up.`);
     case 'EADDRNOTAVAIL':
       return new CommandError(`This machine has no address ${host}: set HOST to one that it has, or to 0.0.0.0.`);
     default:
@@ -48,7 +51,7 @@ function isNameFailure(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error && error.syscall === 'getaddrinfo';
 }
 
-function banner(config: Config, { url }: RunningServer): string {
+function banner(config: Config, { url, metricsUrl }: RunningServer): string {
   const where = {
     postgres: 'PostgreSQL at DATABASE_URL',
     embedded: `embedded database in ${config.dataDir}`,
@@ -62,7 +65,7 @@ function banner(config: Config, { url }: RunningServer): string {
 Halyard is up at ${url} (${where})
 
   GraphiQL     ${url}/graphql
-  Admin token  ${mints ? 'npx halyard token --admin' : 'from your identity provider, with the role "admin"'}
+${metricsUrl === null ? '' : `  Metrics      ${metricsUrl}\n`}  Admin token  ${mints ? 'npx halyard token --admin' : 'from your identity provider, with the role "admin"'}
   Try it       curl -s ${url}/graphql -H 'content-type: application/json'${header} -d '{"query":"{ viewer { featureMap } }"}'
 
 `;

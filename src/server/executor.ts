@@ -13,10 +13,12 @@ import type { Logger } from 'pino';
 import type { Caller } from '../auth/caller.js';
 import type { DocumentLimits } from './document-limits.js';
 import { maskError } from './mask-error.js';
+import type { ServerMetrics } from './metrics/server-metrics.js';
 import type { OperationOrigin } from './operation-origin.js';
 import { reportTo, useErrorMasking } from './plugins/use-error-masking.js';
-import { type OpenStreams, useOpenStreams } from './plugins/use-open-streams.js';
+import { type OpenStreams, type StreamSlots, useOpenStreams } from './plugins/use-open-streams.js';
 import { useOperationLog } from './plugins/use-operation-log.js';
+import { useOperationMetrics } from './plugins/use-operation-metrics.js';
 import { useOperationRules } from './plugins/use-operation-rules.js';
 
 export interface ExecutorOptions {
@@ -30,6 +32,8 @@ export interface ExecutorOptions {
   /** Whether messages about unknown names propose known ones. */
   readonly suggestions: boolean;
   readonly openStreams: OpenStreams;
+  readonly streamSlots: StreamSlots;
+  readonly metrics: ServerMetrics | null;
 }
 
 /** The one place where operations are parsed, validated, limited, executed, logged and masked. Every way in uses it. */
@@ -51,7 +55,7 @@ export interface Executor {
 const keptDocuments = { max: 1_000, maxSize: 500_000, maxEntrySize: 16_000 };
 
 export function createExecutor(options: ExecutorOptions): Executor {
-  const { schema, createContext, limits, suggestions, openStreams } = options;
+  const { schema, createContext, limits, suggestions, openStreams, streamSlots, metrics } = options;
   const documents = new LRUCache<string, DocumentNode>({
     ...keptDocuments,
     sizeCalculation: (_document, text) => Math.max(1, text.length),
@@ -63,7 +67,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
       useOperationRules({ limits, suggestions }),
       useErrorMasking(),
       useOperationLog(),
-      useOpenStreams(openStreams),
+      ...(metrics === null ? [] : [useOperationMetrics(metrics)]),
+      useOpenStreams(openStreams, streamSlots),
     ],
     // Errors that no plugin saw, such as those of an unreadable body.
     maskedErrors: { maskError: error => maskError(error, reportTo(options.log), true) },

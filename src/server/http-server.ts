@@ -3,14 +3,20 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import type { Caller } from '../auth/caller.js';
 import type { Verifier } from '../auth/verifier.js';
+import type { TrustProxy } from '../config.js';
+import { AddressSlots } from './address-slots.js';
+import { createAddressReader } from './client-address.js';
 import { type CorsOrigins, handleCors, isOriginAllowed } from './cors.js';
 import { type DocumentLimits, defaultDocumentLimits } from './document-limits.js';
 import { createExecutor } from './executor.js';
 import { createGraphiQL, wantsPage } from './graphiql.js';
 import { HttpRequest, pathOf, requestIdOf } from './http-request.js';
 import { formatErrors, maskError } from './mask-error.js';
+import { createMetricsListener, metricsPath, sendMetrics } from './metrics/metrics-listener.js';
+import { ServerMetrics } from './metrics/server-metrics.js';
 import type { OperationOrigin } from './operation-origin.js';
 import { reportTo } from './plugins/use-error-masking.js';
 import { OpenStreams } from './plugins/use-open-streams.js';
@@ -26,6 +32,8 @@ export interface Readiness {
 export interface ServerLimits extends DocumentLimits, SocketLimits {
   /** The largest body of a request, in bytes; a larger one is answered 413. */
   readonly maxBodySize: number;
+  /** WebSockets and streams of events that one address may hold open. 0: no limit. */
+  readonly connectionsPerAddress: number;
   /** How long a stop waits for what is under way, in milliseconds. */
   readonly shutdownGrace: number;
 }
@@ -38,6 +46,8 @@ export const defaultServerLimits: ServerLimits = Object.freeze({
   stallTimeout: 30_000,
   pingInterval: 12_000,
   initTimeout: 5_000,
+  subscriptionsPerSocket: 100,
+  connectionsPerAddress: 1_000,
   shutdownGrace: 3_000,
 });
 
@@ -56,11 +66,15 @@ export interface HalyardServerOptions {
   /** Whether messages about unknown names propose known ones. Default true. */
   readonly suggestions?: boolean;
   readonly limits?: Partial<ServerLimits>;
+  /** Whose `X-Forwarded-For` is believed. Default false: nobody's. */
+  readonly trustProxy?: TrustProxy;
+  /** Where to count, and whether `/metrics` has a port of its own. Absent: nothing is counted. */
+  readonly metrics?: { readonly registry: Registry; readonly port?: number };
 }
 
 export interface HalyardServer {
   /** Listens. Rejects with the error of the operating system (`EADDRINUSE`, `EACCES`, ...) when it cannot. */
-  start(): Promise<{ readonly url: string; readonly port: number }>;
+  start(): Promise<{ readonly url: string; readonly port: number; readonly metricsUrl: string | null }>;
   /**
    * Stops accepting, closes sockets with 1001, completes streams, waits for answers under way and cuts what is left after
    * the grace. May be called at any time, also twice.
@@ -75,6 +89,18 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
   const { verifier, log, corsOrigins } = options;
   const limits: ServerLimits = { ...defaultServerLimits, ...options.limits };
   const openStreams = new OpenStreams();
+  const slots = new AddressSlots(limits.connectionsPerAddress);
+  const addressOf = createAddressReader(options.trustProxy ?? false);
+  const metrics =
+    options.metrics === undefined
+      ? null
+      : new ServerMetrics(options.metrics.registry, () => ({ sockets: sockets.size, streams: openStreams.size }));
+  const metricsListener =
+    options.metrics?.port === undefined
+      ? null
+      : createMetricsListener({ ...options.metrics, host: options.host, port: options.metrics.port }, error =>
+          log.error({ err: error }, 'The metrics could not be served.'),
+        );
   const executor = createExecutor({
     schema: options.schema,
     createContext: options.createContext,
@@ -83,11 +109,27 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     maxBodySize: limits.maxBodySize,
     suggestions: options.suggestions ?? true,
     openStreams,
+    streamSlots: { take: takeSlot },
+    metrics,
   });
-  const sockets = createSockets({ executor, verifier, log, limits });
+  const sockets = createSockets({ executor, verifier, log, limits, metrics });
   const serveGraphiQL = createGraphiQL();
   const pending = new Set<ServerResponse>();
   let closing: Promise<void> | null = null;
+  let warnedAt = Number.NEGATIVE_INFINITY;
+
+  function takeSlot(address: string): (() => void) | null {
+    if (!slots.isFull(address)) return slots.take(address);
+    metrics?.refused('connections');
+    // One line a minute says it; one for each would be the next thing that a flood fills up.
+    const level = performance.now() - warnedAt > 60_000 ? 'warn' : 'debug';
+    if (level === 'warn') warnedAt = performance.now();
+    log[level](
+      { address, limit: limits.connectionsPerAddress },
+      'A connection is refused: its address holds as many as MAX_CONNECTIONS_PER_ADDRESS. If that is a proxy, set TRUST_PROXY.',
+    );
+    return null;
+  }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = requestIdOf(request);
@@ -99,6 +141,9 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     if (request.method !== 'GET' && request.method !== 'HEAD') return sendError(response, 404, 'NOT_FOUND', notFound);
     if (path === '/health') return sendJson(response, 200, { status: 'ok' });
     if (path === '/ready') return sendReadiness(response);
+    if (path === metricsPath && metrics !== null && metricsListener === null) {
+      return sendMetrics(metrics.registry, response);
+    }
     if (path === '/') {
       response.writeHead(307, { location: graphqlPath }).end();
       return;
@@ -121,7 +166,8 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
         return sendError(response, 413, 'REQUEST_ENTITY_TOO_LARGE', message);
       }
     }
-    const requestLog = log.child({ requestId });
+    const address = addressOf(request);
+    const requestLog = log.child({ requestId, address });
     let caller: Caller;
     try {
       caller = await verifier.verify(request.headers.authorization);
@@ -131,7 +177,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
       if (status === 401) response.setHeader('www-authenticate', 'Bearer error="invalid_token"');
       return sendJson(response, status, { errors: formatErrors([masked]) });
     }
-    await executor.yoga(request, response, { caller, requestId, log: requestLog, res: response });
+    await executor.yoga(request, response, { caller, requestId, address, log: requestLog, res: response });
   }
 
   async function sendReadiness(response: ServerResponse): Promise<void> {
@@ -145,13 +191,18 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     sendJson(response, readiness.ready ? 200 : 503, readiness);
   }
 
-  function refuseUpgrade(socket: Duplex, status: string, requestId: string): void {
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\nX-Request-Id: ${requestId}\r\n\r\n`);
+  function refuseUpgrade(socket: Duplex, status: keyof typeof refusals, route: string, requestId: string): void {
+    metrics?.requested(route, status);
+    const headers = `Connection: close\r\nContent-Length: 0\r\nX-Request-Id: ${requestId}\r\n`;
+    socket.end(`HTTP/1.1 ${status} ${refusals[status]}\r\n${headers}${status === 429 ? retryAfter : ''}\r\n`);
   }
 
   const server = createServer({ IncomingMessage: HttpRequest, keepAliveTimeout: 72_000 }, (request, response) => {
     pending.add(response);
-    response.once('close', () => pending.delete(response));
+    response.once('close', () => {
+      pending.delete(response);
+      metrics?.requested(routeOf(pathOf(request)), response.headersSent ? response.statusCode : clientGone);
+    });
     handle(request, response).catch(error => {
       log.error({ err: error }, 'A request could not be answered.');
       if (response.headersSent) response.destroy();
@@ -161,12 +212,17 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
   server.on('upgrade', (request, socket, head) => {
     const requestId = requestIdOf(request);
     socket.on('error', error => log.debug({ err: error, requestId }, 'A socket failed.'));
-    if (closing !== null) return refuseUpgrade(socket, '503 Service Unavailable', requestId);
-    if (pathOf(request) !== graphqlPath) return refuseUpgrade(socket, '404 Not Found', requestId);
-    if (!isOriginAllowed(request.headers.origin, corsOrigins)) {
-      return refuseUpgrade(socket, '403 Forbidden', requestId);
-    }
-    sockets.accept(request, socket, head, requestId);
+    const path = pathOf(request);
+    const refuse = (status: keyof typeof refusals) => refuseUpgrade(socket, status, routeOf(path), requestId);
+    if (closing !== null) return refuse(503);
+    if (path !== graphqlPath) return refuse(404);
+    if (!isOriginAllowed(request.headers.origin, corsOrigins)) return refuse(403);
+    const address = addressOf(request);
+    const release = takeSlot(address);
+    if (release === null) return refuse(429);
+    socket.once('close', release);
+    metrics?.requested(path, 101);
+    sockets.accept(request, socket, head, { requestId, address });
   });
 
   async function close(): Promise<void> {
@@ -179,7 +235,8 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     await Promise.all([closed, sockets.close(Math.min(1_000, limits.shutdownGrace))]);
     clearTimeout(timer);
     clearInterval(sweep);
-    await executor.yoga.dispose();
+    metrics?.close();
+    await Promise.all([metricsListener?.close(), executor.yoga.dispose()]);
   }
 
   return {
@@ -190,7 +247,12 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
           server.off('error', reject);
           server.on('error', error => log.error({ err: error }, 'The server failed.'));
           const { port } = server.address() as AddressInfo;
-          resolve({ url: `http://${hostInUrl(options.host)}:${port}`, port });
+          const urlOf = (port: number) => `http://${hostInUrl(options.host)}:${port}`;
+          const url = urlOf(port);
+          const started = (metricsPort: number) =>
+            resolve({ url, port, metricsUrl: metrics === null ? null : `${urlOf(metricsPort)}${metricsPath}` });
+          if (metricsListener === null) started(port);
+          else metricsListener.start().then(started, reject);
         });
       }),
     close() {
@@ -201,6 +263,17 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
 }
 
 const notFound = `There is nothing here: the API is at ${graphqlPath}.`;
+
+const refusals = { 403: 'Forbidden', 404: 'Not Found', 429: 'Too Many Requests', 503: 'Service Unavailable' } as const;
+const retryAfter = 'Retry-After: 5\r\n';
+
+/** What metrics show for a request whose client left before it was answered, as nginx logs it. */
+const clientGone = 499;
+
+const routes = [graphqlPath, '/', '/health', '/ready', metricsPath];
+
+/** Paths are the caller's to choose, so that only those that lead somewhere are told apart. */
+const routeOf = (path: string) => (routes.includes(path) ? path : 'other');
 
 /** How to reach a server that listens on this host from the machine it runs on. */
 function hostInUrl(host: string): string {

@@ -6,6 +6,8 @@ import type { Caller } from '../auth/caller.js';
 export interface OperationOrigin {
   readonly caller: Caller;
   readonly requestId: string;
+  /** Where it comes from; see `createAddressReader`. */
+  readonly address: string;
   readonly log: Logger;
   /** Where the answer is written, when the operation came over HTTP. */
   readonly res?: ServerResponse;

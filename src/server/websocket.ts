@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ExecutionArgs, GraphQLError } from 'graphql';
+import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
 import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws';
 import type { GraphQLParams } from 'graphql-yoga';
 import type { Logger } from 'pino';
@@ -12,6 +12,7 @@ import { UnavailableError } from '../core/errors.js';
 import { atDeadline } from './deadline.js';
 import type { Executor } from './executor.js';
 import { formatErrors } from './mask-error.js';
+import type { ServerMetrics } from './metrics/server-metrics.js';
 
 export interface SocketLimits {
   /** The largest message that is taken, in bytes; a larger one closes the socket with 1009. */
@@ -24,6 +25,8 @@ export interface SocketLimits {
   readonly pingInterval: number;
   /** Milliseconds within which a new socket must say who it is; later it is closed with 4408. */
   readonly initTimeout: number;
+  /** Subscriptions that one socket may hold open; one more fails alone. 0: no limit. */
+  readonly subscriptionsPerSocket: number;
 }
 
 export interface SocketsOptions {
@@ -31,13 +34,14 @@ export interface SocketsOptions {
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly limits: SocketLimits;
+  readonly metrics: ServerMetrics | null;
 }
 
 /** The WebSocket side of the server: the graphql-transport-ws protocol. */
 export interface Sockets {
   readonly size: number;
   /** Takes a request to upgrade whose path and origin have been accepted. */
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void;
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, from: { requestId: string; address: string }): void;
   /** Closes every socket with 1001; those that do not answer in time are cut. */
   close(graceMs: number): Promise<void>;
 }
@@ -48,8 +52,12 @@ interface Connection {
   readonly socket: WebSocket;
   readonly log: Logger;
   readonly requestId: string;
+  readonly address: string;
   caller: Caller | null;
+  /** How many there have been. */
   operations: number;
+  /** Those that are open now, each by the message that began it: a client may use an id again. */
+  readonly subscriptions: Set<SubscribePayload>;
   /** Whether anything has come from the peer since the last ping. */
   alive: boolean;
   /** Since when reading is paused because the peer does not take what it asked for. */
@@ -59,7 +67,7 @@ interface Connection {
   readonly closed: Promise<void>;
 }
 
-export function createSockets({ executor, verifier, log, limits }: SocketsOptions): Sockets {
+export function createSockets({ executor, verifier, log, limits, metrics }: SocketsOptions): Sockets {
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -84,11 +92,24 @@ export function createSockets({ executor, verifier, log, limits }: SocketsOption
     async onSubscribe({ extra }, _id, payload) {
       extra.operations += 1;
       const requestId = `${extra.requestId}/${extra.operations}`;
-      return executor.prepare(paramsOf(payload), {
+      const { address, subscriptions } = extra;
+      const prepared = await executor.prepare(paramsOf(payload), {
         caller: extra.caller as Caller,
         requestId,
-        log: log.child({ requestId }),
+        address,
+        log: log.child({ requestId, address }),
       });
+      if (!('document' in prepared)) return prepared;
+      if (getOperationAST(prepared.document, prepared.operationName)?.operation !== 'subscription') return prepared;
+      if (limits.subscriptionsPerSocket > 0 && subscriptions.size >= limits.subscriptionsPerSocket) {
+        metrics?.refused('subscriptions');
+        return [tooManySubscriptions(limits.subscriptionsPerSocket)];
+      }
+      subscriptions.add(payload);
+      return prepared;
+    },
+    onComplete({ extra }, _id, payload) {
+      extra.subscriptions.delete(payload);
     },
     execute: (args: ExecutionArgs) => executor.execute(args),
     subscribe: (args: ExecutionArgs) => executor.subscribe(args),
@@ -140,7 +161,7 @@ export function createSockets({ executor, verifier, log, limits }: SocketsOption
     });
   }
 
-  function opened(socket: WebSocket, requestId: string): void {
+  function opened(socket: WebSocket, { requestId, address }: { requestId: string; address: string }): void {
     let resolveClosed = () => {};
     const connection: Connection = {
       closed: new Promise(resolve => {
@@ -148,9 +169,11 @@ export function createSockets({ executor, verifier, log, limits }: SocketsOption
       }),
       socket,
       requestId,
-      log: log.child({ requestId }),
+      address,
+      log: log.child({ requestId, address }),
       caller: null,
       operations: 0,
+      subscriptions: new Set(),
       alive: true,
       stalledSince: null,
       cancelDeadline: () => {},
@@ -211,8 +234,8 @@ export function createSockets({ executor, verifier, log, limits }: SocketsOption
     get size() {
       return connections.size;
     },
-    accept(request, socket, head, requestId) {
-      server.handleUpgrade(request, socket, head, webSocket => opened(webSocket, requestId));
+    accept(request, socket, head, from) {
+      server.handleUpgrade(request, socket, head, webSocket => opened(webSocket, from));
     },
     async close(graceMs) {
       clearInterval(heartbeat);
@@ -231,6 +254,11 @@ export function createSockets({ executor, verifier, log, limits }: SocketsOption
     },
   };
 }
+
+const tooManySubscriptions = (limit: number) =>
+  new GraphQLError(`A socket may hold at most ${limit} subscriptions open.`, {
+    extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' },
+  });
 
 function paramsOf({ query, operationName, variables }: SubscribePayload): GraphQLParams {
   return {

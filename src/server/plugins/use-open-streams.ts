@@ -4,6 +4,12 @@ import { atDeadline } from '../deadline.js';
 import { endable } from '../endable.js';
 import type { OperationOrigin } from '../operation-origin.js';
 
+/** Who may open another stream. */
+export interface StreamSlots {
+  /** Takes a slot and returns what gives it back; null when there is none left for this address. */
+  take(address: string): (() => void) | null;
+}
+
 /** The streams of events that are open over HTTP. */
 export class OpenStreams {
   readonly #ends = new Set<() => void>();
@@ -30,11 +36,18 @@ export class OpenStreams {
 const stallTimeout = 60_000;
 
 /** Ends a stream of events over HTTP when its reader leaves or stalls, its token ends, or the server stops. */
-export function useOpenStreams(streams: OpenStreams): Plugin<OperationOrigin> {
+export function useOpenStreams(streams: OpenStreams, slots: StreamSlots): Plugin<OperationOrigin> {
   return {
-    onSubscribe({ args }) {
-      const { res, caller } = args.contextValue;
+    onSubscribe({ args, setResultAndStopExecution }) {
+      const { res, caller, address } = args.contextValue;
       if (res === undefined) return;
+      const release = slots.take(address);
+      if (release === null) {
+        setResultAndStopExecution({ errors: [tooManyConnections()] });
+        return;
+      }
+      // However it goes on, this comes.
+      res.once('close', release);
       return {
         onSubscribeResult({ result, setResult }) {
           if (!isAsyncIterable(result)) return;
@@ -62,5 +75,10 @@ export function useOpenStreams(streams: OpenStreams): Plugin<OperationOrigin> {
     },
   };
 }
+
+const tooManyConnections = () =>
+  new GraphQLError('This address holds as many connections open as it may.', {
+    extensions: { code: 'TOO_MANY_CONNECTIONS', http: { status: 429, headers: { 'retry-after': '5' } } },
+  });
 
 const tokenExpired = () => new GraphQLError('The token has expired.', { extensions: { code: 'UNAUTHENTICATED' } });

@@ -17,9 +17,8 @@ export interface ClaimNames {
 
 export const defaultClaimNames: ClaimNames = Object.freeze({ user: 'sub', role: 'role', attributes: 'attributes' });
 
-/** How a role is written in a token. A token without a role is a plain user's. */
-export const roleClaims: ReadonlyMap<unknown, Exclude<Role, 'ANONYMOUS'>> = new Map([
-  ['user', 'USER'],
+/** How a role is written in a token. A token without one is a plain user's: there is no word for that. */
+export const roleClaims: ReadonlyMap<unknown, 'SERVICE' | 'ADMIN'> = new Map([
   ['service', 'SERVICE'],
   ['admin', 'ADMIN'],
 ]);

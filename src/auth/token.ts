@@ -22,7 +22,7 @@ export async function mintToken(secret: Uint8Array, request: TokenRequest): Prom
   const issuedAt = Math.floor(Date.now() / 1000);
   const token = new SignJWT({
     ...(request.userId == null ? {} : { [names.user]: canonicalUserId(request.userId) }),
-    ...(request.role === 'USER' ? {} : { [names.role]: role }),
+    ...(role === undefined ? {} : { [names.role]: role }),
     ...(request.attributes === undefined ? {} : { [names.attributes]: request.attributes }),
   })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })

@@ -132,7 +132,7 @@ export class GuardedPool extends pg.Pool {
     client.on('error', () => undefined); // what is asked rejects
     try {
       await client.connect();
-      await client.query('SELECT 1');
+      await client.query('SELECT true');
     } catch (error) {
       if (isOutage(error)) {
         if (!this.ending) this.#probeLater(Math.min(backoff * 2, longestBackoff));

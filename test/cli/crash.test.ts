@@ -49,7 +49,7 @@ it(`keeps all that it acknowledged through ${crashes} times kill -9 (seed ${seed
     const acknowledged = () => everybody.reduce((sum, writer) => sum + writer.acknowledged.length, 0);
     const enough = 1 + random(80);
     const working = Promise.all(everybody.map(writer => writer.work(client)));
-    await until(() => acknowledged() >= enough, `${enough} are acknowledged`, 60_000);
+    await Promise.race([working, until(() => acknowledged() >= enough, `${enough} are acknowledged`, 60_000)]);
     await sleep(random(20));
     const inFlight = everybody.filter(writer => writer.unanswered !== null).length;
     child.kill('SIGKILL');

@@ -194,6 +194,8 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
   function refuseUpgrade(socket: Duplex, status: keyof typeof refusals, route: string, requestId: string): void {
     metrics?.requested(route, status);
     const headers = `Connection: close\r\nContent-Length: 0\r\nX-Request-Id: ${requestId}\r\n`;
+    // Who is refused cannot hold the connection by keeping its own side open.
+    socket.once('finish', () => socket.destroy());
     socket.end(`HTTP/1.1 ${status} ${refusals[status]}\r\n${headers}${status === 429 ? retryAfter : ''}\r\n`);
   }
 

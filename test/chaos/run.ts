@@ -270,7 +270,9 @@ class ChaosRun {
     const query = `mutation ($input: ${type}!) { ${mutation}(input: $input) { __typename ... on Error { code message } } }`;
     let answer: { data?: Record<string, { code?: string }> | null; errors?: { extensions?: { code?: string } }[] };
     try {
-      answer = (await this.#post(node, this.#adminToken, query, { input })) as typeof answer;
+      // As a load balancer does, which knows of a node that is down.
+      const up = node.isUp ? node : (this.#nodes.find(({ isUp }) => isUp) ?? node);
+      answer = (await this.#post(up, this.#adminToken, query, { input })) as typeof answer;
     } catch (error) {
       if (error instanceof Error && error.name === 'TimeoutError')
         this.#violations.push(`${mutation} hung for ${answerTime} ms`);

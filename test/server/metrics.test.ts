@@ -323,17 +323,35 @@ describe('a backend that is watched', () => {
   });
 });
 
-it('counts each reason, one by one and all together', () => {
+describe('answers by reason', () => {
   const evaluations = evaluationReasons.flatMap((reason, index): Evaluation[] =>
     Array.from({ length: index + 1 }, () => ({ key: 'a', enabled: true, reason })),
   );
   const expected = Object.fromEntries(evaluationReasons.map((reason, index) => [reason, index + 1]));
-  const together = new EvaluationTally();
-  together.addAll(evaluations);
-  expect(together.counts).toEqual(expected);
-  const single = new EvaluationTally();
-  for (const evaluation of evaluations) single.add(evaluation);
-  expect(single.counts).toEqual(expected);
+  const never = () => {
+    throw new Error('Nothing is left to chance here.');
+  };
+
+  it('are counted one by one, and in small sets', () => {
+    const single = new EvaluationTally(never);
+    for (const evaluation of evaluations) single.add(evaluation);
+    expect(single.counts).toEqual(expected);
+    const together = new EvaluationTally(never);
+    together.addAll(evaluations.slice(0, 20));
+    together.addAll(evaluations.slice(20));
+    expect(together.counts).toEqual(expected);
+  });
+
+  it('are sampled in large sets, and come out right on average', () => {
+    const times = 1_600;
+    let turn = 0;
+    const tally = new EvaluationTally(() => (turn++ % times) / times);
+    for (let i = 0; i < times; i++) tally.addAll(evaluations);
+    expect(tally.counts).toEqual(
+      Object.fromEntries(Object.entries(expected).map(([reason, count]) => [reason, count * times])),
+    );
+    expect(turn).toBe(times);
+  });
 });
 
 it('a token that is refused is no label', async () => {

@@ -52,7 +52,7 @@ export class FeatureMetrics implements FeatureObserver {
     const tally = this.#tally;
     new Counter({
       name: 'halyard_evaluations_total',
-      help: 'Answers given, to who asked and to subscribers, by reason.',
+      help: 'Answers given, to who asked and to subscribers, by reason. Large sets are sampled: one of 16 counts for all.',
       labelNames: ['reason'],
       registers,
       collect() {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../core/errors.js';
 import type { Attributes, OverrideDecision } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
@@ -286,8 +287,8 @@ export class DatabaseBackend implements Backend {
     return { value: value > 0, revision };
   }
 
-  addToGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
-    const slices = this.#slices(userIds);
+  async addToGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
+    const slices = await this.#slices(userIds);
     return this.#writer.writeCounted(
       actor,
       [ensureUsers([actor]), ...slices.map(ensureUsers)],
@@ -300,11 +301,12 @@ export class DatabaseBackend implements Backend {
     );
   }
 
-  removeFromGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
+  async removeFromGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
+    const slices = await this.#slices(userIds);
     return this.#writer.writeCounted(
       actor,
       [ensureUsers([actor])],
-      this.#slices(userIds).map(
+      slices.map(
         ids => Prisma.sql`DELETE FROM user_feature_groups WHERE group_name = ${group} AND user_id = ANY(${uuids(ids)})`,
       ),
     );
@@ -344,9 +346,13 @@ export class DatabaseBackend implements Backend {
     return this.#closed;
   }
 
-  #slices(userIds: readonly string[]): string[][] {
+  /** Each step takes milliseconds where the ids are many, and so has a turn of the event loop to itself. */
+  async #slices(userIds: readonly string[]): Promise<string[][]> {
+    const ids = [...new Set(userIds)];
+    await nextTurn();
     // Sorted, so that the slices of the log are the same whatever the order given.
-    const ids = [...new Set(userIds)].sort();
+    ids.sort();
+    await nextTurn();
     const size = Math.min(this.#connection.idsPerStatement, Math.max(ids.length, 1));
     return Array.from({ length: Math.ceil(ids.length / size) }, (_, index) =>
       ids.slice(index * size, (index + 1) * size),

@@ -21,8 +21,8 @@ export function json<T>(text: unknown): T {
 }
 
 export function ensureUsers(ids: readonly (string | null)[]): Prisma.Sql {
-  const known = [...new Set(ids.filter(id => id !== null))];
-  return Prisma.sql`INSERT INTO users (id) SELECT unnest(${uuids(known)}) ON CONFLICT DO NOTHING`;
+  const known = ids.filter(id => id !== null);
+  return Prisma.sql`INSERT INTO users (id) SELECT DISTINCT unnest(${uuids(known)}) ON CONFLICT DO NOTHING`;
 }
 
 export function assignments(patch: FlagPatch): Prisma.Sql {

@@ -51,6 +51,22 @@ const group = z
   .string('Expected text.')
   .refine(isName, `Expected 1 to ${maxNameLength} characters that can be stored.`);
 
+/** Checked in one loop: a schema for each of twenty thousand ids would hold the event loop for longer than all the rest. */
+const userIds = z
+  .custom<readonly string[]>(Array.isArray, { error: 'Expected a list.', abort: true })
+  .superRefine((ids, context) => {
+    if (ids.length > maxGroupUsers) {
+      context.addIssue({ code: 'custom', message: `Expected at most ${maxGroupUsers} users.`, input: ids });
+      return;
+    }
+    for (let index = 0; index < ids.length; index += 1) {
+      const id: unknown = ids[index];
+      if (typeof id === 'string' && isUuid(id)) continue;
+      context.addIssue({ code: 'custom', path: [index], message: 'Expected a UUID.', input: id });
+    }
+  })
+  .transform(ids => ids.map(id => id.toLowerCase()));
+
 const latestExpiry = new Date('9999-12-31T23:59:59.999Z');
 
 /** The inputs of the management calls: what they may hold, and what is assumed where they are silent. */
@@ -91,7 +107,7 @@ export const inputs = {
   removeOverride: z.strictObject({ userId, flagKey }),
   group: z.strictObject({
     group,
-    userIds: z.array(userId, 'Expected a list.').max(maxGroupUsers, `Expected at most ${maxGroupUsers} users.`),
+    userIds,
   }),
   setUserAttributes: z.strictObject({ userId, attributes: checked<JsonObject>(value => attributeIssues(value)) }),
   deleteUser: z.strictObject({ userId }),

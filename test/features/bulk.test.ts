@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../src/backends/database.js';
+import { FeatureService } from '../../src/features/service.js';
+import { longestBlock } from '../support/longest-block.js';
+import { openPGlite } from '../support/pglite.js';
+import { createDatabase } from '../support/postgres.js';
+import { until } from '../support/wait.js';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const backends = {
+  PGlite: async () => ({ backend: await openPGlite(), sql: async () => undefined }),
+  PostgreSQL: async () => {
+    const database = await createDatabase();
+    cleanups.push(() => database.drop());
+    return { backend: await openDatabase({ url: database.url }), sql: database.query };
+  },
+};
+
+async function start(kind: keyof typeof backends) {
+  const { backend, sql } = await backends[kind]();
+  const service = await FeatureService.open({ backend, pollInterval: 3_600_000 });
+  cleanups.push(() => service.close());
+  const { management } = service;
+  await management.createFlag({ key: 'beta', name: 'Beta', enabled: true, conditions: { groups: ['beta'] } });
+  // The first of anything is slow for reasons of its own: what is compiled, what is planned.
+  await management.addToGroup({ group: 'other', userIds: Array.from({ length: 1_000 }, () => randomUUID()) });
+  return { backend, service, sql: sql as (text: string) => Promise<unknown> };
+}
+
+const isOn = async (service: FeatureService, userId: string) =>
+  (await service.evaluator({ userId })).evaluate('beta').enabled;
+
+describe('a bulk change', () => {
+  // On PGlite statements run on the event loop: how it breathes between them is a test of the backend.
+  it('of twenty thousand users in one mutation does not block the event loop', async () => {
+    const { service } = await start('PostgreSQL');
+    const userIds = Array.from({ length: 20_000 }, () => randomUUID());
+    const [first, last] = [userIds[0], userIds.at(-1)] as [string, string];
+    expect(await isOn(service, first)).toBe(false);
+    const block = await longestBlock(() => service.management.addToGroup({ group: 'beta', userIds }));
+    expect([await isOn(service, first), await isOn(service, last)]).toEqual([true, true]);
+    expect(block).toBeLessThan(50);
+  }, 60_000);
+
+  it('of fifty thousand memberships by SQL is followed without blocking the event loop', async () => {
+    const { backend, service, sql } = await start('PostgreSQL');
+    const member = randomUUID();
+    expect(await isOn(service, member)).toBe(false);
+    await sql(`INSERT INTO users (id) SELECT gen_random_uuid() FROM generate_series(1, 50000)`);
+    await sql(`INSERT INTO users (id) VALUES ('${member}')`);
+    const block = await longestBlock(async () => {
+      await sql(`INSERT INTO user_feature_groups (user_id, group_name) SELECT id, 'beta' FROM users`);
+      const { head } = await backend.changes(0, 0);
+      await until(() => service.status.revision === head, 'the log is applied');
+    });
+    expect(await isOn(service, member)).toBe(true);
+    expect(block).toBeLessThan(50);
+  }, 120_000);
+});
+
+describe('a herd on a cold cache', () => {
+  it.each(Object.keys(backends) as (keyof typeof backends)[])(
+    'of one user, and of many, is one query: %s',
+    async kind => {
+      const { backend, service } = await start(kind);
+      const queries: string[] = [];
+      backend.onQuery(sql => queries.push(sql));
+      const one = randomUUID();
+      await Promise.all(Array.from({ length: 500 }, () => isOn(service, one)));
+      expect(queries).toHaveLength(1);
+      await Promise.all(Array.from({ length: 500 }, () => isOn(service, randomUUID())));
+      expect(queries).toHaveLength(2);
+    },
+  );
+});
+
+describe('nodes that start at once on one empty database', () => {
+  it('all serve, and each sees what another changes', async () => {
+    const database = await createDatabase({ migrated: false });
+    cleanups.push(() => database.drop());
+    const nodes = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const backend = await openDatabase({ url: database.url, poolSize: 2 });
+        const service = await FeatureService.open({ backend, pollInterval: 3_600_000 });
+        cleanups.push(() => service.close());
+        return service;
+      }),
+    );
+    await nodes[0]?.management.createFlag({ key: 'k', name: 'K', enabled: true });
+    for (const node of nodes) {
+      await until(async () => (await node.evaluator({})).evaluate('k').enabled, 'the change has reached the node');
+    }
+  });
+});

@@ -179,7 +179,10 @@ async function gate(): Promise<void> {
     groups: { beta_testers: [annId] },
   });
   const features = await createFeatures({ backend: store });
-  const user = (request: Request) => ({ id: request.headers.get('x-user-id') ?? '' });
+  const user = (request: Request) => {
+    const id = request.headers.get('x-user-id');
+    return id === null ? null : { id };
+  };
   const handler = () => new Response('the new checkout');
   const answers: [string, RequireFeatureOptions, string, unknown][] = [
     ['Ann asks for the gated endpoint', { features, user }, annId, [200, 'the new checkout']],

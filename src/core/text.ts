@@ -13,3 +13,12 @@ export function isName(text: string): boolean {
   if (text === '' || text.length > 2 * maxNameLength || !isStorable(text)) return false;
   return text.length <= maxNameLength || [...text].length <= maxNameLength;
 }
+
+/** Sorts by code points, as a database with the collation "C" does; by code units an emoji would come before `\uFF5E`. */
+export function compareNames(a: string, b: string): number {
+  if (a === b) return 0;
+  const [left, right] = [[...a], [...b]];
+  const at = left.findIndex((character, index) => character !== right[index]);
+  if (at === -1) return -1;
+  return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
+}

@@ -1,7 +1,9 @@
 import type { Override, User } from '../backends/backend.js';
+import { ValidationError } from '../core/errors.js';
 import type { Attributes, Evaluation } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import type { Json } from '../core/json.js';
+import { isUuid } from '../core/user-id.js';
 import { type Evaluator, featureMap } from './evaluator.js';
 import type {
   CreateFlagInput,
@@ -68,7 +70,10 @@ export class Features extends UserFeatures {
     this.#service = service;
   }
 
-  /** The features of this user; null: somebody anonymous. */
+  /**
+   * The features of this user; null: somebody anonymous.
+   * @throws TypeError when the user has no `id`.
+   */
   for(user: FeatureUser | null): UserFeatures {
     const context = contextOf(user);
     return new UserFeatures(() => this.#service.evaluator(context));
@@ -80,48 +85,48 @@ export class Features extends UserFeatures {
   }
 
   /** @throws ValidationError, FlagExistsError */
-  createFlag(input: CreateFlagInput, by: By = {}): Promise<Flag> {
-    return this.#service.management.createFlag(input, by.actor);
+  async createFlag(input: CreateFlagInput, by: By = {}): Promise<Flag> {
+    return this.#service.management.createFlag(input, actorOf(by));
   }
 
   /** @throws ValidationError, FlagNotFoundError, VersionConflictError */
-  updateFlag(input: UpdateFlagInput, by: By = {}): Promise<Flag> {
-    return this.#service.management.updateFlag(input, by.actor);
+  async updateFlag(input: UpdateFlagInput, by: By = {}): Promise<Flag> {
+    return this.#service.management.updateFlag(input, actorOf(by));
   }
 
   /** Deletes a flag with its overrides. False when there was none. */
-  deleteFlag(input: DeleteFlagInput, by: By = {}): Promise<boolean> {
-    return this.#service.management.deleteFlag(input, by.actor);
+  async deleteFlag(input: DeleteFlagInput, by: By = {}): Promise<boolean> {
+    return this.#service.management.deleteFlag(input, actorOf(by));
   }
 
   /** @throws ValidationError, FlagNotFoundError */
-  setOverride(input: SetOverrideInput, by: By = {}): Promise<Override> {
-    return this.#service.management.setOverride(input, by.actor);
+  async setOverride(input: SetOverrideInput, by: By = {}): Promise<Override> {
+    return this.#service.management.setOverride(input, actorOf(by));
   }
 
   /** False when there was none. */
-  removeOverride(input: RemoveOverrideInput, by: By = {}): Promise<boolean> {
-    return this.#service.management.removeOverride(input, by.actor);
+  async removeOverride(input: RemoveOverrideInput, by: By = {}): Promise<boolean> {
+    return this.#service.management.removeOverride(input, actorOf(by));
   }
 
   /** Returns how many were not members before. */
-  addToGroup(input: GroupInput, by: By = {}): Promise<number> {
-    return this.#service.management.addToGroup(input, by.actor);
+  async addToGroup(input: GroupInput, by: By = {}): Promise<number> {
+    return this.#service.management.addToGroup(input, actorOf(by));
   }
 
   /** Returns how many were members. */
-  removeFromGroup(input: GroupInput, by: By = {}): Promise<number> {
-    return this.#service.management.removeFromGroup(input, by.actor);
+  async removeFromGroup(input: GroupInput, by: By = {}): Promise<number> {
+    return this.#service.management.removeFromGroup(input, actorOf(by));
   }
 
   /** Replaces a user's stored attributes; creates the user. */
-  setUserAttributes(input: SetUserAttributesInput, by: By = {}): Promise<User> {
-    return this.#service.management.setUserAttributes(input, by.actor);
+  async setUserAttributes(input: SetUserAttributesInput, by: By = {}): Promise<User> {
+    return this.#service.management.setUserAttributes(input, actorOf(by));
   }
 
   /** Deletes a user with memberships and overrides. False when there was none. */
-  deleteUser(input: DeleteUserInput, by: By = {}): Promise<boolean> {
-    return this.#service.management.deleteUser(input, by.actor);
+  async deleteUser(input: DeleteUserInput, by: By = {}): Promise<boolean> {
+    return this.#service.management.deleteUser(input, actorOf(by));
   }
 
   /** How current the answers are. */
@@ -138,9 +143,19 @@ export class Features extends UserFeatures {
 function contextOf(user: FeatureUser | null): EvaluationContext {
   if (user === null) return {};
   const { id, ...rest } = user;
+  // A number has no text to hash, and everybody without an id would be the same person.
+  if (typeof id !== 'string' || id === '') {
+    throw new TypeError('A user needs an `id` that is text; somebody anonymous is null.');
+  }
   const attributes = Object.entries(rest).flatMap(([name, value]): [string, Json][] => {
     if (value === undefined) return [];
     return [[name, value instanceof Date ? value.toISOString() : (value as Json)]];
   });
   return { userId: id, attributes: Object.fromEntries(attributes) satisfies Attributes };
+}
+
+function actorOf({ actor = null }: By): string | null {
+  if (actor === null) return null;
+  if (typeof actor === 'string' && isUuid(actor)) return actor.toLowerCase();
+  throw new ValidationError([{ path: ['actor'], message: 'Expected a UUID.' }]);
 }

@@ -3,7 +3,7 @@ import { type Evaluation, evaluate, flagNotFound, type Subject } from '../core/e
 import type { OnEvaluation } from './evaluator.js';
 import type { Log } from './log.js';
 import type { FeatureObserver } from './observer.js';
-import { type Applied, mustReach, type Replica } from './replica.js';
+import type { Applied, Replica } from './replica.js';
 import { type Audience, type FeaturesUpdate, type SubscribeOptions, Subscriber } from './subscriber.js';
 
 export interface LiveHubOptions {
@@ -128,7 +128,9 @@ export class LiveHub {
   async #pull(subscriber: Subscriber): Promise<IteratorResult<FeaturesUpdate>> {
     if (subscriber.handed === null && !subscriber.isClosed) {
       try {
-        await mustReach(this.#options.replica, subscriber.sinceRevision);
+        await this.#options.replica.refresh();
+        // A log that ends before it is another history (a restored database): the whole set is right there too.
+        await this.#options.replica.reach(subscriber.sinceRevision);
       } catch (error) {
         this.#leave(subscriber);
         throw error;

@@ -142,6 +142,11 @@ export class FeatureService {
     return this.#replica.snapshot.flags.filter(flag => flag.groups.has(group)).map(flag => flag.key);
   }
 
+  /** How many flags there are. */
+  get flagCount(): number {
+    return this.#replica.snapshot.flags.length;
+  }
+
   /** Every group that some flag's conditions name, sorted. */
   groupsNamed(): string[] {
     return [...new Set(this.#replica.snapshot.flags.flatMap(flag => [...flag.groups]))].sort();

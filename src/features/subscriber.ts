@@ -25,7 +25,7 @@ export interface SubscribeOptions {
   readonly keys?: readonly string[] | null;
   /** The answer for flags that do not exist, in place of the general default. */
   readonly fallback?: boolean | null;
-  /** Nothing older than this revision is handed over. */
+  /** Nothing older than this revision is handed over, unless the log ends before it. */
   readonly sinceRevision?: number | null;
   /** What counts as no change. Default: the same `enabled` and the same `reason`. */
   readonly isSame?: (a: Evaluation, b: Evaluation) => boolean;

@@ -12,7 +12,7 @@ import type { Context } from './context.js';
 import { forbidden, tooCostly, unauthenticated } from './errors.js';
 
 /** What one operation may cost. A field costs 1; a list multiplies what is below it by the rows that it may have. */
-export const operationLimits = { complexity: 50_000, depth: 15, breadth: 1_000 } as const;
+export const operationLimits = { complexity: 100_000, depth: 15, breadth: 1_000 } as const;
 
 export const builder = new SchemaBuilder<{
   Context: Context;

@@ -1,6 +1,7 @@
 import type { FeatureChange, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
+import { storable } from './errors.js';
 import { Flag } from './flag.js';
 import { page, pageArgs } from './page.js';
 
@@ -78,8 +79,8 @@ const ChangeFilter = builder.inputType('ChangeFilter', {
 function changesWhere(filter: typeof ChangeFilter.$inferInput | null | undefined): Prisma.FeatureChangeWhereInput {
   const { flagKey, group, userId, actorId, kinds, since, until } = filter ?? {};
   return {
-    ...(flagKey == null ? {} : { flagKey }),
-    ...(group == null ? {} : { groupName: group }),
+    ...(flagKey == null ? {} : { flagKey: storable(flagKey, ['filter', 'flagKey']) }),
+    ...(group == null ? {} : { groupName: storable(group, ['filter', 'group']) }),
     ...(userId == null ? {} : { OR: [{ userId }, { userIds: { has: userId } }] }),
     ...(actorId == null ? {} : { actorId }),
     ...(kinds == null ? {} : { kind: { in: kinds } }),

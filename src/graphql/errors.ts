@@ -2,7 +2,9 @@ import { PothosValidationError } from '@pothos/core';
 import type { ComplexityErrorKind } from '@pothos/plugin-complexity';
 import { GraphQLError } from 'graphql';
 import { toUnavailable } from '../backends/errors.js';
+import { unstorableText } from '../core/attributes.js';
 import { type FeatureError, type Issue, ValidationError } from '../core/errors.js';
+import { isStorable } from '../core/text.js';
 import { Prisma } from '../generated/prisma/client.js';
 
 /** `extensions.code` of the top-level errors that callers should expect. */
@@ -22,6 +24,15 @@ export const forbidden = () => codedError('FORBIDDEN', 'The role of this token m
 /** An argument of a query or a subscription is wrong. `extensions.path` names it, from the field's arguments down. */
 export function badUserInput({ path, message }: Issue): GraphQLError {
   return codedError('BAD_USER_INPUT', `${path.join('.')}: ${message}`, { path });
+}
+
+/**
+ * A text that is compared with what is stored.
+ * @throws GraphQLError `BAD_USER_INPUT` for one that no database can hold.
+ */
+export function storable<Text extends string | null | undefined>(text: Text, path: readonly string[]): Text {
+  if (typeof text === 'string' && !isStorable(text)) throw badUserInput({ path, message: unstorableText });
+  return text;
 }
 
 export function tooCostly(

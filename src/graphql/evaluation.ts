@@ -5,11 +5,17 @@ import type { Evaluator } from '../features/evaluator.js';
 import { featureMap } from '../features/evaluator.js';
 import type { EvaluationContext } from '../features/service.js';
 import { builder } from './builder.js';
+import { defaultPageSize } from './connections.js';
+import type { Context } from './context.js';
 import { badUserInput } from './errors.js';
 
 /** Keys that one field may ask for, and contexts that one may evaluate. */
-export const maxKeys = 1_000;
-export const maxContexts = 1_000;
+const maxKeys = 1_000;
+const maxContexts = 1_000;
+/** A subscription keeps its keys for as long as it lives. */
+const maxWatchedKeys = 250;
+/** No flag has a longer key. */
+const maxKeyLength = 100;
 
 const reasonDescriptions: Record<EvaluationReason, string> = {
   FLAG_NOT_FOUND: 'There is no such flag: the default answers.',
@@ -86,6 +92,7 @@ builder.queryFields(t => ({
       context: t.arg({ type: EvaluationContextInput, required: true, description: 'Whom to evaluate for.' }),
       keys: t.arg.stringList({ description: keysDescription }),
     },
+    complexity: answersCost,
     resolve: async (_root, { context, keys }, { service }) => {
       const evaluator = await service.evaluator(checkContext(context, ['context']));
       return evaluator.evaluateAll(checkKeys(keys));
@@ -99,6 +106,11 @@ builder.queryFields(t => ({
       contexts: t.arg({ type: [EvaluationContextInput], required: true, description: 'Whom to evaluate for.' }),
       keys: t.arg.stringList({ description: keysDescription }),
     },
+    // `features` below counts as a list of the usual length; here it is known better.
+    complexity: ({ contexts, keys }, context) => ({
+      field: contexts.length * mapCost({ keys }, context),
+      multiplier: (contexts.length * answersCost({ keys }, context).multiplier) / defaultPageSize,
+    }),
     resolve: async (_root, { contexts, keys }, { service }) => {
       if (contexts.length > maxContexts) {
         throw badUserInput({ path: ['contexts'], message: `Expected at most ${maxContexts} contexts.` });
@@ -125,10 +137,39 @@ export function checkContext(context: EvaluationContext, path: readonly string[]
   return context;
 }
 
-/** @throws GraphQLError `BAD_USER_INPUT` */
-export function checkKeys(keys: readonly string[] | null | undefined): readonly string[] | null {
-  if (keys != null && keys.length > maxKeys) {
-    throw badUserInput({ path: ['keys'], message: `Expected at most ${maxKeys} keys.` });
-  }
-  return keys ?? null;
+/**
+ * The keys asked for, each once; null: all.
+ * @throws GraphQLError `BAD_USER_INPUT`
+ */
+export function checkKeys(keys: readonly string[] | null | undefined, most = maxKeys): readonly string[] | null {
+  if (keys == null) return null;
+  if (keys.length > most) throw badUserInput({ path: ['keys'], message: `Expected at most ${most} keys.` });
+  for (const [index, key] of keys.entries()) checkKey(key, ['keys', String(index)]);
+  return [...new Set(keys)];
 }
+
+/** Like {@link checkKeys}, for what is kept while a subscription lives. */
+export function checkWatchedKeys(keys: readonly string[] | null | undefined): readonly string[] | null {
+  return checkKeys(keys, maxWatchedKeys);
+}
+
+/** @throws GraphQLError `BAD_USER_INPUT` */
+export function checkKey(key: string, path: readonly string[] = ['key']): string {
+  if (key.length > maxKeyLength) {
+    throw badUserInput({ path, message: `Expected at most ${maxKeyLength} characters: no flag has a longer key.` });
+  }
+  return key;
+}
+
+interface KeysArgs {
+  readonly keys?: readonly string[] | null | undefined;
+}
+
+/** What a list of answers costs: each is an object of a few fields. Without keys there may be many flags. */
+export const answersCost = ({ keys }: KeysArgs, { service }: Context) => ({
+  field: 1,
+  multiplier: keys?.length ?? service.flagCount,
+});
+
+/** What a map of answers costs: its entries are evaluated and written, and nothing else. */
+export const mapCost = (args: KeysArgs, context: Context) => 1 + Math.ceil(answersCost(args, context).multiplier / 10);

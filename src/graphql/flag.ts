@@ -4,6 +4,7 @@ import type { UpdateFlagInput as FlagChanges, CreateFlagInput as NewFlag } from 
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
+import { storable } from './errors.js';
 import { unchecked } from './input.js';
 
 export const Flag = builder.prismaNode('FeatureFlag', {
@@ -83,7 +84,7 @@ const FlagOrder = builder.inputType('FlagOrder', {
 });
 
 function flagsWhere(filter: typeof FlagFilter.$inferInput | null | undefined, { service }: Context) {
-  const text = filter?.search;
+  const text = storable(filter?.search, ['filter', 'search']);
   const contains = text == null || text === '' ? null : { contains: likeText(text), mode: 'insensitive' as const };
   return {
     ...(filter?.enabled == null ? {} : { enabled: filter.enabled }),
@@ -104,7 +105,8 @@ builder.queryFields(t => ({
     description: 'Admin. The flag with this key; null when there is none.',
     authScopes: { admin: true },
     args: { key: t.arg.string({ required: true, description: "The flag's key." }) },
-    resolve: (query, _root, { key }, { prisma }) => prisma.featureFlag.findUnique({ ...query, where: { key } }),
+    resolve: (query, _root, { key }, { prisma }) =>
+      prisma.featureFlag.findUnique({ ...query, where: { key: storable(key, ['key']) } }),
   }),
   flags: t.prismaConnection(
     {

@@ -1,9 +1,11 @@
 import { ValidationError } from '../core/errors.js';
+import { compareNames, isName } from '../core/text.js';
 import { isUuid } from '../core/user-id.js';
 import { maxGroupUsers } from '../features/inputs.js';
 import type { User as UserRow } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
+import { storable } from './errors.js';
 import { Flag } from './flag.js';
 import type { MemberRow } from './loaders.js';
 import { type Page, page, pageArgs } from './page.js';
@@ -92,12 +94,12 @@ const GroupConnection = builder.connectionObject(
   { name: 'GroupEdge', description: 'A group in a page.' },
 );
 
-/** The names of groups after a place, in the order of the database: of those with members and those that flags name. */
+/** The names of groups after a place: of those with members and those that flags name. */
 async function groupNames(after: string, limit: number, { loaders, service }: Context): Promise<{ name: string }[]> {
-  const named = service.groupsNamed().filter(name => name > after);
+  const named = service.groupsNamed().filter(name => compareNames(name, after) > 0);
   const withMembers = await loaders.groupsWithMembers(after, limit);
   return [...new Set([...named, ...withMembers])]
-    .sort()
+    .sort(compareNames)
     .slice(0, limit)
     .map(name => ({ name }));
 }
@@ -110,6 +112,7 @@ builder.queryFields(t => ({
     authScopes: { admin: true },
     args: { name: t.arg.string({ required: true, description: 'What conditions call it.' }) },
     resolve: async (_root, { name }, { loaders, service }) => {
+      storable(name, ['name']);
       const exists = service.flagKeysNaming(name).length > 0 || (await loaders.memberCount.load(name)) > 0;
       return exists ? { name } : null;
     },
@@ -122,7 +125,7 @@ builder.queryFields(t => ({
     resolve: (_root, args, context) =>
       page(args, {
         placeOf: (group: { name: string }) => group.name,
-        parse: place => place,
+        parse: place => (isName(place) ? place : null),
         load: (after, limit) => groupNames(after ?? '', limit, context),
       }),
   }),

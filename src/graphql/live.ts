@@ -5,7 +5,8 @@ import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
 import {
   checkContext,
-  checkKeys,
+  checkKey,
+  checkWatchedKeys,
   defaultDescription,
   Evaluation,
   EvaluationContextInput,
@@ -66,7 +67,7 @@ builder.subscriptionFields(t => ({
       }),
     },
     subscribe: (_root, { keys, sinceRevision }, { service, caller }) =>
-      service.subscribe(viewerContext(caller), { keys: checkKeys(keys), sinceRevision: sinceRevision ?? null }),
+      service.subscribe(viewerContext(caller), { keys: checkWatchedKeys(keys), sinceRevision: sinceRevision ?? null }),
     resolve: update => update,
   }),
   isEnabled: t.boolean({
@@ -78,7 +79,7 @@ builder.subscriptionFields(t => ({
     },
     subscribe: (_root, args, { service, caller }) =>
       service.subscribe(viewerContext(caller), {
-        keys: [args.key],
+        keys: [checkKey(args.key)],
         fallback: args.default ?? null,
         isSame: (a, b) => a.enabled === b.enabled,
       }),
@@ -93,7 +94,7 @@ builder.subscriptionFields(t => ({
       keys: t.arg.stringList({ description: keysDescription }),
     },
     subscribe: (_root, { context, keys }, { service }) =>
-      service.subscribe(checkContext(context, ['context']), { keys: checkKeys(keys) }),
+      service.subscribe(checkContext(context, ['context']), { keys: checkWatchedKeys(keys) }),
     resolve: update => update,
   }),
   flagChanges: t.field({

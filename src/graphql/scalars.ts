@@ -20,9 +20,11 @@ builder.addScalarType(
   'DateTime',
   new GraphQLScalarType<Date, Date>({
     ...GraphQLDateTime.toConfig(),
-    description: 'An instant in ISO 8601 with an offset, such as `2026-06-01T00:00:00Z`.',
+    description: 'An instant in ISO 8601 with an offset, such as `2026-06-01T00:00:00Z`, from the year 1 to 9999.',
     specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
     extensions: {},
+    parseValue: value => inCalendar(GraphQLDateTime.parseValue(value)),
+    parseLiteral: (node, variables) => inCalendar(GraphQLDateTime.parseLiteral(node, variables)),
   }),
 );
 
@@ -61,3 +63,10 @@ builder.addScalarType(
     parseLiteral: (node: ValueNode, variables) => valueFromASTUntyped(node, variables),
   }),
 );
+
+/** Databases have no year 0, and write years of five digits in a way of their own. */
+function inCalendar(date: Date): Date {
+  const year = date.getUTCFullYear();
+  if (year < 1 || year > 9_999) throw new TypeError('DateTime must lie in the years 1 to 9999.');
+  return date;
+}

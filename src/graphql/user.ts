@@ -2,7 +2,7 @@ import { ValidationError } from '../core/errors.js';
 import type { Attributes } from '../core/evaluate.js';
 import type { Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
-import { checkKeys, Evaluation, keysDescription } from './evaluation.js';
+import { answersCost, checkKeys, Evaluation, keysDescription } from './evaluation.js';
 
 export const User = builder.prismaNode('User', {
   name: 'User',
@@ -37,6 +37,7 @@ export const User = builder.prismaNode('User', {
       type: [Evaluation],
       description: 'The answers for this user, on the stored attributes alone: what a token adds is not known here.',
       args: { keys: t.arg.stringList({ description: keysDescription }) },
+      complexity: answersCost,
       resolve: async ({ id }, { keys }, { service }) => {
         const evaluator = await service.evaluator({ userId: id });
         return evaluator.evaluateAll(checkKeys(keys));

@@ -1,9 +1,18 @@
 import type { Caller } from '../auth/caller.js';
+import { compareNames } from '../core/text.js';
 import type { Evaluator } from '../features/evaluator.js';
 import { featureMap } from '../features/evaluator.js';
 import type { EvaluationContext } from '../features/service.js';
 import { builder } from './builder.js';
-import { checkKeys, defaultDescription, Evaluation, keysDescription } from './evaluation.js';
+import {
+  answersCost,
+  checkKey,
+  checkKeys,
+  defaultDescription,
+  Evaluation,
+  keysDescription,
+  mapCost,
+} from './evaluation.js';
 
 const Role = builder.enumType('Role', {
   description: 'What a caller may do, as the token says.',
@@ -41,7 +50,7 @@ Viewer.implement({
     }),
     groups: t.stringList({
       description: 'The groups that the user is in, sorted.',
-      resolve: ({ evaluator }) => [...evaluator.subject.groups].sort(),
+      resolve: ({ evaluator }) => [...evaluator.subject.groups].sort(compareNames),
     }),
     isEnabled: t.boolean({
       description: 'Whether one feature is on.',
@@ -49,7 +58,7 @@ Viewer.implement({
         key: t.arg.string({ required: true, description: "The flag's key." }),
         default: t.arg.boolean({ description: defaultDescription }),
       },
-      resolve: ({ evaluator }, args) => evaluator.evaluate(args.key, args.default ?? undefined).enabled,
+      resolve: ({ evaluator }, args) => evaluator.evaluate(checkKey(args.key), args.default ?? undefined).enabled,
     }),
     feature: t.field({
       type: Evaluation,
@@ -58,18 +67,20 @@ Viewer.implement({
         key: t.arg.string({ required: true, description: "The flag's key." }),
         default: t.arg.boolean({ description: defaultDescription }),
       },
-      resolve: ({ evaluator }, args) => evaluator.evaluate(args.key, args.default ?? undefined),
+      resolve: ({ evaluator }, args) => evaluator.evaluate(checkKey(args.key), args.default ?? undefined),
     }),
     features: t.field({
       type: [Evaluation],
       description: 'The answers with their reasons.',
       args: { keys: t.arg.stringList({ description: keysDescription }) },
+      complexity: answersCost,
       resolve: ({ evaluator }, { keys }) => evaluator.evaluateAll(checkKeys(keys)),
     }),
     featureMap: t.field({
       type: 'JSONObject',
       description: 'The answers as one JSON object, `{"new_dashboard": true}`: the quickest way to ask for many.',
       args: { keys: t.arg.stringList({ description: keysDescription }) },
+      complexity: mapCost,
       resolve: ({ evaluator }, { keys }) => featureMap(evaluator.evaluateAll(checkKeys(keys))),
     }),
     revision: t.int({
@@ -89,7 +100,7 @@ builder.queryFields(t => ({
     },
     resolve: async (_root, args, { service, caller }) => {
       const evaluator = await service.evaluator(viewerContext(caller));
-      return evaluator.evaluate(args.key, args.default ?? undefined).enabled;
+      return evaluator.evaluate(checkKey(args.key), args.default ?? undefined).enabled;
     },
   }),
   viewer: t.field({

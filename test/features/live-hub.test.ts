@@ -198,8 +198,17 @@ describe('a subscriber', () => {
     expect(await viewer.count(1)).toMatchObject({ revision: 1 });
   });
 
-  it('that asks for a revision that does not exist yet is refused rather than taken back in time', async () => {
+  it('that comes from another history, such as before a restore, is handed the whole set', async () => {
     const { service } = await start();
+    expect(await watch(service.subscribe({}, { sinceRevision: 7 })).count(1)).toMatchObject({
+      revision: 0,
+      snapshot: true,
+    });
+  });
+
+  it('that asks for a revision which cannot be read now is refused rather than taken back in time', async () => {
+    const { service, backend } = await start();
+    backend.fail('changes', new UnavailableError());
     const viewer = watch(service.subscribe({}, { sinceRevision: 7 }));
     await viewer.finished;
     expect(viewer.failure).toBeInstanceOf(UnavailableError);

@@ -5,6 +5,7 @@ let api: TestGraphQL;
 
 beforeAll(async () => {
   api = await openGraphQL();
+  for (const key of ['a', 'b', 'c', 'd', 'e']) await api.service.management.createFlag({ key, name: key });
 });
 
 afterAll(() => api.close());
@@ -94,5 +95,50 @@ describe('names that JavaScript knows are names like any other', () => {
       ),
     ).toEqual({ addToGroup: { group: { name, memberCount: 1, flags: [] } } });
     expect((await api.data('{ viewer { groups } }', {}, callers.user)).viewer.groups).toContain(name);
+  });
+});
+
+describe('a list of answers costs as much as it has keys', () => {
+  const keys = Array.from({ length: 1_000 }, (_, i) => `flag-${i}`);
+
+  it.each([
+    [
+      'aliased often',
+      `query($k: [String!]) { viewer { ${Array.from({ length: 99 }, (_, i) => `a${i}: features(keys: $k) { key enabled reason }`).join(' ')} } }`,
+    ],
+    [
+      'for many contexts',
+      `query($k: [String!]) { evaluateMany(contexts: [${'{},'.repeat(200)}], keys: $k) { features { key enabled reason } } }`,
+    ],
+  ])('%s', async (_what, query) => {
+    const { errors } = await api.run(query, { k: keys });
+    expect(errors?.[0]?.message).toMatch(/^The complexity of this operation/);
+  });
+
+  it('and a thousand contexts of a few flags are no trouble', async () => {
+    const { errors } = await api.run(
+      `{ evaluateMany(contexts: [${'{},'.repeat(1_000)}], keys: ["a", "b"]) { features { key enabled } featureMap } }`,
+    );
+    expect(errors).toBeUndefined();
+  });
+});
+
+describe('what no database can hold is the fault of who asks for it', () => {
+  it.each([
+    'query($t: String!) { flag(key: $t) { key } }',
+    'query($t: String!) { group(name: $t) { name } }',
+    'query($t: String!) { flags(filter: { search: $t }) { nodes { key } } }',
+    'query($t: String!) { changes(filter: { flagKey: $t }) { nodes { revision } } }',
+    'query($t: String!) { changes(filter: { group: $t }) { nodes { revision } } }',
+  ])('%s', async query => {
+    for (const t of ['a\0b', '\ud800']) {
+      const { errors } = await api.run(query, { t });
+      expect(errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
+    }
+  });
+
+  it('a time outside the calendar', async () => {
+    const { errors } = await api.run('{ changes(filter: { since: "0000-01-01T00:00:00Z" }) { nodes { revision } } }');
+    expect(errors?.[0]?.message).toContain('years 1 to 9999');
   });
 });

@@ -11,7 +11,7 @@ export function createProgram({ output, errors }: Terminal, env: NodeJS.ProcessE
     .description('Feature flags over GraphQL: one server, live for every client.')
     .version(version(), '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'print help')
     .showHelpAfterError('(--help tells more)')
     .configureOutput({ writeOut: text => output.write(text), writeErr: text => errors.write(text) })
     .exitOverride();

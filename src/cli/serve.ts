@@ -7,24 +7,39 @@ import type { Output } from './terminal.js';
 /** Serves until a signal asks it to stop; a second one does not wait. */
 export async function serve(config: Config, output: Output): Promise<void> {
   const log = createLogger({ level: config.logLevel, pretty: output.isTTY ?? false });
-  const stopped = nextSignal();
+  using signals = new Signals();
+  signals.first.then(signal => log.info({ signal }, 'stopping'));
   const server = await startServer(config, { log }).catch(error => {
     throw explainListenError(error, config);
   });
-  output.write(banner(config, server));
-  log.info({ signal: await stopped }, 'stopping');
-  process.once('SIGINT', () => process.exit(1));
-  process.once('SIGTERM', () => process.exit(1));
+  if (!signals.received) output.write(banner(config, server));
+  await signals.first;
   await server.close();
   log.info('stopped');
 }
 
-/** Listens from the start: a signal during a slow start stops what has been started. */
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise(resolve => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
-  });
+/** Listens from the start: a signal during a slow start stops what has been started, a second one ends it at once. */
+class Signals {
+  received = false;
+  readonly first: Promise<NodeJS.Signals>;
+  #listener: (signal: NodeJS.Signals) => void = () => {};
+
+  constructor() {
+    this.first = new Promise(resolve => {
+      this.#listener = signal => {
+        if (this.received) process.exit(1);
+        this.received = true;
+        resolve(signal);
+      };
+    });
+    process.on('SIGINT', this.#listener);
+    process.on('SIGTERM', this.#listener);
+  }
+
+  [Symbol.dispose](): void {
+    process.off('SIGINT', this.#listener);
+    process.off('SIGTERM', this.#listener);
+  }
 }
 
 function explainListenError(error: unknown, config: Config): unknown {

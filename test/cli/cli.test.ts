@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createVerifier } from '../../src/auth/verifier.js';
 import { run as runCommand } from '../../src/cli/run.js';
 import { settings } from '../../src/config.js';
@@ -34,9 +34,9 @@ interface Run {
 }
 
 /** The command line in a process and a directory of its own, without any setting but these. */
-function start(args: readonly string[], env: Record<string, string> = {}): Run {
+function start(args: readonly string[], env: Record<string, string> = {}, cwd = directory): Run {
   const child = spawn(process.execPath, ['--import', tsx, main, ...args], {
-    cwd: directory,
+    cwd,
     env: { PATH: process.env['PATH'], PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -68,20 +68,15 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
 }
 
 /** A server that is up, and its address. */
-async function startServing(env: Record<string, string> = {}): Promise<Run & { readonly url: string }> {
-  const server = start(['serve'], env);
-  await until(() => server.output.out.includes('Try it') || server.output.err !== '', 'the server is up', 20_000);
+async function startServing(env: Record<string, string>, cwd: string): Promise<Run & { readonly url: string }> {
+  const server = start(['serve'], env, cwd);
+  await until(() => server.output.out.includes('Try it') || server.output.err !== '', 'the server is up', 60_000);
   const url = /Halyard is up at (\S+)/.exec(server.output.out)?.[1];
   if (url === undefined) throw new Error(`The server did not start: ${server.output.err}${server.output.out}`);
   return { ...server, url };
 }
 
 describe('halyard', () => {
-  it('prints its version', async () => {
-    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
-    expect(await runProcess(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
-  });
-
   it.each([
     [['--help'], ['serve', 'token', 'migrate']],
     [
@@ -129,8 +124,11 @@ describe('halyard', () => {
     [['serve'], { NODE_ENV: 'production' }, /^With NODE_ENV=production .*AUTH_JWT_SECRET.*AUTH_JWKS_URL/],
     [['token', '--admin'], { AUTH_JWKS_URL: 'https://id.example/jwks' }, /^.*identity provider can mint them\.\n$/],
     [['migrate'], { FEATURE_BACKEND: 'memory' }, /^With FEATURE_BACKEND=memory there is no database/],
-    [['migrate'], { DATABASE_URL: 'postgresql://u:hunter2@127.0.0.1:1/d' }, /^The database cannot be reached\.\n$/],
-    [['serve'], { HOST: '192.0.2.1', FEATURE_BACKEND: 'memory' }, /^This machine has no address 192\.0\.2\.1/],
+    [
+      ['migrate'],
+      { DATABASE_URL: 'postgresql://u:hunter2@127.0.0.1:1/d' },
+      /^The database cannot be reached: connect ECONNREFUSED 127\.0\.0\.1:1\.\n$/,
+    ],
   ])('fails clearly: %s with %o', async (args, env, message) => {
     const { code, out, err } = await run(args, env);
     expect(code).toBe(1);
@@ -140,12 +138,15 @@ describe('halyard', () => {
 });
 
 it('ends a process with the code and on the streams that it should', async () => {
-  expect(await runProcess(['serve'], { PORT: 'http' })).toEqual({
-    code: 1,
-    out: '',
-    err: 'PORT is "http", expected a whole number from 0 to 65535.\n',
-  });
-  expect(await runProcess(['token'])).toMatchObject({ code: 2, out: '', err: expect.stringContaining('--user') });
+  const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+  const [right, failed, wrong] = await Promise.all([
+    runProcess(['--version']),
+    runProcess(['serve'], { PORT: 'http' }),
+    runProcess(['token']),
+  ]);
+  expect(right).toEqual({ code: 0, out: `${version}\n`, err: '' });
+  expect(failed).toEqual({ code: 1, out: '', err: 'PORT is "http", expected a whole number from 0 to 65535.\n' });
+  expect(wrong).toMatchObject({ code: 2, out: '', err: expect.stringContaining('--user') });
 });
 
 describe('halyard token', () => {
@@ -180,26 +181,52 @@ describe('halyard token', () => {
   });
 
   it('makes the local secret where there is none, and lasts an hour', async () => {
-    const { out } = await runProcess(['token', '--admin']);
+    const { out } = await run(['token', '--admin']);
     expect(await readdir(join(directory, '.halyard'))).toEqual(['token-secret']);
     const payload = payloadOf(out);
     expect(payload.exp - payload.iat).toBe(3_600);
   });
 });
 
-describe('halyard migrate', () => {
-  it('creates the database, and then has nothing to do', async () => {
-    const first = await runProcess(['migrate']);
-    expect(first).toMatchObject({ code: 0, err: '' });
-    expect(first.out).toMatch(/^Applied \d{14}_init\.\n/);
-    expect(await run(['migrate'])).toEqual({ code: 0, out: 'The database is up to date.\n', err: '' });
-  });
-});
+describe('with a database in its directory, halyard', () => {
+  // Made once, as a first start takes seconds; each test leaves it closed for the next.
+  let home: string;
+  let made: Awaited<ReturnType<typeof run>>;
+  let dataDir: { HALYARD_DATA_DIR: string };
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), 'halyard-cli-home-'));
+    dataDir = { HALYARD_DATA_DIR: join(home, '.halyard') };
+    made = await run(['migrate'], dataDir);
+  }, 120_000);
+  afterAll(() => rm(home, { recursive: true, force: true }));
 
-describe('halyard serve', () => {
-  it('prints a curl that works as pasted, and where the rest is', async () => {
-    const server = await startServing({ FEATURE_BACKEND: 'memory' });
+  it('migrate creates the database, and then has nothing to do', async () => {
+    expect(made).toMatchObject({ code: 0, err: '' });
+    expect(made.out).toMatch(/^Applied \d{14}_init\.\n/);
+    expect(await run(['migrate'], dataDir)).toEqual({ code: 0, out: 'The database is up to date.\n', err: '' });
+  });
+
+  it('serve says that its port, that of the metrics, or its address is not to be had', async () => {
+    const other = createServer();
+    await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
+    const taken = String((other.address() as AddressInfo).port);
+    const inUse = (setting: string) =>
+      `Port ${taken} on 127.0.0.1 is in use: stop what listens there, or set ${setting} to another one (0: any free one).\n`;
+    const fails = async (env: Record<string, string>) => {
+      const { code, err } = await run(['serve'], { ...dataDir, LOG_LEVEL: 'silent', ...env });
+      expect(code).toBe(1);
+      return err;
+    };
+    expect(await fails({ PORT: taken })).toBe(inUse('PORT'));
+    expect(await fails({ METRICS: taken })).toBe(inUse('METRICS'));
+    expect(await fails({ HOST: '192.0.2.1' })).toMatch(/^This machine has no address 192\.0\.2\.1/);
+    await new Promise(resolve => other.close(resolve));
+  });
+
+  it('serve works as its banner says, lets nobody else in, and stops on SIGTERM within 5 s with exit 0', async () => {
+    const server = await startServing({}, home);
     expect(server.output.out).toContain(`${server.url}/graphql\n`);
+    expect(server.output.out).toContain(`${server.url}/metrics\n`);
     expect(server.output.out).toContain('npx halyard token --admin');
     const curl = /curl .*/.exec(server.output.out)?.[0] ?? '';
     const pasted = spawn('sh', ['-c', curl], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -212,12 +239,16 @@ describe('halyard serve', () => {
     const page = await fetch(`${server.url}/`, { headers: { accept: 'text/html' } });
     expect(page.url).toBe(`${server.url}/graphql`);
     expect(page.headers.get('content-type')).toMatch(/^text\/html/);
-    const ready = await fetch(`${server.url}/ready`);
-    expect(await ready.json()).toMatchObject({ ready: true, revision: 0 });
-  });
+    expect(await (await fetch(`${server.url}/ready`)).json()).toMatchObject({ ready: true, revision: 0 });
 
-  it('stops on SIGTERM: streams end, sockets close with 1001, exit 0 within 5 s', async () => {
-    const server = await startServing({ FEATURE_BACKEND: 'memory' });
+    const token = (await run(['token', '--admin'], dataDir)).out.trim();
+    const create = 'mutation { createFlag(input: { key: "kept", name: "Kept", enabled: true }) { __typename } }';
+    const created = await httpClient(server.url, token).query(create);
+    expect(created.body).toEqual({ data: { createFlag: { __typename: 'CreateFlagPayload' } } });
+    const second = await run(['serve'], dataDir);
+    expect(second.code).toBe(1);
+    expect(second.err).toMatch(/^The directory .*\.halyard is in use by process \d+.*\n$/);
+
     const socket = wsClient(server.url);
     await socket.subscribe('subscription { viewerFeatures { revision } }').next();
     const stream = await sseClient(server.url, 'subscription { viewerFeatures { revision } }');
@@ -232,47 +263,17 @@ describe('halyard serve', () => {
     expect(server.output.err).toBe('');
   });
 
-  it('warns about a typo, shows a curl that is allowed, and stops on SIGINT too', async () => {
-    const server = await startServing({
-      FEATURE_BACKEND: 'memory',
-      FEATURE_ANONYMOUS: 'false',
-      FEATURE_CACHE_TLL: '1',
-    });
+  it('serve kept what was written, warns about a typo, shows a curl that is allowed, and stops on SIGINT too', async () => {
+    const server = await startServing({ FEATURE_ANONYMOUS: 'false', FEATURE_CACHE_TLL: '1' }, home);
     expect(server.output.out).toContain(
       'FEATURE_CACHE_TLL is not a setting and is ignored. Did you mean FEATURE_CACHE_TTL?',
     );
     expect(server.output.out).toMatch(/curl .*authorization: Bearer \$\(npx halyard token --admin\)/);
-    server.child.kill('SIGINT');
-    expect(await server.ended).toBe(0);
-  });
-
-  it('keeps what was written for the next start, and lets nobody else into its directory', async () => {
-    const token = (await run(['token', '--admin'])).out.trim();
-    const create = 'mutation { createFlag(input: { key: "kept", name: "Kept", enabled: true }) { __typename } }';
-    const first = await startServing();
-    const created = await httpClient(first.url, token).query(create);
-    expect(created.body).toEqual({ data: { createFlag: { __typename: 'CreateFlagPayload' } } });
-    const second = await runProcess(['serve']);
-    expect(second).toMatchObject({ code: 1, out: '' });
-    expect(second.err).toMatch(/^The directory .*\.halyard is in use by process \d+.*\n$/);
-    first.child.kill('SIGTERM');
-    expect(await first.ended).toBe(0);
-    const third = await startServing();
-    expect((await httpClient(third.url).query('{ isEnabled(key: "kept") }')).body).toEqual({
+    const token = (await run(['token', '--admin'], dataDir)).out.trim();
+    expect((await httpClient(server.url, token).query('{ isEnabled(key: "kept") }')).body).toEqual({
       data: { isEnabled: true },
     });
-  });
-
-  it('says that its port is in use', async () => {
-    const other = createServer();
-    await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
-    const address = other.address();
-    const port = typeof address === 'object' ? String(address?.port) : '';
-    const { code, err } = await runProcess(['serve'], { PORT: port, FEATURE_BACKEND: 'memory' });
-    expect({ code, err }).toEqual({
-      code: 1,
-      err: `Port ${port} on 127.0.0.1 is in use: stop what listens there, or set PORT to another one (0: any free one).\n`,
-    });
-    await new Promise(resolve => other.close(resolve));
+    server.child.kill('SIGINT');
+    expect(await server.ended).toBe(0);
   });
 });

@@ -10,6 +10,14 @@ export interface Targeting {
   readonly overrides: ReadonlyMap<string, OverrideDecision>;
 }
 
+/** What is stored about some users, as of one revision. */
+export interface TargetingRead {
+  /** The head of the log in the same consistent read. */
+  readonly revision: number;
+  /** By user id; unknown users are absent. */
+  readonly users: ReadonlyMap<string, Targeting>;
+}
+
 /** All definitions at one revision of the change log. */
 export interface Definitions {
   /** Which database this is: another one, or one made anew, has another epoch and its revisions mean nothing here. */
@@ -153,7 +161,7 @@ export interface Backend {
   watch(listener: () => void): () => void;
 
   /** What is stored about these users, in one consistent read however many they are. Unknown users are absent. */
-  targeting(userIds: readonly string[]): Promise<ReadonlyMap<string, Targeting>>;
+  targeting(userIds: readonly string[]): Promise<TargetingRead>;
 
   /** The stored flag, null when there is none. */
   getFlag(key: string): Promise<Flag | null>;

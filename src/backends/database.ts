@@ -15,7 +15,7 @@ import {
   type NewFlag,
   type NewOverride,
   type Override,
-  type Targeting,
+  type TargetingRead,
   type User,
   type Written,
 } from './backend.js';
@@ -180,32 +180,35 @@ export class DatabaseBackend implements Backend {
     return () => void this.#watchers.delete(watcher);
   }
 
-  async targeting(userIds: readonly string[]): Promise<ReadonlyMap<string, Targeting>> {
-    if (userIds.length === 0) return new Map();
+  async targeting(userIds: readonly string[]): Promise<TargetingRead> {
+    if (userIds.length === 0) return { revision: 0, users: new Map() };
     const rows = await read(
       this.prisma,
       Prisma.sql`
-      SELECT u.id::text AS id, u.attributes::text AS attributes,
+      SELECT h.revision::text AS revision, u.id::text AS id, u.attributes::text AS attributes,
              (SELECT json_agg(m.group_name) FROM user_feature_groups m WHERE m.user_id = u.id)::text AS groups,
              (SELECT json_agg(json_build_array(o.flag_key, o.enabled, round(extract(epoch FROM o.expires_at) * 1000)))
               FROM feature_flag_overrides o WHERE o.user_id = u.id)::text AS overrides
-      FROM users u WHERE u.id = ANY(${uuids(userIds)})`,
+      FROM feature_log_head h LEFT JOIN users u ON u.id = ANY(${uuids(userIds)})`,
     );
-    return new Map(
-      rows.map(row => {
-        const overrides = json<[string, boolean, number | null][]>(row['overrides'] ?? '[]');
-        return [
-          row['id'] as string,
-          {
-            attributes: json<Attributes>(row['attributes']),
-            groups: new Set(json<string[]>(row['groups'] ?? '[]')),
-            overrides: new Map(
-              overrides.map(([key, enabled, expiresAt]): [string, OverrideDecision] => [key, { enabled, expiresAt }]),
-            ),
-          },
-        ];
-      }),
+    const users = new Map(
+      rows
+        .filter(row => row['id'] !== null)
+        .map(row => {
+          const overrides = json<[string, boolean, number | null][]>(row['overrides'] ?? '[]');
+          return [
+            row['id'] as string,
+            {
+              attributes: json<Attributes>(row['attributes']),
+              groups: new Set(json<string[]>(row['groups'] ?? '[]')),
+              overrides: new Map(
+                overrides.map(([key, enabled, expiresAt]): [string, OverrideDecision] => [key, { enabled, expiresAt }]),
+              ),
+            },
+          ];
+        }),
     );
+    return { revision: Number(rows[0]?.['revision']), users };
   }
 
   async getFlag(key: string): Promise<Flag | null> {

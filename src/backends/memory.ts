@@ -16,6 +16,7 @@ import type {
   NewOverride,
   Override,
   Targeting,
+  TargetingRead,
   User,
   Written,
 } from './backend.js';
@@ -100,7 +101,7 @@ export class MemoryBackend implements Backend {
     return () => void this.#watchers.delete(watcher);
   }
 
-  async targeting(userIds: readonly string[]): Promise<ReadonlyMap<string, Targeting>> {
+  async targeting(userIds: readonly string[]): Promise<TargetingRead> {
     const found = new Map<string, Targeting>();
     for (const id of userIds) {
       const user = this.#users.get(id);
@@ -110,7 +111,7 @@ export class MemoryBackend implements Backend {
       );
       found.set(id, { attributes: user.attributes, groups: new Set(user.groups), overrides: new Map(decisions) });
     }
-    return found;
+    return { revision: this.#changes.length, users: found };
   }
 
   async getFlag(key: string): Promise<Flag | null> {

@@ -79,7 +79,12 @@ export class FeatureService {
   private constructor(options: FeatureServiceOptions, replica: Replica) {
     const { backend, defaultEnabled = false, cacheTtl = 60, cacheSize = 50_000, onEvaluation, observer } = options;
     const { log = silentLog, now = Date.now } = options;
-    const targeting = new TargetingCache({ backend, size: cacheSize, alwaysRead: cacheTtl === 0 });
+    const targeting = new TargetingCache({
+      backend,
+      reach: revision => replica.reach(revision),
+      size: cacheSize,
+      alwaysRead: cacheTtl === 0,
+    });
     this.#backend = backend;
     this.#replica = replica;
     this.#targeting = targeting;
@@ -121,7 +126,7 @@ export class FeatureService {
     const refresh = this.#replica.refresh();
     if (refresh !== undefined) await refresh;
     const { userId, subject } = audienceOf(context);
-    // Targeting first: it is never older than the definitions that are read after it.
+    // Targeting first: the definitions that are read after it are never older.
     const known = this.#targetingOf(userId);
     const targeting = known instanceof Promise ? await known : known;
     return new Evaluator(this.#replica.snapshot, subject(targeting), this.#now(), this.#evaluatorOptions);

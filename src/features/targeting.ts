@@ -11,6 +11,8 @@ const untargeted: Targeting = { attributes: {}, groups: new Set(), overrides: ne
 
 export interface TargetingCacheOptions {
   readonly backend: Backend;
+  /** Applies the change log up to a revision. */
+  readonly reach: (revision: number) => Promise<void>;
   /** How many users are kept; the least recently used go first. */
   readonly size: number;
   /** Whether each request reads anew. What is kept then only answers when the store cannot. */
@@ -43,14 +45,16 @@ export class TargetingCache {
   readonly #patience: number;
   #forgets = 0;
 
-  constructor({ backend, size, alwaysRead, patience = 500 }: TargetingCacheOptions) {
+  constructor({ backend, reach, size, alwaysRead, patience = 500 }: TargetingCacheOptions) {
     this.#cache = new LRUCache({ max: size });
     this.#alwaysRead = alwaysRead;
     this.#patience = patience;
     this.#loader = new DataLoader(
       async (userIds: readonly string[]) => {
-        const found = await backend.targeting(userIds);
-        return userIds.map(userId => found.get(userId) ?? untargeted);
+        const { revision, users } = await backend.targeting(userIds);
+        // What was read may be newer than the definitions here: together they would be a state that never was.
+        await reach(revision);
+        return userIds.map(userId => users.get(userId) ?? untargeted);
       },
       // Requests that arrive together come in separate turns of the promise queue but in one turn of the event loop.
       { maxBatchSize: batchSize, batchScheduleFn: callback => setImmediate(callback), cache: false },

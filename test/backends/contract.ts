@@ -111,7 +111,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         );
         expect(changes).toEqual([]);
         expect(await backend.getFlag(value.key)).toEqual(value);
-        expect(await backend.targeting([actor])).toEqual(new Map());
+        expect((await backend.targeting([actor])).users).toEqual(new Map());
       });
 
       it('are null when there is none', async () => {
@@ -156,7 +156,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const error = await backend.updateFlag('nowhere', { enabled: true }, null, actor).catch(e => e);
         expect(error).toBeInstanceOf(FlagNotFoundError);
         expect(error).toMatchObject({ key: 'nowhere', path: ['key'] });
-        expect(await backend.targeting([actor])).toEqual(new Map());
+        expect((await backend.targeting([actor])).users).toEqual(new Map());
       });
 
       it('refuse an update that expects another version, and tell the flag as it is', async () => {
@@ -172,7 +172,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
           }
         });
         expect(changes).toEqual([]);
-        expect(await backend.targeting([actor])).toEqual(new Map());
+        expect((await backend.targeting([actor])).users).toEqual(new Map());
       });
 
       it('let exactly one of many updates through that expect the same version', async () => {
@@ -192,7 +192,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         await backend.setOverride({ userId: id, flagKey: k, enabled: true, reason: null, expiresAt: null }, null);
         expect((await backend.deleteFlag(k, null)).value).toBe(true);
         expect(await backend.getFlag(k)).toBeNull();
-        expect((await backend.targeting([id])).get(id)?.overrides.size).toBe(0);
+        expect((await backend.targeting([id])).users.get(id)?.overrides.size).toBe(0);
         const { result, changes } = await logged(() => backend.deleteFlag(k, null));
         expect(result.value).toBe(false);
         expect(changes).toEqual([]);
@@ -216,7 +216,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const { value } = await backend.setOverride(override, actor);
         expect(value).toEqual({ ...override, createdAt: value.createdAt, createdById: actor });
         expect(Math.abs(value.createdAt.getTime() - Date.now())).toBeLessThan(60_000);
-        const targeting = (await backend.targeting([id])).get(id);
+        const targeting = (await backend.targeting([id])).users.get(id);
         expect(targeting?.overrides).toEqual(new Map([[k, { enabled: true, expiresAt: expiresAt.getTime() }]]));
       });
 
@@ -255,7 +255,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const error = await backend.setOverride(override, actor).catch(e => e);
         expect(error).toBeInstanceOf(FlagNotFoundError);
         expect(error).toMatchObject({ key: 'nowhere', path: ['flagKey'] });
-        expect(await backend.targeting([id, actor])).toEqual(new Map());
+        expect((await backend.targeting([id, actor])).users).toEqual(new Map());
       });
 
       it('are removed; false when there was none', async () => {
@@ -263,7 +263,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         await backend.createFlag(newFlag(k), null);
         await backend.setOverride({ userId: id, flagKey: k, enabled: true, reason: null, expiresAt: null }, null);
         expect((await backend.removeOverride(id, k, null)).value).toBe(true);
-        expect((await backend.targeting([id])).get(id)?.overrides.size).toBe(0);
+        expect((await backend.targeting([id])).users.get(id)?.overrides.size).toBe(0);
         const { result, changes } = await logged(() => backend.removeOverride(id, k, null));
         expect(result.value).toBe(false);
         expect((await backend.removeOverride(user(), 'nowhere', null)).value).toBe(false);
@@ -279,7 +279,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const { result, changes } = await logged(() => backend.addToGroup(group, [a, b, c], null));
         expect(result.value).toBe(0);
         expect(changes).toEqual([]);
-        for (const [, targeting] of await backend.targeting([a, b, c])) {
+        for (const [, targeting] of (await backend.targeting([a, b, c])).users) {
           expect(targeting.groups).toEqual(new Set([group]));
         }
       });
@@ -291,7 +291,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const { result, changes } = await logged(() => backend.removeFromGroup(group, [a, stranger], null));
         expect(result.value).toBe(0);
         expect(changes).toEqual([]);
-        const targeting = await backend.targeting([a, b, stranger]);
+        const targeting = (await backend.targeting([a, b, stranger])).users;
         expect(targeting.get(a)?.groups).toEqual(new Set());
         expect(targeting.get(b)?.groups).toEqual(new Set([group]));
         expect(targeting.has(stranger)).toBe(false);
@@ -310,7 +310,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const id = user();
         const names = ['{"a",b}', "it's", 'Ünï 🚩', '__proto__', ' ', 'x'.repeat(100)];
         for (const name of names) await backend.addToGroup(name, [id], null);
-        expect((await backend.targeting([id])).get(id)?.groups).toEqual(new Set(names));
+        expect((await backend.targeting([id])).users.get(id)?.groups).toEqual(new Set(names));
       });
 
       it('log at most 1,000 ids a change, each id once', async () => {
@@ -337,7 +337,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
           attributes: { a: 1, b: 2 },
         });
         await backend.setUserAttributes(id, awkward, null);
-        const attributes = (await backend.targeting([id])).get(id)?.attributes;
+        const attributes = (await backend.targeting([id])).users.get(id)?.attributes;
         expect(attributes).toEqual(awkward);
         expect(Object.hasOwn(attributes ?? {}, '__proto__')).toBe(true);
       });
@@ -361,7 +361,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
           await backend.setUserAttributes(blank, {}, null);
         });
         expect(changes.map(change => change.kind)).toEqual(['MEMBERS_ADDED', 'OVERRIDE_SET']);
-        const targeting = await backend.targeting([overridden, member, actor, blank]);
+        const targeting = (await backend.targeting([overridden, member, actor, blank])).users;
         expect(targeting.size).toBe(4);
         expect(targeting.get(actor)).toEqual({ attributes: {}, groups: new Set(), overrides: new Map() });
       });
@@ -377,14 +377,14 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
       ])('are made when they act: %s', async (_, act) => {
         const actor = user();
         await act(actor);
-        expect(await backend.targeting([actor])).toHaveProperty('size', 1);
+        expect((await backend.targeting([actor])).users).toHaveProperty('size', 1);
       });
 
       it('are made when they update a flag, even to what it is', async () => {
         const [k, actor] = [key(), user()];
         await backend.createFlag(newFlag(k), null);
         await backend.updateFlag(k, {}, null, actor);
-        expect((await backend.targeting([actor])).size).toBe(1);
+        expect((await backend.targeting([actor])).users.size).toBe(1);
       });
 
       it('are deleted with memberships and overrides, while what they created stays without a creator', async () => {
@@ -396,8 +396,8 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         await backend.addToGroup(group, [id], null);
         await backend.addToGroup(group, [other], id);
         expect((await backend.deleteUser(id, null)).value).toBe(true);
-        expect((await backend.targeting([id])).size).toBe(0);
-        expect((await backend.targeting([other])).get(other)).toMatchObject({ groups: new Set([group]) });
+        expect((await backend.targeting([id])).users.size).toBe(0);
+        expect((await backend.targeting([other])).users.get(other)).toMatchObject({ groups: new Set([group]) });
         // Losing its creator is not a change of the flag: version and time stay.
         expect(await backend.getFlag(k)).toEqual({ ...flag, createdById: null });
         expect((await backend.setOverride({ ...override, userId: other }, null)).value.createdById).toBeNull();
@@ -412,22 +412,22 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const { result, changes } = await logged(() => backend.deleteUser(id, id));
         expect(result.value).toBe(true);
         expect(changes).toMatchObject([{ kind: 'USER_DELETED', userId: id, actorId: id }]);
-        expect((await backend.targeting([id])).size).toBe(0);
+        expect((await backend.targeting([id])).users.size).toBe(0);
         expect((await backend.deleteUser(id, id)).value).toBe(false);
-        expect((await backend.targeting([id])).size).toBe(0);
+        expect((await backend.targeting([id])).users.size).toBe(0);
       });
     });
 
     describe('targeting', () => {
       it('knows nothing of strangers, and nothing when nobody is asked for', async () => {
-        expect(await backend.targeting([user(), user()])).toEqual(new Map());
-        expect(await backend.targeting([])).toEqual(new Map());
+        expect((await backend.targeting([user(), user()])).users).toEqual(new Map());
+        expect((await backend.targeting([])).users).toEqual(new Map());
       });
 
       it('gives each known user once, however often asked for', async () => {
         const id = user();
         await backend.setUserAttributes(id, { a: 1 }, null);
-        const targeting = await backend.targeting([id, user(), id]);
+        const targeting = (await backend.targeting([id, user(), id])).users;
         expect([...targeting]).toEqual([[id, { attributes: { a: 1 }, groups: new Set(), overrides: new Map() }]]);
       });
 
@@ -438,7 +438,10 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
           { userId: id, flagKey: k, enabled: true, reason: null, expiresAt: new Date(1) },
           null,
         );
-        expect((await backend.targeting([id])).get(id)?.overrides.get(k)).toEqual({ enabled: true, expiresAt: 1 });
+        expect((await backend.targeting([id])).users.get(id)?.overrides.get(k)).toEqual({
+          enabled: true,
+          expiresAt: 1,
+        });
       });
     });
 

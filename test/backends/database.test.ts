@@ -132,7 +132,7 @@ describe.each(kinds)('a write on %s', (_, open) => {
     await expect(backend.setUserAttributes(user, {}, null)).rejects.toThrow();
     await expect(backend.addToGroup('g', [user], null)).rejects.toThrow();
     expect((await backend.definitions()).flags).toEqual([]);
-    expect((await backend.targeting([user])).size).toBe(0);
+    expect((await backend.targeting([user])).users.size).toBe(0);
     const { head } = await backend.changes(0, 0);
     expect((await backend.createFlag(newFlag('k'), null)).revision).toBe(head + 1);
   });
@@ -163,7 +163,7 @@ describe.each(kinds)('a write on %s', (_, open) => {
     const { head } = await backend.changes(0, 0);
     // Not a UUID: refused by the last statement of several, where there are several.
     await expect(backend.addToGroup('g', [...ids, 'zzz'], null)).rejects.toThrow();
-    expect((await backend.targeting(ids)).size).toBe(0);
+    expect((await backend.targeting(ids)).users.size).toBe(0);
     expect((await backend.changes(0, 0)).head).toBe(head);
   });
 });

@@ -275,12 +275,12 @@ async function expectTables(database: DatabaseBackend, everybody: readonly Write
   expect(revision).toBe(world.revision);
   expect(new Map(flags.map(({ key, name, version }) => [key, { name, version }]))).toEqual(world.flags);
 
-  const targeting = await database.targeting(everybody.map(({ userId }) => userId));
+  const targeting = (await database.targeting(everybody.map(({ userId }) => userId))).users;
   const overridden = [...targeting].flatMap(([id, { overrides }]) => [...overrides.keys()].map(key => `${key} ${id}`));
   expect(overridden.sort()).toEqual([...world.reasons.keys()].sort());
 
   for (const [group, members] of world.groups) {
-    const found = await database.targeting([...members]);
+    const found = (await database.targeting([...members])).users;
     expect([...found.values()].map(({ groups }) => [...groups])).toEqual([...members].map(() => [group]));
   }
 }

@@ -103,6 +103,29 @@ describe('embedded features', () => {
     expect(seen).toEqual([`${ann} a ENABLED`, 'null nope FLAG_NOT_FOUND', 'null a ENABLED']);
   });
 
+  it('never answer with a user who is newer than the definitions', async () => {
+    const { features, backend } = await start({ pollInterval: 3_600_000 });
+    const [groups, flag] = [{ groups: ['beta'] }, { key: 'a', name: 'A', description: null, percentage: 100 }];
+    await features.createFlag({ ...flag, enabled: true, conditions: groups });
+    // Another process turns the flag off, then adds the user; no hint of either arrives here.
+    backend.loseHints();
+    await backend.updateFlag('a', { enabled: false }, null, null);
+    await backend.addToGroup('beta', [ann], null);
+    expect(await features.for({ id: ann }).evaluate('a')).toMatchObject({ enabled: false, reason: 'DISABLED' });
+  });
+
+  it.each([7, '', undefined])('refuse a user whose id is %j', async id => {
+    const { features } = await start();
+    expect(() => features.for({ id } as never)).toThrow(TypeError);
+  });
+
+  it('refuse an actor who is no UUID, and keep one in lower case', async () => {
+    const { features } = await start();
+    await expect(features.createFlag({ key: 'a', name: 'A' }, { actor: 'ann' })).rejects.toThrow('actor');
+    const flag = await features.createFlag({ key: 'a', name: 'A' }, { actor: ann.toUpperCase() });
+    expect(flag.createdById).toBe(ann);
+  });
+
   it('over a MemoryBackend answer with what was seeded or cleared just now', async () => {
     const backend = new MemoryBackend();
     const features = await createFeatures({ backend });

@@ -13,7 +13,7 @@ async function start({ size = 10_000, alwaysRead = false, patience = 500 } = {})
   const store = new MemoryBackend();
   await store.addToGroup('beta', [ann], null);
   const backend = controlled(store);
-  return { store, backend, cache: new TargetingCache({ backend, size, alwaysRead, patience }) };
+  return { store, backend, cache: new TargetingCache({ backend, reach: async () => {}, size, alwaysRead, patience }) };
 }
 
 describe('targeting', () => {

@@ -26,6 +26,8 @@ export class ChaosDatabase {
       query_timeout: 30_000,
     });
     this.pool.on('error', () => undefined);
+    // Who is at work when a connection breaks hears of it from the query.
+    this.pool.on('connect', client => client.on('error', () => undefined));
   }
 
   static async start(): Promise<ChaosDatabase> {

@@ -16,7 +16,10 @@ afterEach(async () => {
 
 async function start(database: TestDatabase) {
   const backend = await openDatabase({ url: database.url });
-  const server = await startTestServer({ AUTH_JWT_SECRET: secret }, { database: backend });
+  const server = await startTestServer(
+    { AUTH_JWT_SECRET: secret, MAX_CONNECTIONS_PER_ADDRESS: '5000' },
+    { database: backend },
+  );
   stops.push(() => server.close());
   return { server, backend };
 }

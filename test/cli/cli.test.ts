@@ -63,7 +63,8 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
     output: { write: (part: string) => (text.out += part) },
     errors: { write: (part: string) => (text.err += part) },
   };
-  const code = await runCommand(args, terminal, { HALYARD_DATA_DIR: join(directory, '.halyard'), PORT: '0', ...env });
+  const dataDir = env['HALYARD_DATA_DIR'] ?? join(directory, '.halyard');
+  const code = await runCommand(args, terminal, { PORT: '0', ...env, HALYARD_DATA_DIR: dataDir });
   return { code, ...text };
 }
 
@@ -209,6 +210,7 @@ describe('with a database in its directory, halyard', () => {
   it('serve says that its port, that of the metrics, or its address is not to be had', async () => {
     const other = createServer();
     await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
+    const listeners = [process.listenerCount('SIGINT'), process.listenerCount('SIGTERM')];
     const taken = String((other.address() as AddressInfo).port);
     const inUse = (setting: string) =>
       `Port ${taken} on 127.0.0.1 is in use: stop what listens there, or set ${setting} to another one (0: any free one).\n`;
@@ -221,6 +223,8 @@ describe('with a database in its directory, halyard', () => {
     expect(await fails({ METRICS: taken })).toBe(inUse('METRICS'));
     expect(await fails({ HOST: '192.0.2.1' })).toMatch(/^This machine has no address 192\.0\.2\.1/);
     await new Promise(resolve => other.close(resolve));
+    // What did not start no longer listens for what would stop it.
+    expect([process.listenerCount('SIGINT'), process.listenerCount('SIGTERM')]).toEqual(listeners);
   });
 
   it('serve works as its banner says, lets nobody else in, and stops on SIGTERM within 5 s with exit 0', async () => {

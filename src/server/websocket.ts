@@ -80,7 +80,7 @@ export function createSockets({ executor, verifier, log, limits, metrics }: Sock
   const protocol = makeServer<Record<string, unknown>, Connection>({
     connectionInitWaitTimeout: limits.initTimeout,
     async onConnect({ connectionParams, extra }) {
-      const caller = await identify(extra, connectionParams?.['authorization']);
+      const caller = await identify(extra, authorizationIn(connectionParams));
       if (caller === null) return false;
       extra.caller = caller;
       if (!connections.has(extra)) return false;
@@ -266,4 +266,10 @@ function paramsOf({ query, operationName, variables }: SubscribePayload): GraphQ
     ...(operationName == null ? {} : { operationName }),
     ...(variables == null ? {} : { variables }),
   };
+}
+
+/** Like a header's, its name is taken in any case. */
+function authorizationIn(params: Readonly<Record<string, unknown>> | null | undefined): unknown {
+  const found = Object.entries(params ?? {}).find(([name]) => name.toLowerCase() === 'authorization');
+  return found?.[1];
 }

@@ -132,6 +132,12 @@ describe('tokens over a WebSocket', () => {
     expect(raw.messages).toEqual([]);
   });
 
+  it('are found under any spelling of their name', async () => {
+    const raw = await rawSocket();
+    raw.send({ type: 'connection_init', payload: { Authorization: 'Bearer nonsense' } });
+    expect((await raw.closed).code).toBe(4403);
+  });
+
   it('close the socket with 4403 when they end', async () => {
     // Within the tolerance for clocks a token still counts: this one ends in about one second.
     const client = wsClient(server.url, { token: await token({ expiresInSeconds: -4 }) });

@@ -31,7 +31,10 @@ export class PostgresServer {
         '--username=postgres',
         '--auth=trust',
         '--encoding=UTF8',
+        // Sorts as people do, which is not how keys and names are to be sorted: whoever forgets that is found out.
         '--locale=C',
+        '--locale-provider=icu',
+        '--icu-locale=en-US',
         '--no-sync',
         '--no-instructions',
       ]);

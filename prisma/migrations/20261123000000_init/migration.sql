@@ -15,7 +15,7 @@ CREATE TABLE users (
 
 CREATE TABLE feature_flags (
     id            UUID NOT NULL DEFAULT gen_random_uuid(),
-    key           VARCHAR(100) NOT NULL,
+    key           VARCHAR(100) COLLATE "C" NOT NULL,
     name          VARCHAR(200) NOT NULL,
     description   TEXT,
     enabled       BOOLEAN NOT NULL DEFAULT false,
@@ -37,7 +37,7 @@ CREATE TABLE feature_flags (
 
 CREATE TABLE user_feature_groups (
     user_id     UUID NOT NULL,
-    group_name  VARCHAR(100) NOT NULL,
+    group_name  VARCHAR(100) COLLATE "C" NOT NULL,
     added_at    TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     added_by_id UUID,
 
@@ -47,7 +47,7 @@ CREATE TABLE user_feature_groups (
 
 CREATE TABLE feature_flag_overrides (
     user_id       UUID NOT NULL,
-    flag_key      VARCHAR(100) NOT NULL,
+    flag_key      VARCHAR(100) COLLATE "C" NOT NULL,
     enabled       BOOLEAN NOT NULL,
     reason        VARCHAR(500),
     expires_at    TIMESTAMPTZ(3),
@@ -74,9 +74,9 @@ CREATE TABLE feature_changes (
     at         TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     actor_id   UUID,
     kind       feature_change_kind NOT NULL,
-    flag_key   VARCHAR(100),
+    flag_key   VARCHAR(100) COLLATE "C",
     user_id    UUID,
-    group_name VARCHAR(100),
+    group_name VARCHAR(100) COLLATE "C",
     user_ids   UUID[],
     before     JSONB,
     after      JSONB,

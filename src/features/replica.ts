@@ -118,6 +118,7 @@ export class Replica {
    * @throws UnavailableError
    */
   read(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new UnavailableError('The change log is followed no more.'));
     if (this.#reading === null) {
       this.#reading = this.#readToEnd()
         .then(

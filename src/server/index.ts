@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { createVerifier } from '../auth/verifier.js';
@@ -11,6 +12,8 @@ import { createHalyardServer, type Readiness, type ServerLimits } from './http-s
 import { createLogger } from './logger.js';
 import { FeatureMetrics } from './metrics/feature-metrics.js';
 import { tokenKeysOf } from './token-keys.js';
+
+export { type Config, ConfigError, readConfig } from '../config.js';
 
 /** What a program or a test may put in place of what the settings lead to. */
 export interface StartOverrides {
@@ -32,6 +35,9 @@ export interface RunningServer {
   /** Lets answers under way finish, then closes everything. Takes at most five seconds; twice is harmless. */
   close(): Promise<void>;
 }
+
+/** Milliseconds that the database has to close, after the server has taken at most three seconds. */
+const databaseGrace = 1_500;
 
 /**
  * Opens the database, brings it up to date and serves it.
@@ -81,7 +87,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
   });
   let closing: Promise<void> | undefined;
   const close = () => {
-    closing ??= server.close().finally(() => service.close());
+    closing ??= server.close().finally(() => atMost(databaseGrace, service.close(), log));
     return closing;
   };
   try {
@@ -99,6 +105,14 @@ function readinessOf(service: FeatureService, maxAgeSeconds: number): Readiness 
   if (age <= maxAgeSeconds * 1_000) return { ready: true, ...details };
   const reason = `The change log could not be read for ${Math.round(age / 1_000)} seconds; answers may be out of date.`;
   return { ready: false, reason: problem === null ? reason : `${reason} ${problem}`, ...details };
+}
+
+/** A database that hangs must not keep the process: what it owes an answer for is lost with the process either way. */
+async function atMost(milliseconds: number, closing: Promise<void>, log: Logger): Promise<void> {
+  const late = new AbortController();
+  const timeout = sleep(milliseconds, 'late', { signal: late.signal, ref: false }).catch(() => 'in time');
+  if ((await Promise.race([closing, timeout])) === 'late') log.warn('the database did not close in time');
+  late.abort();
 }
 
 function logEvaluation(log: Logger): NonNullable<Parameters<typeof FeatureService.open>[0]['onEvaluation']> {

@@ -223,3 +223,20 @@ describe.each<Kind>(['shut down', 'stopped by SIGSTOP'])(`PostgreSQL ${seconds} 
     (seconds + 60) * 1_000,
   );
 });
+
+it('a server stops although its database has stopped answering', async () => {
+  const database = await ChaosDatabase.start();
+  cleanups.push(() => database.stop());
+  // A statement may take a minute; a stop may not.
+  const backend = await openDatabase({ url: database.url, statementTimeoutMs: 60_000 });
+  const server = await startTestServer({}, { database: backend });
+  const token = await server.token('user');
+  await database.freeze();
+  const asked = httpClient(server.url, token)
+    .query('{ viewer { featureMap } }')
+    .catch(() => null);
+  const closed = server.close();
+  // Twice what is promised: whoever waits for the database here waits for a minute.
+  await Promise.race([closed, sleep(10_000).then(() => expect.unreachable('the server still waits'))]);
+  await asked;
+}, 60_000);

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryBackend } from '../../src/backends/memory.js';
@@ -272,6 +273,15 @@ describe('what the product counts', () => {
     expect(Object.fromEntries(Object.keys(expected).map(name => [name, samples.get(name)]))).toEqual(expected);
     expect(samples.get('halyard_push_delay_seconds_sum')).toBeLessThan(1);
     expect(samples.get('halyard_revision_age_seconds')).toBeLessThan(10);
+  });
+
+  it('is what the documentation lists', async () => {
+    const text = await (await fetch(`${product.url}/metrics`)).text();
+    const served = [...text.matchAll(/^# TYPE (halyard_\w+)/gm)].map(([, name]) => name);
+    const docs = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+    const rows = docs.split('\n').filter(line => line.startsWith('| `'));
+    const listed = rows.flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/halyard_\w+/g)].map(([name]) => name));
+    expect(listed.sort()).toEqual(served.sort());
   });
 
   it('says nothing of keys, users or tokens', async () => {

@@ -28,10 +28,6 @@ export {
 } from './core/errors.js';
 export type { Attributes, Evaluation, EvaluationReason, OverrideDecision, Subject } from './core/evaluate.js';
 export type { Flag, FlagDefinition } from './core/flag.js';
-export { rolloutBucket } from './core/rollout.js';
-export { type CreateFeaturesOptions, createFeatures } from './create-features.js';
-export type { OnEvaluation } from './features/evaluator.js';
-export type { By, Features, FeatureUser, UserFeatures } from './features/features.js';
 export type {
   CreateFlagInput,
   DeleteFlagInput,
@@ -41,5 +37,9 @@ export type {
   SetOverrideInput,
   SetUserAttributesInput,
   UpdateFlagInput,
-} from './features/inputs.js';
+} from './core/inputs.js';
+export { rolloutBucket } from './core/rollout.js';
+export { type CreateFeaturesOptions, createFeatures } from './create-features.js';
+export type { OnEvaluation } from './features/evaluator.js';
+export type { By, Features, FeatureUser, UserFeatures } from './features/features.js';
 export { type RequireFeatureOptions, requireFeature } from './gate/require-feature.js';

@@ -2,9 +2,6 @@ import type { Override, User } from '../backends/backend.js';
 import { ValidationError } from '../core/errors.js';
 import type { Attributes, Evaluation } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
-import type { Json } from '../core/json.js';
-import { isUuid } from '../core/user-id.js';
-import { type Evaluator, featureMap } from './evaluator.js';
 import type {
   CreateFlagInput,
   DeleteFlagInput,
@@ -14,7 +11,10 @@ import type {
   SetOverrideInput,
   SetUserAttributesInput,
   UpdateFlagInput,
-} from './inputs.js';
+} from '../core/inputs.js';
+import type { Json } from '../core/json.js';
+import { isUuid } from '../core/user-id.js';
+import { type Evaluator, featureMap } from './evaluator.js';
 import type { EvaluationContext, FeatureService, FeatureServiceStatus } from './service.js';
 
 /**

@@ -13,7 +13,7 @@ import {
   type SetOverrideInput,
   type SetUserAttributesInput,
   type UpdateFlagInput,
-} from './inputs.js';
+} from '../core/inputs.js';
 import { mustReach, type Replica } from './replica.js';
 
 /**

@@ -1,6 +1,6 @@
 import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
 import type { Flag as FlagShape } from '../core/flag.js';
-import type { UpdateFlagInput as FlagChanges, CreateFlagInput as NewFlag } from '../features/inputs.js';
+import type { UpdateFlagInput as FlagChanges, CreateFlagInput as NewFlag } from '../core/inputs.js';
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';

@@ -1,7 +1,7 @@
 import { ValidationError } from '../core/errors.js';
+import { maxGroupUsers } from '../core/inputs.js';
 import { compareNames, isName } from '../core/text.js';
 import { isUuid } from '../core/user-id.js';
-import { maxGroupUsers } from '../features/inputs.js';
 import type { User as UserRow } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';

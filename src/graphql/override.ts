@@ -1,5 +1,5 @@
 import { FlagNotFoundError, ValidationError } from '../core/errors.js';
-import type { SetOverrideInput as NewOverride } from '../features/inputs.js';
+import type { SetOverrideInput as NewOverride } from '../core/inputs.js';
 import type { Override as OverrideRow } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { unchecked } from './input.js';

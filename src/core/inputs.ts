@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { attributeIssues, unstorableText } from '../core/attributes.js';
-import { validateConditions } from '../core/conditions.js';
-import { type Issue, ValidationError } from '../core/errors.js';
-import { flagKeyPattern } from '../core/flag.js';
-import type { JsonObject } from '../core/json.js';
-import { isName, isStorable, maxNameLength } from '../core/text.js';
-import { isUuid } from '../core/user-id.js';
+import { attributeIssues, unstorableText } from './attributes.js';
+import { validateConditions } from './conditions.js';
+import { type Issue, ValidationError } from './errors.js';
+import { flagKeyPattern } from './flag.js';
+import type { JsonObject } from './json.js';
+import { isName, isStorable, maxNameLength } from './text.js';
+import { isUuid } from './user-id.js';
 
 /** Users that one change of a group may name. */
 export const maxGroupUsers = 20_000;
@@ -126,10 +126,19 @@ export type DeleteUserInput = z.input<typeof inputs.deleteUser>;
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const issues = result.error.issues.flatMap((issue): Issue[] =>
+  throw new ValidationError(issuesOf(result.error) as [Issue, ...Issue[]]);
+}
+
+/** Every fault of an input, none when there are none. */
+export function inputIssues(schema: z.ZodType, input: unknown): Issue[] {
+  const { error } = schema.safeParse(input);
+  return error === undefined ? [] : issuesOf(error);
+}
+
+function issuesOf(error: z.ZodError): Issue[] {
+  return error.issues.flatMap((issue): Issue[] =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map(key => ({ path: [...issue.path.map(String), key], message: 'There is no such field.' }))
       : [{ path: issue.path.map(String), message: issue.message }],
   );
-  throw new ValidationError(issues as [Issue, ...Issue[]]);
 }

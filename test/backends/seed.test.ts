@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import { MemoryBackend } from '../../src/backends/memory.js';
+import type { Seed } from '../../src/backends/seed.js';
+import { ValidationError } from '../../src/core/errors.js';
+
+const ann = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
+
+it.each<[string, object, string]>([
+  ['a key that is none', { flags: [{ key: 'a' }, { key: 'a b' }] }, 'flags.1.key'],
+  ['a switch that is text', { flags: [{ key: 'a', enabled: 'yes' }] }, 'flags.0.enabled'],
+  ['an empty name', { flags: [{ key: 'a', name: '' }] }, 'flags.0.name'],
+  ['a faulty rule', { flags: [{ key: 'a', conditions: { like: 1 } }] }, 'flags.0.conditions.like'],
+  ['a user who is no UUID', { users: { ann: {} } }, 'users.ann.userId'],
+  ['a group without a name', { groups: { '': [ann] } }, 'groups..group'],
+  ['a long name of a group', { groups: { [`g${'x'.repeat(200)}`]: [ann] } }, `groups.g${'x'.repeat(200)}.group`],
+  ['a member who is no UUID', { groups: { beta: [ann, 'bob'] } }, 'groups.beta.userIds.1'],
+  [
+    'an override without an answer',
+    { flags: [{ key: 'a' }], overrides: [{ userId: ann, flagKey: 'a' }] },
+    'overrides.0.enabled',
+  ],
+])('a seed with %s is refused, as the database would refuse it', async (_what, seed, path) => {
+  const backend = new MemoryBackend();
+  const error = (() => {
+    try {
+      backend.seed(seed as Seed);
+      return null;
+    } catch (thrown) {
+      return thrown;
+    }
+  })();
+  expect(error).toBeInstanceOf(ValidationError);
+  expect((error as ValidationError).issues[0]?.path.join('.')).toBe(path);
+  expect((await backend.definitions()).revision).toBe(0);
+});
+
+it('a seed may hold an override that has expired, to test what then holds', async () => {
+  const backend = new MemoryBackend();
+  backend.seed({
+    flags: [{ key: 'a' }],
+    overrides: [{ userId: ann, flagKey: 'a', enabled: true, expiresAt: new Date(0) }],
+  });
+  expect((await backend.targeting([ann])).users.get(ann)?.overrides.get('a')?.expiresAt).toBe(0);
+});

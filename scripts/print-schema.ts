@@ -1,6 +1,14 @@
-// Writes schema.graphql from the code. `npm run codegen` runs it.
-import { writeFileSync } from 'node:fs';
+// Writes schema.graphql from the code, as `npm run codegen` does. With --check it only says whether that would change it.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { printSchema } from 'graphql';
 import { createSchema } from '../src/graphql/index.js';
 
-writeFileSync(new URL('../schema.graphql', import.meta.url), `${printSchema(createSchema())}\n`);
+const file = new URL('../schema.graphql', import.meta.url);
+const printed = `${printSchema(createSchema())}\n`;
+
+if (!process.argv.includes('--check')) {
+  writeFileSync(file, printed);
+} else if (readFileSync(file, 'utf8') !== printed) {
+  console.error('schema.graphql is not what the code says: `npm run codegen` writes it anew.');
+  process.exitCode = 1;
+}

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { GraphQLError, type GraphQLSchema } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Caller } from '../auth/caller.js';
@@ -14,6 +14,7 @@ import { type DocumentLimits, defaultDocumentLimits } from './document-limits.js
 import { createExecutor } from './executor.js';
 import { createGraphiQL, wantsPage } from './graphiql.js';
 import { HttpRequest, pathOf, requestIdOf } from './http-request.js';
+import { sendError, sendJson } from './http-response.js';
 import { formatErrors, maskError } from './mask-error.js';
 import { createMetricsListener, metricsPath, sendMetrics } from './metrics/metrics-listener.js';
 import { ServerMetrics } from './metrics/server-metrics.js';
@@ -281,22 +282,4 @@ const routeOf = (path: string) => (routes.includes(path) ? path : 'other');
 function hostInUrl(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;
-}
-
-function sendError(response: ServerResponse, status: number, code: string, message: string): void {
-  sendJson(response, status, { errors: formatErrors([new GraphQLError(message, { extensions: { code } })]) });
-}
-
-/** How long a client may go on sending a body that nobody reads, in milliseconds. */
-const lingerTime = 2_000;
-
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  const { req: request } = response;
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' });
-  response.end(request.method === 'HEAD' ? undefined : JSON.stringify(body));
-  if (request.complete) return;
-  // Hanging up on a client that is still sending would reset the connection before it has read the answer.
-  request.resume();
-  const timer = setTimeout(() => request.socket.destroy(), lingerTime).unref();
-  request.once('close', () => clearTimeout(timer));
 }

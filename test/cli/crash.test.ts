@@ -34,7 +34,7 @@ afterEach(async () => {
 });
 
 // The name shows the seed, for a second run with CRASH_SEED.
-it(`keeps all that it acknowledged through ${crashes} times kill -9 (seed ${seed})`, { timeout: 300_000 }, async () => {
+it(`keeps all that it acknowledged through ${crashes} times kill -9 (seed ${seed})`, { timeout: 600_000 }, async () => {
   const random = randomFrom(seed);
   const everybody = Array.from({ length: writers }, (_, index) => new Writer(`w${index}`, random));
   const world = new World();

@@ -31,7 +31,7 @@ export interface FeatureServiceOptions {
   readonly cacheTtl?: number | undefined;
   /** How many users' targeting is kept. Default 50,000. */
   readonly cacheSize?: number | undefined;
-  /** Milliseconds between reads of the change log that nothing prompted. Default 3,000: half of what is promised when every notification is lost. */
+  /** Milliseconds between reads of the change log that nothing prompted. Default 3,000. */
   readonly pollInterval?: number | undefined;
   readonly onEvaluation?: OnEvaluation | undefined;
   readonly observer?: FeatureObserver | undefined;

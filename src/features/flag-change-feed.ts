@@ -1,4 +1,5 @@
 import { type FlagChange, merged } from './flag-change.js';
+import { pulled } from './pulled.js';
 import type { Replica } from './replica.js';
 
 /**
@@ -43,25 +44,13 @@ export class FlagChangeFeed {
     };
     this.#ends.add(end);
 
-    return {
-      next: () =>
-        new Promise(resolve => {
-          if (isEnded) return resolve({ done: true, value: undefined });
-          pulls.push(resolve);
-          handOver();
-        }),
-      return: async () => {
-        end();
-        return { done: true, value: undefined };
-      },
-      throw: async error => {
-        end();
-        throw error;
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    const next = () =>
+      new Promise<IteratorResult<FlagChange>>(resolve => {
+        if (isEnded) return resolve({ done: true, value: undefined });
+        pulls.push(resolve);
+        handOver();
+      });
+    return pulled(next, end);
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { type Evaluation, evaluate, flagNotFound, type Subject } from '../core/e
 import type { OnEvaluation } from './evaluator.js';
 import type { Log } from './log.js';
 import type { FeatureObserver } from './observer.js';
+import { pulled } from './pulled.js';
 import type { Applied, Replica } from './replica.js';
 import { type Audience, type FeaturesUpdate, type SubscribeOptions, Subscriber } from './subscriber.js';
 
@@ -68,25 +69,12 @@ export class LiveHub {
     else this.#enter(subscriber);
     // One pull at a time, whatever the consumer does: a difference belongs to exactly one answer.
     let last: Promise<unknown> = Promise.resolve();
-    const leave = () => this.#leave(subscriber);
-    return {
-      next: () => {
-        const pull = last.then(() => this.#pull(subscriber));
-        last = pull.catch(() => {});
-        return pull;
-      },
-      return: async () => {
-        leave();
-        return { done: true, value: undefined };
-      },
-      throw: async error => {
-        leave();
-        throw error;
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
+    const next = () => {
+      const pull = last.then(() => this.#pull(subscriber));
+      last = pull.catch(() => {});
+      return pull;
     };
+    return pulled(next, () => this.#leave(subscriber));
   }
 
   /** Ends every subscription. */

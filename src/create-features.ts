@@ -1,14 +1,16 @@
 import type { Backend } from './backends/backend.js';
-import { Features } from './features/features.js';
+import { Features, type FeatureUser } from './features/features.js';
 import { FeatureService, type FeatureServiceOptions } from './features/service.js';
 
-export interface CreateFeaturesOptions extends Omit<FeatureServiceOptions, 'backend'> {
+export interface CreateFeaturesOptions<User = FeatureUser> extends Omit<FeatureServiceOptions, 'backend'> {
   /** Where flags are kept: this, `databaseUrl` or `dataDir`. */
   readonly backend?: Backend;
   /** A PostgreSQL database, which servers may share. */
   readonly databaseUrl?: string;
   /** A directory for an embedded database, which no other process uses. */
   readonly dataDir?: string;
+  /** What of the program's own user objects evaluations see. Default: the object as it is. */
+  readonly user?: (user: User) => FeatureUser;
 }
 
 /**
@@ -17,11 +19,13 @@ export interface CreateFeaturesOptions extends Omit<FeatureServiceOptions, 'back
  *
  * @throws UnavailableError when the database cannot be reached.
  */
-export async function createFeatures(options: CreateFeaturesOptions): Promise<Features> {
-  const { backend, databaseUrl, dataDir, ...rest } = options;
+export async function createFeatures<User = FeatureUser>(
+  options: CreateFeaturesOptions<User>,
+): Promise<Features<User>> {
+  const { backend, databaseUrl, dataDir, user = asItIs, ...rest } = options;
   const opened = backend ?? (await openDatabase(databaseUrl, dataDir));
   try {
-    return new Features(await FeatureService.open({ ...rest, backend: opened }));
+    return new Features<User>(await FeatureService.open({ ...rest, backend: opened }), user);
   } catch (error) {
     await opened.close();
     throw error;
@@ -35,3 +39,5 @@ async function openDatabase(databaseUrl: string | undefined, dataDir: string | u
   const database = await import('./backends/database.js');
   return database.openDatabase(target);
 }
+
+const asItIs = (user: unknown) => user as FeatureUser;

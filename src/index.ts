@@ -18,6 +18,8 @@ export type {
 export { MemoryBackend } from './backends/memory.js';
 export type { Seed } from './backends/seed.js';
 export {
+  type ClosedAnswer,
+  FeatureDisabledError,
   FeatureError,
   FlagExistsError,
   FlagNotFoundError,
@@ -27,6 +29,8 @@ export {
   VersionConflictError,
 } from './core/errors.js';
 export type { Attributes, Evaluation, EvaluationReason, OverrideDecision, Subject } from './core/evaluate.js';
+// With a star: an interface that is exported by name cannot be filled in from outside.
+export type * from './core/feature-key.js';
 export type { Flag, FlagDefinition } from './core/flag.js';
 export type {
   CreateFlagInput,
@@ -42,4 +46,5 @@ export { rolloutBucket } from './core/rollout.js';
 export { type CreateFeaturesOptions, createFeatures } from './create-features.js';
 export type { OnEvaluation } from './features/evaluator.js';
 export type { By, Features, FeatureUser, UserFeatures } from './features/features.js';
+export type { GateOptions } from './gate/gate.js';
 export { type RequireFeatureOptions, requireFeature } from './gate/require-feature.js';

@@ -79,3 +79,33 @@ export class UnavailableError extends FeatureError {
     super(message, options);
   }
 }
+
+/** What is answered in place of something whose feature is off. */
+export interface ClosedAnswer {
+  /** 404 (the default) tells nothing; 403 tells that there is something. */
+  readonly status?: 404 | 403;
+  /** Redirects there (302) instead. */
+  readonly redirectUrl?: string;
+  /** What the answer says. Default: "Not found." or "Forbidden." */
+  readonly message?: string;
+}
+
+/** The feature is off for who asks, or cannot be determined. Carries what every gate answers with. */
+export class FeatureDisabledError extends FeatureError {
+  override readonly name = 'FeatureDisabledError';
+  readonly code = 'FEATURE_DISABLED';
+  /** The HTTP status of the answer: 302 where there is a `redirectUrl`. */
+  readonly status: 404 | 403 | 302;
+  readonly redirectUrl: string | null;
+
+  constructor(
+    /** The flag's key. */
+    readonly key: string,
+    { status = 404, redirectUrl, message }: ClosedAnswer = {},
+    options?: ErrorOptions,
+  ) {
+    super(message ?? (status === 404 ? 'Not found.' : 'Forbidden.'), options);
+    this.status = redirectUrl === undefined ? status : 302;
+    this.redirectUrl = redirectUrl ?? null;
+  }
+}

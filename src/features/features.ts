@@ -1,6 +1,7 @@
-import type { Override, User } from '../backends/backend.js';
+import type { Override, User as StoredUser } from '../backends/backend.js';
 import { ValidationError } from '../core/errors.js';
 import type { Attributes, Evaluation } from '../core/evaluate.js';
+import type { FeatureKey } from '../core/feature-key.js';
 import type { Flag } from '../core/flag.js';
 import type {
   CreateFlagInput,
@@ -46,12 +47,12 @@ export class UserFeatures {
    * @param fallback the answer when there is no such flag, in place of `defaultEnabled`.
    * @throws UnavailableError when the user is not known yet and the database cannot be asked.
    */
-  async isEnabled(key: string, fallback?: boolean): Promise<boolean> {
+  async isEnabled(key: FeatureKey, fallback?: boolean): Promise<boolean> {
     return (await this.evaluate(key, fallback)).enabled;
   }
 
   /** The answer with its reason. */
-  async evaluate(key: string, fallback?: boolean): Promise<Evaluation> {
+  async evaluate(key: FeatureKey, fallback?: boolean): Promise<Evaluation> {
     return (await this.#evaluator()).evaluate(key, fallback);
   }
 
@@ -62,20 +63,22 @@ export class UserFeatures {
 }
 
 /** Feature flags inside a program. Its own checks are those of somebody anonymous; `for(user)` checks for a user. */
-export class Features extends UserFeatures {
+export class Features<User = FeatureUser> extends UserFeatures {
   readonly #service: FeatureService;
+  readonly #toFeatureUser: (user: User) => FeatureUser;
 
-  constructor(service: FeatureService) {
+  constructor(service: FeatureService, toFeatureUser: (user: User) => FeatureUser) {
     super(() => service.evaluator({}));
     this.#service = service;
+    this.#toFeatureUser = toFeatureUser;
   }
 
   /**
    * The features of this user; null: somebody anonymous.
    * @throws TypeError when the user has no `id`.
    */
-  for(user: FeatureUser | null): UserFeatures {
-    const context = contextOf(user);
+  for(user: User | null): UserFeatures {
+    const context = contextOf(user === null ? null : this.#toFeatureUser(user));
     return new UserFeatures(() => this.#service.evaluator(context));
   }
 
@@ -120,7 +123,7 @@ export class Features extends UserFeatures {
   }
 
   /** Replaces a user's stored attributes; creates the user. */
-  async setUserAttributes(input: SetUserAttributesInput, by: By = {}): Promise<User> {
+  async setUserAttributes(input: SetUserAttributesInput, by: By = {}): Promise<StoredUser> {
     return this.#service.management.setUserAttributes(input, actorOf(by));
   }
 

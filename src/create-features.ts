@@ -23,9 +23,14 @@ export async function createFeatures<User = FeatureUser>(
   options: CreateFeaturesOptions<User>,
 ): Promise<Features<User>> {
   const { backend, databaseUrl, dataDir, user = asItIs, ...rest } = options;
+  const { log } = rest;
+  const report = (error: unknown) => {
+    if (log !== undefined) log.error({ err: error }, 'a watch of features has failed and goes on');
+    else process.emitWarning(error instanceof Error ? error : String(error));
+  };
   const opened = backend ?? (await openDatabase(databaseUrl, dataDir));
   try {
-    return new Features<User>(await FeatureService.open({ ...rest, backend: opened }), user);
+    return new Features<User>(await FeatureService.open({ ...rest, backend: opened }), user, report);
   } catch (error) {
     await opened.close();
     throw error;

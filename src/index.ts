@@ -45,6 +45,10 @@ export type {
 export { rolloutBucket } from './core/rollout.js';
 export { type CreateFeaturesOptions, createFeatures } from './create-features.js';
 export type { OnEvaluation } from './features/evaluator.js';
-export type { By, Features, FeatureUser, UserFeatures } from './features/features.js';
+export type { By, Features, FeatureUser, RequireOptions, UserFeatures } from './features/features.js';
+export type { Log } from './features/log.js';
+export type { Stop } from './features/stop.js';
+export type { FeaturesUpdate } from './features/subscriber.js';
+export type { UpdatesOptions, WatchListener, WatchOptions } from './features/watch.js';
 export type { GateOptions } from './gate/gate.js';
 export { type RequireFeatureOptions, requireFeature } from './gate/require-feature.js';

@@ -1,5 +1,5 @@
 import type { Override, User as StoredUser } from '../backends/backend.js';
-import { ValidationError } from '../core/errors.js';
+import { type ClosedAnswer, FeatureDisabledError, UnavailableError, ValidationError } from '../core/errors.js';
 import type { Attributes, Evaluation } from '../core/evaluate.js';
 import type { FeatureKey } from '../core/feature-key.js';
 import type { Flag } from '../core/flag.js';
@@ -17,6 +17,9 @@ import type { Json } from '../core/json.js';
 import { isUuid } from '../core/user-id.js';
 import { type Evaluator, featureMap } from './evaluator.js';
 import type { EvaluationContext, FeatureService, FeatureServiceStatus } from './service.js';
+import type { Stop } from './stop.js';
+import type { FeaturesUpdate } from './subscriber.js';
+import { type UpdatesOptions, type WatchListener, type WatchOptions, watchUpdates } from './watch.js';
 
 /**
  * A program's own user object: `id`, and everything else as attributes, which win over stored ones. A `Date` counts as
@@ -25,7 +28,8 @@ import type { EvaluationContext, FeatureService, FeatureServiceStatus } from './
 export interface FeatureUser {
   /** A UUID for users who have stored groups, overrides or attributes; any other text is only hashed for rollouts. */
   readonly id: string;
-  readonly [attribute: string]: unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: with `unknown` an object whose type is an interface or a class does not fit.
+  readonly [attribute: string]: any;
 }
 
 /** Who makes a change, for the change log. */
@@ -34,12 +38,20 @@ export interface By {
   readonly actor?: string | null;
 }
 
+/** How {@link UserFeatures.require} answers in place of a feature that is off. */
+export interface RequireOptions extends ClosedAnswer {
+  /** Whether to let through when the feature cannot be determined, as in an outage. Default `'closed'`. */
+  readonly whenUnknown?: 'closed' | 'open';
+}
+
 /** The features of one user. Every call answers from what is known at that moment. */
 export class UserFeatures {
-  readonly #evaluator: () => Promise<Evaluator>;
+  readonly #service: FeatureService;
+  readonly #context: EvaluationContext;
 
-  constructor(evaluator: () => Promise<Evaluator>) {
-    this.#evaluator = evaluator;
+  constructor(service: FeatureService, context: EvaluationContext) {
+    this.#service = service;
+    this.#context = context;
   }
 
   /**
@@ -60,17 +72,50 @@ export class UserFeatures {
   async getAll(): Promise<Record<string, boolean>> {
     return featureMap((await this.#evaluator()).evaluateAll());
   }
+
+  /**
+   * Goes on only when the feature is on. Closed when that cannot be determined: an unreachable database opens nothing.
+   * @throws FeatureDisabledError which carries what every gate answers with.
+   */
+  async require(key: FeatureKey, options: RequireOptions = {}): Promise<void> {
+    try {
+      if (await this.isEnabled(key)) return;
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      if (options.whenUnknown === 'open') return;
+      throw new FeatureDisabledError(key, options, { cause: error });
+    }
+    throw new FeatureDisabledError(key, options);
+  }
+
+  /**
+   * First all answers, then each time only what is different from what was last taken; who is slow takes one difference
+   * over all that happened meanwhile. Ends when the features are closed; leaving the loop releases everything.
+   *
+   * Taking the first throws `UnavailableError` when the user is not known yet and the database cannot be asked. Later
+   * outages are waited out.
+   */
+  updates({ keys }: UpdatesOptions = {}): AsyncIterableIterator<FeaturesUpdate> {
+    return this.#service.subscribe(this.#context, { keys: keys ?? null });
+  }
+
+  #evaluator(): Promise<Evaluator> {
+    return this.#service.evaluator(this.#context);
+  }
 }
 
 /** Feature flags inside a program. Its own checks are those of somebody anonymous; `for(user)` checks for a user. */
 export class Features<User = FeatureUser> extends UserFeatures {
   readonly #service: FeatureService;
   readonly #toFeatureUser: (user: User) => FeatureUser;
+  readonly #report: (error: unknown) => void;
 
-  constructor(service: FeatureService, toFeatureUser: (user: User) => FeatureUser) {
-    super(() => service.evaluator({}));
+  /** @param report where the errors of watch listeners go that nobody else is told of; must not throw. */
+  constructor(service: FeatureService, toFeatureUser: (user: User) => FeatureUser, report: (error: unknown) => void) {
+    super(service, {});
     this.#service = service;
     this.#toFeatureUser = toFeatureUser;
+    this.#report = report;
   }
 
   /**
@@ -78,8 +123,29 @@ export class Features<User = FeatureUser> extends UserFeatures {
    * @throws TypeError when the user has no `id`.
    */
   for(user: User | null): UserFeatures {
-    const context = contextOf(user === null ? null : this.#toFeatureUser(user));
-    return new UserFeatures(() => this.#service.evaluator(context));
+    return new UserFeatures(this.#service, contextOf(user === null ? null : this.#toFeatureUser(user)));
+  }
+
+  /**
+   * Calls the listener with this user's answers, first all of them, then what changes in them, until the returned
+   * function is called or the features are closed. It does not keep the program running.
+   * @param user null: somebody anonymous.
+   * @throws TypeError when the user has no `id`.
+   *
+   * @example
+   * const stop = features.watch(user, ({ features, removed }) => render(features, removed));
+   */
+  watch(user: User | null, listener: WatchListener, options: WatchOptions = {}): Stop {
+    const watched = this.for(user);
+    const { onError = this.#report, signal } = options;
+    const report = (error: unknown) => {
+      try {
+        onError(error);
+      } catch (failure) {
+        this.#report(failure);
+      }
+    };
+    return watchUpdates(() => watched.updates(options), listener, report, signal);
   }
 
   /** The stored flags, sorted by key. */
@@ -137,9 +203,14 @@ export class Features<User = FeatureUser> extends UserFeatures {
     return this.#service.status;
   }
 
-  /** Stops following the database and closes it. */
+  /** Ends every watch, stops following the database and closes it. */
   close(): Promise<void> {
     return this.#service.close();
+  }
+
+  /** As {@link close}: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 

@@ -1,14 +1,12 @@
-import { type ClosedAnswer, FeatureDisabledError, UnavailableError } from '../core/errors.js';
+import { FeatureDisabledError } from '../core/errors.js';
 import type { FeatureKey } from '../core/feature-key.js';
-import type { Features, FeatureUser } from '../features/features.js';
+import type { Features, FeatureUser, RequireOptions } from '../features/features.js';
 
 /** What every form of gate takes. */
-export interface GateOptions<Subject, User = FeatureUser> extends ClosedAnswer {
+export interface GateOptions<Subject, User = FeatureUser> extends RequireOptions {
   readonly features: Pick<Features<User>, 'for'>;
   /** Who asks. Not given, or null: somebody anonymous. */
   readonly user?: (subject: Subject) => User | null | Promise<User | null>;
-  /** Whether to let through when the feature cannot be determined, as in an outage. Default `'closed'`. */
-  readonly whenUnknown?: 'closed' | 'open';
 }
 
 /**
@@ -23,9 +21,10 @@ export async function closedBy<Subject, User>(
 ): Promise<FeatureDisabledError | null> {
   const user = (await options.user?.(subject)) ?? null;
   try {
-    return (await options.features.for(user).isEnabled(key)) ? null : new FeatureDisabledError(key, options);
+    await options.features.for(user).require(key, options);
+    return null;
   } catch (error) {
-    if (!(error instanceof UnavailableError)) throw error;
-    return options.whenUnknown === 'open' ? null : new FeatureDisabledError(key, options, { cause: error });
+    if (error instanceof FeatureDisabledError) return error;
+    throw error;
   }
 }

@@ -322,8 +322,10 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         ] as const) {
           const { result, changes } = await logged(act);
           expect(result.value).toBe(ids.length);
-          expect(changes.map(change => change.kind)).toEqual([kind, kind, kind]);
-          expect(changes.map(change => change.userIds.length)).toEqual([1_000, 1_000, 345]);
+          expect(new Set(changes.map(change => change.kind))).toEqual(new Set([kind]));
+          // How many at once is the backend's affair, but not one entry a user.
+          expect(changes.length).toBeLessThan(10);
+          expect(Math.max(...changes.map(change => change.userIds.length))).toBeLessThanOrEqual(1_000);
           expect(changes.flatMap(change => change.userIds)).toEqual([...ids].sort());
         }
       });

@@ -7,6 +7,7 @@ import { type DatabaseBackend, type DatabaseOptions, openDatabase } from '../../
 import { toUnavailable } from '../../src/backends/errors.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { readLog } from '../support/change-log.js';
+import { longestBlock } from '../support/longest-block.js';
 import { openPGlite, pgliteTemplate } from '../support/pglite.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -201,15 +202,31 @@ describe('the Prisma client, for reads by other floors', () => {
 });
 
 describe('an embedded database', () => {
-  it('lets the event loop breathe during a write of twenty thousand members', async () => {
+  // A garbage collection on a busy machine may fall on the longest turn; what the database itself does comes every time.
+  it('lets the event loop breathe while twenty thousand members are written, again and again, and read', {
+    timeout: 60_000,
+    retry: 2,
+  }, async () => {
     const backend = await keep(openPGlite());
-    const ids = Array.from({ length: 20_000 }, () => randomUUID());
-    let turns = 0;
-    const timer = setInterval(() => turns++, 1);
-    expect((await backend.addToGroup('g', ids, null)).value).toBe(20_000);
-    clearInterval(timer);
-    expect(turns).toBeGreaterThanOrEqual(20);
-    expect((await readLog(backend)).flatMap(change => change.userIds)).toHaveLength(20_000);
+    const randomIds = (count: number) => Array.from({ length: count }, () => randomUUID());
+    // The first of anything is slow for reasons of its own: what is compiled, what is planned.
+    await backend.addToGroup('g', randomIds(5_000), null);
+    const blocks: Record<string, number> = {};
+    const measure = async (name: string, act: () => Promise<unknown>) => {
+      blocks[name] = Math.max(blocks[name] ?? 0, await longestBlock(act));
+    };
+    // Often enough that all that the database puts off has come due: segments of its log, the index over ids.
+    for (let round = 0; round < 5; round += 1) {
+      const ids = randomIds(20_000);
+      await measure('add', async () => expect((await backend.addToGroup('g', ids, null)).value).toBe(20_000));
+      await measure('targeting', () => backend.targeting(ids.slice(0, 1_000)));
+      if (round < 4) await measure('remove', () => backend.removeFromGroup('g', ids, null));
+    }
+    await measure('changes', () => readLog(backend));
+    expect(Object.keys(blocks)).toEqual(['add', 'targeting', 'remove', 'changes']);
+    expect(Object.entries(blocks).filter(([, block]) => block >= 50)).toEqual([]);
+    const added = (await readLog(backend)).filter(({ kind }) => kind === 'MEMBERS_ADDED');
+    expect(added.flatMap(({ userIds }) => userIds)).toHaveLength(105_000);
   });
 
   it('keeps what was written when it is opened again', async () => {

@@ -194,6 +194,9 @@ export interface Config {
   readonly warnings: readonly string[];
 }
 
+/** Where commands that ask a server find their token. No setting of the server. */
+export const tokenVariable = 'HALYARD_TOKEN';
+
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const minSecretBytes = 32;
 
@@ -393,7 +396,7 @@ function contradictions(values: Values, production: boolean): string[] {
 function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const names: string[] = settings.map(setting => setting.name);
   return Object.keys(env)
-    .filter(name => /^(FEATURE|HALYARD|AUTH)_/.test(name) && !names.includes(name))
+    .filter(name => /^(FEATURE|HALYARD|AUTH)_/.test(name) && !names.includes(name) && name !== tokenVariable)
     .map(unknown => {
       const [nearest] = names
         .map(name => ({ name, distance: editDistance(unknown, name) }))

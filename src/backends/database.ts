@@ -36,6 +36,8 @@ export type DatabaseLocation =
 
 export type DatabaseOptions = DatabaseLocation & {
   readonly log?: BackendLog | undefined;
+  /** Only opens what is there: nothing is created and no migration applied. For those who only read. */
+  readonly asItIs?: true | undefined;
   /** Milliseconds for which entries of the change log are kept. Default: for ever. */
   readonly keepChangesMs?: number | undefined;
   /** PostgreSQL: connections of the pool, beside one that listens. Default 10. */
@@ -53,14 +55,14 @@ const silent: BackendLog = { info: () => undefined, warn: () => undefined, error
 /**
  * Opens a database and brings its schema up to date. Opening an absent server fails within seconds.
  * @throws UnavailableError when the server cannot be reached.
- * @throws MigrationError when the schema cannot be brought up to date.
+ * @throws MigrationError when the schema cannot be brought up to date, or with `asItIs` when the directory has no database.
  * @throws DirectoryLockedError when another process uses the directory.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBackend> {
   const log = options.log ?? silent;
   const connection = await connect(options, log);
   try {
-    const applied = await connection.migrate();
+    const applied = options.asItIs ? [] : await connection.migrate();
     if (applied.length > 0) log.info({ migrations: applied }, 'the database schema was brought up to date');
     return new DatabaseBackend(connection, applied, { log, keepMs: options.keepChangesMs });
   } catch (error) {
@@ -78,7 +80,7 @@ async function connect(options: DatabaseOptions, log: BackendLog): Promise<Conne
   }
   const { openEmbedded } = await import('./embedded.js');
   const dataDir = 'dataDir' in options ? options.dataDir : null;
-  return openEmbedded({ dataDir, templateDump: options.templateDump, log });
+  return openEmbedded({ dataDir, templateDump: options.templateDump, existing: options.asItIs, log });
 }
 
 /** Array transactions are Prisma's business alone; its limits must not end one that the database still works on. */

@@ -4,6 +4,7 @@ import { readConfig } from '../config.js';
 import { settingsHelp } from './settings-help.js';
 import type { Terminal } from './terminal.js';
 import type { TokenOptions } from './token.js';
+import type { TypesOptions } from './types.js';
 
 /** The command line. Each command loads what it needs only when it runs, so that help and tokens come at once. */
 export function createProgram({ output, errors }: Terminal, env: NodeJS.ProcessEnv): Command {
@@ -58,6 +59,31 @@ Examples:
     .action(async () => {
       const { migrate } = await import('./migrate.js');
       output.write(`${await migrate(readConfig(env))}\n`);
+    });
+
+  program
+    .command('types')
+    .description('Write the keys of the flags as TypeScript declarations, so that a misspelt key does not compile.')
+    .requiredOption('--out <file>', 'the file to write, such as features.d.ts; its directory must exist')
+    .option('--url <address>', 'ask this server, in place of the database that the settings name')
+    .option('--token <token>', 'an admin token for that server; better kept in HALYARD_TOKEN')
+    .option('--check', 'write nothing: exit 1 when the file is out of date, and say which keys differ')
+    .addHelpText(
+      'after',
+      `
+Without --url the flags are those of the database at DATABASE_URL, or else of the embedded one in HALYARD_DATA_DIR, which
+no server may be using meanwhile. The database is read as it is, never updated.
+
+Without flags the file lets no key compile. Include it in your tsconfig.json and commit it.
+
+Examples:
+  $ halyard types --out src/features.d.ts
+  $ HALYARD_TOKEN=$(halyard token --admin) halyard types --out src/features.d.ts --url http://127.0.0.1:4000
+  $ halyard types --out src/features.d.ts --check`,
+    )
+    .action(async (options: TypesOptions) => {
+      const { types } = await import('./types.js');
+      output.write(`${await types(env, options)}\n`);
     });
 
   return program;

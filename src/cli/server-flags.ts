@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import type { DeclaredFlag } from '../core/feature-types.js';
+import { flagKeyPattern } from '../core/flag.js';
+import { CommandError, UsageError } from './failure.js';
+
+const query = `query FlagKeys($after: String) {
+  flags(first: 100, after: $after) {
+    nodes { key name description }
+    pageInfo { hasNextPage endCursor }
+  }
+}`;
+
+/** Milliseconds until an answer is given up. */
+const patience = 30_000;
+
+const answerOf = z.object({
+  data: z
+    .object({
+      flags: z.object({
+        nodes: z.array(
+          z.object({ key: z.string().regex(flagKeyPattern), name: z.string(), description: z.string().nullable() }),
+        ),
+        pageInfo: z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() }),
+      }),
+    })
+    .nullish(),
+  errors: z
+    .array(z.object({ message: z.string(), extensions: z.object({ code: z.string().optional() }).optional() }))
+    .optional(),
+});
+
+type Page = NonNullable<z.infer<typeof answerOf>['data']>['flags'];
+
+/**
+ * All flags of a running server.
+ * @param url the server's, with or without `/graphql`.
+ * @param token an administrator's.
+ * @throws UsageError when `url` is no address of HTTP.
+ * @throws CommandError when it does not answer, does not let this token read flags, or is no Halyard.
+ */
+export async function flagsOfServer(url: string, token: string | undefined): Promise<readonly DeclaredFlag[]> {
+  const endpoint = endpointOf(url);
+  const flags: DeclaredFlag[] = [];
+  for (let after: string | null = null; ; ) {
+    const page: Page = await pageOf(endpoint, token, after);
+    flags.push(...page.nodes);
+    if (!page.pageInfo.hasNextPage) return flags;
+    // A list that says it goes on and does not would be read for ever.
+    if (page.pageInfo.endCursor === null || page.nodes.length === 0) throw notHalyard(endpoint);
+    after = page.pageInfo.endCursor;
+  }
+}
+
+function endpointOf(url: string): URL {
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
+    throw new UsageError(`--url is "${url}", expected an address such as http://127.0.0.1:4000.`);
+  }
+  if (parsed.username !== '' || parsed.password !== '') {
+    throw new UsageError('--url takes no user and password: the server knows callers by --token.');
+  }
+  parsed.search = '';
+  parsed.hash = '';
+  parsed.pathname = `${parsed.pathname.replace(/(\/graphql)?\/*$/, '')}/graphql`;
+  return parsed;
+}
+
+async function pageOf(endpoint: URL, token: string | undefined, after: string | null): Promise<Page> {
+  const { status, text } = await post(endpoint, token, JSON.stringify({ query, variables: { after } }));
+  const answer = answerOf.safeParse(parse(text)).data;
+  const error = answer?.errors?.[0];
+  const code = error?.extensions?.code;
+  if (status === 401 || code === 'UNAUTHENTICATED') {
+    throw new CommandError(
+      token === undefined
+        ? 'The server lists its flags for administrators: give an admin token with --token or HALYARD_TOKEN.'
+        : `The server does not take the token${error === undefined ? '' : `: ${sentence(error.message)}`}`,
+    );
+  }
+  if (status === 403 || code === 'FORBIDDEN') {
+    throw new CommandError('The token is not an administrator\'s: "halyard token --admin" mints one.');
+  }
+  if (status === 429 || status >= 500 || code === 'UNAVAILABLE' || code === 'INTERNAL_SERVER_ERROR') {
+    throw new CommandError(
+      `The server at ${endpoint.origin} cannot answer now: ${sentence(error?.message ?? `HTTP ${status}`)}`,
+    );
+  }
+  if (answer?.data == null || error !== undefined) throw notHalyard(endpoint);
+  return answer.data.flags;
+}
+
+async function post(
+  endpoint: URL,
+  token: string | undefined,
+  body: string,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const headers = new Headers({ 'content-type': 'application/json', accept: 'application/json' });
+  if (token !== undefined) headers.set('authorization', bearer(token));
+  try {
+    const response = await fetch(endpoint, { method: 'POST', headers, body, signal: AbortSignal.timeout(patience) });
+    return { status: response.status, text: await response.text() };
+  } catch (error) {
+    throw new CommandError(`No server answers at ${endpoint.origin}: ${sentence(reasonOf(error))}`);
+  }
+}
+
+function bearer(token: string): string {
+  // A header cannot hold it, and a message that quotes the header would show it.
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new UsageError('The token holds characters that no token has.');
+  return `Bearer ${token}`;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function notHalyard(endpoint: URL): CommandError {
+  return new CommandError(`What answers at ${endpoint} is not a Halyard server: check --url.`);
+}
+
+/** `fetch` says "fetch failed" and keeps the reason as its cause. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return reasonOf(error.errors[0]);
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : reasonOf(error.cause);
+}
+
+function sentence(text: string): string {
+  return `${text.replace(/\.$/, '')}.`;
+}

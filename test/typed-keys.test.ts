@@ -1,0 +1,120 @@
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { featureTypes } from '../src/core/feature-types.js';
+
+// A project of its own that has the built package, compiled by the real compiler.
+const source = `import { createFeatures, type FeatureKey, MemoryBackend, requireFeature } from 'halyard';
+
+const features = await createFeatures({ backend: new MemoryBackend() });
+const user = { id: 'ann', plan: 'pro' };
+export const answers = [
+  features.isEnabled('new_checkout'),
+  features.isEnabled('new_chekcout'), // misspelt
+  features.isEnabled('checkout.v2', true), // deleted
+  features.isEnabled('2fa'), // deleted
+  features.evaluate('new_checkout'),
+  features.evaluate('new_chekcout'), // misspelt
+  features.for(user).isEnabled('new_checkout'),
+  features.for(user).isEnabled('new_chekcout'), // misspelt
+  features.for(user).evaluate('checkout.v2'), // deleted
+  requireFeature('new_checkout', { features }),
+  requireFeature('new_chekcout', { features }), // misspelt
+  requireFeature('checkout.v2', { features }), // deleted
+];
+export const known: FeatureKey = 'new_checkout';
+export const unknown: FeatureKey = 'new_chekcout'; // misspelt
+export const asked = (key: string) => features.isEnabled(key as FeatureKey);
+`;
+
+const flag = (key: string) => ({ key, name: `The flag ${key}`, description: null });
+const all = featureTypes(['new_checkout', 'checkout.v2', '2fa'].map(flag));
+
+let directory: string;
+beforeAll(async () => {
+  directory = await realpath(await mkdtemp(join(tmpdir(), 'halyard-types-')));
+  await mkdir(join(directory, 'node_modules'));
+  await symlink(fileURLToPath(new URL('..', import.meta.url)), join(directory, 'node_modules', 'halyard'));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const parsed = new Map<string, ts.SourceFile | undefined>();
+
+/** Compiles the project; what is wrong, as the comment of each line at fault, or the message of a fault elsewhere. */
+async function build(
+  features: string | null,
+  resolution: { readonly module: ts.ModuleKind; readonly moduleResolution: ts.ModuleResolutionKind },
+  type: 'module' | 'commonjs',
+): Promise<{ readonly at: string | undefined; readonly message: string }[]> {
+  const project = await mkdtemp(join(directory, 'project-'));
+  await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type }));
+  await writeFile(join(project, 'main.mts'), source);
+  const files = [join(project, 'main.mts')];
+  if (features !== null) {
+    await writeFile(join(project, 'features.d.ts'), features);
+    files.push(join(project, 'features.d.ts'));
+  }
+  const options: ts.CompilerOptions = {
+    ...resolution,
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'],
+    types: [],
+    strict: true,
+    noEmit: true,
+    // Declarations of libraries are checked by package.test.ts; here they would take most of the time.
+    skipLibCheck: true,
+  };
+  const host = ts.createCompilerHost(options);
+  const { getSourceFile } = host;
+  // The libraries are the same for every project, and reading them takes longer than all the rest.
+  host.getSourceFile = (name, target, ...rest) => {
+    if (!name.includes('/typescript/lib/')) return getSourceFile(name, target, ...rest);
+    if (!parsed.has(name)) parsed.set(name, getSourceFile(name, target, ...rest));
+    return parsed.get(name);
+  };
+  const program = ts.createProgram(files, options, host);
+  return ts.getPreEmitDiagnostics(program).map(({ file, start = 0, messageText }) => {
+    const message = ts.flattenDiagnosticMessageText(messageText, '\n');
+    if (file === undefined || !file.fileName.endsWith('main.mts')) return { at: file?.fileName, message };
+    return { at: source.split('\n')[file.getLineAndCharacterOfPosition(start).line]?.trim(), message };
+  });
+}
+
+const linesWith = (...notes: string[]) =>
+  source
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => notes.some(note => line.includes(note)));
+
+describe.each([
+  { name: 'bundler', module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler },
+  { name: 'nodenext', module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext },
+])('with moduleResolution $name', ({ module, moduleResolution }) => {
+  it.each<{ title: string; features: string | null; type?: 'commonjs'; wrong: string[] }>([
+    { title: 'without the file any text is a key', features: null, wrong: [] },
+    { title: 'a misspelt key fails the build', features: all, wrong: linesWith('// misspelt') },
+    {
+      title: 'a misspelt key fails the build of a package that is not "type": "module"',
+      features: all,
+      type: 'commonjs',
+      wrong: linesWith('// misspelt'),
+    },
+    {
+      title: 'so does that of a flag deleted since',
+      features: featureTypes([flag('new_checkout')]),
+      wrong: linesWith('// misspelt', '// deleted'),
+    },
+    {
+      title: 'without flags so does every key',
+      features: featureTypes([]),
+      wrong: linesWith("'new_checkout'", '// misspelt', '// deleted'),
+    },
+  ])('$title', async ({ features, type = 'module', wrong }) => {
+    const faults = await build(features, { module, moduleResolution }, type);
+    expect(faults.map(({ at }) => at)).toEqual(wrong);
+    for (const { message } of faults) expect(message).toMatch(/'"[\w.]+"' is not assignable to/);
+  });
+});

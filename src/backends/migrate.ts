@@ -71,7 +71,9 @@ export async function migrate(
   }
   try {
     await connection.query(`SET lock_timeout = '${tablePatience}'`);
-    await connection.query(recordsTable);
+    // Looked up first: `IF NOT EXISTS` asks for the right to create tables even where there is nothing to create.
+    const [found] = await connection.query(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS found`);
+    if (found?.['found'] !== true) await connection.query(recordsTable);
     const applied: string[] = [];
     for (const migration of await pending(connection, migrations)) {
       await apply(connection, migration);
@@ -131,7 +133,7 @@ async function apply(connection: MigrationConnection, { name, sql, checksum }: M
   }
 }
 
-const recordsTable = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
+const recordsTable = `CREATE TABLE _prisma_migrations (
     id                  VARCHAR(36) PRIMARY KEY NOT NULL,
     checksum            VARCHAR(64) NOT NULL,
     finished_at         TIMESTAMPTZ,

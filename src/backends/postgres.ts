@@ -60,6 +60,12 @@ export function openPostgres(options: PostgresOptions): Connection {
   return new PostgresConnection(options);
 }
 
+/** Looked up first: `IF NOT EXISTS` asks for the right to create schemas even where there is nothing to create. */
+async function ensureSchema(client: pg.Client, schema: string): Promise<void> {
+  const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
+  if (rowCount === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
+}
+
 class PostgresConnection implements Connection {
   readonly adapter;
   readonly idsPerStatement = Number.POSITIVE_INFINITY;
@@ -91,7 +97,7 @@ class PostgresConnection implements Connection {
     client.on('error', () => undefined); // the query at work rejects
     try {
       await client.connect();
-      if (schema !== undefined) await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
+      if (schema !== undefined) await ensureSchema(client, schema);
       return await migrate(
         {
           query: async (sql, values) => (await client.query<Record<string, unknown>>(sql, [...(values ?? [])])).rows,

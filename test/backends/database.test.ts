@@ -204,7 +204,7 @@ describe('the Prisma client, for reads by other floors', () => {
 describe('an embedded database', () => {
   // A garbage collection on a busy machine may fall on the longest turn; what the database itself does comes every time.
   it('lets the event loop breathe while twenty thousand members are written, again and again, and read', {
-    timeout: 60_000,
+    timeout: 120_000,
     retry: 2,
   }, async () => {
     const backend = await keep(openPGlite());
@@ -369,6 +369,26 @@ describe('a PostgreSQL server that is away', () => {
     );
     await vi.waitFor(() => backend.definitions(), 5_000);
     expect(said).not.toContain('the database is away');
+  });
+
+  it('leaves its message and its code in the log, and nothing of the connection', async () => {
+    const database = await createDatabase();
+    cleanups.push(() => database.drop());
+    const warnings: [object, string][] = [];
+    const ignore = () => undefined;
+    const log = {
+      info: ignore,
+      error: ignore,
+      warn: (fields: object, said: string) => void warnings.push([fields, said]),
+    };
+    const backend = await keep(openDatabase({ url: database.url.replace('postgres@', 'postgres:secret@'), log }));
+    await backend.definitions();
+    await database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database.name}' AND pid <> pg_backend_pid()`,
+    );
+    const message = 'terminating connection due to administrator command';
+    const broke = [{ err: { message, code: '57P01' } }, 'a database connection broke'];
+    await vi.waitFor(() => expect(warnings).toContainEqual(broke));
   });
 
   it('is told from one whose table is locked', async () => {

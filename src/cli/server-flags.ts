@@ -74,7 +74,7 @@ async function pageOf(endpoint: URL, token: string | undefined, after: string | 
     throw new CommandError(
       token === undefined
         ? 'The server lists its flags for administrators: give an admin token with --token or HALYARD_TOKEN.'
-        : `The server does not take the token${error === undefined ? '' : `: ${sentence(error.message)}`}`,
+        : `The server does not take the token: ${sentence(error?.message ?? `HTTP ${status}`)}`,
     );
   }
   if (status === 403 || code === 'FORBIDDEN') {

@@ -39,7 +39,7 @@ export async function types(env: NodeJS.ProcessEnv, options: TypesOptions): Prom
   const differences = differencesOf(written ?? '', flags);
   if (check) {
     const state = written === null ? 'does not exist' : 'is out of date';
-    throw new CommandError([`${out} ${state}: run \`halyard types\`.`, ...differences].join('\n'));
+    throw new CommandError([`${out} ${state}: run \`halyard types --out ${out}\`.`, ...differences].join('\n'));
   }
   await writeWhole(out, text);
   return [`Wrote ${out}: ${count}.`, ...differences].join('\n');

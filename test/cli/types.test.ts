@@ -1,0 +1,319 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../src/backends/database.js';
+import { run as runCommand } from '../../src/cli/run.js';
+import { declaredKeys, featureTypes } from '../../src/core/feature-types.js';
+import { createFeatures } from '../../src/create-features.js';
+import { httpClient } from '../support/clients.js';
+import { pgliteTemplate } from '../support/pglite.js';
+import { createDatabase } from '../support/postgres.js';
+import { startTestServer, type TestServer } from '../support/server.js';
+
+let directory: string;
+let out: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'halyard-types-'));
+  out = join(directory, 'features.d.ts');
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+async function run(args: readonly string[], env: Record<string, string> = {}) {
+  const text = { out: '', err: '' };
+  const terminal = {
+    output: { write: (part: string) => (text.out += part) },
+    errors: { write: (part: string) => (text.err += part) },
+  };
+  const settings = { HALYARD_DATA_DIR: join(directory, 'data'), ...env };
+  const code = await runCommand(['types', ...args], terminal, settings);
+  return { code, ...text };
+}
+
+const flags = ['new_checkout', 'beta.v2'].map(key => ({ key, name: `Flag ${key}`, description: null }));
+
+describe('from a server, halyard types', () => {
+  let server: TestServer;
+  let admin: string;
+  let asked: string[];
+  beforeAll(async () => {
+    server = await startTestServer();
+    admin = (await server.token('admin')) as string;
+    asked = ['--url', server.url, '--token', admin];
+    // More than fit on one page.
+    const keys = Array.from({ length: 250 }, (_, index) => `flag_${index}`);
+    for (let from = 0; from < keys.length; from += 25) {
+      const fields = keys
+        .slice(from, from + 25)
+        .map(key => `${key}: createFlag(input: { key: "${key}", name: "${key}" }) { __typename }`);
+      const { body } = await httpClient(server.url, admin).query(`mutation { ${fields.join('\n')} }`);
+      expect(body.errors).toBeUndefined();
+    }
+  });
+  afterAll(() => server.close());
+
+  it('writes all keys, once, and then says that there is nothing to do', async () => {
+    const keys = Array.from({ length: 250 }, (_, index) => `flag_${index}`).sort();
+    const first = await run(['--out', out, ...asked]);
+    expect(first).toMatchObject({ code: 0, err: '' });
+    expect(first.out).toContain(`Wrote ${out}: 250 flags.\n  added: flag_0\n`);
+    const written = await readFile(out, 'utf8');
+    expect(declaredKeys(written)).toEqual(keys);
+    expect(written).toBe(featureTypes(keys.map(key => ({ key, name: key, description: null }))));
+    const { mtimeMs } = await stat(out);
+    expect(await run(['--out', out, ...asked])).toEqual({
+      code: 0,
+      out: `${out} is up to date: 250 flags.\n`,
+      err: '',
+    });
+    expect((await stat(out)).mtimeMs).toBe(mtimeMs);
+    expect(await readdir(directory)).toEqual(['features.d.ts']);
+  });
+
+  it.each(['', '/', '/graphql', '/graphql/', '/?q=1#top'])('takes the address with "%s" at its end', async end => {
+    const { code } = await run(['--out', out, '--url', `${server.url}${end}`], { HALYARD_TOKEN: admin });
+    expect(code).toBe(0);
+  });
+
+  it('needs no settings of the server', async () => {
+    const wrong = { PORT: 'http', NODE_ENV: 'production', DATABASE_URL: 'nowhere' };
+    expect(await run(['--out', out, ...asked], wrong)).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('says what it takes to be let in', async () => {
+    const user = (await server.token('user')) as string;
+    const service = (await server.token('service')) as string;
+    const to = (...args: string[]) => run(['--out', out, '--url', server.url, ...args]);
+    expect((await to()).err).toMatch(/^The server lists its flags for administrators: .*--token or HALYARD_TOKEN\.\n$/);
+    expect((await to('--token', 'none')).err).toMatch(/^The server does not take the token: .+\.\n$/);
+    for (const token of [user, service]) {
+      expect(await to('--token', token)).toEqual({
+        code: 1,
+        out: '',
+        err: 'The token is not an administrator\'s: "halyard token --admin" mints one.\n',
+      });
+    }
+    const odd = await to('--token', 'a\nb');
+    expect(odd).toEqual({ code: 2, out: '', err: 'The token holds characters that no token has.\n' });
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it.each([
+    ['features', '--url is "features", expected an address such as http://127.0.0.1:4000.'],
+    ['ftp://127.0.0.1', '--url is "ftp://127.0.0.1", expected an address such as http://127.0.0.1:4000.'],
+    ['http://u:hunter2@127.0.0.1', '--url takes no user and password: the server knows callers by --token.'],
+  ])('refuses the address %s', async (url, message) => {
+    expect(await run(['--out', out, '--url', url])).toEqual({ code: 2, out: '', err: `${message}\n` });
+  });
+
+  it('says that nobody answers', async () => {
+    const gone = await serve(() => {});
+    await gone[Symbol.asyncDispose]();
+    const { code, err } = await run(['--out', out, '--url', gone.url]);
+    expect(code).toBe(1);
+    expect(err).toBe(`No server answers at ${gone.url}: connect ECONNREFUSED ${gone.url.slice('http://'.length)}.\n`);
+  });
+
+  describe('and the server is none of ours', () => {
+    const pageInfo = { hasNextPage: true, endCursor: 'x' };
+    const json = (body: object) => JSON.stringify(body);
+    it.each<[string, number, string, RegExp]>([
+      ['a web site', 404, '<html>', /is not a Halyard server: check --url/],
+      ['a page for everything', 200, '<html>', /is not a Halyard server/],
+      ['another GraphQL API', 400, json({ errors: [{ message: 'Cannot query field "flags".' }] }), /is not a Halyard/],
+      ['other JSON', 200, json({ hello: 'world' }), /is not a Halyard server/],
+      ['a list that never ends', 200, json({ data: { flags: { nodes: [], pageInfo } } }), /is not a Halyard server/],
+      [
+        'keys that are code',
+        200,
+        json({ data: { flags: { nodes: [{ key: 'a"; b', name: '', description: null }], pageInfo } } }),
+        /is not a Halyard server/,
+      ],
+      ['a gateway in trouble', 502, 'Bad gateway', /cannot answer now: HTTP 502\.\n$/],
+      [
+        'a server without its database',
+        200,
+        json({ data: null, errors: [{ message: 'No database.', extensions: { code: 'UNAVAILABLE' } }] }),
+        /cannot answer now: No database\.\n$/,
+      ],
+      ['a proxy that wants to know who', 401, '', /^The server does not take the token: HTTP 401\.\n$/],
+    ])('but %s', async (_, status, body, message) => {
+      await using other = await serve((_request, response) => void response.writeHead(status).end(body));
+      const { code, out: output, err } = await run(['--out', out, '--url', other.url, '--token', 'abc']);
+      expect({ code, output }).toEqual({ code: 1, output: '' });
+      expect(err).toMatch(message);
+      expect(await readdir(directory)).toEqual([]);
+    });
+  });
+});
+
+describe('from a database, halyard types', () => {
+  it('reads PostgreSQL as it is', async () => {
+    const database = await createDatabase();
+    try {
+      const features = await createFeatures({ databaseUrl: database.url });
+      for (const { key, name } of flags) await features.createFlag({ key, name });
+      await features.close();
+      expect(await run(['--out', out], { DATABASE_URL: database.url })).toEqual({
+        code: 0,
+        out: `Wrote ${out}: 2 flags.\n  added: beta.v2\n  added: new_checkout\n`,
+        err: '',
+      });
+      expect(await readFile(out, 'utf8')).toBe(featureTypes(flags));
+    } finally {
+      await database.drop();
+    }
+  });
+
+  it('makes no tables where there are none', async () => {
+    const database = await createDatabase({ migrated: false });
+    try {
+      const { code, err } = await run(['--out', out], { DATABASE_URL: database.url });
+      expect(code).toBe(1);
+      expect(err).toMatch(/^The database has no flags of this version\. `halyard migrate` .*--url\.\n$/);
+      const { rows } = await database.query(`SELECT 1 FROM pg_tables WHERE schemaname = 'public'`);
+      expect(rows).toEqual([]);
+    } finally {
+      await database.drop();
+    }
+  });
+
+  it('makes no database where there is none', async () => {
+    const { code, err } = await run(['--out', out]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/^There is no database in .*data\. Set DATABASE_URL or HALYARD_DATA_DIR\. To ask a server/);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('reads an embedded one, unless somebody uses it', async () => {
+    const dataDir = join(directory, 'data');
+    const database = await openDatabase({ dataDir, templateDump: await pgliteTemplate() });
+    try {
+      const busy = await run(['--out', out]);
+      expect(busy.code).toBe(1);
+      expect(busy.err).toBe(
+        `The database in ${dataDir} is in use by process ${process.pid}. While a server uses it, ask that server: --url <its address>.\n`,
+      );
+      for (const flag of flags) {
+        await database.createFlag({ ...flag, enabled: false, percentage: 100, conditions: {} }, null);
+      }
+    } finally {
+      await database.close();
+    }
+    expect(await run(['--out', out])).toMatchObject({ code: 0, err: '' });
+    expect(await readFile(out, 'utf8')).toBe(featureTypes(flags));
+  });
+
+  it('cannot read what only another process remembers', async () => {
+    const { code, err } = await run(['--out', out], { FEATURE_BACKEND: 'memory' });
+    expect(code).toBe(1);
+    expect(err).toMatch(/^With FEATURE_BACKEND=memory there is no database to read\. To ask a server .*--url\.\n$/);
+  });
+});
+
+describe('the file', () => {
+  let server: TestServer;
+  let asked: string[];
+  beforeAll(async () => {
+    server = await startTestServer();
+    const admin = (await server.token('admin')) as string;
+    asked = ['--url', server.url, '--token', admin];
+    const fields = flags.map(
+      ({ key, name }, index) => `f${index}: createFlag(input: { key: "${key}", name: "${name}" }) { __typename }`,
+    );
+    await httpClient(server.url, admin).query(`mutation { ${fields.join('\n')} }`);
+  });
+  afterAll(() => server.close());
+  const flag = (key: string) => ({ key, name: `Flag ${key}`, description: null });
+
+  it('--check says that it is up to date, also where a checkout changed the ends of lines', async () => {
+    for (const text of [featureTypes(flags), featureTypes(flags).replaceAll('\n', '\r\n')]) {
+      await writeFile(out, text);
+      const checked = await run(['--out', out, '--check', ...asked]);
+      expect(checked).toEqual({ code: 0, out: `${out} is up to date: 2 flags.\n`, err: '' });
+      expect(await readFile(out, 'utf8')).toBe(text);
+    }
+  });
+
+  it.each([
+    [featureTypes([flag('gone'), flag('beta.v2')]), ['added: new_checkout', 'removed: gone']],
+    [featureTypes([]), ['added: beta.v2', 'added: new_checkout']],
+    [featureTypes([...flags, flag('x:y')]), ['removed: x:y']],
+    [
+      featureTypes(flags.map(each => ({ ...each, description: 'as it was' }))),
+      ['The keys are the same, names or descriptions are not.'],
+    ],
+  ])('--check ends with 1 and says what differs, and writes nothing: %#', async (text, differences) => {
+    await writeFile(out, text);
+    const checked = await run(['--out', out, '--check', ...asked]);
+    const lines = [
+      `${out} is out of date: run \`halyard types --out ${out}\`.`,
+      ...differences.map(each => `  ${each}`),
+    ];
+    expect(checked).toEqual({ code: 1, out: '', err: `${lines.join('\n')}\n` });
+    expect(await readFile(out, 'utf8')).toBe(text);
+    // What it asks for then mends it.
+    expect(await run(['--out', out, ...asked])).toMatchObject({ code: 0, err: '' });
+    expect(await run(['--out', out, '--check', ...asked])).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('--check ends with 1 where it does not exist', async () => {
+    const { code, err } = await run(['--out', out, '--check', ...asked]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/features\.d\.ts does not exist: run `halyard types --out .*`\.\n {2}added: beta\.v2\n/);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('is never one that somebody else wrote', async () => {
+    await writeFile(out, 'export const work = 1;\n');
+    const { code, err } = await run(['--out', out, ...asked]);
+    expect(code).toBe(1);
+    expect(err).toBe(`${out} was not written by \`halyard types\`: name another file, or delete that one.\n`);
+    expect(await readFile(out, 'utf8')).toBe('export const work = 1;\n');
+  });
+
+  it('makes no directory, and leaves nothing behind where it cannot be written', async () => {
+    await mkdir(out);
+    expect((await run(['--out', out, ...asked])).err).toBe(`Cannot read ${out}: it is a directory.\n`);
+    const below = join(directory, 'src', 'features.d.ts');
+    expect(await run(['--out', below, ...asked])).toEqual({
+      code: 1,
+      out: '',
+      err: `Cannot write ${below}: its directory does not exist.\n`,
+    });
+    expect(await readdir(directory)).toEqual(['features.d.ts']);
+  });
+});
+
+describe('halyard types', () => {
+  it('helps', async () => {
+    const { code, out: text } = await run(['--help']);
+    expect(code).toBe(0);
+    for (const word of ['--out', '--url', '--token', '--check', 'HALYARD_TOKEN', 'DATABASE_URL']) {
+      expect(text).toContain(word);
+    }
+  });
+
+  it.each([
+    [[], /required option '--out <file>' not specified/],
+    [['--out', 'features.d.ts', '--token', 'abc'], /^--token goes with --url\.\n$/],
+  ])('says what is wrong with %s and ends with 2', async (args, message) => {
+    const { code, err } = await run(args);
+    expect(code).toBe(2);
+    expect(err).toMatch(message);
+  });
+});
+
+async function serve(listener: RequestListener): Promise<AsyncDisposable & { readonly url: string }> {
+  const server: Server = createServer(listener);
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise(resolve => server.close(resolve));
+    },
+  };
+}

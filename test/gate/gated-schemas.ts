@@ -1,0 +1,118 @@
+import SchemaBuilder from '@pothos/core';
+import type { GraphQLSchema } from 'graphql';
+import { createSchema } from 'graphql-yoga';
+import { gatedField, gatedSubscription } from '../../src/gate/graphql.js';
+import { type FieldGate, HalyardPlugin } from '../../src/gate/pothos.js';
+import type { Features } from '../../src/index.js';
+
+export interface Context {
+  readonly user?: string | undefined;
+}
+
+export const userOf = ({ user }: Context) => (user === undefined ? null : { id: user });
+
+/** What both forms make a schema of: the same fields behind the same gate. */
+export interface GatedSchema {
+  readonly features: Features;
+  readonly gate: FieldGate;
+  readonly user?: (context: Context) => { id: string } | null;
+  readonly answer?: (name: string, context: Context) => string | Promise<string>;
+  readonly subscribe?: () => AsyncIterable<string> | Promise<AsyncIterable<string>>;
+  /** Default true. */
+  readonly nullable?: boolean;
+}
+
+/** Resolves `free`, which has no gate. */
+const free = () => 'free';
+const items = ['a', 'b', 'c'];
+
+export type MakeSchema = (given: GatedSchema) => GraphQLSchema;
+
+const pothosSchema: MakeSchema = ({
+  features,
+  gate,
+  user = userOf,
+  answer = name => `hello ${name}`,
+  subscribe = async function* () {},
+  nullable = true,
+}) => {
+  const builder = new SchemaBuilder<{ Context: Context; DefaultFieldNullability: false }>({
+    plugins: [HalyardPlugin],
+    defaultFieldNullability: false,
+    halyard: { features, user },
+  });
+  const { soft = false, ...rest } = gate;
+  // That a field which cannot be null takes no `soft` is what the types say, too; here it depends on the test.
+  const requireFeature = { ...rest, soft } as FieldGate<never>;
+  const Item = builder.objectRef<string>('Item').implement({
+    fields: t => ({
+      name: t.string({ resolve: name => name }),
+      gated: t.string({ nullable, requireFeature, resolve: (name, _args, context) => answer(name, context) }),
+    }),
+  });
+  builder.queryType({
+    fields: t => ({
+      free: t.string({ resolve: free }),
+      gated: t.string({
+        nullable,
+        requireFeature,
+        args: { name: t.arg.string({ required: true }) },
+        resolve: (_root, { name }, context) => answer(name, context),
+      }),
+      items: t.field({ type: [Item], resolve: () => items }),
+    }),
+  });
+  builder.mutationType({
+    fields: t => ({
+      gated: t.string({
+        nullable,
+        requireFeature,
+        args: { name: t.arg.string({ required: true }) },
+        resolve: (_root, { name }, context) => answer(name, context),
+      }),
+    }),
+  });
+  builder.subscriptionType({
+    fields: t => ({ gated: t.string({ nullable, requireFeature, subscribe, resolve: event => event }) }),
+  });
+  return builder.toSchema();
+};
+
+const wrappedSchema: MakeSchema = ({
+  features,
+  gate: { key, ...rest },
+  user = userOf,
+  answer = name => `hello ${name}`,
+  subscribe = async function* () {},
+  nullable = true,
+}) => {
+  const options = { features, user, ...rest };
+  const type = nullable ? 'String' : 'String!';
+  const field = gatedField(
+    key,
+    options,
+  )((_root: unknown, { name }: { name: string }, context: Context) => answer(name, context));
+  return createSchema<Context>({
+    typeDefs: `
+      type Query { free: String! gated(name: String!): ${type} items: [Item!]! }
+      type Mutation { gated(name: String!): ${type} }
+      type Subscription { gated: ${type} }
+      type Item { name: String! gated: ${type} }
+    `,
+    resolvers: {
+      Query: { free, items: () => items, gated: field },
+      Mutation: { gated: field },
+      Subscription: { gated: gatedSubscription(key, options)({ subscribe, resolve: (event: string) => event }) },
+      Item: {
+        name: (name: string) => name,
+        gated: gatedField(key, options)((name: string, _args: unknown, context: Context) => answer(name, context)),
+      },
+    },
+  });
+};
+
+/** The forms of a gate for fields; what a table of tests runs through. */
+export const fieldForms: readonly (readonly [name: string, make: MakeSchema])[] = [
+  ['the Pothos plugin', pothosSchema],
+  ['the resolver wrapper', wrappedSchema],
+];

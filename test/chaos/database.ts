@@ -37,14 +37,18 @@ export class ChaosDatabase {
     return new ChaosDatabase(server);
   }
 
-  /** A shutdown that ends every session, or a crash, from which it recovers; and back. */
-  async restart(how: 'shutdown' | 'crash', downtime: number): Promise<void> {
+  /**
+   * A shutdown that ends every session, or a crash, from which it recovers; and back after so many milliseconds, or once
+   * `downtime` resolves.
+   */
+  async restart(how: 'shutdown' | 'crash', downtime: number | (() => Promise<unknown>)): Promise<void> {
     this.thaw();
     const { spawnfile, spawnargs } = this.#process;
     const exited = once(this.#process, 'exit');
     this.#process.kill(how === 'shutdown' ? 'SIGINT' : 'SIGQUIT');
     await exited;
-    await new Promise(resolve => setTimeout(resolve, downtime));
+    if (typeof downtime === 'number') await new Promise(resolve => setTimeout(resolve, downtime));
+    else await downtime();
     const account = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
     const options = {
       ...account,

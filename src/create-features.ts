@@ -13,6 +13,9 @@ export interface CreateFeaturesOptions<User = FeatureUser> extends Omit<FeatureS
   readonly user?: (user: User) => FeatureUser;
 }
 
+/** Needed where the program's users are not {@link FeatureUser}s as they are. */
+type Mapped<User> = User extends FeatureUser ? unknown : Required<Pick<CreateFeaturesOptions<User>, 'user'>>;
+
 /**
  * Feature flags inside this program, live: a change by any other program on the same database is seen here too. Close
  * them when done.
@@ -20,7 +23,7 @@ export interface CreateFeaturesOptions<User = FeatureUser> extends Omit<FeatureS
  * @throws UnavailableError when the database cannot be reached.
  */
 export async function createFeatures<User = FeatureUser>(
-  options: CreateFeaturesOptions<User>,
+  options: CreateFeaturesOptions<User> & Mapped<User>,
 ): Promise<Features<User>> {
   const { backend, databaseUrl, dataDir, user = asItIs, ...rest } = options;
   const { log } = rest;

@@ -45,7 +45,7 @@ export type {
 export { rolloutBucket } from './core/rollout.js';
 export { type CreateFeaturesOptions, createFeatures } from './create-features.js';
 export type { OnEvaluation } from './features/evaluator.js';
-export type { By, Features, FeatureUser, RequireOptions, UserFeatures } from './features/features.js';
+export type { By, ByInSlices, Features, FeatureUser, RequireOptions, UserFeatures } from './features/features.js';
 export type { Log } from './features/log.js';
 export type { Stop } from './features/stop.js';
 export type { FeaturesUpdate } from './features/subscriber.js';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Override, User as StoredUser } from '../backends/backend.js';
 import { type ClosedAnswer, FeatureDisabledError, UnavailableError, ValidationError } from '../core/errors.js';
 import type { Attributes, Evaluation } from '../core/evaluate.js';
@@ -16,6 +17,8 @@ import type {
 import type { Json } from '../core/json.js';
 import { isUuid } from '../core/user-id.js';
 import { type Evaluator, featureMap } from './evaluator.js';
+import { inSlices } from './group-slices.js';
+import { type PinnedAnswers, pin } from './pins.js';
 import type { EvaluationContext, FeatureService, FeatureServiceStatus } from './service.js';
 import type { Stop } from './stop.js';
 import type { FeaturesUpdate } from './subscriber.js';
@@ -36,6 +39,12 @@ export interface FeatureUser {
 export interface By {
   /** The user's UUID. */
   readonly actor?: string | null;
+}
+
+/** Who makes a change of many, and who is told how far it is. */
+export interface ByInSlices extends By {
+  /** Called after each slice, with how many users are done, of how many. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** How {@link UserFeatures.require} answers in place of a feature that is off. */
@@ -148,6 +157,11 @@ export class Features<User = FeatureUser> extends UserFeatures {
     return watchUpdates(() => watched.updates(options), listener, report, signal);
   }
 
+  /** What `halyard/testing` pins by. */
+  [pin](answers: PinnedAnswers): () => void {
+    return this.#service.pin(answers);
+  }
+
   /** The stored flags, sorted by key. */
   listFlags(): Promise<readonly Flag[]> {
     return this.#service.flags();
@@ -178,14 +192,20 @@ export class Features<User = FeatureUser> extends UserFeatures {
     return this.#service.management.removeOverride(input, actorOf(by));
   }
 
-  /** Returns how many were not members before. */
-  async addToGroup(input: GroupInput, by: By = {}): Promise<number> {
-    return this.#service.management.addToGroup(input, actorOf(by));
+  /**
+   * Returns how many were not members before. Any number of users: more than 20,000 are added in slices, each a change of
+   * its own. When one fails those before it stand; to add the same users again does no harm.
+   * @throws ValidationError before anything is changed.
+   */
+  async addToGroup(input: GroupInput, by: ByInSlices = {}): Promise<number> {
+    const actor = actorOf(by);
+    return inSlices(input, slice => this.#service.management.addToGroup(slice, actor), by.onProgress);
   }
 
-  /** Returns how many were members. */
-  async removeFromGroup(input: GroupInput, by: By = {}): Promise<number> {
-    return this.#service.management.removeFromGroup(input, actorOf(by));
+  /** Returns how many were members. Any number of users, as with {@link addToGroup}. */
+  async removeFromGroup(input: GroupInput, by: ByInSlices = {}): Promise<number> {
+    const actor = actorOf(by);
+    return inSlices(input, slice => this.#service.management.removeFromGroup(slice, actor), by.onProgress);
   }
 
   /** Replaces a user's stored attributes; creates the user. */

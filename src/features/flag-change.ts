@@ -1,4 +1,5 @@
 import type { ChangeKind } from '../backends/backend.js';
+import type { Snapshot } from './snapshot.js';
 
 export type FlagChangeKind = Extract<ChangeKind, `FLAG_${string}`>;
 
@@ -16,4 +17,24 @@ export interface FlagChange {
 export function merged(earlier: FlagChange | undefined, later: FlagChange): FlagChange {
   const isStillNew = earlier?.kind === 'FLAG_CREATED' && later.kind === 'FLAG_UPDATED';
   return isStillNew ? { ...later, kind: 'FLAG_CREATED' } : later;
+}
+
+export function isFlagChange(kind: ChangeKind): kind is FlagChangeKind {
+  return kind.startsWith('FLAG_');
+}
+
+/** What happened to these keys between two snapshots. */
+export function changesBetween(keys: Iterable<string>, before: Snapshot, after: Snapshot): Map<string, FlagChange> {
+  const { revision } = after;
+  return new Map(
+    [...keys].map(key => {
+      const kind = kindOf(before.get(key) !== undefined, after.get(key) !== undefined);
+      return [key, { key, kind, revision }];
+    }),
+  );
+}
+
+function kindOf(existed: boolean, exists: boolean): FlagChangeKind {
+  if (!exists) return 'FLAG_DELETED';
+  return existed ? 'FLAG_UPDATED' : 'FLAG_CREATED';
 }

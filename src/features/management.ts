@@ -14,7 +14,7 @@ import {
   type SetUserAttributesInput,
   type UpdateFlagInput,
 } from '../core/inputs.js';
-import { mustReach, type Replica } from './replica.js';
+import type { Replica } from './replica.js';
 
 /**
  * The changes that people and programs make. Each checks its whole input first and names every fault
@@ -105,11 +105,17 @@ export class Management {
     write: (input: z.output<Schema>) => Promise<Written<T>>,
   ): Promise<T> {
     const { value, revision } = await write(parseInput(schema, input));
-    await mustReach(this.#replica, revision).catch(error => {
+    await this.#reach(revision).catch(error => {
       if (!(error instanceof UnavailableError)) throw error;
       throw new UnavailableError('The change was made, but this node cannot read it back now.', { cause: error });
     });
     return value;
+  }
+
+  async #reach(revision: number): Promise<void> {
+    await this.#replica.reach(revision);
+    if (this.#replica.snapshot.revision >= revision) return;
+    throw new UnavailableError(`The change log has not reached revision ${revision} yet.`);
   }
 }
 

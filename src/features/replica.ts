@@ -1,7 +1,8 @@
 import type { Backend, Change } from '../backends/backend.js';
 import { UnavailableError } from '../core/errors.js';
-import { type FlagChange, type FlagChangeKind, merged } from './flag-change.js';
+import { changesBetween, type FlagChange, isFlagChange, merged } from './flag-change.js';
 import type { Log } from './log.js';
+import { type PinnedAnswers, Pins } from './pins.js';
 import { Snapshot } from './snapshot.js';
 
 /** What a stretch of the log, applied at once, has touched. */
@@ -40,7 +41,10 @@ const shortestBackoff = 250;
 export class Replica {
   readonly #options: ReplicaOptions;
   readonly #listeners = new Set<(applied: Applied) => void>();
+  readonly #pins = new Pins();
   #snapshot: Snapshot;
+  /** The snapshot under what is pinned. */
+  #shown: Snapshot;
   #confirmedAt = performance.now();
   #reading: Promise<void> | null = null;
   #next: Promise<void> | null = null;
@@ -54,6 +58,7 @@ export class Replica {
   private constructor(options: ReplicaOptions, snapshot: Snapshot) {
     this.#options = options;
     this.#snapshot = snapshot;
+    this.#shown = snapshot;
   }
 
   /** @throws UnavailableError when the definitions cannot be read a first time. */
@@ -74,7 +79,22 @@ export class Replica {
   }
 
   get snapshot(): Snapshot {
-    return this.#snapshot;
+    return this.#shown;
+  }
+
+  /** Lays answers over the definitions of the store, which does not hear of it, until the returned function is called. */
+  pin(answers: PinnedAnswers): () => void {
+    const apply = () => {
+      const before = this.#shown;
+      this.#show(this.#snapshot);
+      this.#emit({ flags: changesBetween(answers.keys(), before, this.#shown), userIds: new Set() });
+    };
+    this.#pins.add(answers);
+    apply();
+    return () => {
+      this.#pins.delete(answers);
+      apply();
+    };
   }
 
   /** Milliseconds since the log was last read to its end. */
@@ -232,18 +252,18 @@ export class Replica {
   async #reload(): Promise<void> {
     const before = this.#snapshot;
     const after = Snapshot.of(await this.#options.backend.definitions());
-    this.#snapshot = after;
+    this.#show(after);
     this.#options.log.info({ revision: after.revision }, 'reloaded all definitions');
-    const flags = new Map<string, FlagChange>();
-    for (const key of after.differences(before)) {
-      const kind = kindOf(before.get(key) !== undefined, after.get(key) !== undefined);
-      flags.set(key, { key, kind, revision: after.revision });
-    }
-    this.#emit({ flags, userIds: null });
+    this.#emit({ flags: changesBetween(after.differences(before), before, after), userIds: null });
+  }
+
+  #show(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    this.#shown = snapshot.with(this.#pins.flags);
   }
 
   #apply(snapshot: Snapshot, changes: readonly Change[]): void {
-    this.#snapshot = snapshot;
+    this.#show(snapshot);
     const flags = new Map<string, FlagChange>();
     const userIds = new Set<string>();
     for (const { revision, kind, flagKey, userId, userIds: members } of changes) {
@@ -271,21 +291,4 @@ export class Replica {
       }
     }
   }
-}
-
-/** Rejects with `UnavailableError` unless the log could be applied up to `revision`. */
-export async function mustReach(replica: Replica, revision: number): Promise<void> {
-  await replica.reach(revision);
-  if (replica.snapshot.revision < revision) {
-    throw new UnavailableError(`The change log has not reached revision ${revision} yet.`);
-  }
-}
-
-function isFlagChange(kind: Change['kind']): kind is FlagChangeKind {
-  return kind.startsWith('FLAG_');
-}
-
-function kindOf(existed: boolean, exists: boolean): FlagChangeKind {
-  if (!exists) return 'FLAG_DELETED';
-  return existed ? 'FLAG_UPDATED' : 'FLAG_CREATED';
 }

@@ -9,6 +9,7 @@ import { LiveHub } from './live-hub.js';
 import { type Log, silentLog } from './log.js';
 import { Management } from './management.js';
 import type { FeatureObserver } from './observer.js';
+import type { PinnedAnswers } from './pins.js';
 import { Replica } from './replica.js';
 import type { Audience, FeaturesUpdate, SubscribeOptions } from './subscriber.js';
 import { TargetingCache } from './targeting.js';
@@ -168,6 +169,11 @@ export class FeatureService {
     if (known === undefined) this.#cacheMisses += 1;
     else if (userId !== null) this.#cacheHits += 1;
     return known ?? this.#targeting.load(userId);
+  }
+
+  /** Gives everybody these answers, by flag key, whatever is stored, until the returned function is called. */
+  pin(answers: PinnedAnswers): () => void {
+    return this.#replica.pin(answers);
   }
 
   /** Ends every subscription and closes the backend. */

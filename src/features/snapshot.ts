@@ -41,6 +41,16 @@ export class Snapshot {
     return new Snapshot(this.epoch, revision, byKey);
   }
 
+  /** The same revision with these flags in place of those of the same keys, or beside them. */
+  with(flags: readonly CompiledFlag[]): Snapshot {
+    if (flags.length === 0) return this;
+    return new Snapshot(
+      this.epoch,
+      this.revision,
+      new Map([...this.#byKey, ...flags.map(flag => [flag.key, flag] as const)]),
+    );
+  }
+
   /** The keys whose definition is another one here than there, or exists on one side only. */
   differences(other: Snapshot): ReadonlySet<string> {
     const keys = new Set([...this.#byKey.keys(), ...other.#byKey.keys()]);

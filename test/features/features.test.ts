@@ -126,6 +126,21 @@ describe('embedded features', () => {
     expect(flag.createdById).toBe(ann);
   });
 
+  it('add to a group, and remove, more users than one change may name', async () => {
+    const { features, backend } = await start();
+    const userIds = Array.from({ length: 45_000 }, (_, i) => `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`);
+    await features.createFlag({ key: 'a', name: 'A', enabled: true, conditions: { groups: ['beta'] } });
+    await features.addToGroup({ group: 'beta', userIds: [userIds[30_000] as string] });
+    const progress: string[] = [];
+    const onProgress = (done: number, total: number) => progress.push(`${done} of ${total}`);
+    expect(await features.addToGroup({ group: 'beta', userIds }, { onProgress })).toBe(44_999);
+    expect(progress).toEqual(['20000 of 45000', '40000 of 45000', '45000 of 45000']);
+    expect(backend.count('addToGroup')).toBe(4);
+    expect(await features.for({ id: userIds[44_999] as string }).isEnabled('a')).toBe(true);
+    expect(await features.removeFromGroup({ group: 'beta', userIds }, { actor: ann })).toBe(45_000);
+    expect(await features.for({ id: userIds[44_999] as string }).isEnabled('a')).toBe(false);
+  });
+
   it('over a MemoryBackend answer with what was seeded or cleared just now', async () => {
     const backend = new MemoryBackend();
     const features = await createFeatures({ backend });
@@ -177,9 +192,14 @@ describe('management refuses', () => {
     ['a list of ids with a bad one', f => f.addToGroup({ group: 'g', userIds: [ann, 'x'] }), ['userIds.1']],
     ['an empty group name', f => f.addToGroup({ group: '', userIds: [ann] }), ['group']],
     [
-      '20,001 users',
-      f => f.addToGroup({ group: 'g', userIds: Array.from({ length: 20_001 }, () => ann) }),
-      ['userIds'],
+      '20,001 users and a bad one',
+      f => f.addToGroup({ group: 'g', userIds: [...Array.from({ length: 20_001 }, () => ann), 'x'] }),
+      ['userIds.20001'],
+    ],
+    [
+      '20,001 users in a group without a name',
+      f => f.removeFromGroup({ group: '', userIds: Array.from({ length: 20_001 }, () => ann) }),
+      ['group'],
     ],
     ['attributes that are a list', f => f.setUserAttributes({ userId: ann, attributes: [] as never }), ['attributes']],
     [

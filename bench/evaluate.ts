@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { allFlags, halyard, mixedFlags } from './halyard.js';
 import { type Contestant, flagd, growthbook, peerPackages, type User, unleash } from './peers.js';
+import { markdownTable } from './support/markdown-table.js';
 
 const userCount = 20_000;
 const rounds = 15;
@@ -91,14 +92,6 @@ function median({ samples }: Measured): number {
   return samples[Math.floor(samples.length / 2)] as number;
 }
 
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0))) ?? [];
-  const line = (row: readonly string[]) =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  const [head = [], ...body] = rows;
-  return [line(head), `|${widths.map(width => '-'.repeat(width + 2)).join('|')}|`, ...body.map(line)].join('\n');
-}
-
 function versionOf(packageFolder: string): string {
   const { name, version } = JSON.parse(readFileSync(new URL(`${packageFolder}/package.json`, import.meta.url), 'utf8'));
   return `${name} ${version}`;
@@ -125,7 +118,7 @@ const measured = measure(
 );
 const ours = median(measured[0] as Measured);
 console.log(
-  table([
+  markdownTable([
     ['evaluator', 'ns per evaluation (median)', `spread of ${rounds} rounds`, 'slower than halyard', 'on for'],
     ...measured.map((one, index) => [
       one.name,

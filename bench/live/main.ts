@@ -4,6 +4,7 @@ import { cpus, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mintToken } from '../../dist/auth/token.js';
 import { PostgresServer } from '../../test/support/postgres-server.js';
+import { createAdmin } from '../support/admin.js';
 import { type Node, startNode } from './processes.js';
 import { measureUnleash } from './unleash.js';
 import { Viewers } from './viewers.js';
@@ -19,16 +20,7 @@ const viewerId = (i: number) => `00000000-0000-4000-8000-${String(i).padStart(12
 const tokenOf = (i: number) => mintToken(key, { role: 'USER', userId: viewerId(i), expiresInSeconds: 86_400 });
 const adminToken = await mintToken(key, { role: 'ADMIN', expiresInSeconds: 86_400 });
 
-async function admin(url: string, query: string, variables: object = {}): Promise<void> {
-  const response = await fetch(`${url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${adminToken}` },
-    body: JSON.stringify({ query, variables }),
-  });
-  const { data, errors } = (await response.json()) as { data: Record<string, { code?: string }>; errors?: unknown };
-  const refused = Object.values(data ?? {}).find(answer => answer.code !== undefined);
-  if (errors !== undefined || refused !== undefined) throw new Error(JSON.stringify(errors ?? refused));
-}
+const admin = createAdmin(adminToken);
 
 const updateFlag = (url: string, input: object) =>
   admin(url, 'mutation($i: UpdateFlagInput!) { updateFlag(input: $i) { __typename ... on Error { code } } }', {

@@ -1,0 +1,51 @@
+// `npm run bench:http`: what the query of every page load costs, beside bare HTTP, bare Yoga and unleash-server.
+import { type Contestant, contestants, flagGrowth, names, userGrowth } from './contestants.js';
+import { Generator } from './load.js';
+import { measureInTurn } from './measure.js';
+import { type Options, readOptions } from './options.js';
+import { measureOverload } from './overload.js';
+import { growthVerdict, machine, progress, ratioTable, resultTable } from './report.js';
+import { Stage } from './stage.js';
+
+const isWanted =
+  ({ only }: Options, part: string) =>
+  ({ name }: Contestant) =>
+    only.length === 0 || only.some(text => `${part} ${name}`.toLowerCase().includes(text.toLowerCase()));
+
+async function measureAll(stage: Stage, generator: Generator, options: Options): Promise<void> {
+  const print = (...paragraphs: (string | null)[]) => {
+    for (const paragraph of paragraphs) if (paragraph !== null) console.log(`${paragraph}\n`);
+  };
+  const meeting = contestants(stage).filter(isWanted(options, 'contestants'));
+  for (const connections of meeting.length === 0 ? [] : options.connections) {
+    const results = await measureInTurn(meeting, generator, { ...options, connections });
+    print(`### 100 flags, 1,000 users, ${connections} connections`, resultTable(results), ratioTable(results));
+  }
+  const connections = options.connections[0] ?? 1;
+  for (const [part, growing] of [
+    ['flags', flagGrowth(stage)],
+    ['users', userGrowth(stage, options.users)],
+  ] as const) {
+    const wanted = growing.filter(isWanted(options, ''));
+    if (wanted.length === 0) continue;
+    const results = await measureInTurn(wanted, generator, { ...options, connections });
+    print(`### ${names.map}, more ${part}, ${connections} connections`, resultTable(results), growthVerdict(results));
+  }
+}
+
+const options = readOptions(process.argv.slice(2));
+if (options !== undefined) {
+  const stage = await Stage.open();
+  const generator = await Generator.start();
+  try {
+    const { rows } = await stage.postgres.query('SHOW server_version');
+    console.log(`${machine((rows[0] as { server_version: string }).server_version)}\n`);
+    console.log(`${options.rounds} rounds in turn, ${options.seconds} s each after ${options.warmup} s of warm-up.\n`);
+    if (options.isOverload) await measureOverload(stage, generator, options);
+    else await measureAll(stage, generator, options);
+  } finally {
+    progress('stopping');
+    await generator.stop();
+    await stage.close();
+  }
+}

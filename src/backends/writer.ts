@@ -64,15 +64,17 @@ export class Writer {
   async write(actor: Actor, statements: readonly Prisma.Sql[]): Promise<Outcome> {
     const results = await this.#transact(lockWait => [
       Prisma.sql`SELECT set_config('halyard.actor', ${actor ?? ''}, true), set_config('lock_timeout', ${String(lockWait)}, true)`,
+      // Before the head: TRUNCATE takes a table first and the head by its trigger. Who takes them the other way round deadlocks.
+      Prisma.sql`LOCK TABLE users, feature_flags, user_feature_groups, feature_flag_overrides IN ROW EXCLUSIVE MODE`,
       // Before the statements, not only by their triggers: each then begins with all that earlier writers did.
       Prisma.sql`SELECT pg_current_xact_id()::text AS xid, revision::text AS revision FROM feature_log_head WHERE id = 1 FOR UPDATE`,
       ...statements,
       Prisma.sql`SELECT revision::text AS revision FROM feature_log_head`,
     ]);
-    const begin = results[1]?.[0];
+    const begin = results[2]?.[0];
     const revision = Number(results.at(-1)?.[0]?.['revision']);
     await this.#confirm(begin?.['xid'] as string, revision, Number(begin?.['revision']) < revision);
-    return { rows: results.slice(2, -1), revision };
+    return { rows: results.slice(3, -1), revision };
   }
 
   async #transact(statements: (lockWait: number) => readonly Prisma.Sql[]): Promise<readonly (readonly Row[])[]> {

@@ -33,13 +33,14 @@ export interface HalyardPluginOptions<Types extends SchemaTypes>
   extends Pick<GatedSubscriptionOptions<Types['Context'], Types['FeatureUser']>, 'features' | 'user' | 'whenUnknown'> {}
 
 /** A gate with answers of its own. */
-export interface FieldGate<Nullable = boolean> extends Omit<ClosedField, 'soft'> {
+export interface FieldGate<Soft extends boolean = boolean> extends Omit<ClosedField, 'soft'> {
   readonly key: FeatureKey;
   /** Answers null in place of an error. Only for fields that may be null. */
-  readonly soft?: true extends MayBeNull<Nullable> ? boolean : false;
+  readonly soft?: Soft;
 }
 
-type MayBeNull<Nullable> = Nullable extends false | { readonly list: false } ? false : true;
+/** What `soft` may be where this is `nullable`. */
+type SoftWhere<Nullable> = Nullable extends false | { readonly list: false } ? false : boolean;
 
 declare global {
   export namespace PothosSchemaTypes {
@@ -74,7 +75,7 @@ declare global {
        * Resolves this field only for those for whom the feature is on; others get an error with the code
        * `FEATURE_DISABLED`. A subscription ends with that error when the feature goes off.
        */
-      requireFeature?: FeatureKey | FieldGate<Nullable>;
+      requireFeature?: FeatureKey | FieldGate<SoftWhere<Nullable>>;
     }
   }
 }

@@ -5,6 +5,9 @@ import { gatedField, gatedSubscription } from '../../src/gate/graphql.js';
 import { type FieldGate, HalyardPlugin } from '../../src/gate/pothos.js';
 import type { Features } from '../../src/index.js';
 
+/** Where Halyard's own schema is in the program, the types of its plugins want their options of every builder. */
+export const otherPlugins = { prisma: undefined as never, scopeAuth: undefined as never };
+
 export interface Context {
   readonly user?: string | undefined;
 }
@@ -37,13 +40,14 @@ const pothosSchema: MakeSchema = ({
   nullable = true,
 }) => {
   const builder = new SchemaBuilder<{ Context: Context; DefaultFieldNullability: false }>({
+    ...otherPlugins,
     plugins: [HalyardPlugin],
     defaultFieldNullability: false,
     halyard: { features, user },
   });
   const { soft = false, ...rest } = gate;
   // That a field which cannot be null takes no `soft` is what the types say, too; here it depends on the test.
-  const requireFeature = { ...rest, soft } as FieldGate<never>;
+  const requireFeature = { ...rest, soft } as FieldGate<false>;
   const Item = builder.objectRef<string>('Item').implement({
     fields: t => ({
       name: t.string({ resolve: name => name }),

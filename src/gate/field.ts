@@ -66,8 +66,10 @@ export function isNullable({ returnType }: GraphQLResolveInfo): boolean {
 
 export function toGraphQLError(closed: FeatureDisabledError): GraphQLError {
   const { message, code, status } = closed;
+  // A field cannot redirect, even where its options are shared with a gate that can.
+  const http = { status: status === 302 ? 404 : status };
   // Not as `originalError`: servers hide the message of an error that something else caused.
-  const error = new GraphQLError(message, { extensions: { code, http: { status } } });
+  const error = new GraphQLError(message, { extensions: { code, http } });
   error.cause = closed;
   return error;
 }

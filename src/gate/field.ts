@@ -26,7 +26,7 @@ export type FieldFunction<Source, Args, Context, Result> = (
 /**
  * Lets a resolver answer only those for whom the feature is on; `user` is given the context. Otherwise the field has an
  * error with `extensions.code` `FEATURE_DISABLED` and `extensions.http.status` 404 or 403, or is null when `soft` is set.
- * A server that heeds `http.status` (Yoga, Apollo) gives it to the whole answer, with what the other fields have.
+ * A server that heeds `http.status`, as Yoga does, gives it to the whole answer, with what the other fields have.
  *
  * @example
  * const betaOnly = gatedField('new_search', { features, user: (context: Context) => context.user });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError, readConfig, settings } from '../src/config.js';
+import { settings } from '../src/config/settings.js';
+import { ConfigError, readConfig } from '../src/config.js';
 
 const secret = '0123456789abcdef0123456789abcdef';
 

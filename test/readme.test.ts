@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { settings } from '../src/config.js';
+import { settings } from '../src/config/settings.js';
 import { httpClient } from './support/clients.js';
 import { codeBlocks, promisedOutput } from './support/markdown.js';
 import { startTestServer, type TestServer } from './support/server.js';

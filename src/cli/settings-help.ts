@@ -1,4 +1,4 @@
-import { settings } from '../config.js';
+import { settings } from '../config/settings.js';
 
 /** The settings as help prints them. */
 export function settingsHelp(width = 100): string {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { TrustProxy } from '../config.js';
+import type { TrustProxy } from '../config/schema.js';
 import { isInNetwork, type Network, parseAddress, parseNetwork } from '../core/network.js';
 
 /** What an address is read from. */

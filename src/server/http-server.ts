@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Caller } from '../auth/caller.js';
 import type { Verifier } from '../auth/verifier.js';
-import type { TrustProxy } from '../config.js';
+import type { TrustProxy } from '../config/schema.js';
 import { AddressSlots } from './address-slots.js';
 import { createAddressReader } from './client-address.js';
 import { type CorsOrigins, handleCors, isOriginAllowed } from './cors.js';

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createVerifier } from '../../src/auth/verifier.js';
 import { run as runCommand } from '../../src/cli/run.js';
-import { settings } from '../../src/config.js';
+import { settings } from '../../src/config/settings.js';
 import { httpClient, sseClient, wsClient } from '../support/clients.js';
 import { until } from '../support/wait.js';
 

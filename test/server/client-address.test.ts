@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TrustProxy } from '../../src/config.js';
+import type { TrustProxy } from '../../src/config/schema.js';
 import { AddressSlots } from '../../src/server/address-slots.js';
 import { createAddressReader } from '../../src/server/client-address.js';
 

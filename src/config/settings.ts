@@ -1,0 +1,137 @@
+/** One setting as people see it. */
+export interface Setting {
+  readonly name: string;
+  /** As it would be written in the environment; null: unset. */
+  readonly default: string | null;
+  readonly description: string;
+  /** The value never appears in a message. */
+  readonly secret?: true;
+}
+
+/** Every setting, in the order in which help and documentation list them. */
+export const settings = [
+  {
+    name: 'FEATURE_BACKEND',
+    default: 'database',
+    description: 'Where flags are kept: "database", or "memory", which forgets everything when the process ends.',
+  },
+  { name: 'FEATURE_DEFAULT_ENABLED', default: 'false', description: 'The answer for a flag that does not exist.' },
+  {
+    name: 'FEATURE_CACHE_TTL',
+    default: '60',
+    description:
+      'Seconds for which a confirmed read of the change log counts as fresh. 0: the log is checked and targeting is read on each request.',
+  },
+  {
+    name: 'FEATURE_CACHE_SIZE',
+    default: '50000',
+    description:
+      'Users whose groups, overrides and attributes are kept in memory; the least recently asked for go first.',
+  },
+  {
+    name: 'FEATURE_CHANGES_KEEP',
+    default: null,
+    description: 'Days for which the change log is kept: audit, history and undo reach no further. Unset: for ever.',
+  },
+  {
+    name: 'FEATURE_ANONYMOUS',
+    default: 'true',
+    description: 'Whether callers without a token may evaluate flags.',
+  },
+  {
+    name: 'DATABASE_URL',
+    default: null,
+    description: 'A PostgreSQL database. Unset: an embedded one in HALYARD_DATA_DIR.',
+    secret: true,
+  },
+  {
+    name: 'DATABASE_LISTEN_URL',
+    default: null,
+    description:
+      "The PostgreSQL server's own address, for listening and migrating, where DATABASE_URL leads to a pooler. Unset: DATABASE_URL.",
+    secret: true,
+  },
+  {
+    name: 'DATABASE_POOL_SIZE',
+    default: '10',
+    description: 'Connections to PostgreSQL that one node uses at most, beside the one that listens.',
+  },
+  {
+    name: 'DATABASE_STATEMENT_TIMEOUT',
+    default: '5',
+    description:
+      'Seconds after which a statement that PostgreSQL has not answered fails, and a write that waits for others.',
+  },
+  {
+    name: 'HALYARD_DATA_DIR',
+    default: '.halyard',
+    description: 'The directory of the embedded database and of the local secret for tokens.',
+  },
+  { name: 'HOST', default: '127.0.0.1', description: 'The address to listen on. 0.0.0.0: every IPv4 address.' },
+  { name: 'PORT', default: '4000', description: 'The port to listen on. 0: any free one.' },
+  {
+    name: 'READY_MAX_AGE',
+    default: '15',
+    description: 'Seconds without a confirmed read of the change log after which /ready answers 503.',
+  },
+  {
+    name: 'CORS_ORIGINS',
+    default: '*',
+    description:
+      'Origins whose pages may read answers and open sockets: "*", or a comma-separated list such as https://app.example.com. Credentials are never a cookie.',
+  },
+  {
+    name: 'TRUST_PROXY',
+    default: 'false',
+    description:
+      'Whose X-Forwarded-For is believed: "false" nobody\'s, "true" everybody\'s, a number of proxies in front, or a comma-separated list of their addresses and CIDR ranges.',
+  },
+  {
+    name: 'MAX_CONNECTIONS_PER_ADDRESS',
+    default: '1000',
+    description:
+      'WebSockets and streams of events that one address may hold open; more are answered 429. Behind a proxy set TRUST_PROXY, or all clients count as one. 0: no limit.',
+  },
+  {
+    name: 'MAX_SUBSCRIPTIONS_PER_SOCKET',
+    default: '100',
+    description: 'Subscriptions that one WebSocket may hold open; one more fails alone. 0: no limit.',
+  },
+  {
+    name: 'METRICS',
+    default: 'true',
+    description:
+      'Whether /metrics tells Prometheus what the server does: "true" beside the API, a number on a port of its own, "false" not at all. It shows no keys, users or tokens.',
+  },
+  {
+    name: 'LOG_LEVEL',
+    default: 'info',
+    description: 'The least severe line that is written: fatal, error, warn, info, debug, trace or silent.',
+  },
+  {
+    name: 'AUTH_JWT_SECRET',
+    default: null,
+    description:
+      'The secret of at least 32 bytes that signs tokens (HS256). With neither this nor AUTH_JWKS_URL one is made in HALYARD_DATA_DIR, except with NODE_ENV=production.',
+    secret: true,
+  },
+  {
+    name: 'AUTH_JWKS_URL',
+    default: null,
+    description: "The identity provider's key set (JWKS), in place of AUTH_JWT_SECRET.",
+  },
+  { name: 'AUTH_ISSUER', default: null, description: 'The "iss" that tokens must have. Unset: any.' },
+  { name: 'AUTH_AUDIENCE', default: null, description: 'The "aud" that tokens must have. Unset: any.' },
+  { name: 'AUTH_USER_CLAIM', default: 'sub', description: "The claim that holds the user's UUID." },
+  {
+    name: 'AUTH_ROLE_CLAIM',
+    default: 'role',
+    description: 'The claim that holds the role: "admin", "service", or absent for a plain user.',
+  },
+  { name: 'AUTH_ATTRIBUTES_CLAIM', default: 'attributes', description: "The claim that holds the user's attributes." },
+] as const satisfies readonly Setting[];
+
+export type SettingName = (typeof settings)[number]['name'];
+
+/** Where commands that ask a server find their token. No setting of the server. */
+export const tokenVariable = 'HALYARD_TOKEN';

@@ -1,19 +1,17 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { builtinModules, createRequire } from 'node:module';
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpClient } from './support/clients.js';
+import { frameworkPrograms } from './support/framework-programs.js';
 import { codeBlocks, promisedOutput } from './support/markdown.js';
+import { compile, env, hasRegistry, install, pack, resolutions, root, run, writeProgram } from './support/package.js';
 import { until } from './support/wait.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const examples = codeBlocks(readFileSync(join(root, 'README.md'), 'utf8')).filter(({ language }) => language === 'ts');
 
@@ -26,37 +24,19 @@ console.log(await answer.text());
 await server.close();
 `;
 
-/** What runs here, runs as on somebody's machine: nothing of this run, or of the npm that started it. */
-const env = Object.fromEntries(
-  Object.entries(process.env).filter(
-    ([name]) =>
-      !/^(npm_(lifecycle|package|command|config_local_prefix)|INIT_CWD|NODE_|VITEST|FEATURE_|HALYARD_|AUTH_|DATABASE_URL|PORT|HOST)/.test(
-        name,
-      ),
-  ),
-);
-
 let folder: string;
 let tarball: string;
 /** An empty project that has the package installed. */
 let app: string;
 let installed: string;
 
-// Installing a package as its users do takes a registry. Without a network everything else can still be tested.
-const hasRegistry = await promisify(execFile)('npm', ['view', 'semver', 'version'], { timeout: 30_000 }).then(
-  () => true,
-  () => false,
-);
-
 beforeAll(async () => {
   if (!hasRegistry) return;
   folder = await mkdtemp(join(tmpdir(), 'halyard-package-'));
-  tarball = await pack(join(folder, 'project'));
+  tarball = await pack(folder, manifest.version);
   app = join(folder, 'app');
   installed = join(app, 'node_modules', 'halyard');
-  await mkdir(app);
-  await writeFile(join(app, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball]);
+  await install(app, [tarball]);
 }, 300_000);
 
 afterAll(async () => {
@@ -102,7 +82,7 @@ describe.runIf(hasRegistry)('the tarball', () => {
 
 describe.runIf(hasRegistry)('the command', { timeout: 120_000 }, () => {
   it('prints its version', async () => {
-    expect(await run('npx', ['halyard', '--version'])).toBe(`${manifest.version}\n`);
+    expect(await run('npx', ['halyard', '--version'], app)).toBe(`${manifest.version}\n`);
   });
 
   it('serves, and takes the tokens that it mints', async () => {
@@ -110,13 +90,24 @@ describe.runIf(hasRegistry)('the command', { timeout: 120_000 }, () => {
     const anonymous = await httpClient(server.url).query('{ viewer { featureMap } }');
     expect(anonymous.body).toEqual({ data: { viewer: { featureMap: {} } } });
 
-    const token = await run('npx', ['halyard', 'token', '--admin']);
+    const token = await run('npx', ['halyard', 'token', '--admin'], app);
     const created = await httpClient(server.url, token.trim()).query(
       'mutation { createFlag(input: { key: "packed", name: "Packed", enabled: true }) { __typename } }',
     );
     expect(created.body).toEqual({ data: { createFlag: { __typename: 'CreateFlagPayload' } } });
     const after = await httpClient(server.url).query('{ viewer { featureMap } }');
     expect(after.body).toEqual({ data: { viewer: { featureMap: { packed: true } } } });
+
+    const types = ['halyard', 'types', '--out', 'features.d.ts', '--url', server.url, '--token', token.trim()];
+    expect(await run('npx', types, app)).toBe('Wrote features.d.ts: 1 flag.\n  added: packed\n');
+    await writeFile(
+      join(app, 'keys.ts'),
+      "import type { FeatureKey } from 'halyard';\nexport const key: FeatureKey = 'pakced';\n",
+    );
+    expect(await compile(app, ['keys.ts', 'features.d.ts'], resolutions[0])).toEqual([
+      expect.stringContaining(`Type '"pakced"' is not assignable to type '"packed"'`),
+    ]);
+    await run('npx', [...types, '--check'], app);
 
     const page = await fetch(`${server.url}/graphql`, { headers: { accept: 'text/html' } });
     expect(await page.text()).toContain('<title>Halyard</title>');
@@ -125,54 +116,34 @@ describe.runIf(hasRegistry)('the command', { timeout: 120_000 }, () => {
 
 describe.runIf(hasRegistry)('the library', { timeout: 120_000 }, () => {
   beforeAll(async () => {
-    for (const [index, { code }] of examples.entries()) {
-      const { outputText } = ts.transpileModule(code, {
-        compilerOptions: { module: ts.ModuleKind.ESNext, target: 99 },
-      });
-      await writeFile(join(app, `example-${index}.ts`), code);
-      await writeFile(join(app, `example-${index}.js`), outputText);
-    }
-    await writeFile(join(app, 'server.ts'), program);
-    await writeFile(join(app, 'server.js'), program);
+    for (const [index, { code }] of examples.entries()) await writeProgram(app, `example-${index}`, code);
+    await writeProgram(app, 'server', program);
   });
 
-  // The examples alone also with the declarations of everything that they lead to; a server leads to many libraries.
-  it.each([
-    { module: 'nodenext', moduleResolution: 'nodenext', skipLibCheck: false, include: ['example-*.ts'] },
-    { module: 'nodenext', moduleResolution: 'nodenext', skipLibCheck: true, include: ['*.ts'] },
-    { module: 'esnext', moduleResolution: 'bundler', skipLibCheck: true, include: ['*.ts'] },
-  ])(
-    'has types for $moduleResolution, skipLibCheck $skipLibCheck',
-    { timeout: 120_000 },
-    async ({ include, ...options }) => {
-      const compilerOptions = {
-        ...options,
-        target: 'es2022',
-        lib: ['es2022', 'dom'],
-        types: [],
-        strict: true,
-        exactOptionalPropertyTypes: true,
-        noUncheckedIndexedAccess: true,
-        noEmit: true,
-      };
-      const config = `tsconfig.${options.moduleResolution}-${options.skipLibCheck}.json`;
-      await writeFile(join(app, config), JSON.stringify({ compilerOptions, include }));
-      const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-      await run(process.execPath, [tsc, '-p', config]);
-    },
-  );
+  it.each(resolutions)('has types for $moduleResolution, with nothing but itself installed', async resolution => {
+    const options = { ...resolution, lib: ['es2022', 'dom'], types: [], skipLibCheck: false };
+    expect(await compile(app, ['example-*.ts'], options)).toEqual([]);
+  });
+
+  it.each(resolutions)('has types of a server for $moduleResolution', async resolution => {
+    const found = await compile(app, ['server.ts'], { ...resolution, skipLibCheck: false });
+    // A server leads to many libraries, and the declarations of one that it has no hand in have faults of their own.
+    const others = /^node_modules\/graphql-yoga\/node_modules\/lru-cache\//;
+    expect(found.filter(fault => !others.test(fault))).toEqual([]);
+    expect(await compile(app, ['server.ts'], { ...resolution, skipLibCheck: true })).toEqual([]);
+  });
 
   it.each(examples.map((example, index) => ({ ...example, index })))(
     'runs example $index of the README',
     async example => {
-      const output = await run(process.execPath, [`example-${example.index}.js`]);
+      const output = await run(process.execPath, [`example-${example.index}.js`], app);
       expect(promisedOutput(example.code).length).toBeGreaterThan(0);
       expect(output.trim().replaceAll(/\s*\n\s*/g, ' ')).toBe(promisedOutput(example.code).join(' '));
     },
   );
 
   it('starts a server inside a program', async () => {
-    const [url, answer] = (await run(process.execPath, ['server.js'])).trim().split('\n').slice(-2);
+    const [url, answer] = (await run(process.execPath, ['server.js'], app)).trim().split('\n').slice(-2);
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(JSON.parse(answer ?? '')).toEqual({ data: { viewer: { featureMap: {} } } });
   });
@@ -197,17 +168,20 @@ describe.runIf(hasRegistry)('the library', { timeout: 120_000 }, () => {
   });
 });
 
-/** What `npm publish` would upload, built from the sources as they are. */
-async function pack(project: string): Promise<string> {
-  const left = ['node_modules', 'dist', '.git', '.halyard'];
-  await cp(root, project, { recursive: true, filter: path => !left.includes(basename(path)) });
-  await symlink(join(root, 'node_modules'), join(project, 'node_modules'));
-  await run('npm', ['pack', '--pack-destination', folder], project);
-  const packed = join(folder, `halyard-${manifest.version}.tgz`);
-  await stat(packed);
-  await rename(project, join(folder, 'gone'));
-  return packed;
-}
+describe.runIf(hasRegistry)('in an empty project', () => {
+  const offered = frameworkPrograms.filter(({ exports }) => exports.every(name => name in manifest.exports));
+
+  it.concurrent.each(offered)('with $name', { timeout: 300_000 }, async ({ name, packages, code, answers }) => {
+    const project = join(folder, name.replaceAll(/\W/g, '-'));
+    await install(project, [tarball, ...packages]);
+    await writeProgram(project, 'main', code);
+    const answered = `import('./main.js').then(main => console.log(JSON.stringify(main.answers)))`;
+    expect(JSON.parse(await run(process.execPath, ['--eval', answered], project))).toEqual(answers);
+    for (const resolution of resolutions) {
+      expect(await compile(project, ['main.ts'], { ...resolution, skipLibCheck: false })).toEqual([]);
+    }
+  });
+});
 
 async function serve(): Promise<AsyncDisposable & { readonly url: string }> {
   // A group of its own, as npx and its shell stand between this process and the server.
@@ -238,16 +212,6 @@ async function serve(): Promise<AsyncDisposable & { readonly url: string }> {
   const url = address();
   if (url === undefined) throw new Error(`The server did not start: ${output}`);
   return { url, [Symbol.asyncDispose]: stop };
-}
-
-/** Resolves with what a program wrote; rejects, with all of it, when it fails. */
-async function run(command: string, args: readonly string[], cwd = app): Promise<string> {
-  try {
-    return (await promisify(execFile)(command, args, { cwd, env })).stdout;
-  } catch (error) {
-    const { stdout, stderr } = error as { readonly stdout: string; readonly stderr: string };
-    throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`);
-  }
 }
 
 /** The paths of all files, with slashes, sorted. */

@@ -112,7 +112,7 @@ describe.each([
       features: featureTypes([]),
       wrong: linesWith("'new_checkout'", '// misspelt', '// deleted'),
     },
-  ])('$title', async ({ features, type = 'module', wrong }) => {
+  ])('$title', async ({ features, type = 'module' as const, wrong }) => {
     const faults = await build(features, { module, moduleResolution }, type);
     expect(faults.map(({ at }) => at)).toEqual(wrong);
     for (const { message } of faults) expect(message).toMatch(/'"[\w.]+"' is not assignable to/);

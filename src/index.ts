@@ -51,4 +51,4 @@ export type { Stop } from './features/stop.js';
 export type { FeaturesUpdate } from './features/subscriber.js';
 export type { UpdatesOptions, WatchListener, WatchOptions } from './features/watch.js';
 export type { GateOptions } from './gate/gate.js';
-export { type RequireFeatureOptions, requireFeature } from './gate/require-feature.js';
+export { type AnyGate, type Gate, type RequireFeatureOptions, requireFeature } from './gate/require-feature.js';

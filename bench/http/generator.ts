@@ -57,6 +57,7 @@ class Run {
     const milliseconds = performance.now() - started;
     const { user, system } = process.cpuUsage(cpu);
     clearInterval(eachSecond);
+    if (this.#seconds.length < seconds) this.#endSecond();
     clearInterval(arrivals ?? undefined);
     this.#isOver = true;
     const measured: Measured = {

@@ -16,6 +16,8 @@ async function measureAll(stage: Stage, generator: Generator, options: Options):
   const print = (...paragraphs: (string | null)[]) => {
     for (const paragraph of paragraphs) if (paragraph !== null) console.log(`${paragraph}\n`);
   };
+  const { rounds, seconds, warmup } = options;
+  print(`${rounds} rounds in turn, ${seconds} s each after ${warmup} s of warm-up.`);
   const meeting = contestants(stage).filter(isWanted(options, 'contestants'));
   for (const connections of meeting.length === 0 ? [] : options.connections) {
     const results = await measureInTurn(meeting, generator, { ...options, connections });
@@ -40,7 +42,6 @@ if (options !== undefined) {
   try {
     const { rows } = await stage.postgres.query('SHOW server_version');
     console.log(`${machine((rows[0] as { server_version: string }).server_version)}\n`);
-    console.log(`${options.rounds} rounds in turn, ${options.seconds} s each after ${options.warmup} s of warm-up.\n`);
     if (options.isOverload) await measureOverload(stage, generator, options);
     else await measureAll(stage, generator, options);
   } finally {

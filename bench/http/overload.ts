@@ -1,53 +1,22 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { markdownTable } from '../support/markdown-table.js';
 import { contestants, names, type Ready } from './contestants.js';
+import { HealthProbe, type Probed } from './health.js';
 import type { Generator } from './load.js';
 import type { LoadPlan } from './load-plan.js';
 import { changeEachSecond } from './measure.js';
 import type { Options } from './options.js';
 import { progress } from './report.js';
-import { type Stage, urlOf } from './stage.js';
+import type { Stage } from './stage.js';
 
 const usualConnections = 32;
 const secondsAfter = 10;
-/** A second is as usual again when its p99 is at most so many times what it was before. */
+/** A second is as usual again when its p99 is at most so many times that of the slowest second before. */
 const asUsual = 1.5;
-/** A probe that takes longer than so many milliseconds has failed. */
-const healthTimeout = 10_000;
-
-/** Asks `/health` on connections of its own, five times a second, until it is stopped. */
-function probeHealth(url: string) {
-  const taken: number[] = [];
-  let failed = 0;
-  let isOver = false;
-  const probing = (async () => {
-    while (!isOver) {
-      const asked = performance.now();
-      const isOk = await fetch(`${url}/health`, {
-        headers: { connection: 'close' },
-        signal: AbortSignal.timeout(healthTimeout),
-      })
-        .then(response => response.arrayBuffer().then(() => response.ok))
-        .catch(() => false);
-      if (isOk) taken.push(performance.now() - asked);
-      else failed += 1;
-      await sleep(200);
-    }
-  })();
-  return {
-    taken,
-    get failed() {
-      return failed;
-    },
-    async stop() {
-      isOver = true;
-      await probing;
-    },
-  };
-}
-
 const highest = (values: readonly number[]) => values.reduce((most, value) => Math.max(most, value), 0);
 const ms = (value: number | null) => (value ?? Number.NaN).toFixed(1);
+
+const health = ({ answered, slowest, failed }: Probed) =>
+  `${answered} answered${answered === 0 ? '' : `, slowest ${ms(slowest)} ms`}${failed === 0 ? '' : `, ${failed} FAILED`}`;
 
 /** Measures what Halyard can serve, asks for twice as much, and then as usual again. */
 export async function measureOverload(stage: Stage, generator: Generator, options: Options): Promise<void> {
@@ -66,9 +35,9 @@ export async function measureOverload(stage: Stage, generator: Generator, option
   const before = await generator.run(usual, ready.server);
   await ready.check(before.client.samples);
   const capacity = before.client.answers / before.client.seconds;
-  const usualP99 = before.client.p99 ?? Number.NaN;
+  const slowestP99 = highest(before.client.perSecond.map(({ p99 }) => p99 ?? Number.POSITIVE_INFINITY));
   console.log(
-    `Capacity: ${capacity.toFixed(0)} requests/s at ${usualConnections} connections, p99 ${ms(usualP99)} ms.\n`,
+    `Capacity: ${capacity.toFixed(0)} requests/s at ${usualConnections} connections, p99 ${ms(before.client.p99)} ms, in the slowest second ${ms(slowestP99)} ms.\n`,
   );
 
   const { client, isBounded } = await overload(ready, generator, {
@@ -89,52 +58,54 @@ export async function measureOverload(stage: Stage, generator: Generator, option
       ...seconds.map(({ answers, p50, p99 }, i) => [String(i + 1), String(answers), ms(p50), ms(p99)]),
     ]),
   );
-  const lastSlow = seconds.findLastIndex(({ p99 }) => !((p99 ?? Number.POSITIVE_INFINITY) <= usualP99 * asUsual));
+  const lastSlow = seconds.findLastIndex(({ p99 }) => !((p99 ?? Number.POSITIVE_INFINITY) <= slowestP99 * asUsual));
   const failures = Object.entries(client.statuses).filter(([status]) => status !== '200');
   console.log(`
 - crash: ${ready.server.crash ?? 'none'}
 - answers other than 200: ${failures.map(([status, times]) => `${times} of ${status}`).join(', ') || 'none'}; connections that broke: ${client.broken}
 - RSS: ${isBounded ? 'bounded' : 'GREW in the second half'}
-- p99 as usual (at most ${asUsual} x ${ms(usualP99)} ms) from second ${lastSlow + 2} on (within 5 s: ${lastSlow + 1 < 5 ? 'met' : 'MISSED'})
+- p99 as usual (at most ${asUsual} x ${ms(slowestP99)} ms) from second ${lastSlow + 2} on (within 5 s: ${lastSlow + 1 < 5 ? 'met' : 'MISSED'})
 - ${compared} single answers compared with the reference: all right`);
 }
 
 async function overload(ready: Ready, generator: Generator, plan: LoadPlan) {
   const { server } = ready;
   progress(`${plan.rate} requests/s for ${plan.seconds} s`);
-  const health = probeHealth(urlOf(server));
+  const probes = [new HealthProbe(server.port, true), new HealthProbe(server.port, false)];
   const changing = changeEachSecond(ready);
   const began = performance.now();
   const rows: string[][] = [];
   const memory: number[] = [];
-  let seen = 0;
-  const watching = setInterval(
-    () => {
-      if (server.crash !== null) return;
-      const { rss } = server.usage();
-      const probes = health.taken.slice(seen);
-      seen = health.taken.length;
-      memory.push(rss);
-      rows.push([
-        ((performance.now() - began) / 1_000).toFixed(0),
-        (rss / 1e6).toFixed(0),
-        String(probes.length),
-        ms(highest(probes)),
-        String(health.failed),
-      ]);
-      progress(`RSS ${(rss / 1e6).toFixed(0)} MB, slowest /health ${ms(highest(probes))} ms`);
-    },
-    Math.min(5_000, (plan.seconds * 1_000) / 4 - 50),
-  );
+  const look = () => {
+    if (server.crash !== null) return;
+    const { rss, files } = server.usage();
+    const row = [
+      ((performance.now() - began) / 1_000).toFixed(0),
+      (rss / 1e6).toFixed(0),
+      String(files),
+      ...probes.map(probe => health(probe.take())),
+    ];
+    memory.push(rss);
+    rows.push(row);
+    progress(`second ${row[0]}: RSS ${row[1]} MB, ${row[2]} files, /health ${row[3]}, ${row[4]}`);
+  };
+  const watching = setInterval(look, Math.min(5_000, (plan.seconds * 1_000) / 4));
   const { client } = await generator.run(plan, server);
   clearInterval(watching);
-  await health.stop();
   const changes = await changing.stop();
+  // A probe that is still waiting is answered now, or has failed.
+  await Promise.all(probes.map(probe => probe.stop()));
+  look();
   const second = (number: number) => (number / client.seconds).toFixed(0);
   console.log(
     `For ${plan.seconds} s, a second: ${plan.rate} requests came, ${second(client.sent)} could be sent over ${plan.connections} connections, ${second(client.turnedAway)} found all of them waiting, ${second(client.answers)} were answered (p50 ${ms(client.p50)} ms, p99 ${ms(client.p99)} ms). ${changes} changes of a flag were acknowledged meanwhile.\n`,
   );
-  console.log(markdownTable([['second', 'RSS MB', '/health answered', 'slowest, ms', 'failed so far'], ...rows]));
+  console.log(
+    markdownTable([
+      ['second', 'RSS MB', 'open files', '/health, kept connection', '/health, new connections'],
+      ...rows,
+    ]),
+  );
   console.log();
   const half = Math.ceil(memory.length / 2);
   // What has been allocated for so many connections stays; growth would go on in the second half.

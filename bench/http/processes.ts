@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { freePort } from '../support/free-port.js';
 import { waitUntilHealthy } from '../support/wait-until-healthy.js';
 
@@ -12,6 +12,8 @@ export interface Usage {
   readonly mainThread: number;
   /** Bytes. */
   readonly rss: number;
+  /** Open files, connections that the process has accepted among them. */
+  readonly files: number;
 }
 
 /** A server under measurement, in a process of its own. */
@@ -31,7 +33,12 @@ const ticksPerSecond = 100;
 export function usageOf(pid: number): Usage {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const rss = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1_024;
-  return { cpu: cpuOf(`/proc/${pid}/stat`), mainThread: cpuOf(`/proc/${pid}/task/${pid}/stat`), rss };
+  return {
+    cpu: cpuOf(`/proc/${pid}/stat`),
+    mainThread: cpuOf(`/proc/${pid}/task/${pid}/stat`),
+    rss,
+    files: readdirSync(`/proc/${pid}/fd`).length,
+  };
 }
 
 function cpuOf(path: string): number {

@@ -4,7 +4,8 @@ import { Generator } from './load.js';
 import { measureInTurn } from './measure.js';
 import { type Options, readOptions } from './options.js';
 import { measureOverload } from './overload.js';
-import { growthVerdict, machine, progress, ratioTable, resultTable } from './report.js';
+import { progress } from './progress.js';
+import { growthVerdict, machine, ratioTable, resultTable } from './report.js';
 import { Stage } from './stage.js';
 
 const isWanted =
@@ -37,8 +38,11 @@ async function measureAll(stage: Stage, generator: Generator, options: Options):
 
 const options = readOptions(process.argv.slice(2));
 if (options !== undefined) {
-  const stage = await Stage.open();
   const generator = await Generator.start();
+  const stage = await Stage.open().catch(async error => {
+    await generator.stop();
+    throw error;
+  });
   try {
     const { rows } = await stage.postgres.query('SHOW server_version');
     console.log(`${machine((rows[0] as { server_version: string }).server_version)}\n`);

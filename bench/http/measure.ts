@@ -1,6 +1,6 @@
 import type { Contestant, Ready } from './contestants.js';
 import type { Generator } from './load.js';
-import { progress } from './report.js';
+import { progress } from './progress.js';
 
 /** One round of one contestant. */
 export interface Round {

@@ -5,7 +5,7 @@ import type { Generator } from './load.js';
 import type { LoadPlan } from './load-plan.js';
 import { changeEachSecond } from './measure.js';
 import type { Options } from './options.js';
-import { progress } from './report.js';
+import { progress } from './progress.js';
 import type { Stage } from './stage.js';
 
 const usualConnections = 32;

@@ -3,11 +3,6 @@ import { markdownTable } from '../support/markdown-table.js';
 import { names } from './contestants.js';
 import type { Result, Round } from './measure.js';
 
-/** What is going on, beside the report. */
-export function progress(line: string): void {
-  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
-}
-
 export function machine(postgresVersion: string): string {
   const [processor] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);

@@ -5,7 +5,7 @@ import { createAdmin } from '../support/admin.js';
 import { startUnleash, unleashFrontendToken } from '../support/unleash-server.js';
 import { type BenchFlag, changingKey, mixedFlags } from './flags.js';
 import { type ServerProcess, serverProcess, startServer } from './processes.js';
-import { progress } from './report.js';
+import { progress } from './progress.js';
 import { mapQuery, viewerCount } from './requests.js';
 import { sign, userId } from './tokens.js';
 import { readUsers, storeUsers } from './users.js';

@@ -35,6 +35,8 @@ export interface Form {
   readonly name: string;
   /** Whether the gate itself answers over HTTP. The others throw, and somebody else answers. */
   readonly overHttp: boolean;
+  /** False where there is nothing that could be redirected. */
+  readonly redirects?: false;
   run(scenario: Scenario): Promise<Outcome>;
 }
 

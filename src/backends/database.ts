@@ -2,26 +2,25 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../core/errors.js';
 import type { Attributes, OverrideDecision } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
-import type { JsonObject } from '../core/json.js';
 import { Prisma, PrismaClient } from '../generated/prisma/client.js';
-import {
-  type Actor,
-  type Backend,
-  type Change,
-  type ChangePage,
-  type Definitions,
-  type FlagPatch,
-  flagFromLog,
-  type NewFlag,
-  type NewOverride,
-  type Override,
-  type TargetingRead,
-  type User,
-  type Written,
+import type {
+  Actor,
+  Backend,
+  Change,
+  ChangePage,
+  Definitions,
+  FlagPatch,
+  NewFlag,
+  NewOverride,
+  Override,
+  TargetingRead,
+  User,
+  Written,
 } from './backend.js';
 import type { BackendLog, Connection } from './connection.js';
 import { sqlState, toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
+import { mapInSlices } from './slices.js';
 import { assignments, ensureUsers, flagOf, json, jsonb, overrideOf, type Row, selectFlag, uuids } from './sql.js';
 import { read, Writer } from './writer.js';
 
@@ -135,19 +134,21 @@ export class DatabaseBackend implements Backend {
   }
 
   async definitions(): Promise<Definitions> {
-    const row = await this.#readOne(Prisma.sql`
+    // A row a flag rather than one for all: however many they are, they can be read in slices.
+    const rows = await read(
+      this.prisma,
+      Prisma.sql`
       SELECT h.epoch::text AS epoch, h.revision::text AS revision,
-             (SELECT coalesce(json_agg(halyard_flag_state(f) ORDER BY f.key COLLATE "C"), '[]') FROM feature_flags f)::text AS flags
-      FROM feature_log_head h`);
-    return {
-      epoch: row['epoch'] as string,
-      revision: Number(row['revision']),
-      flags: json<JsonObject[]>(row['flags']).map(flagFromLog),
-    };
+             CASE WHEN f.key IS NOT NULL THEN halyard_flag_state(f)::text END AS flag
+      FROM feature_log_head h LEFT JOIN feature_flags f ON true ORDER BY f.key COLLATE "C"`,
+    );
+    const head = headOf(rows);
+    const flags = await mapInSlices(head['flag'] === null ? [] : rows, row => flagOf(row) as Flag);
+    return { epoch: head['epoch'] as string, revision: Number(head['revision']), flags };
   }
 
   async changes(after: number, limit: number): Promise<ChangePage> {
-    const row = await this.#readOne(Prisma.sql`
+    const page = Prisma.sql`
       SELECT h.epoch::text AS epoch, h.revision::text AS head,
              (SELECT coalesce(json_agg(c ORDER BY c.revision), '[]')
               FROM (
@@ -161,7 +162,8 @@ export class DatabaseBackend implements Backend {
                 ) AS measured
                 WHERE coalesce(size_before, 0) < ${this.#connection.bytesPerPage}
               ) c)::text AS changes
-      FROM feature_log_head h`);
+      FROM feature_log_head h`;
+    const row = headOf(await read(this.prisma, page));
     return {
       epoch: row['epoch'] as string,
       head: Number(row['head']),
@@ -363,10 +365,11 @@ export class DatabaseBackend implements Backend {
       ids.slice(index * size, (index + 1) * size),
     );
   }
+}
 
-  async #readOne(sql: Prisma.Sql): Promise<Row> {
-    const [row] = await read(this.prisma, sql);
-    if (row === undefined) throw new Error('The table feature_log_head has lost its row.');
-    return row;
-  }
+/** What every row of a read says about the head of the log. */
+function headOf(rows: readonly Row[]): Row {
+  const [row] = rows;
+  if (row === undefined) throw new Error('The table feature_log_head has lost its row.');
+  return row;
 }

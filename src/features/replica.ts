@@ -64,7 +64,7 @@ export class Replica {
   /** @throws UnavailableError when the definitions cannot be read a first time. */
   static async open(options: ReplicaOptions): Promise<Replica> {
     const { backend } = options;
-    const replica = new Replica(options, Snapshot.of(await backend.definitions()));
+    const replica = new Replica(options, await Snapshot.load(await backend.definitions()));
     replica.#reportFaults(replica.#snapshot.flags.map(flag => flag.key));
     // Watch first, then read: a change between the two is in the read, one after it is in a hint.
     replica.#unwatch = backend.watch(() => replica.#readQuietly());
@@ -251,7 +251,7 @@ export class Replica {
 
   async #reload(): Promise<void> {
     const before = this.#snapshot;
-    const after = Snapshot.of(await this.#options.backend.definitions());
+    const after = await Snapshot.load(await this.#options.backend.definitions(), before);
     this.#show(after);
     this.#options.log.info({ revision: after.revision }, 'reloaded all definitions');
     this.#emit({ flags: changesBetween(after.differences(before), before, after), userIds: null });

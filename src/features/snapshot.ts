@@ -1,6 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Change, type Definitions, flagFromLog } from '../backends/backend.js';
 import { type CompiledFlag, compileFlag } from '../core/evaluate.js';
 import type { FlagDefinition } from '../core/flag.js';
+
+/** How long compiling keeps the event loop at a time, in milliseconds. */
+const sliceTime = 5;
 
 /**
  * All definitions, compiled, at exactly one revision of the change log. Never changes: who holds one across an `await`
@@ -19,8 +23,23 @@ export class Snapshot {
     this.#byKey = byKey;
   }
 
-  static of({ epoch, revision, flags }: Definitions): Snapshot {
-    return new Snapshot(epoch, revision, new Map(flags.map(flag => [flag.key, compile(flag)])));
+  /**
+   * What was read, compiled in slices with a turn of the event loop between two. What `known` has the same is taken from
+   * there: after a reload most is.
+   */
+  static async load({ epoch, revision, flags }: Definitions, known?: Snapshot): Promise<Snapshot> {
+    const byKey = new Map<string, CompiledFlag>();
+    let end = performance.now() + sliceTime;
+    for (const flag of flags) {
+      if (performance.now() > end) {
+        await nextTurn();
+        end = performance.now() + sliceTime;
+      }
+      const definition = definitionOf(flag);
+      const same = known?.get(flag.key);
+      byKey.set(flag.key, same !== undefined && isSame(same.definition, definition) ? same : compileFlag(definition));
+    }
+    return new Snapshot(epoch, revision, byKey);
   }
 
   get(key: string): CompiledFlag | undefined {
@@ -36,7 +55,7 @@ export class Snapshot {
     for (const { flagKey, after } of flagChanges) {
       if (flagKey === null) continue;
       if (after === null) byKey.delete(flagKey);
-      else byKey.set(flagKey, compile(flagFromLog(after)));
+      else byKey.set(flagKey, compileFlag(definitionOf(flagFromLog(after))));
     }
     return new Snapshot(this.epoch, revision, byKey);
   }
@@ -51,18 +70,18 @@ export class Snapshot {
     );
   }
 
-  /** The keys whose definition is another one here than there, or exists on one side only. */
-  differences(other: Snapshot): ReadonlySet<string> {
-    const keys = new Set([...this.#byKey.keys(), ...other.#byKey.keys()]);
-    return new Set([...keys].filter(key => !sameDefinition(this.get(key), other.get(key))));
+  /** The keys whose definition is another one here than in the snapshot that this one was loaded over. */
+  differences(known: Snapshot): ReadonlySet<string> {
+    const keys = new Set([...this.#byKey.keys(), ...known.#byKey.keys()]);
+    return new Set([...keys].filter(key => this.get(key) !== known.get(key)));
   }
 }
 
 // A stored flag is more than its definition; what an evaluation does not ask need not stay in memory.
-function compile({ key, enabled, percentage, conditions }: FlagDefinition): CompiledFlag {
-  return compileFlag({ key, enabled, percentage, conditions });
+function definitionOf({ key, enabled, percentage, conditions }: FlagDefinition): FlagDefinition {
+  return { key, enabled, percentage, conditions };
 }
 
-function sameDefinition(a: CompiledFlag | undefined, b: CompiledFlag | undefined): boolean {
-  return JSON.stringify(a?.definition) === JSON.stringify(b?.definition);
+function isSame(a: FlagDefinition, b: FlagDefinition): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -13,23 +13,23 @@ afterEach(async () => {
 });
 
 const backends = {
-  PGlite: async () => ({ backend: await openPGlite(), sql: async () => undefined }),
+  PGlite: async () => ({ backend: await openPGlite(), sql: async () => undefined, url: '' }),
   PostgreSQL: async () => {
     const database = await createDatabase();
     cleanups.push(() => database.drop());
-    return { backend: await openDatabase({ url: database.url }), sql: database.query };
+    return { backend: await openDatabase({ url: database.url }), sql: database.query, url: database.url };
   },
 };
 
 async function start(kind: keyof typeof backends) {
-  const { backend, sql } = await backends[kind]();
+  const { backend, sql, url } = await backends[kind]();
   const service = await FeatureService.open({ backend, pollInterval: 3_600_000 });
   cleanups.push(() => service.close());
   const { management } = service;
   await management.createFlag({ key: 'beta', name: 'Beta', enabled: true, conditions: { groups: ['beta'] } });
   // The first of anything is slow for reasons of its own: what is compiled, what is planned.
   await management.addToGroup({ group: 'other', userIds: Array.from({ length: 1_000 }, () => randomUUID()) });
-  return { backend, service, sql: sql as (text: string) => Promise<unknown> };
+  return { backend, service, url, sql: sql as (text: string) => Promise<unknown> };
 }
 
 const isOn = async (service: FeatureService, userId: string) =>
@@ -66,6 +66,40 @@ describe('a bulk change', () => {
     expect(ids.length).toBeGreaterThan(1_000);
     expect(ids.length).toBeLessThan(10_000);
   }, 120_000);
+});
+
+describe('two thousand flags with long conditions', () => {
+  it('are loaded, and loaded again after RESET, without blocking the event loop', async () => {
+    const { service, sql, url } = await start('PostgreSQL');
+    await sql(`
+      INSERT INTO feature_flags (key, name, enabled, conditions)
+      SELECT 'flag-' || i, 'Flag', i <> 7, jsonb_build_object(
+        'attributes', jsonb_build_object('country', (SELECT jsonb_agg('country-' || i || '-' || k) FROM generate_series(1, 60) k),
+                                         'email', '{"matches": "^[a-z]+@example[.]com$"}'::jsonb),
+        'groups', '["beta"]'::jsonb || (SELECT jsonb_agg('group-' || k) FROM generate_series(1, 40) k))
+      FROM generate_series(1, 2000) i`);
+    await until(async () => service.flagCount === 2_001, 'the flags are there');
+    const member = randomUUID();
+    await service.management.addToGroup({ group: 'beta', userIds: [member] });
+    const on = async (of: FeatureService) =>
+      (await of.evaluator({ userId: member })).evaluateAll().filter(({ enabled }) => enabled).length;
+    expect(await on(service)).toBe(2_000);
+    const { revision } = service.status;
+    const reload = await longestBlock(async () => {
+      await sql(`TRUNCATE feature_flag_overrides; UPDATE feature_flags SET enabled = true WHERE key = 'flag-7'`);
+      await until(() => service.status.revision === revision + 2, 'all definitions are loaded again');
+    });
+    expect(await on(service)).toBe(2_001);
+    const another = await openDatabase({ url });
+    let second: FeatureService | undefined;
+    const first = await longestBlock(async () => {
+      second = await FeatureService.open({ backend: another, pollInterval: 3_600_000 });
+    });
+    cleanups.push(() => second?.close());
+    expect(await on(second as FeatureService)).toBe(2_001);
+    expect(reload).toBeLessThan(50);
+    expect(first).toBeLessThan(50);
+  }, 60_000);
 });
 
 describe('a herd on a cold cache', () => {

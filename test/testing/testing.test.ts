@@ -50,7 +50,7 @@ describe('a pin', () => {
       await expect(asking.require('off')).resolves.toBeUndefined();
       await expect(asking.require('on')).rejects.toThrow(FeatureDisabledError);
     }
-    const gated = requireFeature('on', { features })(() => new Response('shown'));
+    const gated = requireFeature('on', { features })((_request: Request) => new Response('shown'));
     expect((await gated(new Request('https://shop.example/'))).status).toBe(404);
   });
 

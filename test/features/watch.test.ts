@@ -60,7 +60,7 @@ describe('a watch', () => {
     expect(bobs.seen.map(update => [update.snapshot, states(update)])).toEqual([[true, { all: true, beta: false }]]);
 
     await features.updateFlag({ key: 'beta', enabled: false });
-    await anns.count(2);
+    await Promise.all([anns.count(2), bobs.count(2)]);
     expect(anns.seen[1]).toMatchObject({ snapshot: false, removed: [], revision: features.status.revision });
     expect(states(anns.seen[1] as FeaturesUpdate)).toEqual({ beta: false });
     await features.deleteFlag({ key: 'all' });
@@ -135,6 +135,20 @@ describe('a watch', () => {
     await settle();
     expect(seen).toHaveLength(1);
     expect(features.status.subscribers).toBe(0);
+  });
+
+  it('that is stopped while an update is on its way is not told of it', async () => {
+    const { features } = await start();
+    const { seen, listener, count } = recorder();
+    let stop = () => {};
+    const first = features.watch(null, ({ snapshot }) => snapshot || stop());
+    stop = features.watch(null, listener);
+    await count(1);
+    await features.updateFlag({ key: 'all', enabled: false });
+    await until(() => features.status.subscribers === 1, 'the first has stopped the second');
+    await settle();
+    expect(seen).toHaveLength(1);
+    first();
   });
 
   it('that is stopped before it begins is told nothing', async () => {

@@ -6,6 +6,7 @@ import type { LoadPlan } from './load-plan.js';
 import { changeEachSecond } from './measure.js';
 import type { Options } from './options.js';
 import { progress } from './progress.js';
+import { leastServerCpu } from './report.js';
 import type { Stage } from './stage.js';
 
 const usualConnections = 32;
@@ -34,6 +35,8 @@ export async function measureOverload(stage: Stage, generator: Generator, option
   };
   const before = await generator.run(usual, ready.server);
   await ready.check(before.client.samples);
+  const share = (before.after.mainThread - before.before.mainThread) / before.client.seconds;
+  const wasFree = share >= leastServerCpu;
   const capacity = before.client.answers / before.client.seconds;
   const slowestP99 = highest(before.client.perSecond.map(({ p99 }) => p99 ?? Number.POSITIVE_INFINITY));
   console.log(
@@ -64,7 +67,7 @@ export async function measureOverload(stage: Stage, generator: Generator, option
 - crash: ${ready.server.crash ?? 'none'}
 - answers other than 200: ${failures.map(([status, times]) => `${times} of ${status}`).join(', ') || 'none'}; connections that broke: ${client.broken}
 - RSS: ${isBounded ? 'bounded' : 'GREW in the second half'}
-- p99 as usual (at most ${asUsual} x ${ms(slowestP99)} ms) from second ${lastSlow + 2} on (within 5 s: ${lastSlow + 1 < 5 ? 'met' : 'MISSED'})
+- p99 as usual (at most ${asUsual} x ${ms(slowestP99)} ms) from second ${lastSlow + 2} on (within 5 s: ${wasFree ? (lastSlow + 1 < 5 ? 'met' : 'MISSED') : 'not told, too busy a machine'})
 - ${compared} single answers compared with the reference: all right`);
 }
 

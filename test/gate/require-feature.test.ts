@@ -141,7 +141,8 @@ describe('as middleware of Node', () => {
 describe.each(['standard', 'legacy'] as const)('as a %s decorator', decorators => {
   const compile = <Class>(
     source: string,
-    options: { readonly key: string; readonly user?: (...args: never) => FeatureUser },
+    // biome-ignore lint/suspicious/noExplicitAny: the source that is compiled has no types.
+    options: { readonly key: string; readonly user?: (...args: any[]) => FeatureUser },
   ) => {
     const gate = requireFeature(options.key, { features, ...options });
     return compileClass(source, decorators)({ gate }) as Class;
@@ -172,7 +173,7 @@ describe.each(['standard', 'legacy'] as const)('as a %s decorator', decorators =
     const user = (_id: number, viewer: FeatureUser) => viewer;
     const Shop = compile<new () => { show: Call }>('class Shop { @gate show(id) { return id; } }', {
       key: 'for_ann',
-      user: user as never,
+      user,
     });
     expect(await new Shop().show(7, ann)).toBe(7);
     await expect(new Shop().show(7, bob)).rejects.toThrow(FeatureDisabledError);

@@ -36,7 +36,7 @@ export interface Form {
   /** Whether the gate itself answers over HTTP. The others throw, and somebody else answers. */
   readonly overHttp: boolean;
   /** False where there is nothing that could be redirected. */
-  readonly redirects?: false;
+  readonly redirects?: boolean;
   run(scenario: Scenario): Promise<Outcome>;
 }
 

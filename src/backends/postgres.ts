@@ -72,6 +72,7 @@ class PostgresConnection implements Connection {
   readonly bytesPerPage = 128 * 1_024;
   readonly patienceMs: number;
   readonly #pool: GuardedPool;
+  readonly #schema: string | undefined;
   readonly #direct: Target;
   readonly #log: BackendLog;
 
@@ -87,11 +88,13 @@ class PostgresConnection implements Connection {
     this.#direct = target(listenUrl ?? url, connectTimeoutMs, {});
     this.#log = log;
     const { config, schema } = pooled;
+    this.#schema = schema;
     this.#pool = new GuardedPool({ config, size: poolSize, queryTimeoutMs: statementTimeoutMs, connectTimeoutMs, log });
     this.adapter = new PrismaPg(this.#pool, schema === undefined ? {} : { schema });
   }
 
   async migrate(): Promise<readonly string[]> {
+    await this.#checkSettings();
     const { config, schema } = this.#direct;
     const client = new pg.Client(config);
     client.on('error', () => undefined); // the query at work rejects
@@ -108,6 +111,20 @@ class PostgresConnection implements Connection {
     } finally {
       await client.end().catch(() => undefined);
     }
+  }
+
+  /** A pooler that drops them would have dates be hours off, and the tables of another schema be taken for ours. */
+  async #checkSettings(): Promise<void> {
+    const { rows } = await this.#pool.query<{ timezone: string; path: string }>(
+      `SELECT current_setting('timezone') AS timezone, current_setting('search_path') AS path`,
+    );
+    const wanted = { timezone: 'UTC', ...(this.#schema === undefined ? {} : { path: `"${this.#schema}"` }) };
+    const got = { timezone: rows[0]?.timezone, path: rows[0]?.path.replace(/^"?([^",]*)"?$/, '"$1"') };
+    if (got.timezone === wanted.timezone && (wanted.path === undefined || got.path === wanted.path)) return;
+    throw new Error(
+      'The settings that a connection states at its start (options) do not reach the server: a pooler drops them. Give ' +
+        "the role them as its own: ALTER ROLE ... SET timezone = 'UTC', and SET search_path where the address names a schema.",
+    );
   }
 
   listen(hint: () => void): () => void {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -240,6 +241,34 @@ describe('an embedded database', () => {
     expect(second.appliedMigrations).toEqual([]);
     expect(await second.definitions()).toEqual(before);
     expect(await second.getFlag('k')).toEqual(value);
+  });
+});
+
+describe('a pooler that drops the settings which a connection states at its start', () => {
+  /** PgBouncer with `ignore_startup_parameters = options`, to the server: it hears of another setting instead. */
+  async function pooler(database: TestDatabase): Promise<string> {
+    const server = createServer(client => {
+      const upstream = connect(database.socketPath);
+      client.once('data', first => {
+        upstream.write(Buffer.from(first.toString('latin1').replace('options\0', 'a.bcdef\0'), 'latin1'));
+        client.pipe(upstream).pipe(client);
+      });
+      for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
+    });
+    await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
+    cleanups.push(() => server.close());
+    return `postgresql://postgres@127.0.0.1:${(server.address() as AddressInfo).port}/${database.name}`;
+  }
+
+  it('is refused, unless the role has them as its own', async () => {
+    const database = await createDatabase({ timezone: 'America/New_York' });
+    cleanups.push(() => database.drop());
+    const url = await pooler(database);
+    const open = (schema = '') => keep(openDatabase({ url: url + schema, listenUrl: database.url }));
+    await expect(open()).rejects.toThrow(/a pooler drops them.*timezone = 'UTC'/);
+    await database.query(`ALTER DATABASE ${database.name} SET timezone = 'UTC'`);
+    expect((await (await open()).definitions()).flags).toEqual([]);
+    await expect(open('?schema=flags')).rejects.toThrow(/search_path/);
   });
 });
 

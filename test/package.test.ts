@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpClient } from './support/clients.js';
-import { frameworkPrograms } from './support/framework-programs.js';
+import { frameworkProjects } from './support/framework-programs.js';
 import { codeBlocks, promisedOutput } from './support/markdown.js';
 import { compile, env, hasRegistry, install, pack, resolutions, root, run, writeProgram } from './support/package.js';
 import { until } from './support/wait.js';
@@ -168,20 +168,26 @@ describe.runIf(hasRegistry)('the library', { timeout: 120_000 }, () => {
   });
 });
 
-describe.runIf(hasRegistry)('in an empty project', () => {
-  const offered = frameworkPrograms.filter(({ exports }) => exports.every(name => name in manifest.exports));
+describe.runIf(hasRegistry).each(frameworkProjects)(
+  'in an empty project with $name',
+  ({ name, packages, programs }) => {
+    let project: string;
+    beforeAll(async () => {
+      project = join(folder, name);
+      await install(project, [tarball, ...packages]);
+      for (const [index, { code }] of programs.entries()) await writeProgram(project, `program-${index}`, code);
+    }, 300_000);
 
-  it.concurrent.each(offered)('with $name', { timeout: 300_000 }, async ({ name, packages, code, answers }) => {
-    const project = join(folder, name.replaceAll(/\W/g, '-'));
-    await install(project, [tarball, ...packages]);
-    await writeProgram(project, 'main', code);
-    const answered = `import('./main.js').then(main => console.log(JSON.stringify(main.answers)))`;
-    expect(JSON.parse(await run(process.execPath, ['--eval', answered], project))).toEqual(answers);
-    for (const resolution of resolutions) {
-      expect(await compile(project, ['main.ts'], { ...resolution, skipLibCheck: false })).toEqual([]);
-    }
-  });
-});
+    it.each(programs.map((program, index) => ({ ...program, index })))('runs $name', async ({ index, answers }) => {
+      const answered = `import('./program-${index}.js').then(program => console.log(JSON.stringify(program.answers)))`;
+      expect(JSON.parse(await run(process.execPath, ['--eval', answered], project))).toEqual(answers);
+    });
+
+    it.each(resolutions)('has types for $moduleResolution', { timeout: 300_000 }, async resolution => {
+      expect(await compile(project, ['program-*.ts'], { ...resolution, skipLibCheck: false })).toEqual([]);
+    });
+  },
+);
 
 async function serve(): Promise<AsyncDisposable & { readonly url: string }> {
   // A group of its own, as npx and its shell stand between this process and the server.

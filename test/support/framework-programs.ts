@@ -1,10 +1,6 @@
 /** A small program on top of a framework, as somebody would begin one in an empty project. */
 export interface FrameworkProgram {
   readonly name: string;
-  /** What the project installs beside the package. */
-  readonly packages: readonly string[];
-  /** What the program imports of the package, as `exports` names it. */
-  readonly exports: readonly string[];
   /** The program: it exports what it was answered as `answers`, and leaves nothing running. */
   readonly code: string;
   readonly answers: readonly unknown[];
@@ -21,8 +17,6 @@ const ann = { 'x-user-id': '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a' };
 
 const express: FrameworkProgram = {
   name: 'Express 5',
-  packages: ['express@5', '@types/express@5'],
-  exports: ['.'],
   code: `import type { AddressInfo } from 'node:net';
 import express, { type Request } from 'express';
 import { createFeatures, MemoryBackend, requireFeature } from 'halyard';
@@ -55,8 +49,6 @@ await features.close();
 
 const hono: FrameworkProgram = {
   name: 'Hono',
-  packages: ['hono@4'],
-  exports: ['.'],
   code: `import { type Context, Hono } from 'hono';
 import { createFeatures, MemoryBackend, requireFeature } from 'halyard';
 
@@ -78,8 +70,6 @@ await features.close();
 
 const pothos: FrameworkProgram = {
   name: 'Pothos',
-  packages: ['@pothos/core@4', 'graphql@16'],
-  exports: ['./pothos'],
   code: `import SchemaBuilder from '@pothos/core';
 import { graphql } from 'graphql';
 import { createFeatures, MemoryBackend } from 'halyard';
@@ -113,8 +103,6 @@ await features.close();
 
 const resolvers: FrameworkProgram = {
   name: 'graphql-js',
-  packages: ['graphql@16'],
-  exports: ['./graphql'],
   code: `import { GraphQLObjectType, GraphQLSchema, GraphQLString, graphql } from 'graphql';
 import { createFeatures, MemoryBackend } from 'halyard';
 import { gatedField } from 'halyard/graphql';
@@ -144,9 +132,7 @@ await features.close();
 };
 
 const testing: FrameworkProgram = {
-  name: 'nothing else',
-  packages: [],
-  exports: ['./testing'],
+  name: 'a test',
   code: `import { createFeatures, MemoryBackend } from 'halyard';
 import { pinFeatures } from 'halyard/testing';
 
@@ -160,4 +146,15 @@ await features.close();
   answers: [true, false],
 };
 
-export const frameworkPrograms: readonly FrameworkProgram[] = [express, hono, pothos, resolvers, testing];
+/** An empty project, what it installs beside the package, and what is then written in it. */
+export interface FrameworkProject {
+  readonly name: string;
+  readonly packages: readonly string[];
+  readonly programs: readonly FrameworkProgram[];
+}
+
+export const frameworkProjects: readonly FrameworkProject[] = [
+  { name: 'express', packages: ['express@5', '@types/express@5'], programs: [express] },
+  { name: 'hono', packages: ['hono@4'], programs: [hono, testing] },
+  { name: 'pothos', packages: ['@pothos/core@4', 'graphql@16'], programs: [pothos, resolvers] },
+];

@@ -16,7 +16,7 @@ import type {
 } from '../core/inputs.js';
 import type { Json } from '../core/json.js';
 import { isUuid } from '../core/user-id.js';
-import { type Evaluator, featureMap } from './evaluator.js';
+import type { Evaluator } from './evaluator.js';
 import { inSlices } from './group-slices.js';
 import { type PinnedAnswers, pin } from './pins.js';
 import type { EvaluationContext, FeatureService, FeatureServiceStatus } from './service.js';
@@ -79,7 +79,7 @@ export class UserFeatures {
 
   /** Whether each feature is on: all of them, by key. */
   async getAll(): Promise<Record<string, boolean>> {
-    return featureMap((await this.#evaluator()).evaluateAll());
+    return (await this.#evaluator()).evaluateMap();
   }
 
   /**

@@ -1,7 +1,6 @@
 import type { Caller } from '../auth/caller.js';
 import { compareNames } from '../core/text.js';
 import type { Evaluator } from '../features/evaluator.js';
-import { featureMap } from '../features/evaluator.js';
 import type { EvaluationContext } from '../features/service.js';
 import { builder } from './builder.js';
 import {
@@ -81,7 +80,7 @@ Viewer.implement({
       description: 'The answers as one JSON object, `{"new_dashboard": true}`: the quickest way to ask for many.',
       args: { keys: t.arg.stringList({ description: keysDescription }) },
       complexity: mapCost,
-      resolve: ({ evaluator }, { keys }) => featureMap(evaluator.evaluateAll(checkKeys(keys))),
+      resolve: ({ evaluator }, { keys }) => evaluator.evaluateMap(checkKeys(keys)),
     }),
     revision: t.int({
       description: 'The revision of the change log that these answers stand on, for `sinceRevision`.',

@@ -12,14 +12,15 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Caller } from '../auth/caller.js';
 import type { DocumentLimits } from './document-limits.js';
-import { maskError } from './mask-error.js';
+import { maskError, reportTo } from './mask-error.js';
+import { createOperationMetrics } from './metrics/operation-metrics.js';
 import type { ServerMetrics } from './metrics/server-metrics.js';
+import { operationLog } from './operation-log.js';
 import type { OperationOrigin } from './operation-origin.js';
-import { reportTo, useErrorMasking } from './plugins/use-error-masking.js';
+import { createOperationRunner } from './operation-runner.js';
 import { type OpenStreams, type StreamSlots, useOpenStreams } from './plugins/use-open-streams.js';
-import { useOperationLog } from './plugins/use-operation-log.js';
-import { useOperationMetrics } from './plugins/use-operation-metrics.js';
 import { useOperationRules } from './plugins/use-operation-rules.js';
+import { useOperationRunner } from './plugins/use-operation-runner.js';
 
 export interface ExecutorOptions {
   readonly schema: GraphQLSchema;
@@ -60,14 +61,16 @@ export function createExecutor(options: ExecutorOptions): Executor {
     ...keptDocuments,
     sizeCalculation: (_document, text) => Math.max(1, text.length),
   });
+  /** Documents that have passed the rules. */
+  const valid = new WeakSet<DocumentNode>();
+  const observers = [operationLog, ...(metrics === null ? [] : [createOperationMetrics(metrics)])];
+  const runner = createOperationRunner({ observers, suggestions });
   const yoga = createYoga<OperationOrigin, object>({
     schema,
     context: origin => createContext(origin.caller, origin),
     plugins: [
       useOperationRules({ limits, suggestions }),
-      useErrorMasking(),
-      useOperationLog(),
-      ...(metrics === null ? [] : [useOperationMetrics(metrics)]),
+      useOperationRunner(runner, observers),
       useOpenStreams(openStreams, streamSlots),
     ],
     // Errors that no plugin saw, such as those of an unreadable body.
@@ -86,22 +89,23 @@ export function createExecutor(options: ExecutorOptions): Executor {
     multipart: false,
   });
 
-  const { execute, subscribe } = yoga.getEnveloped();
-
   return {
     yoga,
     async prepare(params, origin) {
       try {
-        const { parse, validate, contextFactory } = yoga.getEnveloped({ ...origin, params });
-        const document = parse(params.query ?? '');
-        const errors: readonly GraphQLError[] = validate(schema, document);
-        if (errors.length > 0) return errors;
+        let document = documents.get(params.query ?? '');
+        if (document === undefined || !valid.has(document)) {
+          const { parse, validate } = yoga.getEnveloped({ ...origin, params });
+          document = parse(params.query ?? '') as DocumentNode;
+          const errors: readonly GraphQLError[] = validate(schema, document);
+          if (errors.length > 0) return errors;
+          valid.add(document);
+        }
         if (!getOperationAST(document, params.operationName)) return [unknownOperation()];
-        const contextValue = await contextFactory();
         return {
           schema,
           document,
-          contextValue,
+          contextValue: { ...origin, params, ...(await createContext(origin.caller, origin)) },
           operationName: params.operationName ?? null,
           variableValues: params.variables ?? null,
         };
@@ -111,14 +115,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
     },
     async execute(args) {
       try {
-        return await execute(args);
+        return await runner.execute(args);
       } catch (error) {
         return { errors: [maskError(error, reportTo(originOf(args).log))] };
       }
     },
     async subscribe(args) {
       try {
-        return await subscribe(args);
+        return await runner.subscribe(args);
       } catch (error) {
         return { errors: [maskError(error, reportTo(originOf(args).log))] };
       }

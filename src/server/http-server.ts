@@ -15,12 +15,12 @@ import { createExecutor } from './executor.js';
 import { createGraphiQL, wantsPage } from './graphiql.js';
 import { HttpRequest, pathOf, requestIdOf } from './http-request.js';
 import { sendError, sendJson } from './http-response.js';
-import { formatErrors, maskError } from './mask-error.js';
+import { formatErrors, maskError, reportTo } from './mask-error.js';
 import { createMetricsListener, metricsPath, sendMetrics } from './metrics/metrics-listener.js';
 import { ServerMetrics } from './metrics/server-metrics.js';
 import type { OperationOrigin } from './operation-origin.js';
-import { reportTo } from './plugins/use-error-masking.js';
 import { OpenStreams } from './plugins/use-open-streams.js';
+import { createThinTransport } from './thin-transport.js';
 import { createSockets, type SocketLimits } from './websocket.js';
 
 /** Whether the server can do its work; `reason` says why not. Whatever else stands here is shown too. */
@@ -113,6 +113,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     streamSlots: { take: takeSlot },
     metrics,
   });
+  const transport = createThinTransport(executor);
   const sockets = createSockets({ executor, verifier, log, limits, metrics });
   const serveGraphiQL = createGraphiQL();
   const pending = new Set<ServerResponse>();
@@ -178,7 +179,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
       if (status === 401) response.setHeader('www-authenticate', 'Bearer error="invalid_token"');
       return sendJson(response, status, { errors: formatErrors([masked]) });
     }
-    await executor.yoga(request, response, { caller, requestId, address, log: requestLog, res: response });
+    await transport(request, response, { caller, requestId, address, log: requestLog, res: response });
   }
 
   async function sendReadiness(response: ServerResponse): Promise<void> {

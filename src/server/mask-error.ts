@@ -1,9 +1,15 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { Logger } from 'pino';
 import { FeatureError } from '../core/errors.js';
 import { readFailure } from '../graphql/errors.js';
 
 /** What callers read in place of a failure that they could not have caused. */
 export const unexpectedMessage = 'Unexpected error.';
+
+/** Reports to a log what callers do not get to see. */
+export function reportTo(log: Logger): (cause: unknown) => void {
+  return cause => log.error({ err: cause }, 'An operation failed unexpectedly.');
+}
 
 /**
  * The one door through which errors leave, whatever way in the operation came. What a caller can cause and should expect

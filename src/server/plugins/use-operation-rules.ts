@@ -1,11 +1,4 @@
-import {
-  type ExecutionResult,
-  GraphQLError,
-  parse,
-  type ValidationRule,
-  ValuesOfCorrectTypeRule,
-  validate,
-} from 'graphql';
+import { GraphQLError, parse, type ValidationRule, ValuesOfCorrectTypeRule, validate } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { type DocumentLimits, documentLimitErrors } from '../document-limits.js';
 
@@ -42,7 +35,6 @@ export function useOperationRules({ limits, suggestions }: OperationRules): Plug
         return errors;
       });
     },
-    ...(suggestions ? {} : { onExecute: hideProposals, onSubscribe: hideProposals }),
   };
 }
 
@@ -58,21 +50,3 @@ const valueRule: ValidationRule = context =>
       },
     }),
   );
-
-/** The executor has no say in what graphql proposes for the value of a variable, so it is taken out again. */
-function hideProposals() {
-  const hide = ({ result, setResult }: { result: unknown; setResult(result: ExecutionResult): void }) => {
-    const { errors } = result as ExecutionResult;
-    if (!errors?.some(isProposal)) return;
-    setResult({ errors: errors.map(error => (isProposal(error) ? withoutProposal(error) : error)) });
-  };
-  return { onExecuteDone: hide, onSubscribeResult: hide };
-}
-
-const proposal = / Did you mean [^?]*\?/;
-
-const isProposal = ({ message, path }: GraphQLError) =>
-  path === undefined && message.startsWith('Variable "') && proposal.test(message);
-
-const withoutProposal = ({ message, nodes }: GraphQLError) =>
-  new GraphQLError(message.replace(proposal, ''), nodes === undefined ? {} : { nodes });

@@ -1,0 +1,117 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ExecutionResult, getOperationAST } from 'graphql';
+import { type GraphQLParams, processRegularResult } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
+import { isPlainObject } from '../core/attributes.js';
+import type { Executor } from './executor.js';
+import type { OperationOrigin } from './operation-origin.js';
+
+/** Answers a GraphQL request whose path, method, type, size and token have been found right. */
+export type Transport = (request: IncomingMessage, response: ServerResponse, origin: OperationOrigin) => Promise<void>;
+
+/** A request that states a longer body, in bytes, is Yoga's: its document would not be kept anyway. */
+const longestBody = 16_384;
+
+/** How Yoga answered what was asked in these words, bounded as its own memory of documents is. */
+const keptAnswers = { max: 1_000, maxSize: 1_000_000 };
+
+/**
+ * Nine tenths of what a small query costs in Yoga are the `Request`, the `Response` and the streams of the fetch API. So
+ * what Yoga has answered once is from then on read, executed (by the same executor) and written here, straight on Node's
+ * own request and response. Everything else is Yoga's: what is asked for the first time, GET, streams of events, batches,
+ * and every request that is wrong. See docs/decisions/0014-a-thin-way-in.md.
+ */
+export function createThinTransport({ yoga, prepare, execute }: Executor): Transport {
+  /** By `Accept` and document, the media type of the answer: what was negotiated once holds for the same words. */
+  const answered = new LRUCache<string, MediaType>({ ...keptAnswers, sizeCalculation: (_type, words) => words.length });
+
+  async function executeThin(params: GraphQLParams, origin: OperationOrigin): Promise<ExecutionResult | null> {
+    const prepared = await prepare(params, origin);
+    if (!('document' in prepared)) return null;
+    const operation = getOperationAST(prepared.document, prepared.operationName)?.operation;
+    return operation === 'subscription' ? null : execute(prepared);
+  }
+
+  return async (request, response, origin) => {
+    let words: string | null = null;
+    if (isShortPost(request)) {
+      const body = await readBody(request);
+      // The client left half-way.
+      if (body === null) return;
+      const params = readParams(body);
+      if (params !== null) {
+        words = `${request.headers.accept ?? ''}\n${params.query}`;
+        const mediaType = answered.get(words);
+        const result = mediaType === undefined ? null : await executeThin(params, origin);
+        if (result !== null) return send(response, result, mediaType as MediaType);
+      }
+      // Where Yoga looks for a body that has been read already.
+      Object.assign(request, { body });
+    }
+    await yoga(request, response, origin);
+    const mediaType = mediaTypeOf(response);
+    if (words !== null && response.statusCode === 200 && mediaType !== null) answered.set(words, mediaType);
+  };
+
+  function send(response: ServerResponse, result: ExecutionResult, mediaType: MediaType): void | Promise<void> {
+    if (result.errors !== undefined) return sendErrors(response, result, mediaType);
+    const body = JSON.stringify(result);
+    response.writeHead(200, {
+      'content-type': `${mediaType}; charset=utf-8`,
+      'content-length': Buffer.byteLength(body),
+    });
+    response.end(body);
+  }
+
+  /** What status and headers errors lead to is Yoga's to say. */
+  async function sendErrors(response: ServerResponse, result: ExecutionResult, mediaType: MediaType): Promise<void> {
+    const answer = processRegularResult(result, yoga.fetchAPI, mediaType);
+    response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
+  }
+}
+
+const mediaTypes = ['application/json', 'application/graphql-response+json'] as const;
+type MediaType = (typeof mediaTypes)[number];
+
+function mediaTypeOf(response: ServerResponse): MediaType | null {
+  const type = String(response.getHeader('content-type')).split(';', 1)[0];
+  return mediaTypes.find(known => known === type) ?? null;
+}
+
+function isShortPost({ method, headers }: IncomingMessage): boolean {
+  if (method !== 'POST' || headers['content-encoding'] !== undefined) return false;
+  const length = Number(headers['content-length'] ?? 0);
+  return length > 0 && length <= longestBody;
+}
+
+/** Null when the client leaves before its end. */
+function readBody(request: IncomingMessage): Promise<Buffer | null> {
+  return new Promise(resolve => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    request.once('close', () => resolve(null));
+  });
+}
+
+type Params = GraphQLParams & { readonly query: string };
+
+const knownParams = ['query', 'operationName', 'variables', 'extensions'];
+
+/** Null for whatever is not plainly one well-formed request: Yoga knows what is wrong with it. */
+function readParams(body: Buffer): Params | null {
+  let params: unknown;
+  try {
+    params = JSON.parse(body.toString());
+  } catch {
+    return null;
+  }
+  if (!isPlainObject(params) || typeof params['query'] !== 'string') return null;
+  const { operationName, variables, extensions } = params;
+  const isWellFormed =
+    Object.keys(params).every(name => knownParams.includes(name)) &&
+    (operationName == null || typeof operationName === 'string') &&
+    (variables == null || isPlainObject(variables)) &&
+    (extensions == null || isPlainObject(extensions));
+  return isWellFormed ? (params as unknown as Params) : null;
+}

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
+import { Checkpointer } from './checkpointer.js';
 import type { BackendLog, Connection } from './connection.js';
 import { lockDirectory } from './directory-lock.js';
 import { MigrationError, migrate, readMigrations } from './migrate.js';
@@ -22,12 +23,14 @@ const longestHold = 8;
 
 /**
  * What a server does in the background, now and then, happens here within some statement and on the event loop. New
- * segments of the write-ahead log are not filled with 16 MB of zeros (50 ms), and what waits to be added to the index over
+ * segments of the write-ahead log are not filled with 16 MB of zeros (50 ms), so that old ones need not be kept to be used
+ * again, and what waits to be added to the index over
  * `user_ids` is added in small portions rather than 4 MB at once (250 ms).
  */
 const sessionSettings = `
   SET timezone = 'UTC';
   SET wal_init_zero = off;
+  SET wal_recycle = off;
   SET gin_pending_list_limit = '64kB'`;
 
 /** PGlite answers in promises, yet its work is synchronous: a run of statements would never let a timer or socket in. */
@@ -76,6 +79,7 @@ class EmbeddedConnection implements Connection {
   readonly idsPerStatement = 500;
   readonly bytesPerPage = 64 * 1_024;
   readonly patienceMs = 10_000;
+  readonly #checkpointer: Checkpointer;
 
   constructor(
     readonly database: PGlite,
@@ -83,6 +87,7 @@ class EmbeddedConnection implements Connection {
     readonly log: BackendLog,
   ) {
     this.adapter = new PrismaPGlite(database);
+    this.#checkpointer = new Checkpointer(database, log);
   }
 
   async migrate(): Promise<readonly string[]> {
@@ -111,6 +116,7 @@ class EmbeddedConnection implements Connection {
 
   async close(): Promise<void> {
     try {
+      await this.#checkpointer.stop();
       if (!this.database.closed) await this.database.close();
     } finally {
       await this.unlock();

@@ -11,6 +11,7 @@ import { Management } from './management.js';
 import type { FeatureObserver } from './observer.js';
 import type { PinnedAnswers } from './pins.js';
 import { Replica } from './replica.js';
+import type { Snapshot } from './snapshot.js';
 import type { Audience, FeaturesUpdate, SubscribeOptions } from './subscriber.js';
 import { TargetingCache } from './targeting.js';
 
@@ -74,6 +75,8 @@ export class FeatureService {
   readonly #flagChanges: FlagChangeFeed;
   readonly #now: () => number;
   readonly #evaluatorOptions: EvaluatorOptions;
+  /** By what is known of a user, the last definitions that were asked for with it. */
+  readonly #bases = new WeakMap<Targeting, { readonly snapshot: Snapshot; readonly basis: object | null }>();
   #cacheHits = 0;
   #cacheMisses = 0;
 
@@ -131,6 +134,24 @@ export class FeatureService {
     const known = this.#targetingOf(userId);
     const targeting = known instanceof Promise ? await known : known;
     return new Evaluator(this.#replica.snapshot, subject(targeting), this.#now(), this.#evaluatorOptions);
+  }
+
+  /**
+   * What the answers for a user stand on: as long as it is the same object, whatever is asked for this user (with the same
+   * attributes of a token) is answered the same. Null where that cannot be told at once: the log or the user must be read
+   * first, the clock may change an answer, or each evaluation is watched.
+   */
+  basis(userId: string | null): object | null {
+    if (this.#evaluatorOptions.onEvaluation !== undefined || this.#replica.refresh() !== undefined) return null;
+    const targeting = this.#targeting.peek(userId === null ? null : canonicalUserId(userId));
+    if (targeting === undefined) return null;
+    const { snapshot } = this.#replica;
+    const last = this.#bases.get(targeting);
+    if (last?.snapshot === snapshot) return last.basis;
+    const expires = [...targeting.overrides.values()].some(({ expiresAt }) => expiresAt !== null);
+    const basis = expires ? null : {};
+    this.#bases.set(targeting, { snapshot, basis });
+    return basis;
   }
 
   /** Sends the context its own answers, then what changes in them. */

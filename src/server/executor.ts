@@ -5,6 +5,7 @@ import {
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
+  Kind,
   type SubscriptionArgs,
 } from 'graphql';
 import { createYoga, type GraphQLParams, type YogaServerInstance } from 'graphql-yoga';
@@ -16,6 +17,7 @@ import { maskError, reportTo } from './mask-error.js';
 import { createOperationMetrics } from './metrics/operation-metrics.js';
 import type { ServerMetrics } from './metrics/server-metrics.js';
 import { operationLog } from './operation-log.js';
+import type { Operation } from './operation-observer.js';
 import type { OperationOrigin } from './operation-origin.js';
 import { createOperationRunner } from './operation-runner.js';
 import { type OpenStreams, type StreamSlots, useOpenStreams } from './plugins/use-open-streams.js';
@@ -26,6 +28,8 @@ export interface ExecutorOptions {
   readonly schema: GraphQLSchema;
   /** Makes what resolvers see; called once an operation. */
   readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
+  /** What the answers of fields marked as steady stand on, beside the caller. Absent: nothing that is known. */
+  readonly basisOf?: ((caller: Caller) => object | null) | undefined;
   readonly log: Logger;
   readonly limits: DocumentLimits;
   /** In bytes. */
@@ -43,6 +47,12 @@ export interface Executor {
   readonly yoga: YogaServerInstance<OperationOrigin, object>;
   /** Everything up to the execution. What is wrong with the operation comes back as errors; never rejects. */
   prepare(params: GraphQLParams, origin: OperationOrigin): Promise<ExecutionArgs | readonly GraphQLError[]>;
+  /** Whether the answer follows from the variables, the caller and {@link basisOf} alone. */
+  isSteady(args: Pick<ExecutionArgs, 'document' | 'operationName'>): boolean;
+  /** What steady answers to this caller stand on: as long as it is the same object, so are they. Null: not known. */
+  basisOf(caller: Caller): object | null;
+  /** A steady answer was given again without executing it. */
+  repeated(operation: Operation): void;
   /** Never rejects. */
   execute(args: ExecutionArgs): Promise<ExecutionResult>;
   /** Never rejects; the stream may. */
@@ -63,6 +73,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
   });
   /** Documents that have passed the rules. */
   const valid = new WeakSet<DocumentNode>();
+  const steadyFields = new Set(
+    Object.values(schema.getQueryType()?.getFields() ?? {}).flatMap(({ name, extensions }) =>
+      extensions['steady'] === true ? [name] : [],
+    ),
+  );
   const observers = [operationLog, ...(metrics === null ? [] : [createOperationMetrics(metrics)])];
   const runner = createOperationRunner({ observers, suggestions });
   const yoga = createYoga<OperationOrigin, object>({
@@ -113,6 +128,15 @@ export function createExecutor(options: ExecutorOptions): Executor {
         return [maskError(error, reportTo(origin.log), true)];
       }
     },
+    isSteady({ document, operationName }) {
+      const operation = getOperationAST(document, operationName);
+      return (
+        operation?.operation === 'query' &&
+        operation.selectionSet.selections.every(node => node.kind === Kind.FIELD && steadyFields.has(node.name.value))
+      );
+    },
+    basisOf: caller => options.basisOf?.(caller) ?? null,
+    repeated: operation => runner.repeated(operation),
     async execute(args) {
       try {
         return await runner.execute(args);

@@ -56,6 +56,8 @@ export interface HalyardServerOptions {
   readonly schema: GraphQLSchema;
   /** Makes what resolvers see beside the {@link OperationOrigin}; called once an operation. */
   readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
+  /** What the answers of fields that the schema marks as steady stand on; see `FeatureService.basis`. */
+  readonly basisOf?: (caller: Caller) => object | null;
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly host: string;
@@ -105,6 +107,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
   const executor = createExecutor({
     schema: options.schema,
     createContext: options.createContext,
+    basisOf: options.basisOf,
     log,
     limits,
     maxBodySize: limits.maxBodySize,

@@ -72,6 +72,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
       service,
       prisma: database.prisma,
     }),
+    basisOf: ({ userId }) => service.basis(userId),
     verifier,
     log,
     host: config.host,

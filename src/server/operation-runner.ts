@@ -13,6 +13,8 @@ export interface OperationRunnerOptions {
 /** Runs operations that have been found valid. Every way in uses it: what is observed and masked here is so everywhere. */
 export interface OperationRunner {
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
+  /** An answer without errors was given again: it counts like any other. */
+  repeated(operation: Operation): void;
   /** The stream executes when it is read, and throws what its source throws, masked. */
   subscribe(args: ExecutionArgs): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>;
 }
@@ -22,8 +24,8 @@ export interface OperationRunner {
  * otherwise spend most of their time in.
  */
 export function createOperationRunner({ observers, suggestions }: OperationRunnerOptions): OperationRunner {
-  function begin(args: ExecutionArgs): readonly OperationWatch[] {
-    return observers.flatMap(observer => observer.began(args as Operation) ?? []);
+  function begin(operation: Operation): readonly OperationWatch[] {
+    return observers.flatMap(observer => observer.began(operation) ?? []);
   }
 
   function finish(result: ExecutionResult, args: ExecutionArgs, watches: readonly OperationWatch[]): ExecutionResult {
@@ -43,15 +45,19 @@ export function createOperationRunner({ observers, suggestions }: OperationRunne
 
   return {
     execute(args) {
-      const watches = begin(args);
+      const watches = begin(args as Operation);
       const result = execute(args);
       return result instanceof Promise
         ? result.then(settled => finish(settled, args, watches))
         : finish(result as ExecutionResult, args, watches);
     },
 
+    repeated(operation) {
+      for (const watch of begin(operation)) watch.answered({});
+    },
+
     async subscribe(args) {
-      const watches = begin(args);
+      const watches = begin(args as Operation);
       const source = await createSourceEventStream(args);
       if (!isAsyncIterable(source)) return finish(source, args, watches);
       const events = source[Symbol.asyncIterator]();

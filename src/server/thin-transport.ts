@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ExecutionResult, getOperationAST } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, getOperationAST } from 'graphql';
 import { type GraphQLParams, processRegularResult } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { isPlainObject } from '../core/attributes.js';
+import { AnswerMemory, type MediaType } from './answer-memory.js';
 import type { Executor } from './executor.js';
 import type { OperationOrigin } from './operation-origin.js';
 
@@ -21,29 +22,51 @@ const keptAnswers = { max: 1_000, maxSize: 1_000_000 };
  * own request and response. Everything else is Yoga's: what is asked for the first time, GET, streams of events, batches,
  * and every request that is wrong. See docs/decisions/0014-a-thin-way-in.md.
  */
-export function createThinTransport({ yoga, prepare, execute }: Executor): Transport {
+export function createThinTransport(executor: Executor): Transport {
+  const { yoga, prepare, execute } = executor;
   /** By `Accept` and document, the media type of the answer: what was negotiated once holds for the same words. */
   const answered = new LRUCache<string, MediaType>({ ...keptAnswers, sizeCalculation: (_type, words) => words.length });
+  const memory = new AnswerMemory(caller => executor.basisOf(caller));
 
-  async function executeThin(params: GraphQLParams, origin: OperationOrigin): Promise<ExecutionResult | null> {
+  /** Null: it is not for this way. */
+  async function execution(params: GraphQLParams, origin: OperationOrigin): Promise<ExecutionArgs | null> {
     const prepared = await prepare(params, origin);
     if (!('document' in prepared)) return null;
     const operation = getOperationAST(prepared.document, prepared.operationName)?.operation;
-    return operation === 'subscription' ? null : execute(prepared);
+    return operation === 'subscription' ? null : prepared;
   }
 
   return async (request, response, origin) => {
+    const { caller } = origin;
     let words: string | null = null;
     if (isShortPost(request)) {
       const body = await readBody(request);
       // The client left half-way.
       if (body === null) return;
-      const params = readParams(body);
+      const text = body.toString();
+      const accept = request.headers.accept ?? '';
+      const again = memory.recall(caller, `${accept}\n${text}`);
+      if (again !== undefined) {
+        executor.repeated({ ...again, contextValue: origin });
+        return send(response, again.body, again.mediaType);
+      }
+      const params = readParams(text);
       if (params !== null) {
-        words = `${request.headers.accept ?? ''}\n${params.query}`;
+        words = `${accept}\n${params.query}`;
         const mediaType = answered.get(words);
-        const result = mediaType === undefined ? null : await executeThin(params, origin);
-        if (result !== null) return send(response, result, mediaType as MediaType);
+        const args = mediaType === undefined ? null : await execution(params, origin);
+        if (mediaType !== undefined && args !== null) {
+          const basis = executor.isSteady(args) ? executor.basisOf(caller) : null;
+          const result = await execute(args);
+          if (result.errors !== undefined) return sendErrors(response, result, mediaType);
+          const answer = JSON.stringify(result);
+          // What changed meanwhile may or may not be in the answer.
+          if (basis !== null && basis === executor.basisOf(caller)) {
+            const { document, operationName } = args;
+            memory.keep(caller, `${accept}\n${text}`, { document, operationName, mediaType, body: answer, basis });
+          }
+          return send(response, answer, mediaType);
+        }
       }
       // Where Yoga looks for a body that has been read already.
       Object.assign(request, { body });
@@ -53,9 +76,7 @@ export function createThinTransport({ yoga, prepare, execute }: Executor): Trans
     if (words !== null && response.statusCode === 200 && mediaType !== null) answered.set(words, mediaType);
   };
 
-  function send(response: ServerResponse, result: ExecutionResult, mediaType: MediaType): void | Promise<void> {
-    if (result.errors !== undefined) return sendErrors(response, result, mediaType);
-    const body = JSON.stringify(result);
+  function send(response: ServerResponse, body: string, mediaType: MediaType): void {
     response.writeHead(200, {
       'content-type': `${mediaType}; charset=utf-8`,
       'content-length': Buffer.byteLength(body),
@@ -70,8 +91,7 @@ export function createThinTransport({ yoga, prepare, execute }: Executor): Trans
   }
 }
 
-const mediaTypes = ['application/json', 'application/graphql-response+json'] as const;
-type MediaType = (typeof mediaTypes)[number];
+const mediaTypes: readonly MediaType[] = ['application/json', 'application/graphql-response+json'];
 
 function mediaTypeOf(response: ServerResponse): MediaType | null {
   const type = String(response.getHeader('content-type')).split(';', 1)[0];
@@ -99,10 +119,10 @@ type Params = GraphQLParams & { readonly query: string };
 const knownParams = ['query', 'operationName', 'variables', 'extensions'];
 
 /** Null for whatever is not plainly one well-formed request: Yoga knows what is wrong with it. */
-function readParams(body: Buffer): Params | null {
+function readParams(body: string): Params | null {
   let params: unknown;
   try {
-    params = JSON.parse(body.toString());
+    params = JSON.parse(body);
   } catch {
     return null;
   }

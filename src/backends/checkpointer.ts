@@ -1,0 +1,50 @@
+import type { PGlite } from '@electric-sql/pglite';
+import type { BackendLog } from './connection.js';
+
+/** Bytes of the write-ahead log that call for a checkpoint: two of its files. The next one takes 10 to 20 ms by then. */
+const longestLog = 32 * 1_024 * 1_024;
+/** Milliseconds between two looks at its length, each of which takes a fraction of one. */
+const interval = 1_000;
+
+/**
+ * Makes the checkpoints that a server makes in the background and PGlite does not: without them the write-ahead log, which
+ * is in memory where the database is, grows for as long as the database is open.
+ */
+export class Checkpointer {
+  readonly #database: PGlite;
+  readonly #log: BackendLog;
+  #timer: NodeJS.Timeout | undefined;
+  #work: Promise<void> | undefined;
+  #isStopped = false;
+
+  constructor(database: PGlite, log: BackendLog) {
+    this.#database = database;
+    this.#log = log;
+    this.#later();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#work;
+  }
+
+  #later(): void {
+    this.#timer = setTimeout(() => {
+      this.#work = this.#run();
+    }, interval).unref();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const { rows } = await this.#database.query<{ isDue: boolean }>(
+        'SELECT pg_current_wal_lsn() - redo_lsn >= $1 AS "isDue" FROM pg_control_checkpoint()',
+        [longestLog],
+      );
+      if (rows[0]?.isDue && !this.#isStopped) await this.#database.exec('CHECKPOINT');
+    } catch (error) {
+      if (!this.#isStopped) this.#log.warn({ err: error }, 'the write-ahead log could not be cut short');
+    }
+    if (!this.#isStopped) this.#later();
+  }
+}

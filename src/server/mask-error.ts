@@ -15,10 +15,21 @@ export function reportTo(log: Logger): (cause: unknown) => void {
  * The one door through which errors leave, whatever way in the operation came. What a caller can cause and should expect
  * passes with its `extensions.code`; anything else is reported and comes out as `INTERNAL_SERVER_ERROR`, without details.
  *
+ * What it returns it leaves as it is when given it again: Yoga masks once more what the runner of operations has masked.
+ *
  * @param report told of each failure that is hidden from the caller.
  * @param beforeExecution nothing was executed: the answer has no data and may carry an HTTP status of its own.
  */
 export function maskError(error: unknown, report: (cause: unknown) => void, beforeExecution = false): GraphQLError {
+  if (error instanceof GraphQLError && masked.has(error)) return error;
+  const answer = maskAnew(error, report, beforeExecution);
+  masked.add(answer);
+  return answer;
+}
+
+const masked = new WeakSet<GraphQLError>();
+
+function maskAnew(error: unknown, report: (cause: unknown) => void, beforeExecution: boolean): GraphQLError {
   const outer = error instanceof GraphQLError ? error : null;
   const thrown = rootCause(error);
   const cause = readFailure(thrown) ?? thrown;

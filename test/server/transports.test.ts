@@ -1,0 +1,302 @@
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { token } from './harness.js';
+import { exchange, overWebSocket, startWaysServer, type Way, type WaysServer } from './ways.js';
+
+interface Params {
+  readonly query: string;
+  readonly [name: string]: unknown;
+}
+
+/** A request. Each is sent several times, and once more so that it must be Yoga's: all answers are the same. */
+interface Row {
+  /** What is asked for, as JSON. A comment is added, so that no other row has asked for it before. */
+  readonly params?: Params;
+  /** Instead: the body as it is. */
+  readonly body?: string | Buffer;
+  /** Asked for before with these changes, where what is asked for itself does not lead to a good answer. */
+  readonly after?: Partial<Params>;
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Which way it goes when its document has been answered before. Undefined: nothing is executed. */
+  readonly way?: Way;
+  readonly status: number;
+  /** Part of the body. */
+  readonly says?: string;
+}
+
+const code = (name: string) => `"code":"${name}"`;
+const badRequest = code('BAD_REQUEST');
+const twoOperations = 'query A { hello } query B { whoami } mutation C { count } subscription D { once }';
+const onEcho = 'query ($on: Boolean!) { echo(on: $on) }';
+const failing = (field = 'fails') => `query ($code: String!) { hello ok: ${field}(code: $code) @include(if: true) }`;
+const strict = 'application/graphql-response+json';
+
+const good: Record<string, Row> = {
+  'a query': { params: { query: '{ hello }' }, way: 'thin', status: 200, says: '{"data":{"hello":' },
+  'a query with variables': {
+    params: {
+      query: 'query Q($place: Place!) { echo(text: "a", place: $place) }',
+      variables: { place: { x: 1, tags: ['é', null] } },
+    },
+    ...{ way: 'thin', status: 200, says: '\\"x\\":1' },
+  },
+  'variables with the names of prototypes': {
+    body: '{"query":"query ($on: Boolean) { echo(on: $on) }","variables":{"__proto__":{"on":true},"constructor":1}}',
+    ...{ way: 'thin', status: 200, says: '"echo":"{}"' },
+  },
+  'nulls for what is optional': {
+    params: { query: '{ hello }', variables: null, operationName: null, extensions: null },
+    ...{ way: 'thin', status: 200 },
+  },
+  extensions: {
+    params: { query: '{ hello }', extensions: { persistedQuery: { version: 1 } } },
+    way: 'thin',
+    status: 200,
+  },
+  'one of several operations': {
+    params: { query: twoOperations, operationName: 'B' },
+    ...{ way: 'thin', status: 200, says: 'ANONYMOUS' },
+  },
+  introspection: { params: { query: '{ __schema { types { name } } }' }, way: 'thin', status: 200, says: 'Mutation' },
+  'an answer of 200 kB': { params: { query: '{ large }' }, way: 'thin', status: 200 },
+  'a null member that nobody knows': {
+    params: { query: '{ hello }', id: null },
+    after: { id: undefined },
+    ...{ way: 'yoga', status: 200 },
+  },
+  'a body of 16,384 bytes': { body: padded(16_384), way: 'thin', status: 200 },
+  'a body of 16,385 bytes': { body: padded(16_385), way: 'yoga', status: 200 },
+  'a query in the URL beside one in the body': {
+    params: { query: '{ hello }' },
+    path: '/graphql?query={whoami}',
+    ...{ way: 'thin', status: 200, says: 'hello' },
+  },
+  'bytes that are no UTF-8': {
+    body: Buffer.from(
+      '{"query":"query ($text: String) { echo(text: $text) }","variables":{"text":"\xff\xc3("}}',
+      'latin1',
+    ),
+    ...{ way: 'thin', status: 200 },
+  },
+};
+
+const failures: Record<string, Row> = {};
+for (const [name, says, status] of [
+  ['FORBIDDEN', code('FORBIDDEN'), 200],
+  ['UNAUTHENTICATED', code('UNAUTHENTICATED'), 200],
+  ['BAD_USER_INPUT', '"path":["input","key"]', 200],
+  ['UNAVAILABLE', code('UNAVAILABLE'), 200],
+  ['INTERNAL', '"message":"Unexpected error."', 200],
+  ['WITH_STATUS', code('LATER'), 429],
+] as const) {
+  for (const field of ['fails', 'failsRequired']) {
+    for (const accept of ['*/*', 'application/json', strict]) {
+      failures[`${name} of ${field} for ${accept}`] = {
+        params: { query: failing(field), variables: { code: name } },
+        after: { variables: { code: 'none' } },
+        headers: { accept },
+        ...{ way: 'thin', status, says },
+      };
+    }
+  }
+}
+const coercions: Record<string, Row> = Object.fromEntries(
+  ['*/*', 'application/json', strict].flatMap(accept =>
+    [{ on: 'x' }, {}, { on: null }, undefined].map((variables, index) => [
+      `variables of a wrong type (${index}) for ${accept}`,
+      {
+        params: { query: onEcho, ...(variables === undefined ? {} : { variables }) },
+        after: { variables: { on: true } },
+        headers: { accept },
+        ...{ way: 'thin', status: accept === strict ? 400 : 200, says: code('BAD_USER_INPUT') },
+      } satisfies Row,
+    ]),
+  ),
+);
+
+const refused: Record<string, Row> = {
+  'a member that nobody knows': {
+    params: { query: '{ hello }', id: 'x' },
+    after: { id: undefined },
+    ...{ status: 400, says: badRequest },
+  },
+  'a member called __proto__': { body: '{"query":"{ hello }","__proto__":{}}', status: 400, says: badRequest },
+  'a batch': { body: '[{"query":"{ hello }"},{"query":"{ hello }"}]', status: 400, says: badRequest },
+  'an empty batch': { body: '[]', status: 400, says: badRequest },
+  'no body': { body: '', status: 400, says: badRequest },
+  'a body that is null': { body: 'null', status: 400, says: badRequest },
+  'a body that is a number': { body: '1', status: 400, says: badRequest },
+  'a body that is text': { body: '"{ hello }"', status: 400, says: badRequest },
+  'half a body': { body: '{"query":"{ hello', status: 400, says: badRequest },
+  'a body with something behind it': { body: '{"query":"{ hello }"}}', status: 400, says: badRequest },
+  'UTF-16': { body: Buffer.from('{"query":"{ hello }"}', 'utf16le'), status: 400, says: badRequest },
+  'a gzipped body': {
+    body: gzipSync('{"query":"{ hello }"}'),
+    headers: { 'content-encoding': 'gzip' },
+    ...{ status: 400, says: badRequest },
+  },
+  'no query': { body: '{"variables":{}}', status: 200, says: badRequest },
+  'a query that is null': { body: '{"query":null}', status: 200, says: badRequest },
+  'a query that is no text': { body: '{"query":1}', status: 400, says: badRequest },
+  'variables that are a list': {
+    params: { query: onEcho, variables: [true] },
+    after: { variables: { on: true } },
+    ...{ status: 400, says: badRequest },
+  },
+  'variables that are text': {
+    params: { query: onEcho, variables: '{"on":true}' },
+    after: { variables: { on: true } },
+    ...{ status: 400, says: badRequest },
+  },
+  'extensions that are a list': {
+    params: { query: '{ hello }', extensions: [] },
+    after: { extensions: {} },
+    ...{ status: 400, says: badRequest },
+  },
+  'no name for several operations': {
+    params: { query: twoOperations },
+    after: { operationName: 'A' },
+    ...{ status: 400, says: code('OPERATION_RESOLUTION_FAILURE') },
+  },
+  'a name of no operation': {
+    params: { query: twoOperations, operationName: 'E' },
+    after: { operationName: 'A' },
+    ...{ status: 400, says: code('OPERATION_RESOLUTION_FAILURE') },
+  },
+  'an empty name': {
+    params: { query: 'query A { hello }', operationName: '' },
+    after: { operationName: 'A' },
+    ...{ status: 400, says: code('OPERATION_RESOLUTION_FAILURE') },
+  },
+  'a document that cannot be read': { params: { query: '{' }, status: 200, says: code('GRAPHQL_PARSE_FAILED') },
+  'an empty document': { params: { query: '' }, status: 200, says: code('GRAPHQL_PARSE_FAILED') },
+  'a document that is not valid': {
+    params: { query: '{ nothing }' },
+    ...{ status: 200, says: code('GRAPHQL_VALIDATION_FAILED') },
+  },
+  'a document that is not valid, strictly': {
+    params: { query: '{ nothing }' },
+    headers: { accept: strict },
+    ...{ status: 400, says: code('GRAPHQL_VALIDATION_FAILED') },
+  },
+  'a document with too many fields of one kind': {
+    params: { query: `{ ${Array.from({ length: 400 }, (_, index) => `a${index}: hello`).join(' ')} }` },
+    status: 200,
+  },
+  'a body of 1,000,001 bytes': { body: padded(1_000_001), status: 413, says: code('REQUEST_ENTITY_TOO_LARGE') },
+  PUT: { params: { query: '{ hello }' }, method: 'PUT', status: 405, says: badRequest },
+  'HEAD with a body': { params: { query: '{ hello }' }, method: 'HEAD', status: 405 },
+  'another path': { params: { query: '{ hello }' }, path: '/graphql/', status: 404, says: code('NOT_FOUND') },
+};
+
+const accepts: readonly (readonly [string | undefined, Way, number, string?])[] = [
+  [undefined, 'thin', 200, 'application/json'],
+  ['', 'thin', 200, 'application/json'],
+  ['*/*', 'thin', 200, 'application/json'],
+  ['application/*', 'thin', 200, 'application/json'],
+  ['application/json', 'thin', 200, 'application/json'],
+  ['Application/JSON;q=0.5', 'thin', 200, 'application/json'],
+  ['application/json; charset=utf-8', 'thin', 200, 'application/json'],
+  [strict, 'thin', 200, strict],
+  // Apollo Client, without and with @defer; urql; Relay's example; a browser's form.
+  ['application/graphql-response+json,application/json;q=0.9', 'thin', 200, strict],
+  ['multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json;q=0.9', 'thin', 200, strict],
+  [
+    'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed',
+    ...(['thin', 200, strict] as const),
+  ],
+  ['application/graphql-response+json; charset=utf-8, application/json; charset=utf-8', 'thin', 200, strict],
+  ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'thin', 200, 'application/json'],
+  ['text/event-stream', 'yoga', 200, 'text/event-stream'],
+  ['multipart/mixed', 'yoga', 200, 'multipart/mixed'],
+  ['text/html', 'yoga', 406],
+  ['image/png', 'yoga', 406],
+  ['application/json; charset=utf-16', 'yoga', 406],
+];
+
+const contentTypes: readonly (readonly [string, number])[] = [
+  ['application/json', 200],
+  ['application/json; charset=utf-8', 200],
+  ['application/json;charset=UTF-8', 200],
+  ['application/json ; charset=iso-8859-1', 200],
+  ['APPLICATION/JSON', 200],
+  ['application/json; x=y; charset=utf-16', 200],
+  ['text/plain;charset=utf-8', 415],
+  ['application/graphql', 415],
+  ['application/x-www-form-urlencoded', 415],
+  ['application/json, text/plain', 415],
+];
+
+function padded(length: number): string {
+  const params = (padding: string) => JSON.stringify({ query: '{ hello }', extensions: { padding } });
+  return params('x'.repeat(length - params('').length));
+}
+
+let comments = 0;
+
+/** Sends a row as often as it takes, and says what was answered whatever way it went. */
+async function same(server: WaysServer, row: Row) {
+  comments += 1;
+  const { params, after, method, path, headers = {}, way, status } = row;
+  const bodyOf = (changes: Partial<Params> = {}) =>
+    row.body ?? JSON.stringify({ ...params, ...changes, query: `${params?.query} # ${comments}` });
+  const send = (more: Record<string, string> = {}, changes?: Partial<Params>) =>
+    exchange(server, {
+      ...(method === undefined ? {} : { method }),
+      ...(path === undefined ? {} : { path }),
+      ...{ headers: { ...headers, ...more }, body: bodyOf(changes) },
+    });
+
+  if (after !== undefined) expect((await send({}, after)).answer.status).toBe(200);
+  const first = await send();
+  const others = [await send(), await send()];
+  const byYoga = await send({ 'content-encoding': headers['content-encoding'] ?? 'identity' });
+
+  expect(first.answer.status).toBe(status);
+  for (const { answer } of [...others, byYoga]) expect(answer).toEqual(first.answer);
+  // A body that is longer than it says would have been cut, one that is shorter would have failed.
+  const stated = first.answer.headers['content-length'];
+  if (stated !== undefined && method !== 'HEAD') expect(Number(stated)).toBe(first.answer.body.length);
+  if (row.says !== undefined) expect(first.answer.body).toContain(row.says);
+  return { ...first.answer, ways: others.map(other => other.way), expected: [way, way], byYoga: byYoga.way, bodyOf };
+}
+
+let server: WaysServer;
+beforeAll(async () => {
+  server = await startWaysServer();
+});
+afterAll(() => server.close());
+
+describe('the same answer, whatever way it went', () => {
+  const rows = { ...good, ...failures, ...coercions };
+
+  it.each(Object.keys(rows))('to %s', async name => {
+    const row = rows[name] as Row;
+    const answer = await same(server, row);
+    expect(answer.ways).toEqual(answer.expected);
+    expect(answer.byYoga).toBe('yoga');
+    const wire = Buffer.from(answer.body, 'latin1').toString();
+    const overSocket = await overWebSocket(server, JSON.parse(String(answer.bodyOf())));
+    expect(overSocket).toEqual(JSON.parse(wire));
+  });
+
+  it.each(Object.keys(refused))('to %s, which is never thin', async name => {
+    const answer = await same(server, refused[name] as Row);
+    expect(answer.ways).not.toContain('thin');
+  });
+
+  it.each(accepts)('to who accepts %s', async (accept, way, status, type) => {
+    const headers = accept === undefined ? {} : { accept };
+    const answer = await same(server, { params: { query: '{ hello }' }, headers, way, status });
+    expect(answer.ways).toEqual([way, way]);
+    if (type !== undefined) expect(answer.headers['content-type']).toContain(type);
+  });
+
+  it.each(contentTypes)('to a body of the type %s', async (type, status) => {
+    const headers = { 'content-type': type };
+    const answer = await same(server, { params: { query: '{ hello }' }, headers, status });
+    expect(answer.ways).toEqual(status === 200 ? ['thin', 'thin'] : [undefined, undefined]);
+  });
+});

@@ -47,6 +47,8 @@ export interface Executor {
   readonly yoga: YogaServerInstance<OperationOrigin, object>;
   /** Everything up to the execution. What is wrong with the operation comes back as errors; never rejects. */
   prepare(params: GraphQLParams, origin: OperationOrigin): Promise<ExecutionArgs | readonly GraphQLError[]>;
+  /** Whether this document is known to be valid: {@link prepare} finds nothing wrong with it. */
+  isKnown(query: string): boolean;
   /** Whether the answer follows from the variables, the caller and {@link basisOf} alone. */
   isSteady(args: Pick<ExecutionArgs, 'document' | 'operationName'>): boolean;
   /** What steady answers to this caller stand on: as long as it is the same object, so are they. Null: not known. */
@@ -85,7 +87,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     context: origin => createContext(origin.caller, origin),
     plugins: [
       useOperationRules({ limits, suggestions }),
-      useOperationRunner(runner, observers),
+      useOperationRunner({ runner, observers, accepted: document => valid.add(document) }),
       useOpenStreams(openStreams, streamSlots),
     ],
     // Errors that no plugin saw, such as those of an unreadable body.
@@ -114,7 +116,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
           document = parse(params.query ?? '') as DocumentNode;
           const errors: readonly GraphQLError[] = validate(schema, document);
           if (errors.length > 0) return errors;
-          valid.add(document);
         }
         if (!getOperationAST(document, params.operationName)) return [unknownOperation()];
         return {
@@ -127,6 +128,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
       } catch (error) {
         return [maskError(error, reportTo(origin.log), true)];
       }
+    },
+    isKnown(query) {
+      const document = documents.peek(query);
+      return document !== undefined && valid.has(document);
     },
     isSteady({ document, operationName }) {
       const operation = getOperationAST(document, operationName);

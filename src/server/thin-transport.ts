@@ -38,22 +38,21 @@ export function createThinTransport(executor: Executor): Transport {
 
   return async (request, response, origin) => {
     const { caller } = origin;
-    let words: string | null = null;
+    let params: Params | null = null;
+    const accept = request.headers.accept ?? '';
     if (isShortPost(request)) {
       const body = await readBody(request);
       // The client left half-way.
       if (body === null) return;
       const text = body.toString();
-      const accept = request.headers.accept ?? '';
       const again = memory.recall(caller, `${accept}\n${text}`);
       if (again !== undefined) {
         executor.repeated({ ...again, contextValue: origin });
         return send(response, again.body, again.mediaType);
       }
-      const params = readParams(text);
+      params = readParams(text);
       if (params !== null) {
-        words = `${accept}\n${params.query}`;
-        const mediaType = answered.get(words);
+        const mediaType = answered.get(`${accept}\n${params.query}`);
         const args = mediaType === undefined ? null : await execution(params, origin);
         if (mediaType !== undefined && args !== null) {
           const basis = executor.isSteady(args) ? executor.basisOf(caller) : null;
@@ -73,7 +72,9 @@ export function createThinTransport(executor: Executor): Transport {
     }
     await yoga(request, response, origin);
     const mediaType = mediaTypeOf(response);
-    if (words !== null && response.statusCode === 200 && mediaType !== null) answered.set(words, mediaType);
+    if (params !== null && mediaType !== null && executor.isKnown(params.query)) {
+      answered.set(`${accept}\n${params.query}`, mediaType);
+    }
   };
 
   function send(response: ServerResponse, body: string, mediaType: MediaType): void {

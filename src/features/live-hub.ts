@@ -1,5 +1,6 @@
 import type { Targeting } from '../backends/backend.js';
 import { type Evaluation, evaluate, flagNotFound, type Subject } from '../core/evaluate.js';
+import { Answers } from './answers.js';
 import type { OnEvaluation } from './evaluator.js';
 import type { Log } from './log.js';
 import type { FeatureObserver } from './observer.js';
@@ -234,7 +235,7 @@ export class LiveHub {
     const { snapshot } = this.#options.replica;
     const { stale, keys } = subscriber;
     const isFirst = subscriber.handed === null;
-    const handed = subscriber.handed ?? new Map<string, Evaluation>();
+    const handed = subscriber.handed ?? new Answers();
     const features: Evaluation[] = [];
     const removed: string[] = [];
 
@@ -250,7 +251,7 @@ export class LiveHub {
           : evaluate(flag, subject, now);
       const before = handed.get(key);
       if (before !== undefined && subscriber.isSame(before, evaluation)) return;
-      handed.set(key, evaluation);
+      handed.set(evaluation);
       features.push(evaluation);
       this.#options.onEvaluation?.(evaluation, subject);
     };

@@ -1,5 +1,6 @@
 import type { Targeting } from '../backends/backend.js';
 import { type Evaluation, type Subject, sameAnswer } from '../core/evaluate.js';
+import type { Answers } from './answers.js';
 
 /** What a subscriber is handed. */
 export interface FeaturesUpdate {
@@ -47,8 +48,8 @@ export class Subscriber {
   /** How often a change has touched the user: a load that began before the last one is void. */
   touches = 0;
   stale: Stale = 'everything';
-  /** By flag key, what was last handed over; null before the first update. */
-  handed: Map<string, Evaluation> | null = null;
+  /** What was last handed over; null before the first update. */
+  handed: Answers | null = null;
   /** The pull that waits for an answer. */
   pull: { resolve: (result: IteratorResult<FeaturesUpdate>) => void; reject: (error: unknown) => void } | null = null;
   /** Since when, by `performance.now()`, that pull has had something to evaluate; null while it has not. */

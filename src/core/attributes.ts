@@ -1,5 +1,6 @@
 import type { Issue } from './errors.js';
-import { isName, isStorable, maxNameLength } from './text.js';
+import { isPlainObject } from './json.js';
+import { isName, isStorable, maxNameLength, unstorableText } from './text.js';
 
 /** What one context may carry: an unbounded one would cost memory for as long as its subscription lives. */
 export const attributeLimits = { count: 100, bytes: 16_384, depth: 8 } as const;
@@ -34,8 +35,6 @@ export function storableIssues(value: unknown, path: readonly string[], depth = 
   }
 }
 
-export const unstorableText = 'Text must be well-formed Unicode without U+0000.';
-
 /** The faults of a user's attributes: a JSON object within {@link attributeLimits}. Empty when there are none. */
 export function attributeIssues(value: unknown, path: readonly string[] = ['attributes']): Issue[] {
   if (!isPlainObject(value)) return [{ path, message: 'Expected an object.' }];
@@ -52,10 +51,4 @@ export function attributeIssues(value: unknown, path: readonly string[] = ['attr
   return bytes > attributeLimits.bytes
     ? [{ path, message: `Expected at most ${attributeLimits.bytes} bytes of JSON, found ${bytes}.` }]
     : [];
-}
-
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }

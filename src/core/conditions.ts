@@ -1,5 +1,5 @@
 import type { Issue } from './errors.js';
-import type { Json } from './json.js';
+import { isPlainObject, type Json } from './json.js';
 import { type AttributeTest, findOperator, operators } from './operators.js';
 import { isName } from './text.js';
 
@@ -61,7 +61,7 @@ class Reader {
   #leaves = 0;
 
   form(value: unknown, path: Path, depth: number): Predicate | null {
-    if (!isObject(value)) return this.#fault(path, `Expected an object ${example}.`);
+    if (!isPlainObject(value)) return this.#fault(path, `Expected an object ${example}.`);
     if (depth > maxDepth) return this.#fault(path, `Conditions may be nested at most ${maxDepth} deep.`);
     const names = Object.keys(value);
     const used = new Set(names.map(formOf).filter(form => form !== null));
@@ -139,7 +139,7 @@ class Reader {
   }
 
   #attributes(value: unknown, path: Path): Predicate | null {
-    if (!isObject(value))
+    if (!isPlainObject(value))
       return this.#fault(path, 'Expected an object such as {"tier": ["premium"], "age": {"gte": 18}}.');
     const tests: NamedTest[] = [];
     for (const name of Object.keys(value)) {
@@ -154,7 +154,7 @@ class Reader {
   /** A plain value means `eq`, a list means `in`, an object names its operators. */
   #expectation(value: unknown, path: Path): AttributeTest[] {
     if (Array.isArray(value)) return this.#test('in', value, path);
-    if (!isObject(value)) return this.#test('eq', value, path);
+    if (!isPlainObject(value)) return this.#test('eq', value, path);
     const names = Object.keys(value);
     if (names.length === 0) this.#fault(path, 'Expected at least one operator such as {"gte": 18}.');
     return names.flatMap(name => (this.#isFull ? [] : this.#test(name, value[name], [...path, name])));
@@ -192,13 +192,6 @@ class Reader {
 function formOf(name: string): string | null {
   if (name === 'attributes' || name === 'groups') return '"attributes" with "groups"';
   return name === 'all' || name === 'any' || name === 'not' ? `"${name}"` : null;
-}
-
-/** A plain object: what JSON.parse makes, not a Date or a Map, whichever realm it comes from. */
-function isObject(value: unknown): value is { readonly [name: string]: unknown } {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 interface NamedTest {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { attributeIssues, unstorableText } from './attributes.js';
+import { attributeIssues } from './attributes.js';
 import { validateConditions } from './conditions.js';
 import { type Issue, ValidationError } from './errors.js';
 import { flagKeyPattern } from './flag.js';
 import type { JsonObject } from './json.js';
-import { isName, isStorable, maxNameLength } from './text.js';
+import { isName, isStorable, maxNameLength, unstorableText } from './text.js';
 import { isUuid } from './user-id.js';
 
 /** Users that one change of a group may name. */

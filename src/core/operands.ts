@@ -3,7 +3,7 @@ import type SemVer from 'semver/classes/semver.js';
 import parseSemver from 'semver/functions/parse.js';
 import { parseInstant } from './instant.js';
 import { type Network, parseNetwork } from './network.js';
-import { isStorable } from './text.js';
+import { isStorable, unstorableText } from './text.js';
 
 /** Tells a fault. `path` leads from the operand to its faulty part. */
 export type Report = (message: string, ...path: string[]) => void;
@@ -68,7 +68,7 @@ export const pattern: Operand<RE2JS> = {
     if (typeof value !== 'string' || value === '')
       return fault(report, 'Expected an RE2 pattern such as "@example\\\\.com$".');
     if (value.length > maxPatternLength) return fault(report, `Expected a pattern of at most 1,000 characters.`);
-    if (!isStorable(value)) return fault(report, unstorableMessage);
+    if (!isStorable(value)) return fault(report, unstorableText);
     try {
       const compiled = RE2JS.compile(value);
       if (compiled.programSize() <= maxPatternSteps) return compiled;
@@ -101,12 +101,10 @@ export function parseVersion(value: unknown): SemVer | null {
   return typeof value === 'string' ? parseSemver(value) : null;
 }
 
-const unstorableMessage = 'The text has a NUL character or half of a surrogate pair, which cannot be stored.';
-
 function readScalar(value: unknown, report: Report): Scalar | null {
   if (typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
-  if (typeof value === 'string') return isStorable(value) ? value : fault(report, unstorableMessage);
+  if (typeof value === 'string') return isStorable(value) ? value : fault(report, unstorableText);
   if (value === null) return fault(report, 'null counts as missing: say {"exists": false} instead.');
   return fault(report, 'Expected a string, number or boolean.');
 }
@@ -114,7 +112,7 @@ function readScalar(value: unknown, report: Report): Scalar | null {
 function readText(value: unknown, report: Report): string | null {
   if (typeof value !== 'string') return fault(report, 'Expected a string.');
   if (value === '') return fault(report, 'Expected a string that is not empty: every text has the empty one in it.');
-  return isStorable(value) ? value : fault(report, unstorableMessage);
+  return isStorable(value) ? value : fault(report, unstorableText);
 }
 
 function readNetwork(value: unknown, report: Report): Network | null {

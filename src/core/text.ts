@@ -8,6 +8,9 @@ export function isStorable(text: string): boolean {
   return !unstorable.test(text);
 }
 
+/** What to say of a text that is not {@link isStorable}. */
+export const unstorableText = 'The text has a NUL character or half of a surrogate pair, which cannot be stored.';
+
 /** Whether a text may name an attribute or a group: 1 to 100 characters that can be stored. */
 export function isName(text: string): boolean {
   if (text === '' || text.length > 2 * maxNameLength || !isStorable(text)) return false;

@@ -2,9 +2,8 @@ import { PothosValidationError } from '@pothos/core';
 import type { ComplexityErrorKind } from '@pothos/plugin-complexity';
 import { GraphQLError } from 'graphql';
 import { toUnavailable } from '../backends/errors.js';
-import { unstorableText } from '../core/attributes.js';
 import { type FeatureError, type Issue, ValidationError } from '../core/errors.js';
-import { isStorable } from '../core/text.js';
+import { isStorable, unstorableText } from '../core/text.js';
 import { Prisma } from '../generated/prisma/client.js';
 
 /** `extensions.code` of the top-level errors that callers should expect. */

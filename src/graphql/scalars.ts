@@ -1,6 +1,6 @@
 import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLUUID } from 'graphql-scalars';
-import { isPlainObject } from '../core/attributes.js';
+import { isPlainObject } from '../core/json.js';
 import { builder } from './builder.js';
 
 builder.addScalarType(

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ExecutionArgs, type ExecutionResult, getOperationAST } from 'graphql';
 import { type GraphQLParams, processRegularResult } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
-import { isPlainObject } from '../core/attributes.js';
+import { isPlainObject } from '../core/json.js';
 import { AnswerMemory, type MediaType } from './answer-memory.js';
 import type { Executor } from './executor.js';
 import type { OperationOrigin } from './operation-origin.js';

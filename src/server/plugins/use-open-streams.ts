@@ -1,7 +1,7 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
+import { endable } from '../../features/endable.js';
 import { atDeadline } from '../deadline.js';
-import { endable } from '../endable.js';
 import type { OperationOrigin } from '../operation-origin.js';
 
 /** Who may open another stream. */

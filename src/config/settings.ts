@@ -101,7 +101,7 @@ export const settings = [
     name: 'METRICS',
     default: 'true',
     description:
-      'Whether /metrics tells Prometheus what the server does: "true" beside the API, a number on a port of its own, "false" not at all. It shows no keys, users or tokens.',
+      'Whether /metrics tells Prometheus what the server does: "true" beside the API, a number on a port of its own (with /health and /ready, which answer there however busy the API is), "false" not at all. It shows no keys, users or tokens.',
   },
   {
     name: 'LOG_LEVEL',

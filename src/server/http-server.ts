@@ -101,9 +101,12 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
   const metricsListener =
     options.metrics?.port === undefined
       ? null
-      : createMetricsListener({ ...options.metrics, host: options.host, port: options.metrics.port }, error =>
-          log.error({ err: error }, 'The metrics could not be served.'),
-        );
+      : createMetricsListener({
+          host: options.host,
+          port: options.metrics.port,
+          answer: answerOperator,
+          onError: error => log.error({ err: error }, 'The metrics could not be served.'),
+        });
   const executor = createExecutor({
     schema: options.schema,
     createContext: options.createContext,
@@ -144,16 +147,21 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     const path = pathOf(request);
     if (path === graphqlPath) return handleGraphQL(request, response, requestId);
     if (request.method !== 'GET' && request.method !== 'HEAD') return sendError(response, 404, 'NOT_FOUND', notFound);
-    if (path === '/health') return sendJson(response, 200, { status: 'ok' });
-    if (path === '/ready') return sendReadiness(response);
-    if (path === metricsPath && metrics !== null && metricsListener === null) {
-      return sendMetrics(metrics.registry, response);
-    }
+    if ((path !== metricsPath || metricsListener === null) && (await answerOperator(path, response))) return;
     if (path === '/') {
       response.writeHead(307, { location: graphqlPath }).end();
       return;
     }
     sendError(response, 404, 'NOT_FOUND', notFound);
+  }
+
+  /** What those ask for who look after the server. */
+  async function answerOperator(path: string, response: ServerResponse): Promise<boolean> {
+    if (path === '/health') sendJson(response, 200, { status: 'ok' });
+    else if (path === '/ready') await sendReadiness(response);
+    else if (path === metricsPath && metrics !== null) await sendMetrics(metrics.registry, response);
+    else return false;
+    return true;
   }
 
   async function handleGraphQL(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {

@@ -200,7 +200,7 @@ describe('where metrics are served', () => {
     expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
   });
 
-  it('is a port of their own where there is one, and nothing else is served there', async () => {
+  it('is a port of their own where there is one, with health and readiness and nothing else', async () => {
     const product = await startProduct({ METRICS: '0' });
     const own = product.metricsUrl ?? '';
     expect(new URL(own).port).not.toBe(String(product.port));
@@ -213,6 +213,9 @@ describe('where metrics are served', () => {
     expect([head.status, await head.text()]).toEqual([200, '']);
     expect((await fetch(own, { method: 'POST' })).status).toBe(404);
     expect((await fetch(own.replace('/metrics', '/graphql'))).status).toBe(404);
+    const health = await fetch(own.replace('/metrics', '/health'));
+    expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }]);
+    expect(await (await fetch(own.replace('/metrics', '/ready'))).json()).toMatchObject({ ready: true, revision: 0 });
     await product.close();
     await expect(fetch(own)).rejects.toThrow();
   });

@@ -1,6 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { pathOf } from '../http-request.js';
 
 export const metricsPath = '/metrics';
 
@@ -11,25 +12,33 @@ export async function sendMetrics(registry: Registry, response: ServerResponse):
   response.end(response.req.method === 'HEAD' ? undefined : text);
 }
 
-/** Serves the metrics, and nothing else, on a port of their own. */
+/** Serves what operators ask for, and nothing else, on a port of its own. */
 export interface MetricsListener {
   /** Rejects with the error of the operating system when it cannot listen. */
   start(): Promise<number>;
   close(): Promise<void>;
 }
 
-/** @param onError told of what could not be answered. */
-export function createMetricsListener(
-  { registry, host, port }: { readonly registry: Registry; readonly host: string; readonly port: number },
-  onError: (error: unknown) => void,
-): MetricsListener {
+export interface MetricsListenerOptions {
+  /** Answers a GET or HEAD of this path; false where nothing is there. */
+  readonly answer: (path: string, response: ServerResponse) => Promise<boolean>;
+  readonly host: string;
+  readonly port: number;
+  /** Told of what could not be answered. */
+  readonly onError: (error: unknown) => void;
+}
+
+export function createMetricsListener({ answer, host, port, onError }: MetricsListenerOptions): MetricsListener {
+  const notFound = (response: ServerResponse) => void response.writeHead(404).end();
   const server = createServer((request, response) => {
-    const isScrape = request.url?.split('?', 1)[0] === metricsPath && /^(GET|HEAD)$/.test(request.method ?? '');
-    if (!isScrape) return void response.writeHead(404).end();
-    sendMetrics(registry, response).catch(error => {
-      onError(error);
-      response.writeHead(500).end();
-    });
+    if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response);
+    answer(pathOf(request), response).then(
+      isAnswered => isAnswered || notFound(response),
+      error => {
+        onError(error);
+        response.writeHead(500).end();
+      },
+    );
   });
   return {
     start: () =>

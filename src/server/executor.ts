@@ -163,5 +163,5 @@ const originOf = (args: ExecutionArgs) => args.contextValue as OperationOrigin;
 
 const unknownOperation = () =>
   new GraphQLError('Could not determine what operation to execute.', {
-    extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
+    extensions: { code: 'OPERATION_RESOLUTION_FAILURE', http: { status: 400 } },
   });

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ExecutionArgs, type ExecutionResult, getOperationAST } from 'graphql';
+import { type ExecutionResult, getOperationAST } from 'graphql';
 import { type GraphQLParams, processRegularResult } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { isPlainObject } from '../core/json.js';
@@ -20,7 +20,7 @@ const keptAnswers = { max: 1_000, maxSize: 1_000_000 };
  * Nine tenths of what a small query costs in Yoga are the `Request`, the `Response` and the streams of the fetch API. So
  * what Yoga has answered once is from then on read, executed (by the same executor) and written here, straight on Node's
  * own request and response. Everything else is Yoga's: what is asked for the first time, GET, streams of events, batches,
- * and every request that is wrong. See docs/decisions/0014-a-thin-way-in.md.
+ * and every request that is malformed. See docs/decisions/0014-a-thin-way-in.md.
  */
 export function createThinTransport(executor: Executor): Transport {
   const { yoga, prepare, execute } = executor;
@@ -28,10 +28,10 @@ export function createThinTransport(executor: Executor): Transport {
   const answered = new LRUCache<string, MediaType>({ ...keptAnswers, sizeCalculation: (_type, words) => words.length });
   const memory = new AnswerMemory(caller => executor.basisOf(caller));
 
-  /** Null: it is not for this way. */
-  async function execution(params: GraphQLParams, origin: OperationOrigin): Promise<ExecutionArgs | null> {
+  /** What is to be executed, or why nothing is. Null: it is not for this way. */
+  async function execution(params: GraphQLParams, origin: OperationOrigin): Promise<Prepared | null> {
     const prepared = await prepare(params, origin);
-    if (!('document' in prepared)) return null;
+    if (!('document' in prepared)) return prepared;
     const operation = getOperationAST(prepared.document, prepared.operationName)?.operation;
     return operation === 'subscription' ? null : prepared;
   }
@@ -53,15 +53,17 @@ export function createThinTransport(executor: Executor): Transport {
       params = readParams(text);
       if (params !== null) {
         const mediaType = answered.get(`${accept}\n${params.query}`);
-        const args = mediaType === undefined ? null : await execution(params, origin);
-        if (mediaType !== undefined && args !== null) {
-          const basis = executor.isSteady(args) ? executor.basisOf(caller) : null;
-          const result = await execute(args);
+        const prepared = mediaType === undefined ? null : await execution(params, origin);
+        if (mediaType !== undefined && prepared !== null) {
+          // Yoga would find the same once more, and log it again.
+          if (!('document' in prepared)) return sendErrors(response, { errors: prepared }, mediaType);
+          const basis = executor.isSteady(prepared) ? executor.basisOf(caller) : null;
+          const result = await execute(prepared);
           if (result.errors !== undefined) return sendErrors(response, result, mediaType);
           const answer = JSON.stringify(result);
           // What changed meanwhile may or may not be in the answer.
           if (basis !== null && basis === executor.basisOf(caller)) {
-            const { document, operationName } = args;
+            const { document, operationName } = prepared;
             memory.keep(caller, `${accept}\n${text}`, { document, operationName, mediaType, body: answer, basis });
           }
           return send(response, answer, mediaType);
@@ -91,6 +93,8 @@ export function createThinTransport(executor: Executor): Transport {
     response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
   }
 }
+
+type Prepared = Awaited<ReturnType<Executor['prepare']>>;
 
 const mediaTypes: readonly MediaType[] = ['application/json', 'application/graphql-response+json'];
 

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { token } from './harness.js';
+import { createVerifier } from '../../src/auth/verifier.js';
+import { secret, token, userId } from './harness.js';
 import { exchange, overWebSocket, startWaysServer, type Way, type WaysServer } from './ways.js';
 
 interface Params {
@@ -110,7 +111,9 @@ const coercions: Record<string, Row> = Object.fromEntries(
         params: { query: onEcho, ...(variables === undefined ? {} : { variables }) },
         after: { variables: { on: true } },
         headers: { accept },
-        ...{ way: 'thin', status: accept === strict ? 400 : 200, says: code('BAD_USER_INPUT') },
+        way: 'thin',
+        status: accept === strict ? 400 : 200,
+        says: code('BAD_USER_INPUT'),
       } satisfies Row,
     ]),
   ),
@@ -191,29 +194,30 @@ const refused: Record<string, Row> = {
   'another path': { params: { query: '{ hello }' }, path: '/graphql/', status: 404, says: code('NOT_FOUND') },
 };
 
-const accepts: readonly (readonly [string | undefined, Way, number, string?])[] = [
-  [undefined, 'thin', 200, 'application/json'],
-  ['', 'thin', 200, 'application/json'],
-  ['*/*', 'thin', 200, 'application/json'],
-  ['application/*', 'thin', 200, 'application/json'],
-  ['application/json', 'thin', 200, 'application/json'],
-  ['Application/JSON;q=0.5', 'thin', 200, 'application/json'],
-  ['application/json; charset=utf-8', 'thin', 200, 'application/json'],
+/** Of the answer, where there is one. */
+type MediaType = string | null;
+const json = 'application/json';
+
+const accepts: readonly (readonly [accept: string | undefined, Way, status: number, MediaType])[] = [
+  [undefined, 'thin', 200, json],
+  ['', 'thin', 200, json],
+  ['*/*', 'thin', 200, json],
+  ['application/*', 'thin', 200, json],
+  [json, 'thin', 200, json],
+  ['Application/JSON;q=0.5', 'thin', 200, json],
+  ['application/json; charset=utf-8', 'thin', 200, json],
   [strict, 'thin', 200, strict],
-  // Apollo Client, without and with @defer; urql; Relay's example; a browser's form.
+  // Apollo Client, without and with @defer; urql; graphql-http's client; a browser.
   ['application/graphql-response+json,application/json;q=0.9', 'thin', 200, strict],
   ['multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json;q=0.9', 'thin', 200, strict],
-  [
-    'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed',
-    ...(['thin', 200, strict] as const),
-  ],
-  ['application/graphql-response+json; charset=utf-8, application/json; charset=utf-8', 'thin', 200, strict],
-  ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'thin', 200, 'application/json'],
+  [`${strict}, application/graphql+json, ${json}, text/event-stream, multipart/mixed`, 'thin', 200, strict],
+  [`${strict}; charset=utf-8, ${json}; charset=utf-8`, 'thin', 200, strict],
+  ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'thin', 200, json],
   ['text/event-stream', 'yoga', 200, 'text/event-stream'],
   ['multipart/mixed', 'yoga', 200, 'multipart/mixed'],
-  ['text/html', 'yoga', 406],
-  ['image/png', 'yoga', 406],
-  ['application/json; charset=utf-16', 'yoga', 406],
+  ['text/html', 'yoga', 406, null],
+  ['image/png', 'yoga', 406, null],
+  ['application/json; charset=utf-16', 'yoga', 406, null],
 ];
 
 const contentTypes: readonly (readonly [string, number])[] = [
@@ -291,12 +295,100 @@ describe('the same answer, whatever way it went', () => {
     const headers = accept === undefined ? {} : { accept };
     const answer = await same(server, { params: { query: '{ hello }' }, headers, way, status });
     expect(answer.ways).toEqual([way, way]);
-    if (type !== undefined) expect(answer.headers['content-type']).toContain(type);
+    if (type !== null) expect(answer.headers['content-type']).toContain(type);
   });
 
   it.each(contentTypes)('to a body of the type %s', async (type, status) => {
     const headers = { 'content-type': type };
     const answer = await same(server, { params: { query: '{ hello }' }, headers, status });
     expect(answer.ways).toEqual(status === 200 ? ['thin', 'thin'] : [undefined, undefined]);
+  });
+});
+
+describe('the same answer to a subscription', () => {
+  it.each([
+    ['application/json', 406],
+    ['text/event-stream', 200],
+    ['*/*', 200],
+  ])('for %s, though a query of its document is thin', async (accept, status) => {
+    const params = { query: twoOperations, operationName: 'D' };
+    const answer = await same(server, { params, after: { operationName: 'A' }, headers: { accept }, status });
+    expect(answer.ways).toEqual(['yoga', 'yoga']);
+    if (status === 200) expect(answer.body).toContain('{"data":{"once":1}}');
+  });
+});
+
+describe('the same answer to a token', () => {
+  const whoami = { query: '{ whoami }' };
+  const tokens: readonly (readonly [name: string, () => Promise<string | null>, status: number, says: string])[] = [
+    ['that is good', async () => `Bearer ${await token()}`, 200, `USER ${userId}`],
+    ['of a service', async () => `bearer ${await token({ role: 'SERVICE', userId: null })}`, 200, 'SERVICE null'],
+    ['that is absent', async () => null, 200, 'ANONYMOUS null'],
+    ['that has expired', async () => `Bearer ${await token({ expiresInSeconds: -60 })}`, 401, 'has expired'],
+    ['that is none', async () => 'Bearer hello', 401, code('UNAUTHENTICATED')],
+    ['with another signature', async () => `Bearer ${await token()}x`, 401, code('UNAUTHENTICATED')],
+    ['of another scheme', async () => 'Basic dTpw', 401, code('UNAUTHENTICATED')],
+    ['that is empty', async () => '', 401, code('UNAUTHENTICATED')],
+  ];
+
+  it.each(tokens)('%s', async (_name, authorizationOf, status, says) => {
+    // Others have asked for it before: their answer is not this caller's.
+    await same(server, { params: whoami, status: 200 });
+    const authorization = await authorizationOf();
+    const headers = authorization === null ? {} : { authorization };
+    const answer = await same(server, { params: whoami, headers, status, says });
+    expect(answer.ways).toEqual(status === 200 ? ['thin', 'thin'] : [undefined, undefined]);
+    expect(answer.headers['www-authenticate']).toBe(status === 401 ? 'Bearer error="invalid_token"' : undefined);
+  });
+
+  it('that ends between two requests', async () => {
+    let now = Date.now();
+    const verifier = createVerifier({ keys: { kind: 'secret', secret }, now: () => now });
+    await using other = await startWaysServer({ verifier });
+    const bearer = await token({ expiresInSeconds: 60 });
+    const ask = () => exchange(other, { body: JSON.stringify(whoami), headers: { authorization: `Bearer ${bearer}` } });
+    await ask();
+    expect(await ask()).toMatchObject({ way: 'thin', answer: { status: 200 } });
+    now += 120_000;
+    expect(await ask()).toMatchObject({ way: undefined, answer: { status: 401 } });
+  });
+});
+
+describe('the same answer to a page', () => {
+  const origins: readonly (readonly [origin: string | undefined, list: boolean, allowed: string | undefined])[] = [
+    [undefined, false, '*'],
+    ['https://a.example', false, '*'],
+    [undefined, true, undefined],
+    ['https://a.example', true, 'https://a.example'],
+    ['https://c.example', true, undefined],
+    ['null', true, undefined],
+  ];
+
+  it.each(origins)('of %s, origins being listed: %s', async (origin, isListed, allowed) => {
+    await using other = await startWaysServer(
+      isListed ? { corsOrigins: ['https://a.example', 'https://b.example'] } : {},
+    );
+    const headers = origin === undefined ? {} : { origin };
+    const expected = { 'access-control-allow-origin': allowed, vary: isListed ? 'Origin' : undefined };
+    const answers = [
+      await same(other, { params: { query: '{ hello }' }, headers, way: 'thin', status: 200 }),
+      await same(other, {
+        params: { query: failing(), variables: { code: 'WITH_STATUS' } },
+        after: { variables: { code: 'none' } },
+        ...{ headers, way: 'thin', status: 429 },
+      }),
+    ];
+    for (const answer of answers) {
+      expect(answer.ways).toEqual(['thin', 'thin']);
+      for (const [name, value] of Object.entries(expected)) expect(answer.headers[name]).toBe(value);
+      expect(answer.headers).not.toHaveProperty('access-control-allow-credentials');
+    }
+    expect(answers[1]?.headers['retry-after']).toBe('5');
+  });
+
+  it('that asks first', async () => {
+    const headers = { origin: 'https://a.example', 'access-control-request-headers': 'authorization,content-type' };
+    const answer = await same(server, { body: '', method: 'OPTIONS', headers, status: 204 });
+    expect(answer.headers).toMatchObject({ allow: 'GET, POST, OPTIONS', 'access-control-max-age': '7200' });
   });
 });

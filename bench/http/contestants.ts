@@ -16,8 +16,8 @@ export interface Contestant {
   prepare(): Promise<Ready>;
 }
 
-const flagCount = 100;
-const userCount = 1_000;
+export const usualFlags = 100;
+export const usualUsers = 1_000;
 
 export const names = {
   map: 'Halyard, featureMap',
@@ -39,7 +39,7 @@ interface Asked {
 function halyard(
   stage: Stage,
   name: string,
-  { flags = flagCount, users = userCount, query = mapQuery, form = mapForm, isDrawn = false }: Asked,
+  { flags = usualFlags, users = usualUsers, query = mapQuery, form = mapForm, isDrawn = false }: Asked,
 ): Contestant {
   const prepare = async () => {
     const staged = await stage.halyard(flags, users);
@@ -54,7 +54,7 @@ function halyard(
 
 function bare(stage: Stage, kind: 'bare-node' | 'bare-yoga', name: string): Contestant {
   const prepare = async () => {
-    const original = await stage.halyard(flagCount, userCount);
+    const original = await stage.halyard(usualFlags, usualUsers);
     const { body } = await stage.answerOf(original);
     const staged = await stage.bare(kind, original);
     // The flag that changes may stand otherwise by now.
@@ -62,7 +62,7 @@ function bare(stage: Stage, kind: 'bare-node' | 'bare-yoga', name: string): Cont
     const check = async (samples: readonly Sample[]) => {
       const wrong = samples.find(sample => steady(sample.body) !== steady(body));
       if (wrong !== undefined) throw new Error(`${name} sends other bytes: ${wrong.body}`);
-      return samples.length * flagCount;
+      return samples.length * usualFlags;
     };
     return { ...staged, requests: viewerRequests(mapQuery, stage.secret), check };
   };
@@ -71,7 +71,7 @@ function bare(stage: Stage, kind: 'bare-node' | 'bare-yoga', name: string): Cont
 
 function unleash(stage: Stage): Contestant {
   const prepare = async () => {
-    const original = await stage.halyard(flagCount, userCount);
+    const original = await stage.halyard(usualFlags, usualUsers);
     const staged = await stage.unleash(original.flags);
     const form = unleashForm(staged.flags);
     return {

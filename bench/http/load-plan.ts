@@ -46,8 +46,6 @@ export interface Measured extends Second {
   readonly broken: number;
   /** With a rate: requests for which every connection was still waiting for its answer. */
   readonly turnedAway: number;
-  /** The generator's own processor time, 1: a whole core. */
-  readonly cpu: number;
   readonly perSecond: readonly Second[];
   readonly samples: readonly Sample[];
 }

@@ -10,9 +10,8 @@ export interface Round {
   readonly p99: number;
   /** Microseconds of the server's processor time for one request, all of its threads together. */
   readonly cpuPerRequest: number;
-  /** Of the server's main thread and of the load generator; 1: a whole core. */
+  /** Of the server's main thread; 1: a whole core. */
   readonly serverCpu: number;
-  readonly generatorCpu: number;
   /** Bytes, at the end. */
   readonly rss: number;
   readonly changes: number;
@@ -77,7 +76,6 @@ async function measure(name: string, ready: Ready, generator: Generator, course:
     p99: p99 ?? Number.NaN,
     cpuPerRequest: ((after.cpu - before.cpu) * 1e6) / answers,
     serverCpu: (after.mainThread - before.mainThread) / seconds,
-    generatorCpu: client.cpu,
     rss: after.rss,
     changes,
     compared: await ready.check(samples),

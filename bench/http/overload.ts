@@ -1,5 +1,5 @@
 import { markdownTable } from '../support/markdown-table.js';
-import { contestants, names, type Ready } from './contestants.js';
+import { contestants, names, type Ready, usualFlags, usualUsers } from './contestants.js';
 import { HealthProbe, type Probed } from './health.js';
 import type { Generator } from './load.js';
 import type { LoadPlan } from './load-plan.js';
@@ -43,7 +43,8 @@ export async function measureOverload(stage: Stage, generator: Generator, option
     `Capacity: ${capacity.toFixed(0)} requests/s at ${usualConnections} connections, p99 ${ms(before.client.p99)} ms, in the slowest second ${ms(slowestP99)} ms.\n`,
   );
 
-  const { client, isBounded } = await overload(ready, generator, {
+  const { operatorPort } = await stage.halyard(usualFlags, usualUsers);
+  const { client, isBounded } = await overload({ ...ready, operatorPort }, generator, {
     ...usual,
     rate: Math.round(2 * capacity),
     connections: options.overloadConnections,
@@ -71,10 +72,14 @@ export async function measureOverload(stage: Stage, generator: Generator, option
 - ${compared} single answers compared with the reference: all right`);
 }
 
-async function overload(ready: Ready, generator: Generator, plan: LoadPlan) {
-  const { server } = ready;
+async function overload(ready: Ready & { readonly operatorPort: number }, generator: Generator, plan: LoadPlan) {
+  const { server, operatorPort } = ready;
   progress(`${plan.rate} requests/s for ${plan.seconds} s`);
-  const probes = [new HealthProbe(server.port, true), new HealthProbe(server.port, false)];
+  const probes = [
+    new HealthProbe(server.port, true),
+    new HealthProbe(server.port, false),
+    new HealthProbe(operatorPort, false),
+  ];
   const changing = changeEachSecond(ready);
   const began = performance.now();
   const rows: string[][] = [];
@@ -90,7 +95,7 @@ async function overload(ready: Ready, generator: Generator, plan: LoadPlan) {
     ];
     memory.push(rss);
     rows.push(row);
-    progress(`second ${row[0]}: RSS ${row[1]} MB, ${row[2]} files, /health ${row[3]}, ${row[4]}`);
+    progress(`second ${row[0]}: RSS ${row[1]} MB, ${row[2]} files, /health ${row.slice(3).join('; ')}`);
   };
   const watching = setInterval(look, Math.min(5_000, (plan.seconds * 1_000) / 4));
   const { client } = await generator.run(plan, server);
@@ -105,7 +110,14 @@ async function overload(ready: Ready, generator: Generator, plan: LoadPlan) {
   );
   console.log(
     markdownTable([
-      ['second', 'RSS MB', 'open files', '/health, kept connection', '/health, new connections'],
+      [
+        'second',
+        'RSS MB',
+        'open files',
+        '/health, kept connection',
+        '/health, new connections',
+        '/health on the port of METRICS',
+      ],
       ...rows,
     ]),
   );

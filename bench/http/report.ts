@@ -24,18 +24,7 @@ const percent = (share: number) => `${(share * 100).toFixed(0)} %`;
 
 export function resultTable(results: readonly Result[]): string {
   return markdownTable([
-    [
-      '',
-      'requests/s',
-      'spread',
-      'p50 ms',
-      'p99 ms',
-      'spread',
-      'CPU us a request',
-      "server's main thread",
-      'generator',
-      'RSS MB',
-    ],
+    ['', 'requests/s', 'spread', 'p50 ms', 'p99 ms', 'spread', 'CPU us a request', "server's main thread", 'RSS MB'],
     ...results.map(result => [
       result.name,
       median(result, 'perSecond').toFixed(0),
@@ -45,7 +34,6 @@ export function resultTable(results: readonly Result[]): string {
       spread(result, 'p99', 2),
       median(result, 'cpuPerRequest').toFixed(1),
       percent(median(result, 'serverCpu')),
-      percent(median(result, 'generatorCpu')),
       (median(result, 'rss') / 1e6).toFixed(0),
     ]),
   ]);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { PostgresServer } from '../../test/support/postgres-server.js';
 import { createAdmin } from '../support/admin.js';
+import { freePort } from '../support/free-port.js';
 import { startUnleash, unleashFrontendToken } from '../support/unleash-server.js';
 import { type BenchFlag, changingKey, mixedFlags } from './flags.js';
 import { type ServerProcess, serverProcess, startServer } from './processes.js';
@@ -19,6 +20,8 @@ export interface Staged {
 }
 
 export interface StagedHalyard extends Staged {
+  /** Where operators ask, apart from the API. */
+  readonly operatorPort: number;
   readonly databaseUrl: string;
 }
 
@@ -42,10 +45,12 @@ export class Stage {
       await this.postgres.query(`CREATE DATABASE ${name}`);
       const databaseUrl = this.postgres.url(name);
       const flags = mixedFlags(flagCount);
+      const operatorPort = await freePort();
       const serve = () =>
         startServer(fileOf('../../dist/cli/main.js'), ['serve'], {
           DATABASE_URL: databaseUrl,
           AUTH_JWT_SECRET: this.secret,
+          METRICS: String(operatorPort),
         });
       progress(`Halyard: ${flagCount} flags, ${userCount} users`);
       const first = await serve();
@@ -61,7 +66,7 @@ export class Stage {
       const server = await serve();
       const updated = 'mutation($i: UpdateFlagInput!) { updateFlag(input: $i) { ... on Error { code } } }';
       const change = (enabled: boolean) => this.#admin(urlOf(server), updated, { i: { key: changingKey, enabled } });
-      return { server, flags, databaseUrl, change };
+      return { server, flags, databaseUrl, operatorPort, change };
     });
   }
 

@@ -23,6 +23,8 @@ interface WaysContext {
   readonly caller: Caller;
   count(): number;
   gate(): Promise<void>;
+  /** Called for the field `steady`. */
+  steady(): void;
 }
 
 const failures: Record<string, () => Error> = {
@@ -58,6 +60,16 @@ const schema = new GraphQLSchema({
         args: { text: { type: GraphQLString }, place: { type: Place }, on: { type: GraphQLBoolean } },
         resolve: (_root, args) => JSON.stringify(args),
       },
+      steady: {
+        type: GraphQLInt,
+        args: { n: { type: GraphQLInt }, fail: { type: GraphQLBoolean } },
+        extensions: { steady: true },
+        resolve: (_root, { n, fail }, { steady }) => {
+          if (fail) throw new GraphQLError('No.', { extensions: { code: 'FORBIDDEN' } });
+          steady();
+          return n;
+        },
+      },
       large: { type: GraphQLString, resolve: () => 'ö'.repeat(100_000) },
       slow: { type: GraphQLString, resolve: (_root, _args, { gate }) => gate().then(() => 'done') },
       fails: { ...fails, type: GraphQLString, resolve: fail },
@@ -90,6 +102,8 @@ export interface WaysServer extends TestServer {
   readonly held: number;
   /** Lets them go on. */
   release(): void;
+  /** What is done from now on when the field `steady` is executed. */
+  onSteady(act: () => void): void;
   /** From now on the context of each operation fails with this error. */
   failContext(error: Error | null): void;
 }
@@ -99,6 +113,7 @@ export async function startWaysServer(options: Partial<Omit<HalyardServerOptions
   const ways = new Map<string, Way>();
   const held: (() => void)[] = [];
   let counted = 0;
+  let act = () => {};
   let failure: Error | null = null;
   const server = await startTestServer({
     schema,
@@ -113,6 +128,7 @@ export async function startWaysServer(options: Partial<Omit<HalyardServerOptions
           return counted;
         },
         gate: () => new Promise<void>(resolve => held.push(resolve)),
+        steady: () => act(),
       } satisfies WaysContext;
     },
     ...options,
@@ -124,6 +140,11 @@ export async function startWaysServer(options: Partial<Omit<HalyardServerOptions
     release: {
       value: () => {
         for (const resolve of held.splice(0)) resolve();
+      },
+    },
+    onSteady: {
+      value: (next: () => void) => {
+        act = next;
       },
     },
     failContext: {

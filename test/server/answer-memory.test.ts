@@ -1,0 +1,135 @@
+import { Registry } from 'prom-client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpClient } from '../support/clients.js';
+import { ann, bob, startTestServer, type TestServer } from '../support/server.js';
+import { token } from './harness.js';
+import { exchange, startWaysServer } from './ways.js';
+
+const identity = { 'content-encoding': 'identity' };
+
+describe('an answer that stands on something', () => {
+  const body = JSON.stringify({ query: 'query Steady($n: Int) { steady(n: $n) }', variables: { n: 1 } });
+
+  it('is given again while that is the same, to the same caller and words, and counted and logged each time', async () => {
+    let basis: object | null = {};
+    await using server = await startWaysServer({ basisOf: () => basis, metrics: { registry: new Registry() } });
+    const ask = (headers: Record<string, string> = {}, text = body) => exchange(server, { body: text, headers });
+    const byYoga = await ask();
+    const executed = await ask();
+    expect(executed).toEqual({ answer: byYoga.answer, way: 'thin' });
+    // No context is made for what is not executed.
+    const again = await ask();
+    expect(again).toEqual({ answer: byYoga.answer, way: undefined });
+    expect(await ask()).toEqual(again);
+
+    const lines = server.lines.map(({ operation, name, role, outcome }) => ({ operation, name, role, outcome }));
+    expect(lines).toEqual(Array(4).fill({ operation: 'query', name: 'Steady', role: 'ANONYMOUS', outcome: 'ok' }));
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    expect(metrics).toContain('halyard_operations_total{kind="query",field="steady",outcome="ok"} 4');
+    expect(metrics).toContain('halyard_operation_duration_seconds_count{kind="query",field="steady"} 4');
+
+    const authorization = `Bearer ${await token()}`;
+    expect((await ask({ authorization })).way).toBe('thin');
+    expect((await ask({ authorization })).way).toBeUndefined();
+    expect((await ask({ accept: '*/*' })).way).toBe('yoga');
+    expect((await ask(identity)).way).toBe('yoga');
+    expect((await ask({}, body.replace('"n":1', '"n":2'))).way).toBe('thin');
+    basis = {};
+    expect((await ask()).way).toBe('thin');
+    expect((await ask()).way).toBeUndefined();
+    basis = null;
+    expect((await ask()).way).toBe('thin');
+    expect((await ask()).way).toBe('thin');
+  });
+
+  it('is executed each time beside a field that stands on nothing, and when it has errors', async () => {
+    const basis = {};
+    await using server = await startWaysServer({ basisOf: () => basis });
+    for (const query of ['{ steady hello }', 'mutation { count }', '{ steady(fail: true) }', '{ __typename steady }']) {
+      const sent = [];
+      for (let round = 0; round < 4; round += 1) sent.push(await exchange(server, { body: JSON.stringify({ query }) }));
+      expect(sent.map(({ way }) => way)).toEqual(['yoga', 'thin', 'thin', 'thin']);
+    }
+  });
+
+  it('is not kept when that changes while it executes', async () => {
+    let basis = {};
+    await using server = await startWaysServer({ basisOf: () => basis });
+    await exchange(server, { body });
+    server.onSteady(() => {
+      basis = {};
+    });
+    expect((await exchange(server, { body })).way).toBe('thin');
+    server.onSteady(() => {});
+    expect((await exchange(server, { body })).way).toBe('thin');
+    expect((await exchange(server, { body })).way).toBeUndefined();
+  });
+});
+
+describe('the answers of the product', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer();
+    const { management } = server.service;
+    await management.createFlag({ key: 'plain', name: 'Plain', enabled: false });
+    await management.createFlag({
+      ...{ key: 'pro', name: 'Pro', enabled: true },
+      conditions: { attributes: { plan: 'pro' } },
+    });
+    await management.createFlag({ key: 'beta', name: 'Beta', enabled: true, conditions: { groups: ['beta'] } });
+  });
+  afterAll(() => server.close());
+
+  const query = '{ viewer { featureMap features { key enabled reason } } isEnabled(key: "plain") }';
+  /** Asks until it could have been given again, and once more so that it cannot. */
+  async function ask(bearer: string | undefined) {
+    const client = httpClient(server.url, bearer);
+    const send = async (headers = {}) => (await client.query(query, undefined, headers)).body;
+    const bodies = [await send(), await send(), await send(), await send(identity)];
+    for (const body of bodies) expect(body).toEqual(bodies[0]);
+    return bodies[0]?.data.viewer.featureMap;
+  }
+
+  it('are each viewer’s own, and follow every change at once', async () => {
+    const { management } = server.service;
+    const users = {
+      ann: await server.token('user'),
+      bob: await server.token('user', { userId: bob }),
+      pro: await server.token('user', { attributes: { plan: 'pro' } }),
+      nobody: undefined,
+    };
+    const all = async () =>
+      Object.fromEntries(
+        await Promise.all(Object.entries(users).map(async ([name, bearer]) => [name, await ask(bearer)])),
+      );
+    const none = { plain: false, pro: false, beta: false };
+    const start = { ann: none, bob: none, pro: { ...none, pro: true }, nobody: none };
+    expect(await all()).toEqual(start);
+
+    await management.addToGroup({ group: 'beta', userIds: [ann] });
+    const grouped = { ...start, ann: { ...none, beta: true }, pro: { ...none, pro: true, beta: true } };
+    expect(await all()).toEqual(grouped);
+
+    await management.setOverride({ userId: bob, flagKey: 'plain', enabled: true });
+    expect(await all()).toEqual({ ...grouped, bob: { ...none, plain: true } });
+
+    await management.removeOverride({ userId: bob, flagKey: 'plain' });
+    await management.removeFromGroup({ group: 'beta', userIds: [ann] });
+    expect(await all()).toEqual(start);
+
+    await management.updateFlag({ key: 'plain', enabled: true });
+    expect((await all())['nobody']).toEqual({ ...none, plain: true });
+  });
+
+  it('end with an override that ends', async () => {
+    const bearer = await server.token('user', { userId: '00000000-0000-4000-8000-000000000007' });
+    const before = await ask(bearer);
+    const expiresAt = new Date(Date.now() + 1_500);
+    await server.service.management.setOverride({
+      ...{ userId: '00000000-0000-4000-8000-000000000007', flagKey: 'beta', enabled: true, expiresAt },
+    });
+    expect(await ask(bearer)).toEqual({ ...before, beta: true });
+    await expect.poll(() => Date.now(), { timeout: 5_000 }).toBeGreaterThan(expiresAt.getTime());
+    expect(await ask(bearer)).toEqual(before);
+  });
+});

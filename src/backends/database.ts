@@ -1,12 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../core/errors.js';
-import type { Attributes, OverrideDecision } from '../core/evaluate.js';
+import type { Attributes } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import { Prisma, PrismaClient } from '../generated/prisma/client.js';
 import type {
   Actor,
   Backend,
-  Change,
   ChangePage,
   Definitions,
   FlagPatch,
@@ -20,9 +19,9 @@ import type {
 import type { BackendLog, Connection } from './connection.js';
 import { sqlState, toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
-import { mapInSlices } from './slices.js';
-import { assignments, ensureUsers, flagOf, json, jsonb, overrideOf, type Row, selectFlag, uuids } from './sql.js';
-import { read, Writer } from './writer.js';
+import { read, readChanges, readDefinitions, readTargeting } from './reads.js';
+import { assignments, ensureUsers, flagOf, json, jsonb, overrideOf, selectFlag, uuids } from './sql.js';
+import { Writer } from './writer.js';
 
 /** Where the database is. */
 export type DatabaseLocation =
@@ -133,45 +132,12 @@ export class DatabaseBackend implements Backend {
     return () => void this.#queryListeners.delete(listener);
   }
 
-  async definitions(): Promise<Definitions> {
-    // A row a flag rather than one for all: however many they are, they can be read in slices.
-    const rows = await read(
-      this.prisma,
-      Prisma.sql`
-      SELECT h.epoch::text AS epoch, h.revision::text AS revision,
-             CASE WHEN f.key IS NOT NULL THEN halyard_flag_state(f)::text END AS flag
-      FROM feature_log_head h LEFT JOIN feature_flags f ON true ORDER BY f.key COLLATE "C"`,
-    );
-    const head = headOf(rows);
-    const flags = await mapInSlices(head['flag'] === null ? [] : rows, row => flagOf(row) as Flag);
-    return { epoch: head['epoch'] as string, revision: Number(head['revision']), flags };
+  definitions(): Promise<Definitions> {
+    return readDefinitions(this.prisma);
   }
 
-  async changes(after: number, limit: number): Promise<ChangePage> {
-    const page = Prisma.sql`
-      SELECT h.epoch::text AS epoch, h.revision::text AS head,
-             (SELECT coalesce(json_agg(c ORDER BY c.revision), '[]')
-              FROM (
-                SELECT revision, halyard_time(at) AS at, actor_id AS "actorId", kind, flag_key AS "flagKey",
-                       user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after
-                FROM (
-                  SELECT *, sum(coalesce(pg_column_size(user_ids), 0) + coalesce(pg_column_size(before), 0)
-                                + coalesce(pg_column_size(after), 0))
-                            OVER (ORDER BY revision ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS size_before
-                  FROM (SELECT * FROM feature_changes WHERE revision > ${after} ORDER BY revision LIMIT ${limit}) AS following
-                ) AS measured
-                WHERE coalesce(size_before, 0) < ${this.#connection.bytesPerPage}
-              ) c)::text AS changes
-      FROM feature_log_head h`;
-    const row = headOf(await read(this.prisma, page));
-    return {
-      epoch: row['epoch'] as string,
-      head: Number(row['head']),
-      changes: json<(Change & { at: string })[]>(row['changes']).map(change => ({
-        ...change,
-        at: new Date(change.at),
-      })),
-    };
+  changes(after: number, limit: number): Promise<ChangePage> {
+    return readChanges(this.prisma, after, limit, this.#connection.bytesPerPage);
   }
 
   watch(listener: () => void): () => void {
@@ -184,35 +150,8 @@ export class DatabaseBackend implements Backend {
     return () => void this.#watchers.delete(watcher);
   }
 
-  async targeting(userIds: readonly string[]): Promise<TargetingRead> {
-    if (userIds.length === 0) return { revision: 0, users: new Map() };
-    const rows = await read(
-      this.prisma,
-      Prisma.sql`
-      SELECT h.revision::text AS revision, u.id::text AS id, u.attributes::text AS attributes,
-             (SELECT json_agg(m.group_name) FROM user_feature_groups m WHERE m.user_id = u.id)::text AS groups,
-             (SELECT json_agg(json_build_array(o.flag_key, o.enabled, round(extract(epoch FROM o.expires_at) * 1000)))
-              FROM feature_flag_overrides o WHERE o.user_id = u.id)::text AS overrides
-      FROM feature_log_head h LEFT JOIN users u ON u.id = ANY(${uuids(userIds)})`,
-    );
-    const users = new Map(
-      rows
-        .filter(row => row['id'] !== null)
-        .map(row => {
-          const overrides = json<[string, boolean, number | null][]>(row['overrides'] ?? '[]');
-          return [
-            row['id'] as string,
-            {
-              attributes: json<Attributes>(row['attributes']),
-              groups: new Set(json<string[]>(row['groups'] ?? '[]')),
-              overrides: new Map(
-                overrides.map(([key, enabled, expiresAt]): [string, OverrideDecision] => [key, { enabled, expiresAt }]),
-              ),
-            },
-          ];
-        }),
-    );
-    return { revision: Number(rows[0]?.['revision']), users };
+  targeting(userIds: readonly string[]): Promise<TargetingRead> {
+    return readTargeting(this.prisma, userIds);
   }
 
   async getFlag(key: string): Promise<Flag | null> {
@@ -365,11 +304,4 @@ export class DatabaseBackend implements Backend {
       ids.slice(index * size, (index + 1) * size),
     );
   }
-}
-
-/** What every row of a read says about the head of the log. */
-function headOf(rows: readonly Row[]): Row {
-  const [row] = rows;
-  if (row === undefined) throw new Error('The table feature_log_head has lost its row.');
-  return row;
 }

@@ -151,3 +151,9 @@ export function isCommitUnanswered(error: unknown): boolean {
   for (const like of causes(error)) if (like instanceof CommitUnansweredError) return true;
   return false;
 }
+
+/** What of a driver's error belongs in a log: a pool hangs the whole client, with its settings, on the errors that it emits. */
+export function forLog(error: unknown): { readonly message: string; readonly code?: string } {
+  const { message, code } = error as ErrorLike;
+  return { message: String(message), ...(typeof code === 'string' ? { code } : {}) };
+}

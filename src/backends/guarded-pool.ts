@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { UnavailableError } from '../core/errors.js';
 import type { BackendLog } from './connection.js';
-import { CommitUnansweredError, isOutage } from './errors.js';
+import { CommitUnansweredError, forLog, isOutage } from './errors.js';
 
 export interface GuardedPoolOptions {
   readonly config: pg.ClientConfig;
@@ -51,7 +51,7 @@ export class GuardedPool extends pg.Pool {
     this.#guard = options;
     this.on('connect', client => this.#madeIn.set(client, this.#generation));
     // An idle connection that breaks is replaced at the next use.
-    this.on('error', error => options.log.warn({ err: told(error) }, 'a database connection broke'));
+    this.on('error', error => options.log.warn({ err: forLog(error) }, 'a database connection broke'));
   }
 
   /** Whether the server is known to be away. */
@@ -114,7 +114,7 @@ export class GuardedPool extends pg.Pool {
     if (this.#outage !== null || this.ending || !isOutage(error)) return;
     this.#outage = error as Error;
     this.#generation += 1;
-    this.#guard.log.warn({ err: told(error) }, 'the database is away');
+    this.#guard.log.warn({ err: forLog(error) }, 'the database is away');
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const reject of waiting) reject(away(this.#outage));
@@ -156,12 +156,6 @@ type PoolCallback = (
 
 function away(cause: Error): UnavailableError {
   return new UnavailableError(undefined, { cause });
-}
-
-/** What of an error belongs in a log: the pool hangs the whole client, with its settings, on the errors that it emits. */
-function told(error: unknown): { readonly message: string; readonly code?: string } {
-  const { message, code } = error as { readonly message?: unknown; readonly code?: unknown };
-  return { message: String(message), ...(typeof code === 'string' ? { code } : {}) };
 }
 
 /** A connection whose query went unanswered is of no more use: the pool would hand it out again and again. */

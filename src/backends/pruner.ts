@@ -1,7 +1,7 @@
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import type { BackendLog } from './connection.js';
 import { toUnavailable } from './errors.js';
-import { read } from './writer.js';
+import { read } from './reads.js';
 
 export interface PrunerOptions {
   readonly prisma: PrismaClient;

@@ -3,6 +3,7 @@ import { UnavailableError } from '../core/errors.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import type { Actor, Written } from './backend.js';
 import { isCommitUnanswered, isContention, toUnavailable } from './errors.js';
+import { read } from './reads.js';
 import type { Row } from './sql.js';
 
 /** How often a write that lost against another transaction is tried. */
@@ -19,15 +20,6 @@ const unknownOutcome =
 export interface Outcome {
   readonly rows: readonly (readonly Row[])[];
   readonly revision: number;
-}
-
-/** One statement, outside any transaction. */
-export async function read(prisma: PrismaClient, sql: Prisma.Sql): Promise<readonly Row[]> {
-  try {
-    return await prisma.$queryRaw<Row[]>(sql);
-  } catch (error) {
-    throw toUnavailable(error) ?? error;
-  }
 }
 
 /**

@@ -436,12 +436,18 @@ describe('a PostgreSQL server that is away', () => {
     };
     const backend = await keep(openDatabase({ url: database.url.replace('postgres@', 'postgres:secret@'), log }));
     await backend.definitions();
+    const listener = vi.fn();
+    backend.watch(listener);
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled());
     await database.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database.name}' AND pid <> pg_backend_pid()`,
     );
-    const message = 'terminating connection due to administrator command';
-    const broke = [{ err: { message, code: '57P01' } }, 'a database connection broke'];
-    await vi.waitFor(() => expect(warnings).toContainEqual(broke));
+    const err = { message: 'terminating connection due to administrator command', code: '57P01' };
+    const listening = 'the connection that listens for changes broke; connecting again';
+    await vi.waitFor(() => {
+      expect(warnings).toContainEqual([{ err }, 'a database connection broke']);
+      expect(warnings).toContainEqual([{ err }, listening]);
+    });
   });
 
   it('is told from one whose table is locked', async () => {

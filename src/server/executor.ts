@@ -141,7 +141,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
       );
     },
     basisOf: caller => options.basisOf?.(caller) ?? null,
-    repeated: operation => runner.repeated(operation),
+    repeated(operation) {
+      runner.repeated(operation);
+      metrics?.repeatedAnswer();
+    },
     async execute(args) {
       try {
         return await runner.execute(args);

@@ -26,6 +26,7 @@ export class ServerMetrics {
   readonly #durations: Histogram<'kind' | 'field'>;
   readonly #subscriptions: Gauge<'field'>;
   readonly #refusals: Counter<'limit'>;
+  readonly #repeated: Counter;
   readonly #stop: () => void;
 
   /** @throws when the registry has them already: a registry is for one server. */
@@ -61,6 +62,11 @@ export class ServerMetrics {
       name: 'halyard_refusals_total',
       help: 'Connections and subscriptions refused, by the limit that they met.',
       labelNames: ['limit'],
+      registers,
+    });
+    this.#repeated = new Counter({
+      name: 'halyard_repeated_answers_total',
+      help: 'Queries answered as before, because nothing had changed: nothing was evaluated for them.',
       registers,
     });
     for (const [name, help] of [
@@ -101,6 +107,10 @@ export class ServerMetrics {
 
   refused(limit: 'connections' | 'subscriptions'): void {
     this.#refusals.inc({ limit });
+  }
+
+  repeatedAnswer(): void {
+    this.#repeated.inc();
   }
 
   /** Stops what watches the process. What was counted can still be read. */

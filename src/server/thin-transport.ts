@@ -61,8 +61,8 @@ export function createThinTransport(executor: Executor): Transport {
           const result = await execute(prepared);
           if (result.errors !== undefined) return sendErrors(response, result, mediaType);
           const answer = JSON.stringify(result);
-          // What changed meanwhile may or may not be in the answer.
-          if (basis !== null && basis === executor.basisOf(caller)) {
+          // What has changed since the basis was taken may or may not be in the answer: it is then never given again.
+          if (basis !== null) {
             const { document, operationName } = prepared;
             memory.keep(caller, `${accept}\n${text}`, { document, operationName, mediaType, body: answer, basis });
           }

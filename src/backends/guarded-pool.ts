@@ -49,7 +49,12 @@ export class GuardedPool extends pg.Pool {
       } as unknown as new () => pg.ClientBase,
     });
     this.#guard = options;
-    this.on('connect', client => this.#madeIn.set(client, this.#generation));
+    this.on('connect', client => {
+      this.#madeIn.set(client, this.#generation);
+      // Whoever is given a connection listens only from a turn of the promise queue later, and what the server sends with
+      // the last answer to its holder before is read in between: without this, a shutdown just then ends the process.
+      client.on('error', () => undefined);
+    });
     // An idle connection that breaks is replaced at the next use.
     this.on('error', error => options.log.warn({ err: forLog(error) }, 'a database connection broke'));
   }

@@ -112,6 +112,7 @@ function isShortPost({ method, headers }: IncomingMessage): boolean {
 /** Null when the client leaves before its end. */
 function readBody(request: IncomingMessage): Promise<Buffer | null> {
   return new Promise(resolve => {
+    if (request.destroyed) return resolve(null);
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));

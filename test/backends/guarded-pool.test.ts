@@ -1,0 +1,25 @@
+import pg from 'pg';
+import { expect, it } from 'vitest';
+import { GuardedPool } from '../../src/backends/guarded-pool.js';
+import { createDatabase } from '../support/postgres.js';
+
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+
+it('a connection that breaks between two who use it ends neither the process nor the pool', async () => {
+  const database = await createDatabase();
+  const config: pg.ClientConfig = { connectionString: database.url };
+  const pool = new GuardedPool({ config, size: 1, queryTimeoutMs: 5_000, connectTimeoutMs: 5_000, log: silent });
+  try {
+    const first = await pool.connect();
+    // What the server sends with its last answer is read before the next holder, who waits already, has heard of its turn.
+    const second = pool.connect();
+    first.release();
+    expect(() => first.emit('error', new pg.DatabaseError('terminating connection', 0, 'error'))).not.toThrow();
+    const client = await second;
+    client.release(true);
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  } finally {
+    await pool.end();
+    await database.drop();
+  }
+});

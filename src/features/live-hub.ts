@@ -24,8 +24,11 @@ const sliceTime = 5;
 const sliceUpdates = 100;
 /** Milliseconds until a failed load of targeting is tried again. */
 const retryDelay = 1_000;
-/** The longest delay that a timer takes, in milliseconds. */
-const longestDelay = 2 ** 31 - 1;
+/**
+ * Timers do not notice a clock that is set, or a machine that was asleep: what is due is looked at again after so many
+ * milliseconds at most.
+ */
+const longestDelay = 1_000;
 
 /**
  * Hands each subscriber its own answers again when they change.

@@ -249,6 +249,17 @@ describe('an override that expires', () => {
     expect(update.revision).toBe(2);
   });
 
+  it('is handed over soon where the clock is set forward past it', async () => {
+    let ahead = 0;
+    const { service, manage } = await start({ now: () => Date.now() + ahead });
+    await manage.createFlag({ key: 'a', name: 'A' });
+    await manage.setOverride({ userId: ann, flagKey: 'a', enabled: true, expiresAt: new Date(Date.now() + 3_600_000) });
+    const updates = watch(service.subscribe({ userId: ann }));
+    expect(answers(await updates.count(1))).toEqual({ a: 'OVERRIDE' });
+    ahead = 3_600_000;
+    expect(answers(await updates.count(2))).toEqual({ a: 'DISABLED' });
+  });
+
   it('further away than a timer reaches does not expire at once', async () => {
     const { service, manage } = await start();
     await manage.createFlag({ key: 'a', name: 'A' });

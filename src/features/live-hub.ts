@@ -222,6 +222,8 @@ export class LiveHub {
     subscriber.dueSince = null;
     if (subscriber.pull === null) return false;
     const now = this.#options.now();
+    // What has expired is no longer the next to expire, so it must not wait for its timer.
+    if ((this.#expiries.get(subscriber) ?? Number.POSITIVE_INFINITY) <= now) subscriber.stale = 'everything';
     const expiry = subscriber.nextExpiry(now);
     if (expiry === null) this.#expiries.delete(subscriber);
     else this.#expiries.set(subscriber, expiry);

@@ -249,6 +249,19 @@ describe('an override that expires', () => {
     expect(update.revision).toBe(2);
   });
 
+  it('is handed over with a change of another flag that comes before its timer', async () => {
+    let ahead = 0;
+    const { service, manage } = await start({ now: () => Date.now() + ahead });
+    await manage.createFlag({ key: 'a', name: 'A' });
+    await manage.createFlag({ key: 'b', name: 'B' });
+    await manage.setOverride({ userId: ann, flagKey: 'a', enabled: true, expiresAt: new Date(Date.now() + 3_600_000) });
+    const updates = watch(service.subscribe({ userId: ann }));
+    expect(answers(await updates.count(1))).toEqual({ a: 'OVERRIDE', b: 'DISABLED' });
+    ahead = 3_600_000;
+    await manage.updateFlag({ key: 'b', enabled: true });
+    expect(answers(await updates.count(2))).toEqual({ a: 'DISABLED', b: 'ENABLED' });
+  });
+
   it('is handed over soon where the clock is set forward past it', async () => {
     let ahead = 0;
     const { service, manage } = await start({ now: () => Date.now() + ahead });

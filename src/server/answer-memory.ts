@@ -4,12 +4,17 @@ import type { Caller } from '../auth/caller.js';
 
 export type MediaType = 'application/json' | 'application/graphql-response+json';
 
-/** An answer as it was sent. */
-export interface KeptAnswer {
-  readonly document: DocumentNode;
-  readonly operationName: string | null | undefined;
+/** An answer as it is sent. */
+export interface Answer {
   readonly mediaType: MediaType;
   readonly body: string;
+  /** Of the body, in bytes. */
+  readonly length: number;
+}
+
+export interface KeptAnswer extends Answer {
+  readonly document: DocumentNode;
+  readonly operationName: string | null | undefined;
   /** What it stands on; see `Executor.basisOf`. */
   readonly basis: object;
 }

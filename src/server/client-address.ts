@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
 import type { TrustProxy } from '../config/schema.js';
 import { isInNetwork, type Network, parseAddress, parseNetwork } from '../core/network.js';
 
@@ -19,8 +20,17 @@ export const unknownAddress = 'unknown';
  */
 export function createAddressReader(trustProxy: TrustProxy): (request: AddressedRequest) => string {
   const isTrusted = trustOf(trustProxy);
+  // A connection sends many requests, and its address is read anew for each.
+  const peers = new LRUCache<string, { readonly address: string | null }>({ max: 1_000 });
+  const peerOf = (text: string) => {
+    const known = peers.get(text);
+    if (known !== undefined) return known.address;
+    const address = readAddress(text);
+    peers.set(text, { address });
+    return address;
+  };
   return ({ headers, socket }) => {
-    let nearest = readAddress(socket.remoteAddress ?? '');
+    let nearest = peerOf(socket.remoteAddress ?? '');
     const header = headers['x-forwarded-for'];
     if (header === undefined || trustProxy === false) return nearest ?? unknownAddress;
     const forwarded = String(header).split(',');

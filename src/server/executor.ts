@@ -16,7 +16,7 @@ import type { DocumentLimits } from './document-limits.js';
 import { maskError, reportTo } from './mask-error.js';
 import { createOperationMetrics } from './metrics/operation-metrics.js';
 import type { ServerMetrics } from './metrics/server-metrics.js';
-import { operationLog } from './operation-log.js';
+import { createOperationLog } from './operation-log.js';
 import type { Operation } from './operation-observer.js';
 import type { OperationOrigin } from './operation-origin.js';
 import { createOperationRunner } from './operation-runner.js';
@@ -80,7 +80,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       extensions['steady'] === true ? [name] : [],
     ),
   );
-  const observers = [operationLog, ...(metrics === null ? [] : [createOperationMetrics(metrics)])];
+  const observers = [createOperationLog(options.log), ...(metrics === null ? [] : [createOperationMetrics(metrics)])];
   const runner = createOperationRunner({ observers, suggestions });
   const yoga = createYoga<OperationOrigin, object>({
     schema,
@@ -141,10 +141,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       );
     },
     basisOf: caller => options.basisOf?.(caller) ?? null,
-    repeated(operation) {
-      runner.repeated(operation);
-      metrics?.repeatedAnswer();
-    },
+    repeated: operation => runner.repeated(operation),
     async execute(args) {
       try {
         return await runner.execute(args);

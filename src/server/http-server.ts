@@ -180,17 +180,27 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
       }
     }
     const address = addressOf(request);
-    const requestLog = log.child({ requestId, address });
     let caller: Caller;
     try {
       caller = await verifier.verify(request.headers.authorization);
     } catch (error) {
-      const masked = maskError(error, reportTo(requestLog), true);
+      const masked = maskError(error, reportTo(log.child({ requestId, address })), true);
       const status = { UNAUTHENTICATED: 401, UNAVAILABLE: 503 }[String(masked.extensions['code'])] ?? 500;
       if (status === 401) response.setHeader('www-authenticate', 'Bearer error="invalid_token"');
       return sendJson(response, status, { errors: formatErrors([masked]) });
     }
-    await transport(request, response, { caller, requestId, address, log: requestLog, res: response });
+    let requestLog: Logger | undefined;
+    await transport(request, response, {
+      caller,
+      requestId,
+      address,
+      // Most requests write no line.
+      get log() {
+        requestLog ??= log.child({ requestId, address });
+        return requestLog;
+      },
+      res: response,
+    });
   }
 
   async function sendReadiness(response: ServerResponse): Promise<void> {

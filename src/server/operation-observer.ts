@@ -19,6 +19,8 @@ export interface OperationObserver {
   refused(errors: readonly unknown[], origin: OperationOrigin): void;
   /** Null where this operation is none of its business. */
   began(operation: Operation): OperationWatch | null;
+  /** An answer without errors was given again, and nothing executed for it. */
+  repeated(operation: Operation): void;
 }
 
 /** The code of an error as callers see it. */

@@ -53,7 +53,7 @@ export function createOperationRunner({ observers, suggestions }: OperationRunne
     },
 
     repeated(operation) {
-      for (const watch of begin(operation)) watch.answered({});
+      for (const observer of observers) observer.repeated(operation);
     },
 
     async subscribe(args) {

@@ -3,7 +3,7 @@ import { type ExecutionResult, getOperationAST } from 'graphql';
 import { type GraphQLParams, processRegularResult } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { isPlainObject } from '../core/json.js';
-import { AnswerMemory, type MediaType } from './answer-memory.js';
+import { type Answer, AnswerMemory, type MediaType } from './answer-memory.js';
 import type { Executor } from './executor.js';
 import type { OperationOrigin } from './operation-origin.js';
 
@@ -45,10 +45,12 @@ export function createThinTransport(executor: Executor): Transport {
       // The client left half-way.
       if (body === null) return;
       const text = body.toString();
-      const again = memory.recall(caller, `${accept}\n${text}`);
+      const asked = `${accept}\n${text}`;
+      const again = memory.recall(caller, asked);
       if (again !== undefined) {
-        executor.repeated({ ...again, contextValue: origin });
-        return send(response, again.body, again.mediaType);
+        const { document, operationName } = again;
+        executor.repeated({ document, operationName, contextValue: origin });
+        return send(response, again);
       }
       params = readParams(text);
       if (params !== null) {
@@ -60,13 +62,14 @@ export function createThinTransport(executor: Executor): Transport {
           const basis = executor.isSteady(prepared) ? executor.basisOf(caller) : null;
           const result = await execute(prepared);
           if (result.errors !== undefined) return sendErrors(response, result, mediaType);
-          const answer = JSON.stringify(result);
+          const written = JSON.stringify(result);
+          const answer = { mediaType, body: written, length: Buffer.byteLength(written) };
           // What has changed since the basis was taken may or may not be in the answer: it is then never given again.
           if (basis !== null) {
             const { document, operationName } = prepared;
-            memory.keep(caller, `${accept}\n${text}`, { document, operationName, mediaType, body: answer, basis });
+            memory.keep(caller, asked, { document, operationName, ...answer, basis });
           }
-          return send(response, answer, mediaType);
+          return send(response, answer);
         }
       }
       // Where Yoga looks for a body that has been read already.
@@ -79,12 +82,10 @@ export function createThinTransport(executor: Executor): Transport {
     }
   };
 
-  function send(response: ServerResponse, body: string, mediaType: MediaType): void {
-    response.writeHead(200, {
-      'content-type': `${mediaType}; charset=utf-8`,
-      'content-length': Buffer.byteLength(body),
-    });
-    response.end(body);
+  function send(response: ServerResponse, { mediaType, body, length }: Answer): void {
+    response.writeHead(200, { 'content-type': `${mediaType}; charset=utf-8`, 'content-length': length });
+    // Where each character is a byte, nothing need be encoded.
+    response.end(body, length === body.length ? 'latin1' : 'utf8');
   }
 
   /** What status and headers errors lead to is Yoga's to say. */

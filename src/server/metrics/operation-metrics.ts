@@ -6,18 +6,24 @@ const unread: OperationLabels = { kind: 'unknown', field: 'none' };
 
 /** Counts operations by root field and outcome. */
 export function createOperationMetrics(metrics: ServerMetrics): OperationObserver {
+  const byName = new Map<string, OperationLabels>();
   // Documents are kept parsed, and looking for the root field would cost more than counting.
   const known = new WeakMap<DocumentNode, { operationName: string | null; labels: OperationLabels }>();
 
   function labelsOf(document: DocumentNode, operationName: string | null): OperationLabels {
     const last = known.get(document);
     if (last?.operationName === operationName) return last.labels;
-    const labels = readLabels(document, operationName);
+    const read = readLabels(document, operationName);
+    const name = `${read.kind} ${read.field}`;
+    // One object for each root field there is: what is counted by object is bounded by the schema.
+    const labels = byName.get(name) ?? read;
+    byName.set(name, labels);
     known.set(document, { operationName, labels });
     return labels;
   }
 
   return {
+    repeated: ({ document, operationName }) => metrics.repeated(labelsOf(document, operationName ?? null)),
     refused: errors => metrics.operated(unread, codeOf(errors[0])),
     began({ document, operationName }) {
       const labels = labelsOf(document, operationName ?? null);

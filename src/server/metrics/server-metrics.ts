@@ -21,29 +21,42 @@ const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /** Counts what the server does, whatever its schema. Nothing is counted under a name that a caller makes up. */
 export class ServerMetrics {
   readonly registry: Registry;
-  readonly #requests: Counter<'route' | 'status'>;
   readonly #operations: Counter<'kind' | 'field' | 'outcome'>;
   readonly #durations: Histogram<'kind' | 'field'>;
   readonly #subscriptions: Gauge<'field'>;
   readonly #refusals: Counter<'limit'>;
   readonly #repeated: Counter;
+  readonly #answersRepeated = new Map<OperationLabels, number>();
+  readonly #requestsAnswered = new Map<string, Map<number, number>>();
   readonly #stop: () => void;
 
   /** @throws when the registry has them already: a registry is for one server. */
   constructor(registry: Registry, open: () => OpenConnections) {
     this.registry = registry;
     const registers = [registry];
-    this.#requests = new Counter({
+    const requestsAnswered = this.#requestsAnswered;
+    new Counter({
       name: 'halyard_http_requests_total',
       help: 'HTTP requests answered, by route and status. A WebSocket that was opened counts as 101.',
       labelNames: ['route', 'status'],
       registers,
+      collect() {
+        for (const [route, statuses] of requestsAnswered) {
+          for (const [status, times] of statuses) this.inc({ route, status }, times);
+        }
+        requestsAnswered.clear();
+      },
     });
+    const answersRepeated = this.#answersRepeated;
     this.#operations = new Counter({
       name: 'halyard_operations_total',
       help: 'GraphQL operations, by kind, root field and outcome: ok, or the code of the first error. A subscription counts once it has begun.',
       labelNames: ['kind', 'field', 'outcome'],
       registers,
+      collect() {
+        for (const [{ kind, field }, times] of answersRepeated) this.inc({ kind, field, outcome: 'ok' }, times);
+        answersRepeated.clear();
+      },
     });
     this.#durations = new Histogram({
       name: 'halyard_operation_duration_seconds',
@@ -85,8 +98,14 @@ export class ServerMetrics {
     this.#stop = collectProcessMetrics(registry);
   }
 
+  /** Counted here and handed on when somebody asks: a counter of the library costs as much as a small answer. */
   requested(route: string, status: number): void {
-    this.#requests.inc({ route, status });
+    let statuses = this.#requestsAnswered.get(route);
+    if (statuses === undefined) {
+      statuses = new Map();
+      this.#requestsAnswered.set(route, statuses);
+    }
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
   }
 
   /** @param seconds how long it took; absent where it was refused before it ran, or is a subscription. */
@@ -109,8 +128,10 @@ export class ServerMetrics {
     this.#refusals.inc({ limit });
   }
 
-  repeatedAnswer(): void {
+  /** @param labels the same object for the same words: it is what is counted by until somebody asks. */
+  repeated(labels: OperationLabels): void {
     this.#repeated.inc();
+    this.#answersRepeated.set(labels, (this.#answersRepeated.get(labels) ?? 0) + 1);
   }
 
   /** Stops what watches the process. What was counted can still be read. */

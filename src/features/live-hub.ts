@@ -51,6 +51,8 @@ export class LiveHub {
   #slice: NodeJS.Immediate | null = null;
   #retry: NodeJS.Timeout | null = null;
   #expiry: NodeJS.Timeout | null = null;
+  /** The last update of one answer alone. */
+  #last: FeaturesUpdate | null = null;
   #isClosed = false;
 
   constructor(options: LiveHubOptions) {
@@ -273,7 +275,15 @@ export class LiveHub {
     subscriber.stale = 'nothing';
     subscriber.handed = handed;
     if (!isFirst && features.length === 0 && removed.length === 0) return null;
-    return { revision: snapshot.revision, snapshot: isFirst, features, removed };
+    return this.#same({ revision: snapshot.revision, snapshot: isFirst, features, removed });
+  }
+
+  /** One flag turned on for all is one update, handed to thousands: what is made of it once need not be made again. */
+  #same(update: FeaturesUpdate): FeaturesUpdate {
+    const { revision, snapshot, features, removed } = update;
+    if (snapshot || features.length !== 1 || removed.length > 0) return update;
+    if (this.#last?.revision !== revision || this.#last.features[0] !== features[0]) this.#last = update;
+    return this.#last;
   }
 
   // One timer for everybody, set to the first override that ends.

@@ -55,9 +55,13 @@ const FlagChange = builder.objectRef<FlagChangeShape>('FlagChange').implement({
   }),
 });
 
+/** What these make of an update follows from the update alone, whoever it is for; see `operation-runner.ts`. */
+const steady = { steady: true };
+
 builder.subscriptionFields(t => ({
   viewerFeatures: t.field({
     type: FeaturesUpdate,
+    extensions: steady,
     description: "The caller's features: the whole set at once, then what changes for this caller.",
     authScopes: { viewer: true },
     args: {
@@ -71,6 +75,7 @@ builder.subscriptionFields(t => ({
     resolve: update => update,
   }),
   isEnabled: t.boolean({
+    extensions: steady,
     description: 'Whether one feature is on for the caller: at once, then each time that this changes.',
     authScopes: { viewer: true },
     args: {
@@ -87,6 +92,7 @@ builder.subscriptionFields(t => ({
   }),
   evaluations: t.field({
     type: FeaturesUpdate,
+    extensions: steady,
     description: 'Service, admin. Like `viewerFeatures` for a context that the caller states.',
     authScopes: { evaluator: true },
     args: {

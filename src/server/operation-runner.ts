@@ -3,6 +3,7 @@ import { isAsyncIterable } from 'graphql-yoga';
 import { pulled } from '../features/pulled.js';
 import { maskError, reportTo } from './mask-error.js';
 import type { Operation, OperationObserver, OperationWatch } from './operation-observer.js';
+import { SharedResults } from './shared-results.js';
 
 export interface OperationRunnerOptions {
   readonly observers: readonly OperationObserver[];
@@ -24,6 +25,8 @@ export interface OperationRunner {
  * otherwise spend most of their time in.
  */
 export function createOperationRunner({ observers, suggestions }: OperationRunnerOptions): OperationRunner {
+  const shared = new SharedResults();
+
   function begin(operation: Operation): readonly OperationWatch[] {
     return observers.flatMap(observer => observer.began(operation) ?? []);
   }
@@ -73,7 +76,8 @@ export function createOperationRunner({ observers, suggestions }: OperationRunne
               end();
               return { done: true, value: undefined };
             }
-            const result = await execute({ ...args, rootValue: event.value });
+            const run = () => execute({ ...args, rootValue: event.value });
+            const result = await shared.resultOf(args, event.value, run);
             return {
               done: false,
               value: result.errors === undefined ? result : withoutSecrets(result, result.errors, args),

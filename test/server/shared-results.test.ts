@@ -1,0 +1,65 @@
+import { buildSchema, type ExecutionArgs, type GraphQLField, parse } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { SharedResults } from '../../src/server/shared-results.js';
+
+const schema = buildSchema(`
+  type Query { a: Int }
+  type Update { n: Int many(first: Int): Int }
+  type Subscription { steady(from: Int): Update other: Update }
+`);
+const field = schema.getSubscriptionType()?.getFields()['steady'] as GraphQLField<unknown, unknown>;
+field.extensions = { steady: true };
+
+const argsOf = (query: string): ExecutionArgs => ({ schema, document: parse(query) });
+
+/** How often it is executed when two subscribers with these operations get the same event. */
+async function executions(first: ExecutionArgs, second: ExecutionArgs, events: [unknown, unknown] = sameEvent()) {
+  const shared = new SharedResults();
+  let times = 0;
+  const execute = () => {
+    times += 1;
+    return { data: { times } };
+  };
+  await shared.resultOf(first, events[0], execute);
+  await shared.resultOf(second, events[1], execute);
+  return times;
+}
+
+function sameEvent(): [unknown, unknown] {
+  const event = {};
+  return [event, event];
+}
+
+describe('a result', () => {
+  const steady = argsOf('subscription ($from: Int) { steady(from: $from) { n } }');
+
+  it('is made once of an event that several get, whatever their variables are', async () => {
+    const of = (from: number) => ({ ...steady, variableValues: { from } });
+    expect(await executions(of(1), of(2))).toBe(1);
+  });
+
+  it('is made for each event, and for each document', async () => {
+    expect(await executions(steady, steady, [{}, {}])).toBe(2);
+    expect(await executions(steady, steady, [1, 1])).toBe(2);
+    expect(await executions(steady, argsOf('subscription { steady { n } }'))).toBe(2);
+  });
+
+  it.each([
+    'subscription { other { n } }',
+    'subscription ($x: Int) { steady { many(first: $x) } }',
+    'subscription ($x: Boolean!) { steady { n @include(if: $x) } }',
+    'subscription ($x: Boolean!) { steady @skip(if: $x) { n } }',
+    'subscription ($x: Int) { steady { ...f } } fragment f on Update { many(first: $x) }',
+  ])('is made for each subscriber of %s', async query => {
+    const args = argsOf(query);
+    expect(await executions(args, args)).toBe(2);
+  });
+
+  it('with errors is nobody else’s', async () => {
+    const shared = new SharedResults();
+    const event = {};
+    const failed = { errors: [] };
+    await shared.resultOf(steady, event, () => failed);
+    expect(await shared.resultOf(steady, event, () => ({ data: {} }))).toEqual({ data: {} });
+  });
+});

@@ -40,7 +40,8 @@ const counters: readonly StatusGauge[] = [
 export class FeatureMetrics implements FeatureObserver {
   readonly #registry: Registry;
   readonly #tally = new EvaluationTally();
-  readonly #pushes: Counter<'kind'>;
+  /** Since they were last asked for; counted by the plain, as there may be ten thousand at once. */
+  readonly #pushed = { snapshot: 0, difference: 0 };
   readonly #delays: Histogram;
   readonly #calls: Histogram<'call'>;
   readonly #errors: Counter<'call' | 'kind'>;
@@ -60,11 +61,18 @@ export class FeatureMetrics implements FeatureObserver {
         for (const reason of evaluationReasons) this.inc({ reason }, tally.counts[reason]);
       },
     });
-    this.#pushes = new Counter({
+    const pushed = this.#pushed;
+    new Counter({
       name: 'halyard_pushes_total',
       help: 'Updates handed to subscribers: snapshot, the first of each, or difference.',
       labelNames: ['kind'],
       registers,
+      collect() {
+        for (const kind of ['snapshot', 'difference'] as const) {
+          if (pushed[kind] > 0) this.inc({ kind }, pushed[kind]);
+          pushed[kind] = 0;
+        }
+      },
     });
     this.#delays = new Histogram({
       name: 'halyard_push_delay_seconds',
@@ -97,7 +105,7 @@ export class FeatureMetrics implements FeatureObserver {
 
   pushed({ snapshot, features }: FeaturesUpdate, delay: number): void {
     this.#tally.addAll(features);
-    this.#pushes.inc({ kind: snapshot ? 'snapshot' : 'difference' });
+    this.#pushed[snapshot ? 'snapshot' : 'difference'] += 1;
     if (!snapshot) this.#delays.observe(delay / 1_000);
   }
 

@@ -43,11 +43,9 @@ export class AnswerMemory {
 
   /** The answer to this caller and these words, if nothing has changed since it was given. */
   recall(caller: Caller, words: string): KeptAnswer | undefined {
-    const key = this.#keyOf(caller, words);
-    const answer = this.#answers.get(key);
-    if (answer === undefined || answer.basis === this.#basisOf(caller)) return answer;
-    this.#answers.delete(key);
-    return undefined;
+    const answer = this.#answers.get(this.#keyOf(caller, words));
+    // One that stands on something else is left to its successor: for a moment it may only not be known.
+    return answer?.basis === this.#basisOf(caller) ? answer : undefined;
   }
 
   keep(caller: Caller, words: string, answer: KeptAnswer): void {

@@ -141,25 +141,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
       );
     },
     basisOf: caller => options.basisOf?.(caller) ?? null,
-    repeated: operation => runner.repeated(operation),
-    async execute(args) {
-      try {
-        return await runner.execute(args);
-      } catch (error) {
-        return { errors: [maskError(error, reportTo(originOf(args).log))] };
-      }
-    },
-    async subscribe(args) {
-      try {
-        return await runner.subscribe(args);
-      } catch (error) {
-        return { errors: [maskError(error, reportTo(originOf(args).log))] };
-      }
-    },
+    repeated: runner.repeated,
+    execute: runner.execute,
+    subscribe: runner.subscribe,
   };
 }
-
-const originOf = (args: ExecutionArgs) => args.contextValue as OperationOrigin;
 
 const unknownOperation = () =>
   new GraphQLError('Could not determine what operation to execute.', {

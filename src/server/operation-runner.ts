@@ -13,17 +13,15 @@ export interface OperationRunnerOptions {
 
 /** Runs operations that have been found valid. Every way in uses it: what is observed and masked here is so everywhere. */
 export interface OperationRunner {
-  execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
+  /** Never rejects. */
+  execute(args: ExecutionArgs): Promise<ExecutionResult>;
   /** An answer without errors was given again: it counts like any other. */
   repeated(operation: Operation): void;
-  /** The stream executes when it is read, and throws what its source throws, masked. */
+  /** Never rejects. The stream executes when it is read, and throws what its source throws, masked. */
   subscribe(args: ExecutionArgs): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>;
 }
 
-/**
- * Executes with graphql's own functions, and nothing in between: hooks around each step are what small operations would
- * otherwise spend most of their time in.
- */
+/** Executes with graphql's own functions, and no hooks in between: they took a fifth of the time of a small query. */
 export function createOperationRunner({ observers, suggestions }: OperationRunnerOptions): OperationRunner {
   const shared = new SharedResults();
 
@@ -32,27 +30,25 @@ export function createOperationRunner({ observers, suggestions }: OperationRunne
   }
 
   function finish(result: ExecutionResult, args: ExecutionArgs, watches: readonly OperationWatch[]): ExecutionResult {
-    const answer = result.errors === undefined ? result : withoutSecrets(result, result.errors, args);
+    const answer = withoutSecrets(result, args);
     for (const watch of watches) watch.answered(answer);
     return answer;
   }
 
-  function withoutSecrets(
-    result: ExecutionResult,
-    errors: readonly GraphQLError[],
-    args: ExecutionArgs,
-  ): ExecutionResult {
-    const report = reportTo((args as Operation).contextValue.log);
-    return { ...result, errors: errors.map(error => maskError(suggestions ? error : withoutProposal(error), report)) };
+  function withoutSecrets(result: ExecutionResult, args: ExecutionArgs): ExecutionResult {
+    if (result.errors === undefined) return result;
+    const errors = result.errors.map(error => masked(suggestions ? error : withoutProposal(error), args));
+    return { ...result, errors };
   }
 
   return {
-    execute(args) {
+    async execute(args) {
       const watches = begin(args as Operation);
-      const result = execute(args);
-      return result instanceof Promise
-        ? result.then(settled => finish(settled, args, watches))
-        : finish(result as ExecutionResult, args, watches);
+      try {
+        return finish(await execute(args), args, watches);
+      } catch (error) {
+        return finish({ errors: [masked(error, args)] }, args, watches);
+      }
     },
 
     repeated(operation) {
@@ -61,41 +57,42 @@ export function createOperationRunner({ observers, suggestions }: OperationRunne
 
     async subscribe(args) {
       const watches = begin(args as Operation);
-      const source = await createSourceEventStream(args);
+      let source: AsyncIterable<unknown> | ExecutionResult;
+      try {
+        source = await createSourceEventStream(args);
+      } catch (error) {
+        source = { errors: [masked(error, args)] };
+      }
       if (!isAsyncIterable(source)) return finish(source, args, watches);
       const events = source[Symbol.asyncIterator]();
       const ends = watches.map(watch => watch.opened());
-      const end = () => {
+      const leave = () => {
         for (const ended of ends.splice(0)) ended();
+        // Whoever reads has their end already: how the source takes it concerns nobody.
+        events.return?.().catch(() => {});
       };
-      return pulled<ExecutionResult>(
-        async () => {
-          try {
-            const event = await events.next();
-            if (event.done) {
-              end();
-              return { done: true, value: undefined };
-            }
-            const run = () => execute({ ...args, rootValue: event.value });
-            const result = await shared.resultOf(args, event.value, run);
-            return {
-              done: false,
-              value: result.errors === undefined ? result : withoutSecrets(result, result.errors, args),
-            };
-          } catch (error) {
-            end();
-            throw maskError(error, reportTo((args as Operation).contextValue.log));
+      const next = async (): Promise<IteratorResult<ExecutionResult>> => {
+        try {
+          const event = await events.next();
+          if (event.done) {
+            leave();
+            return { done: true, value: undefined };
           }
-        },
-        () => {
-          end();
-          // Whoever reads has their end already: how the source takes it concerns nobody.
-          events.return?.().catch(() => {});
-        },
-      );
+          const run = () => execute({ ...args, rootValue: event.value });
+          return { done: false, value: withoutSecrets(await shared.resultOf(args, event.value, run), args) };
+        } catch (error) {
+          // Nobody calls `return()` on a stream that has failed.
+          leave();
+          throw masked(error, args);
+        }
+      };
+      return pulled(next, leave);
     },
   };
 }
+
+const masked = (error: unknown, args: ExecutionArgs) =>
+  maskError(error, reportTo((args as Operation).contextValue.log));
 
 const proposal = / Did you mean [^?]*\?/;
 

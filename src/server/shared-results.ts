@@ -12,7 +12,7 @@ import {
  * Results of events that many subscribers of one operation get: a flag turned on for all is one event for thousands, and
  * what comes of it is one result.
  *
- * Shared are fields that the schema marks as steady, whose result follows from the event alone; where no variable has a
+ * Shared are fields that the schema marks as shared, whose result follows from the event alone; where no variable has a
  * say below the root field, and to who sent the same document. Events are told apart by identity.
  */
 export class SharedResults {
@@ -50,16 +50,16 @@ export class SharedResults {
       const found = getOperationAST(document, operationName);
       const fields = schema.getSubscriptionType()?.getFields() ?? {};
       operation =
-        found != null && isShareable(found, name => fields[name]?.extensions['steady'] === true) ? found : null;
+        found != null && isShareable(found, name => fields[name]?.extensions['shared'] === true) ? found : null;
       operations.set(operationName, operation);
     }
     return operation;
   }
 }
 
-function isShareable({ selectionSet }: OperationDefinitionNode, isSteady: (field: string) => boolean): boolean {
+function isShareable({ selectionSet }: OperationDefinitionNode, isShared: (field: string) => boolean): boolean {
   const [root, ...others] = selectionSet.selections;
-  if (root?.kind !== Kind.FIELD || others.length > 0 || !isSteady(root.name.value)) return false;
+  if (root?.kind !== Kind.FIELD || others.length > 0 || !isShared(root.name.value)) return false;
   let isFixed = root.directives === undefined || root.directives.length === 0;
   if (root.selectionSet === undefined) return isFixed;
   visit(root.selectionSet, {

@@ -8,7 +8,7 @@ const schema = buildSchema(`
   type Subscription { steady(from: Int): Update other: Update }
 `);
 const field = schema.getSubscriptionType()?.getFields()['steady'] as GraphQLField<unknown, unknown>;
-field.extensions = { steady: true };
+field.extensions = { shared: true };
 
 const argsOf = (query: string): ExecutionArgs => ({ schema, document: parse(query) });
 

@@ -98,7 +98,7 @@ export class ServerMetrics {
     this.#stop = collectProcessMetrics(registry);
   }
 
-  /** Counted here and handed on when somebody asks: a counter of the library costs as much as a small answer. */
+  /** Counted here and handed on when somebody asks: the counters of the library take microseconds. */
   requested(route: string, status: number): void {
     let statuses = this.#requestsAnswered.get(route);
     if (statuses === undefined) {

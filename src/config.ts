@@ -35,13 +35,18 @@ export interface Config {
   readonly keepChangesDays: number | undefined;
   readonly readyMaxAgeSeconds: number;
   readonly anonymousAllowed: boolean;
+  readonly anonymousIntrospection: boolean;
   readonly dataDir: string;
   readonly host: string;
   readonly port: number;
   readonly corsOrigins: '*' | readonly string[];
   readonly trustProxy: TrustProxy;
   /** 0: no limit. */
-  readonly limits: { readonly connectionsPerAddress: number; readonly subscriptionsPerSocket: number };
+  readonly limits: {
+    readonly connectionsPerAddress: number;
+    readonly requestsPerAddress: number;
+    readonly subscriptionsPerSocket: number;
+  };
   /** Whether there are metrics; a number: on this port. */
   readonly metrics: boolean | number;
   readonly logLevel: LogLevel;
@@ -105,6 +110,7 @@ function freeze(values: Values, production: boolean, warnings: readonly string[]
     keepChangesDays: values.FEATURE_CHANGES_KEEP,
     readyMaxAgeSeconds: values.READY_MAX_AGE,
     anonymousAllowed: values.FEATURE_ANONYMOUS,
+    anonymousIntrospection: values.ANONYMOUS_INTROSPECTION,
     dataDir: values.HALYARD_DATA_DIR,
     host: values.HOST,
     port: values.PORT,
@@ -112,6 +118,7 @@ function freeze(values: Values, production: boolean, warnings: readonly string[]
     trustProxy: freezeList(values.TRUST_PROXY),
     limits: Object.freeze({
       connectionsPerAddress: values.MAX_CONNECTIONS_PER_ADDRESS,
+      requestsPerAddress: values.MAX_REQUESTS_PER_ADDRESS,
       subscriptionsPerSocket: values.MAX_SUBSCRIPTIONS_PER_SOCKET,
     }),
     metrics: values.METRICS,

@@ -39,6 +39,12 @@ export const settings = [
     description: 'Whether callers without a token may evaluate flags.',
   },
   {
+    name: 'ANONYMOUS_INTROSPECTION',
+    default: 'true',
+    description:
+      'Whether callers without a token may ask for the GraphQL schema. With "false" GraphiQL shows its documentation once a token is set.',
+  },
+  {
     name: 'DATABASE_URL',
     default: null,
     description: 'A PostgreSQL database. Unset: an embedded one in HALYARD_DATA_DIR.',
@@ -91,6 +97,12 @@ export const settings = [
     default: '1000',
     description:
       'WebSockets and streams of events that one address may hold open; more are answered 429. Behind a proxy set TRUST_PROXY, or all clients count as one. 0: no limit.',
+  },
+  {
+    name: 'MAX_REQUESTS_PER_ADDRESS',
+    default: '1000',
+    description:
+      'Plain requests of one address that may be under way at a time; more are answered 429. Behind a proxy set TRUST_PROXY, or all clients count as one. 0: no limit.',
   },
   {
     name: 'MAX_SUBSCRIPTIONS_PER_SOCKET',

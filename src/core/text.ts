@@ -25,3 +25,10 @@ export function compareNames(a: string, b: string): number {
   if (at === -1) return -1;
   return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
 }
+
+/** A text of at most `max` UTF-16 code units: of a longer one its beginning and its end, with an ellipsis between. */
+export function shortened(text: string, max = 200): string {
+  if (text.length <= max) return text;
+  const head = Math.ceil((max - 1) * 0.6);
+  return `${text.slice(0, head)}…${text.slice(head - max + 1)}`.toWellFormed();
+}

@@ -55,13 +55,13 @@ const FlagChange = builder.objectRef<FlagChangeShape>('FlagChange').implement({
   }),
 });
 
-/** What these make of an update follows from the update alone, whoever it is for; see `operation-runner.ts`. */
-const shared = { shared: true };
+/** What these make of an update follows from the update alone, whoever it is for; see `server/operations/known-operation.ts`. */
+const shareable = { shareable: true };
 
 builder.subscriptionFields(t => ({
   viewerFeatures: t.field({
     type: FeaturesUpdate,
-    extensions: shared,
+    extensions: shareable,
     description: "The caller's features: the whole set at once, then what changes for this caller.",
     authScopes: { viewer: true },
     args: {
@@ -75,7 +75,7 @@ builder.subscriptionFields(t => ({
     resolve: update => update,
   }),
   isEnabled: t.boolean({
-    extensions: shared,
+    extensions: shareable,
     description: 'Whether one feature is on for the caller: at once, then each time that this changes.',
     authScopes: { viewer: true },
     args: {
@@ -92,7 +92,7 @@ builder.subscriptionFields(t => ({
   }),
   evaluations: t.field({
     type: FeaturesUpdate,
-    extensions: shared,
+    extensions: shareable,
     description: 'Service, admin. Like `viewerFeatures` for a context that the caller states.',
     authScopes: { evaluator: true },
     args: {

@@ -34,7 +34,7 @@ export function viewerContext({ userId, attributes }: Caller): EvaluationContext
  * What these fields answer, with all that can be selected below, follows from the caller and `FeatureService.basis` alone:
  * a server may repeat it while both are the same.
  */
-const steady = { steady: true };
+const repeatable = { repeatable: true };
 
 const Viewer = builder.objectRef<{ caller: Caller; evaluator: Evaluator }>('Viewer');
 Viewer.implement({
@@ -98,7 +98,7 @@ Viewer.implement({
 builder.queryFields(t => ({
   isEnabled: t.boolean({
     description: 'Whether one feature is on for the caller.',
-    extensions: steady,
+    extensions: repeatable,
     authScopes: { viewer: true },
     args: {
       key: t.arg.string({ required: true, description: "The flag's key." }),
@@ -112,7 +112,7 @@ builder.queryFields(t => ({
   viewer: t.field({
     type: Viewer,
     description: 'Who asks, with their features.',
-    extensions: steady,
+    extensions: repeatable,
     authScopes: { viewer: true },
     resolve: async (_root, _args, { service, caller }) => ({
       caller,

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
@@ -7,21 +7,27 @@ import type { Registry } from 'prom-client';
 import type { Caller } from '../auth/caller.js';
 import type { Verifier } from '../auth/verifier.js';
 import type { TrustProxy } from '../config/schema.js';
-import { AddressSlots } from './address-slots.js';
-import { createAddressReader } from './client-address.js';
-import { type CorsOrigins, handleCors, isOriginAllowed } from './cors.js';
-import { type DocumentLimits, defaultDocumentLimits } from './document-limits.js';
-import { createExecutor } from './executor.js';
-import { createGraphiQL, wantsPage } from './graphiql.js';
-import { HttpRequest, pathOf, requestIdOf } from './http-request.js';
-import { sendError, sendJson } from './http-response.js';
-import { formatErrors, maskError, reportTo } from './mask-error.js';
+import { Deadlines } from './deadlines.js';
+import { createAddressReader, createPeerReader } from './http/address.js';
+import { whenClosed } from './http/closed.js';
+import { type CorsOrigins, handleCors, isOriginAllowed } from './http/cors.js';
+import { type Place, Places } from './http/places.js';
+import { HttpRequest, pathOf, requestIdOf } from './http/request.js';
+import { sendError, sendJson } from './http/response.js';
+import { HttpResponse, UnsentBytes } from './http/unsent.js';
+import { defaultServerLimits, type ServerLimits } from './limits.js';
 import { createMetricsListener, metricsPath, sendMetrics } from './metrics/metrics-listener.js';
 import { ServerMetrics } from './metrics/server-metrics.js';
-import type { OperationOrigin } from './operation-origin.js';
-import { OpenStreams } from './plugins/use-open-streams.js';
-import { createThinTransport } from './thin-transport.js';
-import { createSockets, type SocketLimits } from './websocket.js';
+import { formatErrors, maskError, reportTo } from './operations/mask-error.js';
+import { createOperations } from './operations/operations.js';
+import type { OperationOrigin } from './operations/origin.js';
+import { OpenStreams } from './operations/streams.js';
+import { EventStreams } from './protocols/event-stream.js';
+import { createGraphiQL, wantsPage } from './protocols/graphiql.js';
+import { createGraphQLOverHttp } from './protocols/graphql-http.js';
+import { createSockets } from './protocols/graphql-ws.js';
+
+export type { ServerLimits } from './limits.js';
 
 /** Whether the server can do its work; `reason` says why not. Whatever else stands here is shown too. */
 export interface Readiness {
@@ -30,33 +36,11 @@ export interface Readiness {
   readonly [detail: string]: unknown;
 }
 
-export interface ServerLimits extends DocumentLimits, SocketLimits {
-  /** The largest body of a request, in bytes; a larger one is answered 413. */
-  readonly maxBodySize: number;
-  /** WebSockets and streams of events that one address may hold open. 0: no limit. */
-  readonly connectionsPerAddress: number;
-  /** How long a stop waits for what is under way, in milliseconds. */
-  readonly shutdownGrace: number;
-}
-
-export const defaultServerLimits: ServerLimits = Object.freeze({
-  ...defaultDocumentLimits,
-  maxBodySize: 1_000_000,
-  maxMessageSize: 1_000_000,
-  maxBufferedBytes: 1_000_000,
-  stallTimeout: 30_000,
-  pingInterval: 12_000,
-  initTimeout: 5_000,
-  subscriptionsPerSocket: 100,
-  connectionsPerAddress: 1_000,
-  shutdownGrace: 3_000,
-});
-
 export interface HalyardServerOptions {
   readonly schema: GraphQLSchema;
   /** Makes what resolvers see beside the {@link OperationOrigin}; called once an operation. */
   readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
-  /** What the answers of fields that the schema marks as steady stand on; see `FeatureService.basis`. */
+  /** What the answers of fields that the schema marks as repeatable stand on; see `FeatureService.basis`. */
   readonly basisOf?: (caller: Caller) => object | null;
   readonly verifier: Verifier;
   readonly log: Logger;
@@ -68,6 +52,8 @@ export interface HalyardServerOptions {
   readonly readiness: () => Readiness | Promise<Readiness>;
   /** Whether messages about unknown names propose known ones. Default true. */
   readonly suggestions?: boolean;
+  /** Whether callers without a token may ask for the schema. Default true. */
+  readonly anonymousIntrospection?: boolean;
   readonly limits?: Partial<ServerLimits>;
   /** Whose `X-Forwarded-For` is believed. Default false: nobody's. */
   readonly trustProxy?: TrustProxy;
@@ -75,7 +61,25 @@ export interface HalyardServerOptions {
   readonly metrics?: { readonly registry: Registry; readonly port?: number };
 }
 
+/** What a server holds right now. */
+export interface ServerLoad {
+  /** TCP connections whose address is counted: none of those of trusted proxies. */
+  readonly connections: number;
+  readonly sockets: number;
+  /** Subscriptions that are open, over WebSocket and server-sent events. */
+  readonly streams: number;
+  /** Plain requests that are under way. */
+  readonly requests: number;
+  /** Addresses that hold a place of any kind. */
+  readonly addresses: number;
+  /** Bytes of answers that wait for their readers. */
+  readonly unsentBytes: number;
+  /** Deadlines that are yet to come. */
+  readonly deadlines: number;
+}
+
 export interface HalyardServer {
+  readonly load: ServerLoad;
   /** Listens. Rejects with the error of the operating system (`EADDRINUSE`, `EACCES`, ...) when it cannot. */
   start(): Promise<{ readonly url: string; readonly port: number; readonly metricsUrl: string | null }>;
   /**
@@ -91,13 +95,21 @@ const graphqlPath = '/graphql';
 export function createHalyardServer(options: HalyardServerOptions): HalyardServer {
   const { verifier, log, corsOrigins } = options;
   const limits: ServerLimits = { ...defaultServerLimits, ...options.limits };
-  const openStreams = new OpenStreams();
-  const slots = new AddressSlots(limits.connectionsPerAddress);
+  const streams = new OpenStreams();
+  const deadlines = new Deadlines();
+  const unsent = new UnsentBytes(limits);
+  const places = new Places({
+    connections: bothOf(limits.connectionsPerAddress, limits.requestsPerAddress),
+    live: limits.connectionsPerAddress,
+    requests: limits.requestsPerAddress,
+  });
   const addressOf = createAddressReader(options.trustProxy ?? false);
+  const peerOf = createPeerReader(options.trustProxy ?? false);
+  const eventStreams = new EventStreams(limits);
   const metrics =
     options.metrics === undefined
       ? null
-      : new ServerMetrics(options.metrics.registry, () => ({ sockets: sockets.size, streams: openStreams.size }));
+      : new ServerMetrics(options.metrics.registry, () => ({ sockets: sockets.size, streams: eventStreams.size }));
   const metricsListener =
     options.metrics?.port === undefined
       ? null
@@ -107,7 +119,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
           answer: answerOperator,
           onError: error => log.error({ err: error }, 'The metrics could not be served.'),
         });
-  const executor = createExecutor({
+  const operations = createOperations({
     schema: options.schema,
     createContext: options.createContext,
     basisOf: options.basisOf,
@@ -115,56 +127,96 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     limits,
     maxBodySize: limits.maxBodySize,
     suggestions: options.suggestions ?? true,
-    openStreams,
-    streamSlots: { take: takeSlot },
+    anonymousIntrospection: options.anonymousIntrospection ?? true,
     metrics,
   });
-  const transport = createThinTransport(executor);
-  const sockets = createSockets({ executor, verifier, log, limits, metrics });
+  const answerGraphQL = createGraphQLOverHttp({
+    operations,
+    streams,
+    eventStreams,
+    deadlines,
+    maxBodySize: limits.maxBodySize,
+  });
+  const sockets = createSockets({ operations, streams, deadlines, unsent, verifier, log, limits, metrics });
   const serveGraphiQL = createGraphiQL();
-  const pending = new Set<ServerResponse>();
+  const operatorPaths = new Set([
+    '/health',
+    '/ready',
+    ...(metrics === null || metricsListener !== null ? [] : [metricsPath]),
+  ]);
+  const open = new Set<HttpResponse>();
   let closing: Promise<void> | null = null;
   let warnedAt = Number.NEGATIVE_INFINITY;
 
-  function takeSlot(address: string): (() => void) | null {
-    if (!slots.isFull(address)) return slots.take(address);
-    metrics?.refused('connections');
-    // One line a minute says it; one for each would be the next thing that a flood fills up.
+  /** One line a minute says it; one for each would be the next thing that a flood fills up. */
+  function warn(fields: object, message: string): void {
     const level = performance.now() - warnedAt > 60_000 ? 'warn' : 'debug';
     if (level === 'warn') warnedAt = performance.now();
-    log[level](
+    log[level](fields, message);
+  }
+
+  function takeLivePlace(address: string, holder: HttpResponse | Duplex): Place | null {
+    const place = places.take('live', address, holder);
+    if (place !== null) return place;
+    metrics?.refused('connections');
+    warn(
       { address, limit: limits.connectionsPerAddress },
       'A connection is refused: its address holds as many as MAX_CONNECTIONS_PER_ADDRESS. If that is a proxy, set TRUST_PROXY.',
     );
     return null;
   }
 
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  function takeRequestPlace(address: string, response: HttpResponse): Place | null {
+    const place = places.take('requests', address, response);
+    if (place !== null) return place;
+    metrics?.refused('requests');
+    warn(
+      { address, limit: limits.requestsPerAddress },
+      'A request is refused: its address has as many under way as MAX_REQUESTS_PER_ADDRESS. If that is a proxy, set TRUST_PROXY.',
+    );
+    return null;
+  }
+
+  async function handle(request: IncomingMessage, response: HttpResponse): Promise<void> {
     const requestId = requestIdOf(request);
     response.setHeader('x-request-id', requestId);
     if (closing !== null) response.setHeader('connection', 'close');
-    if (handleCors(request, response, corsOrigins)) return;
     const path = pathOf(request);
-    if (path === graphqlPath) return handleGraphQL(request, response, requestId);
-    if (request.method !== 'GET' && request.method !== 'HEAD') return sendError(response, 404, 'NOT_FOUND', notFound);
-    if ((path !== metricsPath || metricsListener === null) && (await answerOperator(path, response))) return;
-    if (path === '/') {
+    const address = addressOf(request);
+    response.account(unsent, address, () =>
+      warn({ address, requestId }, 'A connection is cut: its reader does not take the answer.'),
+    );
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (operatorPaths.has(path)) {
+      // Pages of other origins have no business here.
+      return isRead ? answerOperator(path, response) : sendError(response, 404, 'NOT_FOUND', notFound);
+    }
+    if (handleCors(request, response, corsOrigins)) return;
+    const place = takeRequestPlace(address, response);
+    if (place === null) {
+      response.setHeader('retry-after', '5');
+      return sendError(response, 429, 'TOO_MANY_REQUESTS', 'This address has as many requests under way as it may.');
+    }
+    if (path === graphqlPath) return handleGraphQL(request, response, { requestId, address, place });
+    if (path === '/' && isRead) {
       response.writeHead(307, { location: graphqlPath }).end();
       return;
     }
     sendError(response, 404, 'NOT_FOUND', notFound);
   }
 
-  /** What those ask for who look after the server. */
-  async function answerOperator(path: string, response: ServerResponse): Promise<boolean> {
+  async function answerOperator(path: string, response: ServerResponse): Promise<void> {
     if (path === '/health') sendJson(response, 200, { status: 'ok' });
     else if (path === '/ready') await sendReadiness(response);
     else if (path === metricsPath && metrics !== null) await sendMetrics(metrics.registry, response);
-    else return false;
-    return true;
+    else sendError(response, 404, 'NOT_FOUND', notFound);
   }
 
-  async function handleGraphQL(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+  async function handleGraphQL(
+    request: IncomingMessage,
+    response: HttpResponse,
+    { requestId, address, place }: { requestId: string; address: string; place: Place },
+  ): Promise<void> {
     if (wantsPage(request)) return serveGraphiQL(request, response);
     if (request.method === 'POST') {
       const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
@@ -174,12 +226,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
       }
       // Yoga compares the type letter by letter.
       request.headers['content-type'] = type;
-      if (Number(request.headers['content-length'] ?? 0) > limits.maxBodySize) {
-        const message = `The body of a request may have at most ${limits.maxBodySize} bytes.`;
-        return sendError(response, 413, 'REQUEST_ENTITY_TOO_LARGE', message);
-      }
     }
-    const address = addressOf(request);
     let caller: Caller;
     try {
       caller = await verifier.verify(request.headers.authorization);
@@ -190,16 +237,19 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
       return sendJson(response, status, { errors: formatErrors([masked]) });
     }
     let requestLog: Logger | undefined;
-    await transport(request, response, {
+    const origin: OperationOrigin = {
       caller,
       requestId,
       address,
-      // Most requests write no line.
       get log() {
         requestLog ??= log.child({ requestId, address });
         return requestLog;
       },
-      res: response,
+    };
+    await answerGraphQL(request, response, origin, () => {
+      if (takeLivePlace(address, response) === null) return false;
+      place.release();
+      return true;
     });
   }
 
@@ -222,17 +272,39 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     socket.end(`HTTP/1.1 ${status} ${refusals[status]}\r\n${headers}${status === 429 ? retryAfter : ''}\r\n`);
   }
 
-  const server = createServer({ IncomingMessage: HttpRequest, keepAliveTimeout: 72_000 }, (request, response) => {
-    pending.add(response);
-    response.once('close', () => {
-      pending.delete(response);
-      metrics?.requested(routeOf(pathOf(request)), response.headersSent ? response.statusCode : clientGone);
-    });
-    handle(request, response).catch(error => {
-      log.error({ err: error }, 'A request could not be answered.');
-      if (response.headersSent) response.destroy();
-      else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.');
-    });
+  const server = createServer(
+    {
+      IncomingMessage: HttpRequest,
+      ServerResponse: HttpResponse,
+      keepAliveTimeout: 72_000,
+      headersTimeout: limits.headersTimeout,
+      requestTimeout: limits.requestTimeout,
+      connectionsCheckingInterval: Math.min(5_000, limits.headersTimeout),
+    },
+    (request, response) => {
+      open.add(response);
+      whenClosed(response, () => {
+        open.delete(response);
+        metrics?.requested(routeOf(pathOf(request)), response.headersSent ? response.statusCode : clientGone);
+      });
+      handle(request, response).catch(error => {
+        log.error({ err: error }, 'A request could not be answered.');
+        if (response.headersSent) response.destroy();
+        else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.');
+      });
+    },
+  );
+  server.on('connection', (socket: Socket) => {
+    // Each request that waits on a connection listens for its end.
+    socket.setMaxListeners(0);
+    const peer = peerOf(socket);
+    if (peer === null || places.take('connections', peer, socket) !== null) return;
+    metrics?.refused('connections');
+    warn(
+      { address: peer },
+      'A connection is cut: its address holds as many connections as it may. If that is a proxy, set TRUST_PROXY.',
+    );
+    socket.destroy();
   });
   server.on('upgrade', (request, socket, head) => {
     const requestId = requestIdOf(request);
@@ -243,28 +315,39 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     if (path !== graphqlPath) return refuse(404);
     if (!isOriginAllowed(request.headers.origin, corsOrigins)) return refuse(403);
     const address = addressOf(request);
-    const release = takeSlot(address);
-    if (release === null) return refuse(429);
-    socket.once('close', release);
+    if (takeLivePlace(address, socket) === null) return refuse(429);
     metrics?.requested(path, 101);
     sockets.accept(request, socket, head, { requestId, address });
   });
 
   async function close(): Promise<void> {
     const closed = new Promise<void>(resolve => server.close(() => resolve()));
-    openStreams.endAll();
-    for (const response of pending) if (!response.headersSent) response.setHeader('connection', 'close');
+    streams.endAll();
+    for (const response of open) if (!response.headersSent) response.setHeader('connection', 'close');
     const timer = setTimeout(() => server.closeAllConnections(), limits.shutdownGrace);
     // A connection whose last answer was already on its way when this began is idle only once that has been sent.
     const sweep = setInterval(() => server.closeIdleConnections(), 50);
     await Promise.all([closed, sockets.close(Math.min(1_000, limits.shutdownGrace))]);
     clearTimeout(timer);
     clearInterval(sweep);
+    eventStreams.stop();
+    deadlines.stop();
     metrics?.close();
-    await Promise.all([metricsListener?.close(), executor.yoga.dispose()]);
+    await Promise.all([metricsListener?.close(), operations.yoga.dispose()]);
   }
 
   return {
+    get load() {
+      return {
+        connections: places.count('connections'),
+        sockets: sockets.size,
+        streams: streams.size,
+        requests: places.count('requests'),
+        addresses: places.addresses,
+        unsentBytes: unsent.inAll,
+        deadlines: deadlines.size,
+      };
+    },
     start: () =>
       new Promise((resolve, reject) => {
         server.once('error', reject);
@@ -286,6 +369,9 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     },
   };
 }
+
+/** 0, no limit, if either is. */
+const bothOf = (a: number, b: number) => (a === 0 || b === 0 ? 0 : a + b);
 
 const notFound = `There is nothing here: the API is at ${graphqlPath}.`;
 

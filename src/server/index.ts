@@ -8,7 +8,7 @@ import { FeatureService } from '../features/service.js';
 import { createContextFactory } from '../graphql/context.js';
 import { createSchema } from '../graphql/index.js';
 import { databaseOptionsOf } from './database-options.js';
-import { createHalyardServer, type Readiness, type ServerLimits } from './http-server.js';
+import { createHalyardServer, type Readiness, type ServerLimits, type ServerLoad } from './http-server.js';
 import { createLogger } from './logger.js';
 import { FeatureMetrics } from './metrics/feature-metrics.js';
 import { tokenKeysOf } from './token-keys.js';
@@ -32,6 +32,8 @@ export interface RunningServer {
   /** Where Prometheus asks; null: nowhere. */
   readonly metricsUrl: string | null;
   readonly service: FeatureService;
+  /** What the server holds right now. */
+  readonly load: ServerLoad;
   /** Lets answers under way finish, then closes everything. Takes at most five seconds; twice is harmless. */
   close(): Promise<void>;
 }
@@ -79,7 +81,8 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
     port: config.port,
     corsOrigins: config.corsOrigins,
     suggestions: !config.production,
-    readiness: () => readinessOf(service, config.readyMaxAgeSeconds),
+    anonymousIntrospection: config.anonymousIntrospection,
+    readiness: createReadiness(service, config.readyMaxAgeSeconds, log),
     limits: { ...config.limits, ...overrides.limits },
     trustProxy: config.trustProxy,
     ...(registry === null
@@ -92,20 +95,41 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
     return closing;
   };
   try {
-    return { ...(await server.start()), service, close };
+    const started = await server.start();
+    return {
+      ...started,
+      service,
+      get load() {
+        return server.load;
+      },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-/** A node that no longer hears of changes says so, although it goes on answering from what it knows. */
-function readinessOf(service: FeatureService, maxAgeSeconds: number): Readiness {
-  const { revision, age, problem, subscribers } = service.status;
-  const details = { revision, ageSeconds: Math.round(age / 100) / 10, subscribers };
-  if (age <= maxAgeSeconds * 1_000) return { ready: true, ...details };
-  const reason = `The change log could not be read for ${Math.round(age / 1_000)} seconds; answers may be out of date.`;
-  return { ready: false, reason: problem === null ? reason : `${reason} ${problem}`, ...details };
+/**
+ * A node that no longer hears of changes says so, although it goes on answering from what it knows. What the database said
+ * is written to the log, once for each outage: anybody may ask whether a node is ready.
+ */
+function createReadiness(service: FeatureService, maxAgeSeconds: number, log: Logger): () => Readiness {
+  let wasReady = true;
+  return () => {
+    const { revision, age, problem, subscribers } = service.status;
+    const ready = age <= maxAgeSeconds * 1_000;
+    const details = { revision, ageSeconds: Math.round(age / 100) / 10, subscribers };
+    if (!ready && wasReady) log.warn({ problem, ...details }, 'This node is not ready: the change log cannot be read.');
+    wasReady = ready;
+    if (ready) return { ready, ...details };
+    const seconds = Math.round(age / 1_000);
+    return {
+      ready,
+      reason: `The change log could not be read for ${seconds} seconds; answers may be out of date. The log of this node says why.`,
+      ...details,
+    };
+  };
 }
 
 /** A database that hangs must not keep the process: what it owes an answer for is lost with the process either way. */

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TrustProxy } from '../../src/config/schema.js';
-import { AddressSlots } from '../../src/server/address-slots.js';
-import { createAddressReader } from '../../src/server/client-address.js';
+import { createAddressReader } from '../../src/server/http/address.js';
 
 const read = (trustProxy: TrustProxy, remoteAddress: string | undefined, forwardedFor?: string) =>
   createAddressReader(trustProxy)({
@@ -58,32 +57,5 @@ describe('the address of a client', () => {
     read(true, '192.0.2.1', '1.1.1.1,'.repeat(2_000));
     read(true, '192.0.2.1', `[${'1:'.repeat(8_000)}`);
     expect(performance.now() - startedAt).toBeLessThan(50);
-  });
-});
-
-describe('the slots of an address', () => {
-  it('are given back once, and nothing is kept of who holds none', () => {
-    const slots = new AddressSlots(2);
-    const [first, second] = [slots.take('192.0.2.1'), slots.take('192.0.2.1')];
-    expect(slots.isFull('192.0.2.1')).toBe(true);
-    expect(slots.isFull('192.0.2.2')).toBe(false);
-    first();
-    first();
-    expect(slots.isFull('192.0.2.1')).toBe(false);
-    second();
-    expect(slots.size).toBe(0);
-  });
-
-  it('are those of a whole IPv6 network of 64 bits', () => {
-    const slots = new AddressSlots(1);
-    slots.take('2001:db8:0:1::1');
-    expect(slots.isFull('2001:db8:0:1:ffff::7')).toBe(true);
-    expect(slots.isFull('2001:db8:0:2::1')).toBe(false);
-  });
-
-  it('are without end where the limit is 0', () => {
-    const slots = new AddressSlots(0);
-    for (let i = 0; i < 5; i++) slots.take('192.0.2.1');
-    expect(slots.isFull('192.0.2.1')).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 import { getIntrospectionQuery, parse } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { defaultDocumentLimits, documentLimitErrors } from '../../src/server/document-limits.js';
+import { defaultDocumentLimits, documentLimitErrors } from '../../src/server/operations/document-limits.js';
 import { httpClient, sseClient, wsClient } from '../support/clients.js';
 import { startTestServer, type TestServer } from './harness.js';
 
@@ -11,7 +11,7 @@ const fails = (text: string, limits = defaultDocumentLimits) =>
   documentLimitErrors(parse(text), limits).map(({ message }) => message);
 
 describe('the size of a document', () => {
-  const limits = { tokens: 100, fields: 5, aliases: 2, directives: 2, depth: 3 };
+  const limits = { ...defaultDocumentLimits, tokens: 100, fields: 5, aliases: 2, directives: 2, depth: 3 };
   it.each([
     ['fields', '{ a b c d e }', '{ a b c d e f }', 'The operation has 6 fields; at most 5 are allowed.'],
     ['fields below fields', '{ a { b { c } } d e }', '{ a { b { c } } d e f }', /6 fields/],

@@ -1,7 +1,7 @@
-import { GraphQLError } from 'graphql';
+import { GraphQLError, type OperationDefinitionNode, parse, type VariableDefinitionNode } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FlagNotFoundError, UnavailableError, ValidationError } from '../../src/core/errors.js';
-import { formatErrors, maskError } from '../../src/server/mask-error.js';
+import { formatErrors, maskError } from '../../src/server/operations/mask-error.js';
 import { type GraphQLAnswer, httpClient, sseClient, wsClient } from '../support/clients.js';
 import { startTestServer, type TestServer } from './harness.js';
 
@@ -181,6 +181,9 @@ describe('the door', () => {
 
   it('is not fooled by quotes in a value', () => {
     const message = 'Variable "$a" got invalid value "x\\" at \\"b.c\\"; " at "a.d[0]"; Expected type "Int".';
-    expect(through(new GraphQLError(message))).toMatchObject({ extensions: { path: ['a', 'd', '0'] } });
+    const [operation] = parse('query ($a: Place) { place(place: $a) }').definitions as [OperationDefinitionNode];
+    const nodes = operation.variableDefinitions?.[0] as VariableDefinitionNode;
+    const error = new GraphQLError(message, { nodes, originalError: new GraphQLError('Expected type "Int".') });
+    expect(through(error)).toMatchObject({ extensions: { path: ['a', 'd', '0'] } });
   });
 });

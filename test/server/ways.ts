@@ -63,7 +63,7 @@ const schema = new GraphQLSchema({
       steady: {
         type: GraphQLInt,
         args: { n: { type: GraphQLInt }, fail: { type: GraphQLBoolean } },
-        extensions: { steady: true },
+        extensions: { repeatable: true },
         resolve: (_root, { n, fail }, { steady }) => {
           if (fail) throw new GraphQLError('No.', { extensions: { code: 'FORBIDDEN' } });
           steady();

@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
-import { pathOf } from '../http-request.js';
+import { pathOf } from '../http/request.js';
 
 export const metricsPath = '/metrics';
 
@@ -20,8 +20,8 @@ export interface MetricsListener {
 }
 
 export interface MetricsListenerOptions {
-  /** Answers a GET or HEAD of this path; false where nothing is there. */
-  readonly answer: (path: string, response: ServerResponse) => Promise<boolean>;
+  /** Answers a GET or HEAD of this path, also where nothing is there. */
+  readonly answer: (path: string, response: ServerResponse) => Promise<void>;
   readonly host: string;
   readonly port: number;
   /** Told of what could not be answered. */
@@ -32,13 +32,10 @@ export function createMetricsListener({ answer, host, port, onError }: MetricsLi
   const notFound = (response: ServerResponse) => void response.writeHead(404).end();
   const server = createServer((request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response);
-    answer(pathOf(request), response).then(
-      isAnswered => isAnswered || notFound(response),
-      error => {
-        onError(error);
-        response.writeHead(500).end();
-      },
-    );
+    answer(pathOf(request), response).catch(error => {
+      onError(error);
+      response.writeHead(500).end();
+    });
   });
   return {
     start: () =>

@@ -1,13 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { OperationLabels } from '../operations/known-operation.js';
 import { collectProcessMetrics } from './process-metrics.js';
-
-/** What an operation was, in words of which there are few: nothing that a caller may choose freely. */
-export interface OperationLabels {
-  /** `query`, `mutation`, `subscription`; `unknown` where it could not be read. */
-  readonly kind: string;
-  /** The root field; `several` where there are, `none` where it could not be read. */
-  readonly field: string;
-}
 
 /** What is open right now. */
 export interface OpenConnections {
@@ -73,7 +66,7 @@ export class ServerMetrics {
     });
     this.#refusals = new Counter({
       name: 'halyard_refusals_total',
-      help: 'Connections and subscriptions refused, by the limit that they met.',
+      help: 'Connections, requests and subscriptions refused, by the limit that they met.',
       labelNames: ['limit'],
       registers,
     });
@@ -124,7 +117,7 @@ export class ServerMetrics {
     };
   }
 
-  refused(limit: 'connections' | 'subscriptions'): void {
+  refused(limit: 'connections' | 'requests' | 'subscriptions'): void {
     this.#refusals.inc({ limit });
   }
 

@@ -1,9 +1,6 @@
-import type { ExecutionArgs, ExecutionResult } from 'graphql';
-import { GraphQLError } from 'graphql';
-import type { OperationOrigin } from './operation-origin.js';
-
-/** An operation that is about to run. */
-export type Operation = Pick<ExecutionArgs, 'document' | 'operationName'> & { readonly contextValue: OperationOrigin };
+import { type ExecutionResult, GraphQLError } from 'graphql';
+import type { KnownOperation } from './known-operation.js';
+import type { OperationOrigin } from './origin.js';
 
 /** What follows one operation. Outcomes are `ok` or the codes of errors. */
 export interface OperationWatch {
@@ -13,14 +10,14 @@ export interface OperationWatch {
   opened(): () => void;
 }
 
-/** Told of every operation, whatever way in it came. */
+/** Told of every operation, whatever its entry point. */
 export interface OperationObserver {
   /** It was refused before it ran: it could not be read, or is not valid. */
   refused(errors: readonly unknown[], origin: OperationOrigin): void;
   /** Null where this operation is none of its business. */
-  began(operation: Operation): OperationWatch | null;
+  began(operation: KnownOperation, origin: OperationOrigin): OperationWatch | null;
   /** An answer without errors was given again, and nothing executed for it. */
-  repeated(operation: Operation): void;
+  repeated(operation: KnownOperation, origin: OperationOrigin): void;
 }
 
 /** The code of an error as callers see it. */

@@ -1,7 +1,9 @@
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import type { Logger } from 'pino';
-import { FeatureError } from '../core/errors.js';
-import { readFailure } from '../graphql/errors.js';
+import { FeatureError } from '../../core/errors.js';
+import { shortened } from '../../core/text.js';
+import { readFailure } from '../../graphql/errors.js';
+import { locate } from './document.js';
 
 /** What callers read in place of a failure that they could not have caused. */
 export const unexpectedMessage = 'Unexpected error.';
@@ -22,9 +24,19 @@ export function reportTo(log: Logger): (cause: unknown) => void {
  */
 export function maskError(error: unknown, report: (cause: unknown) => void, beforeExecution = false): GraphQLError {
   if (error instanceof GraphQLError && masked.has(error)) return error;
-  const answer = maskAnew(error, report, beforeExecution);
+  const answer = presented(maskAnew(error, report, beforeExecution));
   masked.add(answer);
   return answer;
+}
+
+/** The longest message that is sent, in characters. Those of graphql repeat what the caller has sent, however long. */
+const maxMessageLength = 200;
+
+/** An error as callers are to see it: with its place in the document, and no longer than anybody reads. */
+export function presented(error: GraphQLError): GraphQLError {
+  const own = error.originalError instanceof FeatureError;
+  if (!own && error.message.length > maxMessageLength) error.message = shortened(error.message, maxMessageLength);
+  return locate(error);
 }
 
 const masked = new WeakSet<GraphQLError>();
@@ -40,10 +52,8 @@ function maskAnew(error: unknown, report: (cause: unknown) => void, beforeExecut
   }
   // Errors of resolvers have a path. Without one the message is graphql's own, whatever made a scalar refuse its value.
   const own = outer !== null && outer.path === undefined ? outer : cause;
-  if (own instanceof GraphQLError) {
-    const extensions = extensionsByMessage(own.message);
-    if (extensions !== null) return place(outer, own.message, extensions);
-  }
+  const extensions = own instanceof GraphQLError ? extensionsOf(own) : null;
+  if (extensions !== null) return place(outer, (own as GraphQLError).message, extensions);
   if (outer !== null && cause instanceof GraphQLError && typeof outer.extensions['code'] === 'string') return outer;
   report(cause);
   // Yoga reads `unexpected` for the status of an answer without data, and keeps it to itself.
@@ -77,16 +87,38 @@ function where(error: GraphQLError | null) {
   return { nodes, source, positions, path };
 }
 
+const spec = { spec: true, status: 400 };
+
+/** What graphql throws itself carries no code of ours. It is known by how its message begins; null where it is not known. */
+function extensionsOf(error: GraphQLError): object | null {
+  const { message } = error;
+  if (message.startsWith('Syntax Error: ')) return { code: 'GRAPHQL_PARSE_FAILED', http: spec };
+  if (message.startsWith('Too many errors processing variables')) return { code: 'BAD_USER_INPUT', http: spec };
+  const path = message.startsWith('Variable "$') ? variablePath(error) : argumentPath(message);
+  return path === null ? null : { code: 'BAD_USER_INPUT', path: path.map(part => shortened(part)), http: spec };
+}
+
 /**
- * What graphql throws itself carries no code of ours and is known by its message alone. A value that cannot be coerced is named by
- * the path in the message: `Variable "$input" got invalid value 1 at "input.userId"; ...` is `['input', 'userId']`.
+ * Where in a variable the fault is: `Variable "$input" got invalid value 1 at "input.ids[1]"; <why>` is
+ * `['input', 'ids', '1']`. The value stands between, as the caller sent it, so the message is read from its end.
  */
-function extensionsByMessage(message: string): object | null {
-  const http = { spec: true, status: 400 };
-  if (message.startsWith('Syntax Error: ')) return { code: 'GRAPHQL_PARSE_FAILED', http };
-  const name = /^(?:Variable "\$|Argument ")(\w+)"/.exec(message)?.[1];
-  if (name === undefined) return null;
-  const within = new RegExp(` at "${name}([.[][^"]*)"; `).exec(message)?.[1] ?? '';
-  const path = [name, ...within.split(/[.[\]]+/).filter(part => part !== '')];
-  return { code: 'BAD_USER_INPUT', path, http };
+function variablePath({ message, nodes, originalError }: GraphQLError): string[] | null {
+  const [node] = nodes ?? [];
+  const variable = node?.kind === Kind.VARIABLE_DEFINITION ? node.variable : node;
+  if (variable?.kind !== Kind.VARIABLE) return null;
+  const name = variable.name.value;
+  const why = originalError?.message;
+  const end = why !== undefined && message.endsWith(`"; ${why}`) ? message.length - why.length - 3 : -1;
+  const start = end === -1 ? -1 : message.lastIndexOf(` at "${name}`, end);
+  if (start === -1) return [name];
+  const below = message
+    .slice(start + ` at "${name}`.length, end)
+    .replaceAll(']', '')
+    .replaceAll('[', '.');
+  return [name, ...below.split('.').filter(part => part !== '')];
+}
+
+function argumentPath(message: string): string[] | null {
+  const start = 'Argument "'.length;
+  return message.startsWith('Argument "') ? [message.slice(start, message.indexOf('"', start))] : null;
 }

@@ -1,24 +1,28 @@
-import { type ExecutionResult, getOperationAST } from 'graphql';
+import type { ExecutionResult } from 'graphql';
 import type { Logger } from 'pino';
-import { codeOf, type Operation, type OperationObserver, type OperationWatch } from './operation-observer.js';
+import { shortened } from '../../core/text.js';
+import type { KnownOperation } from './known-operation.js';
+import { codeOf, type OperationObserver, type OperationWatch } from './observer.js';
+import type { OperationOrigin } from './origin.js';
 
 /**
  * Writes one line an operation: its name, what came of it, how long it took. A mutation's is at level info, any other's at
  * debug, as queries come by the thousand.
  */
 export function createOperationLog(serverLog: Logger): OperationObserver {
-  function began({ document, operationName, contextValue }: Operation): OperationWatch | null {
-    const node = getOperationAST(document, operationName);
-    const level = node?.operation === 'mutation' ? 'info' : 'debug';
+  function began({ kind, name }: KnownOperation, origin: OperationOrigin): OperationWatch | null {
+    const level = kind === 'mutation' ? 'info' : 'debug';
     // The log of a request is made when it is first asked for.
     if (!serverLog.isLevelEnabled(level)) return null;
-    const { log, caller } = contextValue;
+    const { log, caller } = origin;
     const startedAt = performance.now();
     const write = ({ errors }: ExecutionResult) => {
       const duration = Math.round((performance.now() - startedAt) * 100) / 100;
       const outcome = errors === undefined ? 'ok' : outcomeOf(errors);
-      const name = node?.name?.value ?? null;
-      log[level]({ operation: node?.operation, name, role: caller.role, outcome, duration }, 'operation');
+      log[level](
+        { operation: kind, name: name === null ? null : shortened(name), role: caller.role, outcome, duration },
+        'operation',
+      );
     };
     return { answered: write, opened: () => () => write({}) };
   }
@@ -28,7 +32,7 @@ export function createOperationLog(serverLog: Logger): OperationObserver {
       if (log.isLevelEnabled('debug')) log.debug({ outcome: outcomeOf(errors) }, 'operation refused');
     },
     began,
-    repeated: operation => began(operation)?.answered({}),
+    repeated: (operation, origin) => began(operation, origin)?.answered({}),
   };
 }
 

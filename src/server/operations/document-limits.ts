@@ -1,25 +1,28 @@
 import { type DocumentNode, GraphQLError, Kind, type SelectionSetNode } from 'graphql';
+import type { ParseLimits } from './document.js';
 
 /** How large an operation may be, fragments counted as often as they are spread. */
-export interface DocumentLimits {
-  /** Lexical tokens of the whole document. */
-  readonly tokens: number;
+export interface DocumentLimits extends ParseLimits {
   readonly fields: number;
   readonly aliases: number;
   readonly directives: number;
   /** Levels of fields. The introspection query of GraphiQL has 14. */
   readonly depth: number;
+  /** What the introspection of one operation may cost; see `createIntrospectionCost`. */
+  readonly complexity: number;
 }
 
 export const defaultDocumentLimits: DocumentLimits = Object.freeze({
+  documentLength: 40_000,
   tokens: 2_000,
   fields: 1_000,
   aliases: 100,
   directives: 50,
   depth: 16,
+  complexity: 100_000,
 });
 
-type Size = Omit<DocumentLimits, 'tokens'>;
+type Size = Pick<DocumentLimits, 'fields' | 'aliases' | 'directives' | 'depth'>;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const measures = ['fields', 'aliases', 'directives', 'depth'] as const;
@@ -76,11 +79,11 @@ export function documentLimitErrors(document: DocumentNode, limits: DocumentLimi
     const over = measures.find(measure => size[measure] > limits[measure]);
     if (over === undefined) continue;
     const what = { fields: 'fields', aliases: 'aliases', directives: 'directives', depth: 'levels of fields' }[over];
-    return [
-      new GraphQLError(`The operation has ${size[over]} ${what}; at most ${limits[over]} are allowed.`, {
-        extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
-      }),
-    ];
+    return [limitError(`The operation has ${size[over]} ${what}; at most ${limits[over]} are allowed.`)];
   }
   return [];
 }
+
+/** A document that is larger than it may be. */
+export const limitError = (message: string) =>
+  new GraphQLError(message, { extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });

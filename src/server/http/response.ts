@@ -1,10 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import { GraphQLError } from 'graphql';
-import { formatErrors } from './mask-error.js';
 
 /** Answers with one error, in the form that GraphQL gives errors. */
 export function sendError(response: ServerResponse, status: number, code: string, message: string): void {
-  sendJson(response, status, { errors: formatErrors([new GraphQLError(message, { extensions: { code } })]) });
+  sendJson(response, status, { errors: [{ message, extensions: { code } }] });
 }
 
 /** How long a client may go on sending a body that nobody reads, in milliseconds. */

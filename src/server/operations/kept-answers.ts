@@ -1,6 +1,6 @@
-import type { DocumentNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import type { Caller } from '../auth/caller.js';
+import type { Caller } from '../../auth/caller.js';
+import type { KnownOperation } from './known-operation.js';
 
 export type MediaType = 'application/json' | 'application/graphql-response+json';
 
@@ -13,9 +13,8 @@ export interface Answer {
 }
 
 export interface KeptAnswer extends Answer {
-  readonly document: DocumentNode;
-  readonly operationName: string | null | undefined;
-  /** What it stands on; see `Executor.basisOf`. */
+  readonly operation: KnownOperation;
+  /** What it stands on; see `Operations.basisOf`. */
   readonly basis: object;
 }
 

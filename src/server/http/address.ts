@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import type { TrustProxy } from '../config/schema.js';
-import { isInNetwork, type Network, parseAddress, parseNetwork } from '../core/network.js';
+import type { TrustProxy } from '../../config/schema.js';
+import { isInNetwork, type Network, parseAddress, parseNetwork } from '../../core/network.js';
 
 /** What an address is read from. */
 export type AddressedRequest = Pick<IncomingMessage, 'headers'> & {
@@ -44,6 +44,18 @@ export function createAddressReader(trustProxy: TrustProxy): (request: Addressed
   };
 }
 
+/**
+ * Reads whose a connection is before anything has come over it.
+ * @returns null where that may be a trusted proxy, whose connections are many clients'.
+ */
+export function createPeerReader(trustProxy: TrustProxy): (socket: AddressedRequest['socket']) => string | null {
+  const isTrusted = trustOf(trustProxy);
+  return ({ remoteAddress = '' }) => {
+    const address = readAddress(remoteAddress);
+    return isTrusted(address, 0) ? null : (address ?? unknownAddress);
+  };
+}
+
 type IsTrusted = (address: string | null, hop: number) => boolean;
 
 function trustOf(trustProxy: TrustProxy): IsTrusted {
@@ -67,4 +79,10 @@ function networkOf(text: string): Network {
 function readAddress(text: string): string | null {
   const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
   return parseAddress(bare)?.toString() ?? null;
+}
+
+/** What an address is counted by. The owner of one IPv6 address has the 2^64 others of its network too: they count as one. */
+export function networkKey(address: string): string {
+  const parsed = address.includes(':') ? parseAddress(address) : null;
+  return parsed?.kind() === 'ipv6' ? parsed.toByteArray().slice(0, 8).join('.') : address;
 }

@@ -1,0 +1,73 @@
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { networkKey } from './address.js';
+import { whenClosed } from './closed.js';
+
+/** How many places of each kind one address may take. 0: no limit. */
+export interface PlaceLimits {
+  /** TCP connections, whatever they carry. */
+  readonly connections: number;
+  /** WebSockets and streams of events: what stays open. */
+  readonly live: number;
+  /** Plain requests that are under way: until the answer has been taken. */
+  readonly requests: number;
+}
+
+export type PlaceKind = keyof PlaceLimits;
+
+/** A place that is held. */
+export interface Place {
+  /** Gives it back before its holder closes. More than once is harmless. */
+  release(): void;
+}
+
+/**
+ * Bounds what one address may hold open. A place is taken for something that can close, and is given back when that
+ * closes, whatever else happens; what has closed already holds none. So there is no way to forget one.
+ */
+export class Places {
+  readonly #limits: PlaceLimits;
+  readonly #taken: Readonly<Record<PlaceKind, Map<string, number>>> = {
+    connections: new Map(),
+    live: new Map(),
+    requests: new Map(),
+  };
+
+  constructor(limits: PlaceLimits) {
+    this.#limits = limits;
+  }
+
+  /** How many places of a kind are taken, by all addresses together. */
+  count(kind: PlaceKind): number {
+    let sum = 0;
+    for (const taken of this.#taken[kind].values()) sum += taken;
+    return sum;
+  }
+
+  /** How many addresses hold a place of any kind. */
+  get addresses(): number {
+    return new Set(Object.values(this.#taken).flatMap(taken => [...taken.keys()])).size;
+  }
+
+  /** @returns null when the address holds as many as it may. */
+  take(kind: PlaceKind, address: string, holder: ServerResponse | Duplex): Place | null {
+    const limit = this.#limits[kind];
+    const taken = this.#taken[kind];
+    const network = networkKey(address);
+    const before = taken.get(network) ?? 0;
+    if (limit > 0 && before >= limit) return null;
+    taken.set(network, before + 1);
+    let isHeld = true;
+    const release = () => {
+      if (!isHeld) return;
+      isHeld = false;
+      cancel();
+      const left = (taken.get(network) ?? 1) - 1;
+      if (left === 0) taken.delete(network);
+      else taken.set(network, left);
+    };
+    let cancel = () => {};
+    cancel = whenClosed(holder, release);
+    return { release };
+  }
+}

@@ -1,0 +1,80 @@
+import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
+
+export interface ParseLimits {
+  /** Characters of a document, blanks and comments included. */
+  readonly documentLength: number;
+  /** Lexical tokens of a document. */
+  readonly tokens: number;
+}
+
+/**
+ * Parses a document that is not too large.
+ *
+ * What is kept of it is the tree: without the text, the comments and the chain of tokens, and with the start of each line,
+ * from which {@link locate} tells places in a time that depends neither on the text nor on how many errors there are.
+ *
+ * @throws GraphQLError for a document that is too long or has too many tokens, or that cannot be read.
+ */
+export function parseDocument(text: string, limits: ParseLimits): DocumentNode {
+  if (text.length > limits.documentLength) throw tooLong(text.length, limits.documentLength);
+  const source = new Source(text);
+  let document: DocumentNode;
+  try {
+    document = parse(source, { maxTokens: limits.tokens });
+  } catch (error) {
+    // The parser goes down a level of nesting by calling itself, until the stack ends.
+    if (error instanceof RangeError) throw new GraphQLError('Syntax Error: The document is nested too deeply.');
+    throw error;
+  }
+  lineStarts.set(source, lineStartsOf(text));
+  source.body = '';
+  for (let token = document.loc?.startToken; token != null; ) {
+    const { next } = token;
+    Object.assign(token, { prev: null, next: null });
+    token = next ?? undefined;
+  }
+  return document;
+}
+
+/** Tells an error where in its document it is. graphql has seen a document of one line. */
+export function locate(error: GraphQLError): GraphQLError {
+  const { source, positions } = error;
+  const starts = source === undefined ? undefined : lineStarts.get(source);
+  if (starts === undefined || positions === undefined) return error;
+  const locations = positions.map(position => {
+    const line = lineOf(starts, position);
+    return { line: line + 1, column: position - (starts[line] as number) + 1 };
+  });
+  return Object.assign(error, { locations });
+}
+
+/** By document: at which character each of its lines starts. */
+const lineStarts = new WeakMap<Source, readonly number[]>();
+
+function lineStartsOf(text: string): number[] {
+  const starts = [0];
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    const isBreak = code === 10 || (code === 13 && text.charCodeAt(index + 1) !== 10);
+    if (isBreak) starts.push(index + 1);
+  }
+  return starts;
+}
+
+/** The last line that starts at or before a character. */
+function lineOf(starts: readonly number[], position: number): number {
+  let low = 0;
+  let high = starts.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((starts[middle] as number) <= position) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+const tooLong = (length: number, limit: number) =>
+  new GraphQLError(
+    `The document has ${length} characters; at most ${limit} are allowed. Values belong into variables.`,
+    { extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { spec: true, status: 400 } } },
+  );

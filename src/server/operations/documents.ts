@@ -1,0 +1,99 @@
+import {
+  type DocumentNode,
+  type GraphQLError,
+  type GraphQLSchema,
+  specifiedRules,
+  type ValidationRule,
+  ValuesOfCorrectTypeRule,
+  validate,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { parseDocument } from './document.js';
+import { type DocumentLimits, documentLimitErrors, limitError } from './document-limits.js';
+import { createIntrospectionCost } from './introspection-cost.js';
+import { presented } from './mask-error.js';
+
+/**
+ * Documents are kept parsed and validated. Bounded by count and by characters, as a hostile client can send a new one
+ * each time; what is unusually long is parsed anew.
+ */
+const keptDocuments = { max: 1_000, maxSize: 500_000, maxEntrySize: 16_000 };
+
+/** After so many faults nobody reads on. */
+const maxErrors = 20;
+
+export interface DocumentOptions {
+  readonly schema: GraphQLSchema;
+  readonly limits: DocumentLimits;
+  /** Whether messages about unknown names propose known ones. */
+  readonly suggestions: boolean;
+}
+
+/** Reads and judges documents, and keeps those that are asked again and again. */
+export interface Documents {
+  /** @throws GraphQLError for a document that is too long or cannot be read. */
+  parse(text: string): DocumentNode;
+  /** What is wrong with a document; nothing when it may run. */
+  validate(document: DocumentNode): readonly GraphQLError[];
+  /** Whether this text is known to be a valid document. */
+  isKnown(text: string): boolean;
+}
+
+export function createDocuments({ schema, limits, suggestions }: DocumentOptions): Documents {
+  const kept = new LRUCache<string, DocumentNode>({
+    ...keptDocuments,
+    sizeCalculation: (_document, text) => Math.max(1, text.length),
+  });
+  const valid = new WeakSet<DocumentNode>();
+  const introspectionCost = createIntrospectionCost(schema, limits.complexity);
+  const rules = specifiedRules.map(rule => (rule === ValuesOfCorrectTypeRule ? valueRule : rule));
+
+  function faults(document: DocumentNode): readonly GraphQLError[] {
+    const tooLarge = documentLimitErrors(document, limits);
+    if (tooLarge.length > 0) return tooLarge;
+    const cost = introspectionCost(document);
+    if (cost > limits.complexity) {
+      return [
+        limitError(
+          `The introspection in this operation costs ${cost}; at most ${limits.complexity} is allowed. Ask for the schema once.`,
+        ),
+      ];
+    }
+    const errors = validate(schema, document, rules, { maxErrors, hideSuggestions: !suggestions });
+    for (const { extensions } of errors) extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED';
+    return errors.map(presented);
+  }
+
+  return {
+    parse(text) {
+      const known = kept.get(text);
+      if (known !== undefined) return known;
+      const document = parseDocument(text, limits);
+      kept.set(text, document);
+      return document;
+    },
+    validate(document) {
+      if (valid.has(document)) return [];
+      const errors = faults(document);
+      if (errors.length === 0) valid.add(document);
+      return errors;
+    },
+    isKnown(text) {
+      const document = kept.peek(text);
+      return document !== undefined && valid.has(document);
+    },
+  };
+}
+
+/** A value written into the document is judged like one in a variable: both are the caller's input. */
+const valueRule: ValidationRule = context =>
+  ValuesOfCorrectTypeRule(
+    Object.create(context, {
+      reportError: {
+        value: (error: Parameters<typeof context.reportError>[0]) => {
+          error.extensions['code'] = 'BAD_USER_INPUT';
+          context.reportError(error);
+        },
+      },
+    }),
+  );

@@ -1,0 +1,125 @@
+import {
+  type DocumentNode,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  type OperationTypeNode,
+  visit,
+} from 'graphql';
+
+/** What an operation is, in words of which there are few: nothing that a caller may choose freely. */
+export interface OperationLabels {
+  /** `query`, `mutation`, `subscription`; `unknown` where it could not be read. */
+  readonly kind: string;
+  /** The root field; `several` where there are, `none` where it could not be read. */
+  readonly field: string;
+}
+
+/** An operation of a valid document, and what follows from its text alone. Found once for each document that is kept. */
+export interface KnownOperation {
+  readonly kind: OperationTypeNode;
+  /** Null where the operation has none. */
+  readonly name: string | null;
+  /** One object for all operations of the same labels. */
+  readonly labels: OperationLabels;
+  /** The variables that it declares. */
+  readonly variables: readonly string[];
+  /** Whether it asks for anything of the schema itself, `__typename` aside. */
+  readonly introspects: boolean;
+  /** A query of fields that the schema marks as `repeatable`: the answer follows from the variables and the caller's stamp. */
+  readonly isRepeatable: boolean;
+  /**
+   * A subscription to a field that the schema marks as `shareable`: what is sent follows from the event alone, whoever it is
+   * for, as no variable has a say below the root field.
+   */
+  readonly isShareable: boolean;
+}
+
+/** @returns null where the document has no operation of this name; without a name, where it has several. */
+export type FindOperation = (document: DocumentNode, name: string | null | undefined) => KnownOperation | null;
+
+export function createOperationFinder(schema: GraphQLSchema): FindOperation {
+  const documents = new WeakMap<DocumentNode, ReadonlyMap<string | null, KnownOperation>>();
+  const marked = (kind: OperationTypeNode, mark: string) =>
+    new Set(
+      Object.values(schema.getRootType(kind)?.getFields() ?? {}).flatMap(({ name, extensions }) =>
+        extensions[mark] === true ? [name] : [],
+      ),
+    );
+  const repeatable = marked('query' as OperationTypeNode, 'repeatable');
+  const shareable = marked('subscription' as OperationTypeNode, 'shareable');
+  const labels = new Map<string, OperationLabels>();
+
+  function labelsOf(node: OperationDefinitionNode): OperationLabels {
+    const names = new Set(
+      node.selectionSet.selections.map(selection => (selection.kind === Kind.FIELD ? selection.name.value : null)),
+    );
+    const [name] = names;
+    // What is selected through a fragment counts as several: nobody who watches a server asks so.
+    const field = names.size === 1 && name != null ? name : 'several';
+    const key = `${node.operation} ${field}`;
+    const known = labels.get(key) ?? { kind: node.operation, field };
+    labels.set(key, known);
+    return known;
+  }
+
+  function read(document: DocumentNode): ReadonlyMap<string | null, KnownOperation> {
+    const operations = new Map<string | null, KnownOperation>();
+    const introspects = hasIntrospection(document);
+    for (const node of document.definitions) {
+      if (node.kind !== Kind.OPERATION_DEFINITION) continue;
+      operations.set(node.name?.value ?? null, {
+        kind: node.operation,
+        name: node.name?.value ?? null,
+        labels: labelsOf(node),
+        variables: (node.variableDefinitions ?? []).map(({ variable }) => variable.name.value),
+        introspects,
+        isRepeatable:
+          node.operation === 'query' &&
+          node.selectionSet.selections.every(
+            selection => selection.kind === Kind.FIELD && repeatable.has(selection.name.value),
+          ),
+        isShareable: node.operation === 'subscription' && isShareable(node, shareable),
+      });
+    }
+    const [only] = operations.values();
+    if (operations.size === 1 && only !== undefined) operations.set(null, only);
+    return operations;
+  }
+
+  return (document, name) => {
+    let operations = documents.get(document);
+    if (operations === undefined) {
+      operations = read(document);
+      documents.set(document, operations);
+    }
+    return operations.get(name ?? null) ?? null;
+  };
+}
+
+function hasIntrospection(document: DocumentNode): boolean {
+  let found = false;
+  visit(document, {
+    Field: ({ name: { value } }) => {
+      found ||= value === '__schema' || value === '__type';
+    },
+  });
+  return found;
+}
+
+function isShareable({ selectionSet }: OperationDefinitionNode, shareable: ReadonlySet<string>): boolean {
+  const [root, ...others] = selectionSet.selections;
+  if (root?.kind !== Kind.FIELD || others.length > 0 || !shareable.has(root.name.value)) return false;
+  let isFixed = root.directives === undefined || root.directives.length === 0;
+  if (root.selectionSet === undefined) return isFixed;
+  visit(root.selectionSet, {
+    Variable: () => {
+      isFixed = false;
+    },
+    // What a fragment holds stands elsewhere in the document.
+    FragmentSpread: () => {
+      isFixed = false;
+    },
+  });
+  return isFixed;
+}

@@ -1,0 +1,69 @@
+import { GraphQLError } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import type { Documents } from './documents.js';
+import type { FindOperation } from './known-operation.js';
+import { maskError, reportTo } from './mask-error.js';
+import type { OperationOrigin } from './origin.js';
+import type { OperationRunner } from './runner.js';
+
+/** What a request asks, for Yoga, which does not read it again; or what is wrong with it. */
+export interface YogaParams {
+  readonly asked: unknown;
+}
+
+export interface OperationHooks {
+  readonly documents: Documents;
+  readonly findOperation: FindOperation;
+  readonly runner: OperationRunner;
+  /** Tells the observers what was refused before it ran. */
+  readonly refuse: (errors: readonly GraphQLError[], origin: OperationOrigin) => void;
+  readonly hideSuggestions: boolean;
+}
+
+/** Has Yoga read, judge and run operations as every other entry point does. */
+export function useOperations(hooks: OperationHooks): Plugin<OperationOrigin & YogaParams> {
+  const { documents, findOperation, runner, refuse, hideSuggestions } = hooks;
+  return {
+    onPluginInit({ registerContextErrorHandler }) {
+      registerContextErrorHandler(({ context, error, setError }) => {
+        const { log } = context as Readonly<Record<string, unknown>> & OperationOrigin;
+        setError(maskError(error, reportTo(log), true));
+      });
+    },
+    onRequestParse({ serverContext, setRequestParser }) {
+      setRequestParser(() => {
+        const { asked } = serverContext as unknown as YogaParams;
+        if (asked instanceof GraphQLError) throw asked;
+        return asked as never;
+      });
+    },
+    onParse: ({ context, setParseFn }) => {
+      setParseFn(source => documents.parse(String(source)));
+      return ({ result }) => {
+        if (result instanceof Error) refuse([maskError(result, reportTo(context.log), true)], context);
+      };
+    },
+    onValidate: ({ context, setValidationFn }) => {
+      setValidationFn((_schema, document) => documents.validate(document));
+      return ({ valid, result }) => {
+        if (!valid) refuse(result as GraphQLError[], context);
+      };
+    },
+    onExecute: ({ setExecuteFn }) =>
+      setExecuteFn(args => {
+        const operation = findOperation(args.document, args.operationName);
+        // Yoga has refused what names no operation of the document.
+        if (operation === null) return { errors: [new GraphQLError('There is no such operation.')] };
+        return runner.execute({
+          ...args,
+          contextValue: args.contextValue as OperationOrigin,
+          operation,
+          kept: 0,
+          hideSuggestions,
+        });
+      }),
+    // Subscriptions are streams of ours, which Yoga never gets to see.
+    onSubscribe: ({ setResultAndStopExecution }) =>
+      setResultAndStopExecution({ errors: [new GraphQLError('Subscriptions are not answered here.')] }),
+  };
+}

@@ -1,0 +1,99 @@
+import type { ExecutionResult } from 'graphql';
+import { whenClosed } from '../http/closed.js';
+import type { HttpResponse } from '../http/unsent.js';
+import { formatErrors, type maskError } from '../operations/mask-error.js';
+
+export interface EventStreamLimits {
+  /** Milliseconds between the comments that keep a stream alive through proxies. */
+  readonly pingInterval: number;
+  /** A reader that has taken nothing for so many milliseconds, not even those comments, is cut. */
+  readonly stallTimeout: number;
+}
+
+/** Writes results as server-sent events, in the form of GraphQL over SSE ("distinct connections mode"). */
+export class EventStreams {
+  readonly #limits: EventStreamLimits;
+  readonly #open = new Set<EventWriter>();
+  readonly #heartbeat: NodeJS.Timeout;
+
+  constructor(limits: EventStreamLimits) {
+    this.#limits = limits;
+    this.#heartbeat = setInterval(() => {
+      for (const writer of this.#open) writer.ping();
+    }, limits.pingInterval).unref();
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Answers with one result, or with each of a stream. Resolves when all is sent, or the reader has gone. */
+  async send(
+    response: HttpResponse,
+    results: AsyncIterable<ExecutionResult>,
+    { status = 200, headers = {} }: { status?: number; headers?: Readonly<Record<string, string>> } = {},
+  ): Promise<void> {
+    response.writeHead(status, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-cache, no-transform',
+      // Proxies are not to wait until they have more.
+      'x-accel-buffering': 'no',
+      ...headers,
+    });
+    // Node puts the timer off as long as the operating system takes some.
+    response.setTimeout(this.#limits.stallTimeout, () => response.req.socket.destroy());
+    const writer = new EventWriter(response);
+    this.#open.add(writer);
+    try {
+      // Some browsers wait for the first byte before they tell that there is an answer.
+      await writer.write(ping);
+      for await (const result of results) await writer.write(eventOf(result));
+    } catch (error) {
+      // What a stream throws is masked already.
+      await writer.write(eventOf({ errors: [error as ReturnType<typeof maskError>] }));
+    } finally {
+      this.#open.delete(writer);
+    }
+    response.end('event: complete\ndata:\n\n');
+  }
+
+  stop(): void {
+    clearInterval(this.#heartbeat);
+  }
+}
+
+const ping = ':\n\n';
+
+function eventOf({ errors, ...rest }: ExecutionResult): string {
+  const payload = errors === undefined ? rest : { ...rest, errors: formatErrors(errors) };
+  return `event: next\ndata: ${JSON.stringify(payload)}\n\n`;
+}
+
+/** Writes to one reader, one piece after the other. */
+class EventWriter {
+  readonly #response: HttpResponse;
+  /** Ends the wait for the reader; null while nothing waits. */
+  #taken: (() => void) | null = null;
+
+  constructor(response: HttpResponse) {
+    this.#response = response;
+    whenClosed(response, () => this.#taken?.());
+  }
+
+  /** Resolves when the operating system has taken it, or the reader has gone: so a slow reader holds up its own source. */
+  write(text: string): Promise<void> {
+    if (this.#response.destroyed || this.#response.closed) return Promise.resolve();
+    return new Promise(resolve => {
+      this.#taken = () => {
+        this.#taken = null;
+        resolve();
+      };
+      this.#response.write(text, () => this.#taken?.());
+    });
+  }
+
+  /** Nothing is sent behind what waits already. */
+  ping(): void {
+    if (this.#taken === null && !this.#response.destroyed) this.#response.write(ping);
+  }
+}

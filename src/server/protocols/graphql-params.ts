@@ -1,0 +1,63 @@
+import { GraphQLError } from 'graphql';
+import type { GraphQLParams } from 'graphql-yoga';
+import { isPlainObject } from '../../core/json.js';
+
+/** What is asked in a well-formed request. */
+export type Params = GraphQLParams & { readonly query: string };
+
+const knownParams = ['query', 'operationName', 'variables', 'extensions'];
+
+/**
+ * What the body of a POST asks, as JSON has it.
+ * @throws GraphQLError `BAD_REQUEST` when it is no JSON object or list. Nothing of the body is repeated.
+ */
+export function readBodyParams(body: string): object {
+  let asked: unknown;
+  try {
+    asked = JSON.parse(body);
+  } catch {
+    throw badRequest('The body is not valid JSON.');
+  }
+  if (typeof asked === 'object' && asked !== null) return asked;
+  throw badRequest('The body is not a JSON object such as {"query":"{ viewer { featureMap } }"}.');
+}
+
+/**
+ * What the query string of a GET asks.
+ * @throws GraphQLError `BAD_REQUEST` when `variables` or `extensions` are no JSON.
+ */
+export function readUrlParams(url: string): object {
+  const start = url.indexOf('?');
+  const search = new URLSearchParams(start === -1 ? '' : url.slice(start + 1));
+  const textOf = (name: string) => search.get(name) || undefined;
+  const jsonOf = (name: string): unknown => {
+    const text = textOf(name);
+    if (text === undefined) return undefined;
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw badRequest(`The parameter "${name}" is not valid JSON.`);
+    }
+  };
+  return {
+    query: textOf('query'),
+    operationName: textOf('operationName'),
+    variables: jsonOf('variables'),
+    extensions: jsonOf('extensions'),
+  };
+}
+
+/** Null for whatever is not plainly one well-formed request: Yoga knows what is wrong with it. */
+export function wellFormed(asked: unknown): Params | null {
+  if (!isPlainObject(asked) || typeof asked['query'] !== 'string') return null;
+  const { operationName, variables, extensions } = asked;
+  const isWellFormed =
+    Object.keys(asked).every(name => knownParams.includes(name)) &&
+    (operationName == null || typeof operationName === 'string') &&
+    (variables == null || isPlainObject(variables)) &&
+    (extensions == null || isPlainObject(extensions));
+  return isWellFormed ? (asked as unknown as Params) : null;
+}
+
+const badRequest = (message: string) =>
+  new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } });

@@ -1,0 +1,195 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
+import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
+import { isAsyncIterable } from 'graphql-yoga';
+import type { Logger } from 'pino';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import type { Caller } from '../../auth/caller.js';
+import { InvalidTokenError } from '../../auth/invalid-token-error.js';
+import type { Verifier } from '../../auth/verifier.js';
+import { UnavailableError } from '../../core/errors.js';
+import type { Deadlines } from '../deadlines.js';
+import type { UnsentBytes } from '../http/unsent.js';
+import type { ServerMetrics } from '../metrics/server-metrics.js';
+import { formatErrors } from '../operations/mask-error.js';
+import type { Operations } from '../operations/operations.js';
+import type { PreparedOperation } from '../operations/runner.js';
+import type { OpenStreams } from '../operations/streams.js';
+import { SocketConnection, type SocketLimits, tryAgainLater } from './socket-connection.js';
+
+export interface SocketsOptions {
+  readonly operations: Operations;
+  readonly streams: OpenStreams;
+  readonly deadlines: Deadlines;
+  readonly unsent: UnsentBytes;
+  readonly verifier: Verifier;
+  readonly log: Logger;
+  readonly limits: SocketLimits;
+  readonly metrics: ServerMetrics | null;
+}
+
+/** The WebSocket side of the server: the graphql-transport-ws protocol. */
+export interface Sockets {
+  readonly size: number;
+  /** Takes a request to upgrade whose path and origin have been accepted. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, from: { requestId: string; address: string }): void;
+  /** Closes every socket with 1001; those that do not answer in time are cut. */
+  close(graceMs: number): Promise<void>;
+}
+
+export function createSockets(options: SocketsOptions): Sockets {
+  const { operations, streams, deadlines, unsent, verifier, log, limits, metrics } = options;
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: limits.maxMessageSize,
+    handleProtocols,
+  });
+  const connections = new Set<SocketConnection>();
+
+  const protocol = makeServer<Record<string, unknown>, SocketConnection>({
+    connectionInitWaitTimeout: limits.initTimeout,
+    async onConnect({ extra }) {
+      const caller = await identify(extra);
+      if (caller === null || !connections.has(extra)) return false;
+      extra.caller = caller;
+      extra.cancelDeadline = deadlines.add(caller.expiresAt, () =>
+        extra.socket.close(CloseCode.Forbidden, 'The token has expired.'),
+      );
+      return true;
+    },
+    async onSubscribe({ extra }, id) {
+      const asked = extra.inbox.take(id);
+      if (asked === null) return [noLonger()];
+      const { run, params } = asked;
+      extra.operations += 1;
+      const requestId = `${extra.requestId}/${extra.operations}`;
+      const { address } = extra;
+      let requestLog: Logger | undefined;
+      const prepared = await operations.prepare(params, {
+        caller: extra.caller as Caller,
+        requestId,
+        address,
+        get log() {
+          requestLog ??= log.child({ requestId, address });
+          return requestLog;
+        },
+      });
+      if (!('document' in prepared)) return prepared;
+      if (run.state === 'over') return [noLonger()];
+      if (prepared.operation.kind !== 'subscription') return prepared;
+      const { count, kept } = extra.inbox.open;
+      if (limits.subscriptionsPerSocket > 0 && count >= limits.subscriptionsPerSocket) {
+        metrics?.refused('subscriptions');
+        return [tooMany(`A socket may hold at most ${limits.subscriptionsPerSocket} subscriptions open.`)];
+      }
+      if (kept + prepared.kept > limits.keptPerSocket) {
+        metrics?.refused('subscriptions');
+        const size = `${kept + prepared.kept} characters`;
+        return [
+          tooMany(
+            `The subscriptions of this socket have ${size} of documents and variables; at most ${limits.keptPerSocket} are allowed.`,
+          ),
+        ];
+      }
+      extra.inbox.opening(run, prepared.kept);
+      return prepared;
+    },
+    onOperation: ({ extra }, _id, _payload, _args, result) =>
+      // Ours to end, whatever becomes of the protocol's own record of it.
+      isAsyncIterable(result) ? extra.streams.open(result as AsyncIterable<ExecutionResult>) : undefined,
+    onComplete: ({ extra }, id) => extra.inbox.over(id),
+    execute: (args: ExecutionArgs) => operations.execute(args as PreparedOperation),
+    subscribe: (args: ExecutionArgs) => operations.subscribe(args as PreparedOperation),
+    onNext(_context, _id, _payload, _args, { errors, data, extensions }) {
+      if (errors === undefined) return;
+      const rest = { ...(data === undefined ? {} : { data }), ...(extensions === undefined ? {} : { extensions }) };
+      return { ...rest, errors: formatErrors(errors) };
+    },
+    onError({ extra }, id, _payload, errors: readonly GraphQLError[]) {
+      extra.inbox.over(id);
+      return formatErrors(errors);
+    },
+  });
+
+  async function identify(connection: SocketConnection): Promise<Caller | null> {
+    const { socket } = connection;
+    const authorization = connection.takeAuthorization();
+    try {
+      if (authorization != null && typeof authorization !== 'string') {
+        throw new InvalidTokenError('The authorization is not text.');
+      }
+      return await verifier.verify(authorization);
+    } catch (error) {
+      if (error instanceof InvalidTokenError) {
+        socket.close(CloseCode.Forbidden, error.message);
+      } else {
+        if (!(error instanceof UnavailableError))
+          connection.log.error({ err: error }, 'A token could not be verified.');
+        socket.close(tryAgainLater, 'Tokens cannot be verified at the moment.');
+      }
+      return null;
+    }
+  }
+
+  function opened(socket: WebSocket, from: { requestId: string; address: string }): void {
+    const connection = new SocketConnection(socket, from, { streams: streams.connection(), unsent, log, limits });
+    connections.add(connection);
+    socket.on('error', error => connection.log.debug({ err: error }, 'A socket failed.'));
+    socket.on('pong', () => connection.heard());
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        send: data => connection.send(data),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: handle => {
+          connection.handle = handle;
+          socket.on('message', (data: RawData) => connection.receive(String(data)));
+        },
+      },
+      connection,
+    );
+    socket.once('close', (code, reason) => {
+      connections.delete(connection);
+      connection.closed();
+      closed(code, String(reason)).catch(error =>
+        connection.log.error({ err: error }, 'A subscription did not end well.'),
+      );
+    });
+  }
+
+  const heartbeat = setInterval(() => {
+    for (const connection of connections) connection.beat();
+  }, limits.pingInterval).unref();
+
+  return {
+    get size() {
+      return connections.size;
+    },
+    accept(request, socket, head, from) {
+      server.handleUpgrade(request, socket, head, webSocket => opened(webSocket, from));
+    },
+    async close(graceMs) {
+      clearInterval(heartbeat);
+      const sockets = [...connections].map(({ socket }) => socket);
+      const gone = sockets.map(socket => new Promise(resolve => socket.once('close', resolve)));
+      for (const socket of sockets) {
+        socket.resume();
+        socket.close(1001, 'The server is going away.');
+      }
+      const timer = setTimeout(() => {
+        for (const socket of sockets) socket.terminate();
+      }, graceMs);
+      await Promise.all(gone);
+      clearTimeout(timer);
+      server.close();
+    },
+  };
+}
+
+/** The client has ended it meanwhile, so this is sent to nobody. */
+const noLonger = () => new GraphQLError('This operation has been ended.');
+
+const tooMany = (message: string) => new GraphQLError(message, { extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } });

@@ -1,0 +1,214 @@
+import { CloseCode } from 'graphql-ws';
+import type { Logger } from 'pino';
+import type { WebSocket } from 'ws';
+import type { Caller } from '../../auth/caller.js';
+import type { UnsentBytes } from '../http/unsent.js';
+import type { ConnectionStreams } from '../operations/streams.js';
+import { type InboxLimits, SocketInbox } from './socket-inbox.js';
+
+export interface SocketLimits extends InboxLimits {
+  /** The largest message that is taken, in bytes; a larger one closes the socket with 1009. */
+  readonly maxMessageSize: number;
+  /** So many bytes may wait for a slow reader before nothing more is read from it. */
+  readonly maxBufferedBytes: number;
+  /** A reader that stays slow for so many milliseconds is closed with 1013. */
+  readonly stallTimeout: number;
+  /** Milliseconds between pings. A peer that has not answered one when the next is due is taken for dead. */
+  readonly pingInterval: number;
+  /** Milliseconds within which a new socket must introduce itself; later it is closed with 4408. */
+  readonly initTimeout: number;
+  /** Subscriptions that one socket may hold open; one more fails alone. 0: no limit. */
+  readonly subscriptionsPerSocket: number;
+  /** Characters of documents and variables that the subscriptions of one socket may keep together. */
+  readonly keptPerSocket: number;
+}
+
+export const tryAgainLater = 1013;
+
+interface ConnectionParts {
+  readonly streams: ConnectionStreams;
+  readonly unsent: UnsentBytes;
+  readonly log: Logger;
+  readonly limits: SocketLimits;
+}
+
+/** One WebSocket: what is kept of it, what waits for its reader, and whether its peer is alive. */
+export class SocketConnection {
+  readonly requestId: string;
+  readonly address: string;
+  readonly streams: ConnectionStreams;
+  readonly inbox: SocketInbox;
+  caller: Caller | null = null;
+  /** How many there have been. */
+  operations = 0;
+  /** The protocol library's way to take a message. */
+  handle: (message: string) => Promise<void> = async () => {};
+  cancelDeadline: () => void = () => {};
+  readonly #parts: ConnectionParts;
+  #log: Logger | null = null;
+  #authorization: unknown;
+  /** Whether anything has come from the peer since the last ping. */
+  #isAlive = true;
+  /** Whether the peer does not take what it asked for. */
+  #isStalled = false;
+  /** Whether it has asked for more than is done at a time. */
+  #isBusy = false;
+  /** Since when nothing is read from it, as `performance.now()` has it; null while it is read. */
+  #pausedSince: number | null = null;
+  /** Bytes that are counted as waiting for its reader. */
+  #unsent = 0;
+  /** Resolves when the socket has closed. */
+  readonly #whenClosed: Promise<void>;
+  #resolveClosed = () => {};
+
+  constructor(
+    readonly socket: WebSocket,
+    { requestId, address }: { requestId: string; address: string },
+    parts: ConnectionParts,
+  ) {
+    this.requestId = requestId;
+    this.address = address;
+    this.streams = parts.streams;
+    this.#parts = parts;
+    this.#whenClosed = new Promise(resolve => {
+      this.#resolveClosed = resolve;
+    });
+    this.inbox = new SocketInbox(this, parts.limits);
+  }
+
+  /** Made when the first line is written: most sockets write none. */
+  get log(): Logger {
+    const { requestId, address } = this;
+    this.#log ??= this.#parts.log.child({ requestId, address });
+    return this.#log;
+  }
+
+  get isAcknowledged(): boolean {
+    return this.caller !== null;
+  }
+
+  /** A message has come. After its end nothing of it is left here. */
+  receive(text: string): void {
+    this.#isAlive = true;
+    if (this.socket.readyState === this.socket.OPEN) this.inbox.receive(text);
+  }
+
+  /** The peer has answered a ping. */
+  heard(): void {
+    this.#isAlive = true;
+  }
+
+  /** Hands a message to the protocol library. Never rejects. */
+  async deliver(message: string): Promise<void> {
+    try {
+      await this.handle(message);
+    } catch (error) {
+      this.log.error({ err: error }, 'A message could not be handled.');
+      this.close(CloseCode.InternalServerError, 'Internal server error');
+    }
+  }
+
+  close(code: number, reason: string): void {
+    this.socket.close(code, reason);
+  }
+
+  /** Keeps of a `connection_init` what proves who the caller is, until that is asked for. */
+  introduce(payload: unknown): void {
+    this.#authorization = authorizationIn(payload);
+  }
+
+  takeAuthorization(): unknown {
+    const authorization = this.#authorization;
+    this.#authorization = undefined;
+    return authorization;
+  }
+
+  onBusy(isBusy: boolean): void {
+    this.#isBusy = isBusy;
+    this.#read();
+  }
+
+  /**
+   * Resolves when the operating system has taken the message: what produces messages waits for that before it makes the
+   * next, so a slow reader holds up its own streams. What it asks for beyond that is held up by no longer reading from it.
+   */
+  send(data: string): Promise<void> {
+    const { socket } = this;
+    // Until its operations are told to end, a closing socket holds them up: nothing else would stop a busy one.
+    if (socket.readyState !== socket.OPEN) return this.#whenClosed;
+    return new Promise(resolve => {
+      socket.send(data, () => {
+        this.#count();
+        resolve();
+      });
+      this.#count();
+    });
+  }
+
+  /** To be called at each ping interval: asks for a sign of life, and drops a peer that has given none. */
+  beat(): void {
+    const { socket } = this;
+    const { stallTimeout } = this.#parts.limits;
+    if (this.#pausedSince !== null) {
+      if (performance.now() - this.#pausedSince >= stallTimeout) this.#drop();
+    } else if (!this.#isAlive) {
+      socket.terminate();
+    } else {
+      this.#isAlive = false;
+      if (socket.readyState === socket.OPEN) socket.ping();
+    }
+  }
+
+  /** The socket has closed: everything that it held is let go of. */
+  closed(): void {
+    this.cancelDeadline();
+    this.streams.end();
+    this.inbox.clear();
+    this.#parts.unsent.release(this.address, this.#unsent);
+    this.#unsent = 0;
+    this.#resolveClosed();
+  }
+
+  /** Counts what waits for the reader, and stops or goes on reading from it. */
+  #count(): void {
+    const { bufferedAmount, readyState, OPEN } = this.socket;
+    if (bufferedAmount === 0 && this.#unsent === 0) return;
+    if (readyState !== OPEN) return;
+    const { unsent, limits } = this.#parts;
+    if (bufferedAmount < this.#unsent) unsent.release(this.address, this.#unsent - bufferedAmount);
+    else if (!unsent.hold(this.address, bufferedAmount - this.#unsent)) {
+      this.log.warn({ bufferedBytes: bufferedAmount }, 'A socket is cut: too much waits for readers.');
+      this.socket.terminate();
+      return;
+    }
+    this.#unsent = bufferedAmount;
+    if (bufferedAmount > limits.maxBufferedBytes) this.#isStalled = true;
+    else if (bufferedAmount <= limits.maxBufferedBytes / 2) this.#isStalled = false;
+    this.#read();
+  }
+
+  #read(): void {
+    const isPaused = this.#isStalled || this.#isBusy;
+    if (isPaused === (this.#pausedSince !== null)) return;
+    this.#pausedSince = isPaused ? performance.now() : null;
+    if (isPaused) this.socket.pause();
+    else {
+      this.#isAlive = true;
+      this.socket.resume();
+    }
+  }
+
+  #drop(): void {
+    const { socket } = this;
+    this.log.warn({ bufferedBytes: socket.bufferedAmount }, 'A socket that stopped reading is closed.');
+    // The reader may yet wake up and see why; it will not be waited for longer than until the next round.
+    if (socket.readyState === socket.OPEN) socket.close(tryAgainLater, 'The connection is too slow.');
+    else socket.terminate();
+  }
+}
+
+/** Like a header's, its name is taken in any case. */
+function authorizationIn(params: unknown): unknown {
+  const found = Object.entries(params ?? {}).find(([name]) => name.toLowerCase() === 'authorization');
+  return found?.[1];
+}

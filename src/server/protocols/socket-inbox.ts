@@ -1,0 +1,213 @@
+import { isPlainObject } from '../../core/json.js';
+import { type Params, wellFormed } from './graphql-params.js';
+
+export interface InboxLimits {
+  /** Characters of a message that begins no operation, such as `connection_init`. */
+  readonly controlMessageLength: number;
+  /** Characters of the id of an operation. */
+  readonly idLength: number;
+  /** Operations of one socket that are begun or executed at a time; more wait for their turn. */
+  readonly concurrentPerSocket: number;
+}
+
+/** What the inbox does to its socket. */
+export interface InboxHost {
+  /** Hands a message to the protocol library. For `subscribe` it resolves when the operation is over. */
+  deliver(message: string): Promise<void>;
+  close(code: number, reason: string): void;
+  /** Whether the client has introduced itself. */
+  readonly isAcknowledged: boolean;
+  /** What the client introduces itself with. It is not kept here. */
+  introduce(payload: unknown): void;
+  /** Called when there begins or ceases to be more than can be done at a time: the socket is to be read later. */
+  onBusy(isBusy: boolean): void;
+}
+
+/**
+ * An operation of a socket, from its `subscribe` to its end:
+ *
+ * | state   | means                                                         | leaves it by |
+ * |---------|---------------------------------------------------------------|--------------|
+ * | waiting | for its turn, or for the end of the one before it of that id  | its turn: begun; `complete`: gone |
+ * | begun   | it is prepared, executed, or a subscription that is open       | `complete` of either side, an error: over |
+ * | over    | it is ending; its id may be used again                         | its end: gone |
+ */
+export interface Run {
+  readonly id: string;
+  state: 'waiting' | 'begun' | 'over';
+  /** What was asked; taken when it is prepared, so that it is not kept for as long as a subscription lives. */
+  params: Params | null;
+  /** Whether it is a subscription that is open: those are counted apart. */
+  isOpen: boolean;
+  /** Characters that it keeps while it is open. */
+  kept: number;
+}
+
+/**
+ * Takes the messages of one socket. It hands the protocol library one operation an id at a time, whatever the client does
+ * with ids, and a few at a time in all; and it leaves nothing with the library that a client may choose freely.
+ */
+export class SocketInbox {
+  readonly #host: InboxHost;
+  readonly #limits: InboxLimits;
+  /** By id, those that are not over. */
+  readonly #current = new Map<string, Run>();
+  /** By id, those that are ending. */
+  readonly #ending = new Map<string, Run>();
+  #waiting: Run[] = [];
+  #begun = 0;
+  #isBusy = false;
+
+  constructor(host: InboxHost, limits: InboxLimits) {
+    this.#host = host;
+    this.#limits = limits;
+  }
+
+  /** The subscriptions that are open, and those that are being opened, with what they keep. */
+  get open(): { readonly count: number; readonly kept: number } {
+    let count = 0;
+    let kept = 0;
+    for (const run of this.#current.values()) {
+      if (!run.isOpen) continue;
+      count += 1;
+      kept += run.kept;
+    }
+    return { count, kept };
+  }
+
+  /** What was asked under this id, once. */
+  take(id: string): { readonly run: Run; readonly params: Params } | null {
+    const run = this.#current.get(id) ?? this.#ending.get(id);
+    if (run === undefined || run.params === null) return null;
+    const { params } = run;
+    run.params = null;
+    return { run, params };
+  }
+
+  /** A subscription has been found to be one, and may be opened. */
+  opening(run: Run, kept: number): void {
+    run.isOpen = true;
+    run.kept = kept;
+    this.#begun -= 1;
+    this.#next();
+  }
+
+  /** The server has ended it: the client may use its id again as soon as it is told so. */
+  over(id: string): void {
+    const run = this.#current.get(id);
+    if (run?.state !== 'begun') return;
+    run.state = 'over';
+    this.#current.delete(id);
+    this.#ending.set(id, run);
+  }
+
+  receive(text: string): void {
+    const refusal = this.#take(text);
+    if (refusal !== null) this.#host.close(...refusal);
+  }
+
+  /** Forgets everything that has not begun. */
+  clear(): void {
+    this.#waiting = [];
+    this.#current.clear();
+    this.#ending.clear();
+  }
+
+  /** Takes a message. What is wrong with it closes the socket. */
+  #take(text: string): Refusal | null {
+    let message: unknown;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return invalid;
+    }
+    if (!isPlainObject(message)) return invalid;
+    const { type, id, payload } = message;
+    if (type === 'subscribe') return this.#subscribe(id, payload);
+    const { controlMessageLength } = this.#limits;
+    if (text.length > controlMessageLength) {
+      return [badRequest, `A message of this type may have ${controlMessageLength} characters.`];
+    }
+    if (type === 'complete') return this.#complete(id);
+    if (payload != null && !isPlainObject(payload)) return invalid;
+    if (type === 'connection_init') {
+      this.#host.introduce(payload);
+      this.#hand({ type });
+    } else if (type === 'ping') {
+      this.#hand({ type, ...(payload == null ? {} : { payload }) });
+    } else if (type !== 'pong') return invalid;
+    return null;
+  }
+
+  #subscribe(id: unknown, payload: unknown): Refusal | null {
+    const { idLength } = this.#limits;
+    if (typeof id !== 'string' || id === '' || id.length > idLength) {
+      return [badRequest, `An id is a text of 1 to ${idLength} characters.`];
+    }
+    // Members that the protocol does not know say nothing.
+    const { query, operationName, variables, extensions } = isPlainObject(payload) ? payload : {};
+    const params = wellFormed({ query, operationName, variables, extensions });
+    if (params === null) return invalid;
+    if (!this.#host.isAcknowledged) return [unauthorized, 'Unauthorized'];
+    if (this.#current.has(id)) return [alreadyExists, 'This id is in use.'];
+    const run: Run = { id, state: 'waiting', params, isOpen: false, kept: 0 };
+    this.#current.set(id, run);
+    this.#waiting.push(run);
+    this.#next();
+    return null;
+  }
+
+  #complete(id: unknown): Refusal | null {
+    if (typeof id !== 'string' || id === '') return invalid;
+    const run = this.#current.get(id);
+    if (run?.state === 'waiting') {
+      this.#current.delete(id);
+      this.#waiting = this.#waiting.filter(other => other !== run);
+      this.#next();
+    } else if (run !== undefined) {
+      this.over(id);
+      this.#hand({ id, type: 'complete' });
+    }
+    return null;
+  }
+
+  /** Begins those whose turn it is. */
+  #next(): void {
+    for (const run of this.#waiting) {
+      if (this.#begun >= this.#limits.concurrentPerSocket) break;
+      // An id that is used again waits for its predecessor's end.
+      if (!this.#ending.has(run.id)) this.#begin(run);
+    }
+    this.#waiting = this.#waiting.filter(({ state }) => state === 'waiting');
+    const isBusy = this.#waiting.length > 0;
+    if (isBusy === this.#isBusy) return;
+    this.#isBusy = isBusy;
+    this.#host.onBusy(isBusy);
+  }
+
+  #begin(run: Run): void {
+    run.state = 'begun';
+    this.#begun += 1;
+    const ended = () => {
+      if (!run.isOpen) this.#begun -= 1;
+      if (this.#current.get(run.id) === run) this.#current.delete(run.id);
+      if (this.#ending.get(run.id) === run) this.#ending.delete(run.id);
+      this.#next();
+    };
+    // The document and the variables stay here: the library would keep its message for as long as the operation lives.
+    this.#host.deliver(JSON.stringify({ id: run.id, type: 'subscribe', payload: { query: '' } })).then(ended, ended);
+  }
+
+  #hand(message: object): void {
+    // What the host handles never rejects.
+    void this.#host.deliver(JSON.stringify(message));
+  }
+}
+
+/** With which code, and why, a socket is closed. */
+type Refusal = readonly [code: number, reason: string];
+
+const badRequest = 4400;
+const unauthorized = 4401;
+const alreadyExists = 4409;
+const invalid: Refusal = [badRequest, 'Invalid message received'];

@@ -13,7 +13,7 @@ it('has a default for everything', () => {
     keepChangesDays: undefined,
     readyMaxAgeSeconds: 15,
     anonymousAllowed: true,
-      anonymousIntrospection: true,
+    anonymousIntrospection: true,
     dataDir: '.halyard',
     host: '127.0.0.1',
     port: 4000,

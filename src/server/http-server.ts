@@ -66,6 +66,8 @@ export interface ServerLoad {
   /** TCP connections whose address is counted: none of those of trusted proxies. */
   readonly connections: number;
   readonly sockets: number;
+  /** Places of WebSockets and streams of events. */
+  readonly live: number;
   /** Subscriptions that are open, over WebSocket and server-sent events. */
   readonly streams: number;
   /** Plain requests that are under way. */
@@ -183,9 +185,11 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     if (closing !== null) response.setHeader('connection', 'close');
     const path = pathOf(request);
     const address = addressOf(request);
-    response.account(unsent, address, () =>
-      warn({ address, requestId }, 'A connection is cut: its reader does not take the answer.'),
-    );
+    response.account({
+      unsent,
+      address,
+      onCut: () => warn({ address, requestId }, 'A connection is cut: its reader does not take the answer.'),
+    });
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (operatorPaths.has(path)) {
       // Pages of other origins have no business here.
@@ -341,6 +345,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
       return {
         connections: places.count('connections'),
         sockets: sockets.size,
+        live: places.count('live'),
         streams: streams.size,
         requests: places.count('requests'),
         addresses: places.addresses,

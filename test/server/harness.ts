@@ -16,7 +16,7 @@ import type { Caller } from '../../src/auth/caller.js';
 import { mintToken, type TokenRequest } from '../../src/auth/token.js';
 import { createVerifier } from '../../src/auth/verifier.js';
 import { UnavailableError } from '../../src/core/errors.js';
-import { createHalyardServer, type HalyardServerOptions } from '../../src/server/http-server.js';
+import { createHalyardServer, type HalyardServerOptions, type ServerLoad } from '../../src/server/http-server.js';
 
 export const secret = new TextEncoder().encode('0123456789abcdef0123456789abcdef');
 export const userId = '5b0ed6f2-6f0c-4b9a-9b50-0a4f4c7f9d11';
@@ -201,6 +201,12 @@ export const schema = new GraphQLSchema({
           throw new Error(hidden);
         },
       },
+      kept: {
+        type: GraphQLInt,
+        args: { value: { type: new GraphQLNonNull(GraphQLString) } },
+        subscribe: (_root, _args, { ticker }) => ticker.stream(),
+        resolve: (_event, { value }) => value.length,
+      },
       flood: {
         type: GraphQLString,
         args: { size: { type: new GraphQLNonNull(GraphQLInt) } },
@@ -220,6 +226,8 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly ticker: Ticker;
+  /** What the server holds right now. */
+  readonly load: ServerLoad;
   /** Lets the field `slow` answer. */
   openGate(): void;
   /** How many have asked for the field `slow`. */
@@ -262,6 +270,9 @@ export async function startTestServer(
     url,
     port,
     ticker,
+    get load() {
+      return server.load;
+    },
     openGate: () => openGate(),
     get waiting() {
       return waiting;

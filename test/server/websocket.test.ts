@@ -1,8 +1,8 @@
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { UnavailableError } from '../../src/core/errors.js';
 import { wsClient } from '../support/clients.js';
+import { openInitiatedSocket, openRawSocket, type RawSocket } from '../support/raw-socket.js';
 import { until } from '../support/wait.js';
 import { startTestServer, type TestServer, token, userId } from './harness.js';
 
@@ -12,31 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-interface RawSocket {
-  readonly socket: WebSocket;
-  readonly messages: { type: string; id?: string; payload?: unknown }[];
-  readonly closed: Promise<{ code: number; reason: string }>;
-  send(message: object): void;
-}
-
-/** A socket that speaks the protocol by hand, to speak it wrongly. */
-async function rawSocket(url = server.url, options: { origin?: string } = {}): Promise<RawSocket> {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', options);
-  const messages: RawSocket['messages'] = [];
-  socket.on('message', data => messages.push(JSON.parse(String(data))));
-  const closed = new Promise<{ code: number; reason: string }>(resolve =>
-    socket.on('close', (code, reason) => resolve({ code, reason: String(reason) })),
-  );
-  await once(socket, 'open');
-  return { socket, messages, closed, send: message => socket.send(JSON.stringify(message)) };
-}
-
-async function initiated(url = server.url): Promise<RawSocket> {
-  const raw = await rawSocket(url);
-  raw.send({ type: 'connection_init' });
-  await until(() => raw.messages.length > 0, 'the socket is acknowledged');
-  return raw;
-}
+const rawSocket = (url = server.url, options: { origin?: string } = {}) => openRawSocket(url, options);
+const initiated = (url = server.url) => openInitiatedSocket(url);
 
 const subscribe = (query: string, id = '1') => ({ id, type: 'subscribe', payload: { query } });
 

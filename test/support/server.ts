@@ -12,7 +12,7 @@ export const bob = '00000000-0000-4000-8000-000000000001';
 export type TestRole = 'anonymous' | 'user' | 'service' | 'admin';
 
 /** The whole product on a free port, over an embedded database that nothing else uses. */
-export interface TestServer extends RunningServer {
+export interface TestServer extends RunningServer, AsyncDisposable {
   /** A token of this role, valid for an hour; of Ann where the role has a user. Undefined for anonymous. */
   token(role: TestRole, request?: Partial<TokenRequest>): Promise<string | undefined>;
   ws(role: TestRole): Promise<WsClient>;
@@ -37,10 +37,14 @@ export async function startTestServer(
   };
   return {
     ...server,
+    get load() {
+      return server.load;
+    },
     token,
     ws: async role => {
       const bearer = await token(role);
       return wsClient(server.url, bearer === undefined ? {} : { token: bearer });
     },
+    [Symbol.asyncDispose]: () => server.close(),
   };
 }

@@ -51,41 +51,82 @@ export class UnsentBytes {
   }
 }
 
+/** On whose account a response waits for its reader. */
+export interface UnsentAccount {
+  readonly unsent: UnsentBytes;
+  readonly address: string;
+  /** Called when the connection is cut because of its reader. */
+  readonly onCut: () => void;
+}
+
 /**
  * A response whose reader is not waited for without end: what the operating system does not take at once is counted, and
- * cut where too much waits or where the reader takes nothing for some seconds. Whoever writes the answer, it ends here.
+ * the connection is cut where too much waits, or where the reader takes nothing for some time. Whoever writes, it ends here.
  */
 export class HttpResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
-  #account: { readonly unsent: UnsentBytes; readonly address: string; readonly onCut: () => void } | null = null;
+  #account: UnsentAccount | null = null;
+  /** Bytes that are counted as waiting. */
+  #held = 0;
+  /** Milliseconds in which the reader must take something. */
+  #patience = 0;
+  #isWatched = false;
 
-  /** @param onCut called when the connection is cut because of its reader. */
-  account(unsent: UnsentBytes, address: string, onCut: () => void): void {
-    this.#account = { unsent, address, onCut };
+  /** To be called before anything is written. */
+  account(account: UnsentAccount): void {
+    this.#account = account;
+    this.#patience = account.unsent.answerTimeout;
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: the three signatures of `end` are handed on as they are.
+  /** Grants the reader another time than a plain answer has, in milliseconds, from now on. */
+  waitFor(patience: number): void {
+    this.#patience = patience;
+    this.setTimeout(patience);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the signatures are handed on as they are.
+  override write(...args: any[]): boolean {
+    // biome-ignore lint/suspicious/noExplicitAny: as above.
+    const isTaken = super.write(...(args as [any]));
+    this.#count();
+    return isTaken;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
   override end(...args: any[]): this {
     super.end(...args);
-    const waiting = this.writableLength;
-    if (waiting > 0 && !this.destroyed) this.#await(waiting);
+    this.#count();
     return this;
   }
 
-  #await(bytes: number): void {
-    if (this.#account === null) return;
-    const { unsent, address, onCut } = this.#account;
-    this.#account = null;
-    const cut = () => {
-      onCut();
-      // A response that waits behind others has no socket of its own yet.
-      this.req.socket.destroy();
-    };
-    if (!unsent.hold(address, bytes)) {
-      cut();
+  #count(): void {
+    const waiting = this.writableLength;
+    // Nearly always everything is taken at once.
+    if (waiting === this.#held || this.#account === null || this.req.socket.destroyed) return;
+    const { unsent, address } = this.#account;
+    const more = waiting - this.#held;
+    if (more > 0 && !unsent.hold(address, more)) {
+      this.#cut();
       return;
     }
-    whenClosed(this, () => unsent.release(address, bytes));
+    if (more < 0) unsent.release(address, -more);
+    this.#held = waiting;
+    if (!this.#isWatched) this.#watch();
+  }
+
+  #watch(): void {
+    this.#isWatched = true;
+    this.on('drain', () => this.#count());
+    whenClosed(this, () => {
+      this.#account?.unsent.release(this.#account.address, this.#held);
+      this.#held = 0;
+    });
     // Node puts the timer off as long as the operating system goes on taking some.
-    this.setTimeout(unsent.answerTimeout, cut);
+    this.setTimeout(this.#patience, () => this.#cut());
+  }
+
+  #cut(): void {
+    this.#account?.onCut();
+    // A response that waits behind others has no socket of its own yet.
+    this.req.socket.destroy();
   }
 }

@@ -68,6 +68,13 @@ export function formatErrors(errors: readonly GraphQLError[]): GraphQLFormattedE
   });
 }
 
+/** A result that Yoga writes as it is here: left to itself it would make each error anew, and look for its place again. */
+export function asWritten<Result extends { readonly errors?: readonly GraphQLError[] }>(result: Result): Result {
+  const { errors, ...rest } = result;
+  if (errors === undefined) return result;
+  return { ...result, stringify: () => JSON.stringify({ ...rest, errors: formatErrors(errors) }) };
+}
+
 function rootCause(error: unknown): unknown {
   let cause = error;
   while (cause instanceof GraphQLError && cause.originalError != null) cause = cause.originalError;

@@ -1,8 +1,8 @@
-import { GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Documents } from './documents.js';
 import type { FindOperation } from './known-operation.js';
-import { maskError, reportTo } from './mask-error.js';
+import { asWritten, maskError, reportTo } from './mask-error.js';
 import type { OperationOrigin } from './origin.js';
 import type { OperationRunner } from './runner.js';
 
@@ -62,6 +62,9 @@ export function useOperations(hooks: OperationHooks): Plugin<OperationOrigin & Y
           hideSuggestions,
         });
       }),
+    onResultProcess({ result, setResult }) {
+      if ('errors' in result) setResult(asWritten(result as ExecutionResult));
+    },
     // Subscriptions are streams of ours, which Yoga never gets to see.
     onSubscribe: ({ setResultAndStopExecution }) =>
       setResultAndStopExecution({ errors: [new GraphQLError('Subscriptions are not answered here.')] }),

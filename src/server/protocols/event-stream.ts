@@ -40,8 +40,7 @@ export class EventStreams {
       'x-accel-buffering': 'no',
       ...headers,
     });
-    // Node puts the timer off as long as the operating system takes some.
-    response.setTimeout(this.#limits.stallTimeout, () => response.req.socket.destroy());
+    response.waitFor(this.#limits.stallTimeout);
     const writer = new EventWriter(response);
     this.#open.add(writer);
     try {

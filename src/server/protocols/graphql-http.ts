@@ -9,6 +9,7 @@ import { readAccepted } from '../http/media-types.js';
 import { sendError } from '../http/response.js';
 import type { HttpResponse } from '../http/unsent.js';
 import { type Answer, AnswerMemory, type MediaType } from '../operations/kept-answers.js';
+import { asWritten } from '../operations/mask-error.js';
 import type { Operations } from '../operations/operations.js';
 import type { OperationOrigin } from '../operations/origin.js';
 import type { PreparedOperation } from '../operations/runner.js';
@@ -93,7 +94,7 @@ export function createGraphQLOverHttp(options: GraphQLOverHttpOptions): GraphQLO
 
   /** What status and headers errors lead to is Yoga's to say. */
   async function sendErrors(response: HttpResponse, result: ExecutionResult, mediaType: MediaType): Promise<void> {
-    const answer = processRegularResult(result, yoga.fetchAPI, mediaType);
+    const answer = processRegularResult(asWritten(result), yoga.fetchAPI, mediaType);
     response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
   }
 

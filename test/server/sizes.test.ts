@@ -1,0 +1,260 @@
+import { once } from 'node:events';
+import { type ClientRequest, request } from 'node:http';
+import fc from 'fast-check';
+import { GraphQLError, getLocation, parse, Source } from 'graphql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { locate, parseDocument } from '../../src/server/operations/document.js';
+import { type GraphQLAnswer, httpClient, sseClient, wsClient } from '../support/clients.js';
+import { cpuTime, heapInUse } from '../support/cpu.js';
+import { openInitiatedSocket, openRawSocket } from '../support/raw-socket.js';
+import { until } from '../support/wait.js';
+import { startTestServer, type TestServer, token } from './harness.js';
+
+type Variables = Record<string, unknown>;
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ logLevel: 'warn', suggestions: false });
+});
+afterAll(() => server.close());
+
+/** The first answer, by each entry point. */
+const entryPoints: Record<string, (query: string, variables?: Variables) => Promise<GraphQLAnswer>> = {
+  HTTP: async (query, variables) => (await httpClient(server.url).query(query, variables)).body,
+  SSE: async (query, variables = {}) => {
+    await using stream = await sseClient(server.url, query, { variables });
+    return await stream.next();
+  },
+  WebSocket: async (query, variables) => {
+    await using client = wsClient(server.url);
+    await using stream = client.subscribe(query, variables);
+    return await stream.next();
+  },
+};
+
+/** So many characters of what takes most memory for its length. */
+const objects = (length: number) => Array.from({ length: length / 3 }, () => ({}));
+const tick = 'subscription { tick }';
+
+describe.each(Object.keys(entryPoints))('over %s', name => {
+  const ask = entryPoints[name] as NonNullable<(typeof entryPoints)[string]>;
+
+  it('a text in a variable of a wrong type costs what any text of its length costs', async () => {
+    const query = 'query ($of: Int!) { ratio(of: $of) }';
+    const proposals = '" Did you mean '.repeat(13_000);
+    const time = (of: string) => cpuTime(() => ask(query, { of }));
+    const plain = await time('x'.repeat(proposals.length));
+    expect(await time(proposals)).toBeLessThan(plain * 20);
+    const { errors } = await ask(query, { of: proposals });
+    expect(errors).toHaveLength(1);
+    expect(errors?.[0]).toMatchObject({ extensions: { code: 'BAD_USER_INPUT', path: ['of'] } });
+    expect(errors?.[0]?.message.length).toBeLessThanOrEqual(200);
+  });
+
+  it('a document of more than 40,000 characters is not read', async () => {
+    const errors = [
+      {
+        message: 'The document has 40001 characters; at most 40000 are allowed. Values belong into variables.',
+        extensions: { code: 'GRAPHQL_PARSE_FAILED' },
+      },
+    ];
+    expect(await ask('{ hello }'.padEnd(40_001))).toEqual({ errors });
+    expect(await ask('{ hello }'.padEnd(40_000))).toEqual({ data: { hello: 'world' } });
+  });
+
+  it('errors in a document of lines cost no more than in one of blanks, and are where they are', async () => {
+    const wrong = Array.from({ length: 100 }, (_, index) => `w${index}`).join(' ');
+    const time = (filler: string) => cpuTime(() => ask(`{${filler.repeat(39_000)}${wrong}}`));
+    const blanks = await time(' ');
+    expect(await time('\n')).toBeLessThan(blanks * 5 + 20_000);
+    const { errors } = await ask(`{${'\n'.repeat(39_000)}${wrong}}`);
+    expect(errors?.length).toBeLessThanOrEqual(21);
+    expect(errors?.[1]?.locations).toEqual([{ line: 39_001, column: 4 }]);
+  });
+
+  it('what is repeated of a request is short, however much was wrong with it', async () => {
+    const long = 'x'.repeat(30_000);
+    const answers = [
+      await ask(`{ ${long} }`),
+      await ask(`query ($${long.slice(15_000)}: Int!) { ratio(of: $${long.slice(15_000)}) }`),
+      await ask(`query ($places: [Place]) { place(places: $places) }`, { places: Array(30).fill(long) }),
+      await ask(`query ($place: Place) { place(place: $place) }`, { place: { [long]: 1 } }),
+      await ask(`{ place(place: { even: "${long}" }) }`),
+    ];
+    for (const answer of answers) {
+      expect(JSON.stringify(answer).length).toBeLessThan(20_000);
+      expect(answer.errors?.length).toBeLessThanOrEqual(51);
+      for (const { message, extensions } of answer.errors ?? []) {
+        expect(message.length).toBeLessThanOrEqual(200);
+        expect(extensions?.code).toMatch(/BAD_USER_INPUT|GRAPHQL_VALIDATION_FAILED/);
+      }
+    }
+  });
+});
+
+describe('places in a document', () => {
+  const texts = fc.array(fc.constantFrom('{', '}', 'a', ' ', '\n', '\r', '\r\n', '# x', '"é"', '🌍'), {
+    maxLength: 60,
+  });
+
+  it('are those that graphql finds', () => {
+    fc.assert(
+      fc.property(texts, fc.nat(), (parts, nat) => {
+        const blanks = parts.map(part => part.trim().replace(/^.+$/, '#')).join('');
+        const body = `${parts.filter(part => /^\s+$/.test(part)).join('')}{ a }${blanks.replaceAll('#', ' ')}`;
+        const document = parseDocument(body, { documentLength: 1_000, tokens: 1_000 });
+        const source = document.loc?.source as Source;
+        const position = nat % body.length;
+        // No token begins between the two characters of a line's end.
+        fc.pre(body[position - 1] !== '\r' || body[position] !== '\n');
+        const error = locate(new GraphQLError('x', { source, positions: [position] }));
+        expect(error.locations).toEqual([getLocation(new Source(body), position)]);
+      }),
+    );
+  });
+
+  it('are those of a syntax error too', async () => {
+    const text = '{\n  hello\r\n  ?\n}';
+    const expected = (() => {
+      try {
+        return parse(text);
+      } catch (error) {
+        return (error as GraphQLError).locations;
+      }
+    })();
+    const { errors } = (await httpClient(server.url).query(text)).body;
+    expect(errors?.[0]?.locations).toEqual(expected);
+  });
+});
+
+describe('a subscription keeps', () => {
+  it('nothing that it does not declare', async () => {
+    const count = 20;
+    const before = await heapInUse();
+    const socket = await openInitiatedSocket(server.url);
+    for (let id = 0; id < count; id += 1) {
+      socket.send({
+        ...{ id: String(id), type: 'subscribe', more: objects(200_000) },
+        payload: { query: tick, variables: { none: objects(300_000) }, extensions: { a: objects(300_000) } },
+      });
+    }
+    await until(() => socket.messages.length > count, 'all have begun', 20_000);
+    const body = JSON.stringify({ query: tick, variables: { none: objects(900_000) } });
+    const streams: ClientRequest[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const headers = { accept: 'text/event-stream', 'content-type': 'application/json' };
+      const stream = request(`${server.url}/graphql`, { method: 'POST', agent: false, headers }).end(body);
+      streams.push(stream.on('error', () => {}));
+      await once(stream, 'response');
+    }
+    await until(() => server.ticker.listeners === 2 * count, 'all are open');
+    expect((await heapInUse()) - before).toBeLessThan(2 * count * 200_000);
+    for (const stream of streams) stream.destroy();
+    socket.socket.terminate();
+    await until(() => server.ticker.listeners === 0, 'all have ended');
+  });
+
+  it.each(['SSE', 'WebSocket'])('no more than 50,000 characters of document and variables, over %s', async name => {
+    const query = 'subscription ($size: String!) { kept(value: $size) }';
+    const answer = await entryPoints[name]?.(query, { size: 'x'.repeat(50_000) });
+    expect(answer?.errors).toMatchObject([
+      { message: expect.stringContaining('at most 50000 are allowed'), extensions: { code: 'BAD_USER_INPUT' } },
+    ]);
+    expect(await entryPoints[name]?.(query, { size: 'x'.repeat(40_000) })).toEqual({ data: { kept: 40_000 } });
+  });
+
+  it('nothing that is nested more deeply than can be written', async () => {
+    const variables = `{"size":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: `{"query":"subscription ($size: String!) { kept(value: $size) }","variables":${variables}}`,
+    });
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
+  });
+
+  it('no more than 200,000 characters with all others of its socket, until one of them ends', async () => {
+    await using client = wsClient(server.url);
+    const query = 'subscription ($size: String!) { kept(value: $size) }';
+    const open = () => client.subscribe(query, { size: 'x'.repeat(40_000) });
+    const streams = Array.from({ length: 4 }, open);
+    for (const stream of streams) expect(await stream.next()).toEqual({ data: { kept: 40_000 } });
+    expect(await open().next()).toMatchObject({ errors: [{ extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } }] });
+    await streams[0]?.stop();
+    await until(() => server.load.streams === 3, 'its place is free');
+    expect(await open().next()).toEqual({ data: { kept: 40_000 } });
+  });
+});
+
+describe('a socket', () => {
+  it.each([
+    ['a connection_init of 1 MB', { type: 'connection_init', payload: { a: objects(900_000) } }],
+    ['a ping of 1 MB', { type: 'ping', payload: { a: objects(900_000) } }],
+    ['an id of 129 characters', { type: 'subscribe', id: 'x'.repeat(129), payload: { query: tick } }],
+    ['an id of 1 MB', { type: 'complete', id: 'x'.repeat(900_000) }],
+  ])('that sends %s is closed with 4400', async (_name, message) => {
+    const raw = await openRawSocket(server.url);
+    raw.send(message);
+    expect((await raw.closed).code).toBe(4400);
+  });
+
+  it('may introduce itself with a token as long as attributes may be', async () => {
+    const attributes = { a: 'ö'.repeat(8_000) };
+    await using client = wsClient(server.url, { token: await token({ attributes }) });
+    expect(await client.query('{ hello }')).toEqual({ data: { hello: 'world' } });
+  });
+
+  it('does a few things at a time, and all in the end', async () => {
+    await using other = await startTestServer({ limits: { concurrentPerSocket: 4 } });
+    const raw = await openInitiatedSocket(other.url);
+    const ids = Array.from({ length: 20 }, (_, index) => `slow-${index}`);
+    // What waits for its turn can be taken back.
+    raw.sendTogether([
+      ...ids.map(id => ({ id, type: 'subscribe', payload: { query: '{ slow }' } })),
+      { id: 'slow-19', type: 'complete' },
+    ]);
+    await until(() => other.waiting === 4, 'four are executed');
+    expect(raw.messages.filter(({ type }) => type === 'next')).toEqual([]);
+    expect(other.waiting).toBe(4);
+    other.openGate();
+    await until(() => raw.messages.filter(({ type }) => type === 'complete').length === 19, 'all others are answered');
+    expect(other.waiting).toBe(19);
+    raw.socket.terminate();
+  });
+});
+
+describe('a request', () => {
+  it.each([
+    ['/graphql?query={hello}&variables={', 'variables'],
+    ['/graphql?query={hello}&extensions=x', 'extensions'],
+  ])('for %s is answered 400 and named', async (path, parameter) => {
+    const response = await fetch(`${server.url}${path}`);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toEqual({
+      errors: [{ message: `The parameter "${parameter}" is not valid JSON.`, extensions: { code: 'BAD_REQUEST' } }],
+    });
+  });
+
+  it('with 900 kB of malformed JSON is answered in a line, without any of it', async () => {
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: `{"query":"${'hunter2'.repeat(130_000)}`,
+    });
+    expect(response.status).toBe(400);
+    const text = await response.text();
+    expect(text.length).toBeLessThan(200);
+    expect(text).not.toContain('hunter2');
+    expect(JSON.parse(text)).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
+  });
+
+  it('with an unknown member of a long name is answered in a line', async () => {
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: '{ hello }', ['x'.repeat(900_000)]: 1 }),
+    });
+    expect(response.status).toBe(400);
+    expect((await response.text()).length).toBeLessThan(400);
+  });
+});

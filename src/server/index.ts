@@ -8,9 +8,9 @@ import { FeatureService } from '../features/service.js';
 import { createContextFactory } from '../graphql/context.js';
 import { createSchema } from '../graphql/index.js';
 import { databaseOptionsOf } from './database-options.js';
-import { createHalyardServer, type Readiness, type ServerLimits, type ServerLoad } from './http-server.js';
 import { createLogger } from './logger.js';
 import { FeatureMetrics } from './metrics/feature-metrics.js';
+import { createHalyardServer, type Readiness, type ServerLimits, type ServerLoad } from './server.js';
 import { tokenKeysOf } from './token-keys.js';
 
 export { type Config, ConfigError, readConfig } from '../config.js';

@@ -6,8 +6,6 @@ import type { SocketLimits } from './protocols/socket-connection.js';
 
 /** What one client may cost the server. docs/limits.md lists them all, with what a client gets that goes beyond. */
 export interface ServerLimits extends OperationLimits, SocketLimits, EventStreamLimits, UnsentLimits {
-  /** The largest body of a request, in bytes; a larger one is answered 413. */
-  readonly maxBodySize: number;
   /** Milliseconds within which the headers of a request must have come; then the connection is answered 408. */
   readonly headersTimeout: number;
   /** Milliseconds within which the whole request must have come. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { ServerLimits } from '../../src/server/http-server.js';
+import type { ServerLimits } from '../../src/server/server.js';
 import type { Sabotage } from './sabotage.js';
 
 export interface NodeSettings {

@@ -16,7 +16,7 @@ import type { Caller } from '../../src/auth/caller.js';
 import { mintToken, type TokenRequest } from '../../src/auth/token.js';
 import { createVerifier } from '../../src/auth/verifier.js';
 import { UnavailableError } from '../../src/core/errors.js';
-import { createHalyardServer, type HalyardServerOptions, type ServerLoad } from '../../src/server/http-server.js';
+import { createHalyardServer, type HalyardServerOptions, type ServerLoad } from '../../src/server/server.js';
 
 export const secret = new TextEncoder().encode('0123456789abcdef0123456789abcdef');
 export const userId = '5b0ed6f2-6f0c-4b9a-9b50-0a4f4c7f9d11';

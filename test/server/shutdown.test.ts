@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { createVerifier } from '../../src/auth/verifier.js';
-import { createHalyardServer } from '../../src/server/http-server.js';
+import { createHalyardServer } from '../../src/server/server.js';
 import { httpClient, sseClient, wsClient } from '../support/clients.js';
 import { until } from '../support/wait.js';
 import { schema, secret, startTestServer } from './harness.js';

@@ -13,7 +13,7 @@ import {
 import { WebSocket } from 'ws';
 import type { Caller } from '../../src/auth/caller.js';
 import { UnavailableError, ValidationError } from '../../src/core/errors.js';
-import type { HalyardServerOptions } from '../../src/server/http-server.js';
+import type { HalyardServerOptions } from '../../src/server/server.js';
 import { startTestServer, type TestServer } from './harness.js';
 
 /** Which code answered an operation: Yoga's, or the one that writes straight to Node's response. */

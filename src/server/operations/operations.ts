@@ -15,6 +15,8 @@ import { useOperations, type YogaParams } from './use-operations.js';
 import { variablesToKeep } from './variables.js';
 
 export interface OperationLimits extends DocumentLimits {
+  /** The largest body of a request, in bytes; a larger one is answered 413. */
+  readonly maxBodySize: number;
   /** Characters of document and variables that one subscription may keep. */
   readonly keptPerSubscription: number;
 }
@@ -27,8 +29,6 @@ export interface OperationsOptions {
   readonly basisOf?: ((caller: Caller) => object | null) | undefined;
   readonly log: Logger;
   readonly limits: OperationLimits;
-  /** In bytes. */
-  readonly maxBodySize: number;
   /** Whether messages about unknown names propose known ones. */
   readonly suggestions: boolean;
   /** Whether callers without a token may ask for the schema. */
@@ -79,7 +79,7 @@ export function createOperations(options: OperationsOptions): Operations {
     maskedErrors: { maskError: error => maskError(error, reportTo(options.log), true) },
     // Documents keeps what is parsed and valid.
     parserAndValidationCache: false,
-    maxRequestBodySize: options.maxBodySize,
+    maxRequestBodySize: limits.maxBodySize,
     logging: false,
     // The HTTP server does these, for every path and every entry point.
     cors: false,

@@ -1,5 +1,6 @@
 import type { ExecutionResult } from 'graphql';
 import { whenClosed } from '../http/closed.js';
+import type { HttpRequest } from '../http/request.js';
 import type { HttpResponse } from '../http/unsent.js';
 import { formatErrors, type maskError } from '../operations/mask-error.js';
 
@@ -29,7 +30,7 @@ export class EventStreams {
 
   /** Answers with one result, or with each of a stream. Resolves when all is sent, or the reader has gone. */
   async send(
-    response: HttpResponse,
+    response: HttpResponse<HttpRequest>,
     results: AsyncIterable<ExecutionResult>,
     { status = 200, headers = {} }: { status?: number; headers?: Readonly<Record<string, string>> } = {},
   ): Promise<void> {
@@ -70,11 +71,11 @@ function eventOf({ errors, ...rest }: ExecutionResult): string {
 
 /** Writes to one reader, one piece after the other. */
 class EventWriter {
-  readonly #response: HttpResponse;
+  readonly #response: HttpResponse<HttpRequest>;
   /** Ends the wait for the reader; null while nothing waits. */
   #taken: (() => void) | null = null;
 
-  constructor(response: HttpResponse) {
+  constructor(response: HttpResponse<HttpRequest>) {
     this.#response = response;
     whenClosed(response, () => this.#taken?.());
   }

@@ -1,7 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { GraphiQLOptions } from 'graphql-yoga';
+import type { Route } from '../http/route.js';
 
 const query = `# Halyard's GraphQL API. The book at the top left
 # opens its documentation.
@@ -86,13 +86,8 @@ const options: GraphiQLOptions & { readonly query: string } = {
   defaultEditorToolsVisibility: 'headers',
 };
 
-/** Whether somebody's browser wants a page, rather than a program an answer. */
-export function wantsPage(request: IncomingMessage): boolean {
-  return request.method === 'GET' && request.headers.accept?.includes('text/html') === true;
-}
-
-/** Makes what serves GraphiQL. The page is 9 MB, 2 MB compressed; it is made when it is first asked for. */
-export function createGraphiQL(): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+/** Makes what serves GraphiQL to browsers. The page is 9 MB, 2 MB compressed; it is made when it is first asked for. */
+export function createGraphiQLRoute(path: string): Route {
   let page: Promise<{ readonly plain: Buffer; readonly compressed: Buffer }> | null = null;
 
   async function render() {
@@ -101,20 +96,27 @@ export function createGraphiQL(): (request: IncomingMessage, response: ServerRes
     return { plain, compressed: await promisify(gzip)(plain) };
   }
 
-  return async (request, response) => {
-    page ??= render();
-    const { plain, compressed } = await page;
-    const accepted = String(request.headers['accept-encoding'] ?? '').includes('gzip');
-    const body = accepted ? compressed : plain;
-    response.appendHeader('vary', 'Accept, Accept-Encoding');
-    response.writeHead(200, {
-      'content-type': 'text/html; charset=utf-8',
-      'content-length': body.byteLength,
-      'content-security-policy': contentSecurityPolicy,
-      'x-content-type-options': 'nosniff',
-      'cache-control': 'no-cache',
-      ...(accepted ? { 'content-encoding': 'gzip' } : {}),
-    });
-    response.end(body);
+  return {
+    path,
+    method: 'read',
+    caller: 'anybody',
+    // A browser wants a page, a program an answer.
+    fits: ({ method, headers }) => method === 'GET' && headers.accept?.includes('text/html') === true,
+    async handle({ request, response }) {
+      page ??= render();
+      const { plain, compressed } = await page;
+      const accepted = String(request.headers['accept-encoding'] ?? '').includes('gzip');
+      const body = accepted ? compressed : plain;
+      response.appendHeader('vary', 'Accept, Accept-Encoding');
+      response.writeHead(200, {
+        'content-type': 'text/html; charset=utf-8',
+        'content-length': body.byteLength,
+        'content-security-policy': contentSecurityPolicy,
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-cache',
+        ...(accepted ? { 'content-encoding': 'gzip' } : {}),
+      });
+      response.end(body);
+    },
   };
 }

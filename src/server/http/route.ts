@@ -1,0 +1,46 @@
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import type { Caller } from '../../auth/caller.js';
+import type { HttpRequest } from './request.js';
+import type { HttpResponse } from './unsent.js';
+
+/** A request, and where it is answered. */
+export interface Exchange {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse<HttpRequest>;
+  readonly requestId: string;
+  /** Where the request comes from; see `createAddressReader`. */
+  readonly address: string;
+  /** Lines of this request; made when it is first asked for, as most requests write none. */
+  readonly log: Logger;
+  /** Takes a place for what stays open, in place of that of a plain request. False when the address has none left. */
+  stayOpen(): boolean;
+}
+
+interface RouteBase {
+  readonly path: string;
+  /** `read`: GET and HEAD; `any`: the handler says what it takes. */
+  readonly method: 'read' | 'any';
+  /** Tells routes of one path apart; the first that fits is taken. */
+  readonly fits?: (request: HttpRequest) => boolean;
+}
+
+/** What is answered at a path, and to whom. */
+export type Route =
+  /** The router proves who the caller is before it hands over. */
+  | (RouteBase & { readonly caller: 'verified'; handle(exchange: Exchange, caller: Caller): void | Promise<void> })
+  /** Anybody; pages of allowed origins may read the answer. */
+  | (RouteBase & { readonly caller: 'anybody'; handle(exchange: Exchange): void | Promise<void> })
+  /** Programs that look after the server: no page of another origin may read it, and no limit of an address locks it out. */
+  | (RouteBase & { readonly caller: 'operator'; handle(exchange: Pick<Exchange, 'response'>): void | Promise<void> });
+
+/** Where sockets are opened. */
+export interface UpgradeRoute {
+  readonly path: string;
+  accept(
+    request: HttpRequest,
+    socket: Duplex,
+    head: Buffer,
+    from: { readonly requestId: string; readonly address: string },
+  ): void;
+}

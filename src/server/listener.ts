@@ -1,0 +1,187 @@
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import type { Verifier } from '../auth/verifier.js';
+import type { TrustProxy } from '../config/schema.js';
+import { createAddressReader, createPeerReader } from './http/address.js';
+import { whenClosed } from './http/closed.js';
+import { type CorsOrigins, isOriginAllowed } from './http/cors.js';
+import { type Place, type PlaceKind, type PlaceLimits, Places } from './http/places.js';
+import { HttpRequest, pathOf, requestIdOf } from './http/request.js';
+import { sendError } from './http/response.js';
+import type { Route, UpgradeRoute } from './http/route.js';
+import { HttpResponse, type UnsentBytes } from './http/unsent.js';
+import type { ServerLimits } from './limits.js';
+import type { ServerMetrics } from './metrics/server-metrics.js';
+import { createRouter } from './router.js';
+
+export interface ListenerOptions {
+  readonly routes: readonly Route[];
+  readonly upgrade: UpgradeRoute;
+  readonly verifier: Verifier;
+  readonly corsOrigins: CorsOrigins;
+  readonly trustProxy: TrustProxy;
+  readonly unsent: UnsentBytes;
+  readonly limits: ServerLimits;
+  readonly metrics: ServerMetrics | null;
+  readonly log: Logger;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+/** The server's end of its connections: takes them, bounds them, hands requests to their routes, and lets them go. */
+export interface Listener {
+  readonly places: Places;
+  readonly isClosing: boolean;
+  /** Listens. Rejects with the error of the operating system (`EADDRINUSE`, `EACCES`, ...) when it cannot. */
+  start(): Promise<number>;
+  /**
+   * Stops accepting and waits for answers under way; what is left after the grace is cut.
+   * @param end ends what would otherwise stay open.
+   */
+  close(end: () => Promise<void>): Promise<void>;
+}
+
+/** Milliseconds that an idle connection is kept: longer than balancers keep theirs, so that they are the ones to close it. */
+const keepAliveTimeout = 72_000;
+
+/** What metrics show for a request whose client left before it was answered, as nginx logs it. */
+const clientGone = 499;
+
+export function createListener(options: ListenerOptions): Listener {
+  const { upgrade, corsOrigins, trustProxy, unsent, limits, metrics, log, host } = options;
+  const perAddress: PlaceLimits = {
+    connections: bothOf(limits.connectionsPerAddress, limits.requestsPerAddress),
+    live: limits.connectionsPerAddress,
+    requests: limits.requestsPerAddress,
+  };
+  const places = new Places(perAddress);
+  const addressOf = createAddressReader(trustProxy);
+  const peerOf = createPeerReader(trustProxy);
+  const open = new Set<HttpResponse<HttpRequest>>();
+  let isClosing = false;
+  let warnedAt = Number.NEGATIVE_INFINITY;
+
+  /** One line a minute says it; one for each would be the next thing that a flood fills up. */
+  function warn(fields: object, message: string): void {
+    const level = performance.now() - warnedAt > 60_000 ? 'warn' : 'debug';
+    if (level === 'warn') warnedAt = performance.now();
+    log[level](fields, message);
+  }
+
+  function take(kind: PlaceKind, address: string, holder: HttpResponse<HttpRequest> | Duplex): Place | null {
+    const place = places.take(kind, address, holder);
+    if (place !== null) return place;
+    metrics?.refused(kind === 'live' ? 'connections' : kind);
+    warn({ address, limit: perAddress[kind] }, `${refusedPlaces[kind]} If that is a proxy, set TRUST_PROXY.`);
+    return null;
+  }
+
+  const router = createRouter({
+    ...options,
+    addressOf,
+    takePlace: (address, response) => take('requests', address, response),
+    takeLivePlace: (address, response) => take('live', address, response) !== null,
+    account: (response, address, requestId) =>
+      response.account({
+        unsent,
+        address,
+        onCut: () => warn({ address, requestId }, 'A connection is cut: its reader does not take the answer.'),
+      }),
+  });
+
+  const server = createServer(
+    {
+      IncomingMessage: HttpRequest,
+      ServerResponse: HttpResponse,
+      keepAliveTimeout,
+      headersTimeout: limits.headersTimeout,
+      requestTimeout: limits.requestTimeout,
+      connectionsCheckingInterval: Math.min(5_000, limits.headersTimeout),
+    },
+    (request, response: HttpResponse<HttpRequest>) => {
+      if (isClosing) response.setHeader('connection', 'close');
+      open.add(response);
+      whenClosed(response, () => {
+        open.delete(response);
+        metrics?.requested(router.labelOf(request), response.headersSent ? response.statusCode : clientGone);
+      });
+      router.route(request, response).catch(error => {
+        log.error({ err: error }, 'A request could not be answered.');
+        if (response.headersSent) response.destroy();
+        else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.');
+      });
+    },
+  );
+
+  server.on('connection', (socket: Socket) => {
+    // Each request that waits on a connection listens for its end.
+    socket.setMaxListeners(0);
+    const peer = peerOf(socket);
+    if (peer !== null && take('connections', peer, socket) === null) socket.destroy();
+  });
+
+  server.on('upgrade', (request, socket, head) => {
+    const requestId = requestIdOf(request);
+    socket.on('error', error => log.debug({ err: error, requestId }, 'A socket failed.'));
+    const refuse = (status: keyof typeof refusals) => {
+      metrics?.requested(router.labelOf(request), status);
+      refuseUpgrade(socket, status, requestId);
+    };
+    if (isClosing) return refuse(503);
+    if (pathOf(request) !== upgrade.path) return refuse(404);
+    if (!isOriginAllowed(request.headers.origin, corsOrigins)) return refuse(403);
+    const address = addressOf(request);
+    if (take('live', address, socket) === null) return refuse(429);
+    metrics?.requested(upgrade.path, 101);
+    upgrade.accept(request, socket, head, { requestId, address });
+  });
+
+  return {
+    places,
+    get isClosing() {
+      return isClosing;
+    },
+    start: () =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(options.port, host, () => {
+          server.off('error', reject);
+          server.on('error', error => log.error({ err: error }, 'The server failed.'));
+          resolve((server.address() as AddressInfo).port);
+        });
+      }),
+    async close(end) {
+      isClosing = true;
+      const closed = new Promise<void>(resolve => server.close(() => resolve()));
+      for (const response of open) if (!response.headersSent) response.setHeader('connection', 'close');
+      const timer = setTimeout(() => server.closeAllConnections(), limits.shutdownGrace);
+      // A connection whose last answer was already on its way when this began is idle only once that has been sent.
+      const sweep = setInterval(() => server.closeIdleConnections(), 50);
+      await Promise.all([closed, end()]);
+      clearTimeout(timer);
+      clearInterval(sweep);
+    },
+  };
+}
+
+/** 0, no limit, if either is. */
+const bothOf = (a: number, b: number) => (a === 0 || b === 0 ? 0 : a + b);
+
+const refusedPlaces: Readonly<Record<PlaceKind, string>> = {
+  connections: 'A connection is cut: its address holds as many connections as it may.',
+  live: 'A connection is refused: its address holds as many as MAX_CONNECTIONS_PER_ADDRESS.',
+  requests: 'A request is refused: its address has as many under way as MAX_REQUESTS_PER_ADDRESS.',
+};
+
+const refusals = { 403: 'Forbidden', 404: 'Not Found', 429: 'Too Many Requests', 503: 'Service Unavailable' } as const;
+const retryAfter = 'Retry-After: 5\r\n';
+
+function refuseUpgrade(socket: Duplex, status: keyof typeof refusals, requestId: string): void {
+  const headers = `Connection: close\r\nContent-Length: 0\r\nX-Request-Id: ${requestId}\r\n`;
+  // A client that is refused cannot hold the connection by keeping its own side open.
+  socket.once('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status} ${refusals[status]}\r\n${headers}${status === 429 ? retryAfter : ''}\r\n`);
+}

@@ -1,0 +1,142 @@
+import type { ExecutionResult } from 'graphql';
+import { processRegularResult } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
+import type { HttpRequest } from '../http/request.js';
+import type { HttpResponse } from '../http/unsent.js';
+import { type Answer, AnswerMemory, type MediaType } from '../operations/kept-answers.js';
+import { asWritten } from '../operations/mask-error.js';
+import type { Operations } from '../operations/operations.js';
+import type { OperationOrigin } from '../operations/origin.js';
+import type { Params } from './graphql-params.js';
+
+/** What a request asks, as it came and as it was read. */
+export interface Asked {
+  /** The body; null where there is none. */
+  readonly text: string | null;
+  /** What Yoga is to judge: the parameters, or the error for those that could not be read. */
+  readonly asked: unknown;
+  /** The parameters where they are well-formed. */
+  readonly params: Params | null;
+}
+
+/** Answers queries and mutations with JSON. */
+export interface PlainAnswers {
+  /** Gives an answer again that would be the same. False where there is none. */
+  repeat(request: HttpRequest, response: HttpResponse<HttpRequest>, origin: OperationOrigin, text: string): boolean;
+  answer(
+    request: HttpRequest,
+    response: HttpResponse<HttpRequest>,
+    origin: OperationOrigin,
+    asked: Asked,
+  ): Promise<void>;
+}
+
+/** A request that states a longer body, in bytes, is Yoga's: its document would not be kept anyway. */
+const longestKeptBody = 16_384;
+
+/** How Yoga answered what was asked in these words, bounded as the documents are. */
+const keptMediaTypes = { max: 1_000, maxSize: 1_000_000 };
+
+/**
+ * Nine tenths of what a small query costs in Yoga are the `Request`, the `Response` and the streams of the fetch API. So
+ * what Yoga has answered once is from then on executed (by the same code) and written here, straight on Node's own request
+ * and response. Everything else is Yoga's: what is asked for the first time, GET, batches, and every request that is
+ * malformed. See docs/decisions/0014-a-thin-way-in.md.
+ */
+export function createPlainAnswers(operations: Operations): PlainAnswers {
+  const { yoga, prepare, execute } = operations;
+  /** By `Accept` and document, the media type of the answer: what was negotiated once holds for the same words. */
+  const answered = new LRUCache<string, MediaType>({
+    ...keptMediaTypes,
+    sizeCalculation: (_type, words) => words.length,
+  });
+  const memory = new AnswerMemory(caller => operations.basisOf(caller));
+
+  /** Executes what Yoga has answered before, and writes the answer. */
+  async function execution(
+    params: Params,
+    words: string,
+    mediaType: MediaType,
+    response: HttpResponse<HttpRequest>,
+    origin: OperationOrigin,
+  ): Promise<void> {
+    const prepared = await prepare(params, origin);
+    // Yoga would find the same once more, and log it again.
+    if (!('document' in prepared)) return sendErrors(response, { errors: prepared }, mediaType);
+    const { operation } = prepared;
+    const basis = operation.isRepeatable ? operations.basisOf(origin.caller) : null;
+    const result = await execute(prepared);
+    if (result.errors !== undefined) return sendErrors(response, result, mediaType);
+    const body = JSON.stringify(result);
+    const answer = { mediaType, body, length: Buffer.byteLength(body) };
+    // What has changed since the basis was taken may or may not be in the answer: it is then never given again.
+    if (basis !== null) memory.keep(origin.caller, words, { operation, ...answer, basis });
+    send(response, answer);
+  }
+
+  function send(response: HttpResponse<HttpRequest>, { mediaType, body, length }: Answer): void {
+    response.writeHead(200, { 'content-type': `${mediaType}; charset=utf-8`, 'content-length': length });
+    // Where each character is a byte, nothing need be encoded.
+    response.end(body, length === body.length ? 'latin1' : 'utf8');
+  }
+
+  /** What status and headers errors lead to is Yoga's to say. */
+  async function sendErrors(
+    response: HttpResponse<HttpRequest>,
+    result: ExecutionResult,
+    mediaType: MediaType,
+  ): Promise<void> {
+    const answer = processRegularResult(asWritten(result), yoga.fetchAPI, mediaType);
+    response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
+  }
+
+  return {
+    repeat(request, response, origin, text) {
+      if (!isShort(request)) return false;
+      const again = memory.recall(origin.caller, wordsOf(request, text));
+      if (again === undefined) return false;
+      operations.repeat(again.operation, origin);
+      send(response, again);
+      return true;
+    },
+
+    async answer(request, response, origin, { text, asked, params }) {
+      const isKeepable = params !== null && text !== null && isShort(request);
+      const known = isKeepable ? wordsOf(request, params.query) : null;
+      const mediaType = known === null ? undefined : answered.get(known);
+      if (isKeepable && mediaType !== undefined) {
+        return execution(params, wordsOf(request, text), mediaType, response, origin);
+      }
+      // Where Yoga looks for a body: it has been read already.
+      Object.assign(request, { body: nothing });
+      const { caller, requestId, address } = origin;
+      await yoga(request, response, {
+        ...{ caller, requestId, address, asked },
+        get log() {
+          return origin.log;
+        },
+      });
+      const negotiated = mediaTypeOf(response);
+      if (isKeepable && known !== null && negotiated !== null && operations.isKnown(params.query)) {
+        answered.set(known, negotiated);
+      }
+    },
+  };
+}
+
+const nothing = Buffer.from('{}');
+
+const mediaTypes: readonly MediaType[] = ['application/json', 'application/graphql-response+json'];
+
+function mediaTypeOf(response: HttpResponse<HttpRequest>): MediaType | null {
+  const type = String(response.getHeader('content-type')).split(';', 1)[0];
+  return mediaTypes.find(known => known === type) ?? null;
+}
+
+const wordsOf = ({ headers }: HttpRequest, text: string) => `${headers.accept ?? ''}\n${text}`;
+
+function isShort({ headers }: HttpRequest): boolean {
+  if (headers['content-encoding'] !== undefined) return false;
+  const length = Number(headers['content-length'] ?? 0);
+  return length > 0 && length <= longestKeptBody;
+}

@@ -1,0 +1,88 @@
+import { type ExecutionResult, GraphQLError } from 'graphql';
+import { isAsyncIterable } from 'graphql-yoga';
+import type { Deadlines } from '../deadlines.js';
+import { whenClosed } from '../http/closed.js';
+import { readAccepted } from '../http/media-types.js';
+import { sendError } from '../http/response.js';
+import type { Exchange } from '../http/route.js';
+import { formatErrors } from '../operations/mask-error.js';
+import type { Operations } from '../operations/operations.js';
+import type { OperationOrigin } from '../operations/origin.js';
+import type { PreparedOperation } from '../operations/runner.js';
+import type { OpenStreams } from '../operations/streams.js';
+import type { EventStreams } from './event-stream.js';
+import type { Params } from './graphql-params.js';
+
+export interface HttpSubscriptionsOptions {
+  readonly operations: Operations;
+  readonly streams: OpenStreams;
+  readonly eventStreams: EventStreams;
+  readonly deadlines: Deadlines;
+}
+
+/** Answers subscriptions with server-sent events. */
+export type HttpSubscriptions = (exchange: Exchange, params: Params, origin: OperationOrigin) => Promise<void>;
+
+/** A stream ends when its reader leaves, its token ends, its source does, or the server stops. */
+export function createHttpSubscriptions(options: HttpSubscriptionsOptions): HttpSubscriptions {
+  const { operations, streams, eventStreams, deadlines } = options;
+
+  /** What is wrong with a subscription: as JSON to those who take it, else as the only event of a stream. */
+  async function refuse({ request, response }: Exchange, errors: readonly GraphQLError[]): Promise<void> {
+    const { status, headers } = httpOf(errors);
+    const { json } = readAccepted(request.headers.accept);
+    if (json === null) return eventStreams.send(response, onlyResult({ errors }), { status, headers });
+    response.writeHead(status, { ...headers, 'content-type': `${json}; charset=utf-8` });
+    response.end(JSON.stringify({ errors: formatErrors(errors) }));
+  }
+
+  async function stream(exchange: Exchange, prepared: PreparedOperation): Promise<void> {
+    const { response } = exchange;
+    if (!exchange.stayOpen()) return refuse(exchange, [tooManyConnections()]);
+    const connection = streams.connection();
+    whenClosed(response, () => connection.end());
+    const result = await operations.subscribe(prepared);
+    if (!isAsyncIterable(result)) return refuse(exchange, result.errors ?? []);
+    const open = connection.open(result);
+    const { expiresAt } = prepared.contextValue.caller;
+    whenClosed(
+      response,
+      deadlines.add(expiresAt, () => connection.end({ errors: [tokenExpired()] })),
+    );
+    await eventStreams.send(response, open);
+  }
+
+  return async (exchange, params, origin) => {
+    const { request, response } = exchange;
+    const prepared = await operations.prepare(params, origin);
+    if (!('document' in prepared)) return refuse(exchange, prepared);
+    if (readAccepted(request.headers.accept).events) return stream(exchange, prepared);
+    response.setHeader('accept', 'text/event-stream');
+    sendError(response, 406, 'NOT_ACCEPTABLE', 'A subscription is sent as text/event-stream: accept that.');
+  };
+}
+
+async function* onlyResult(result: ExecutionResult): AsyncGenerator<ExecutionResult> {
+  yield result;
+}
+
+/** What errors ask for of the answer that carries them, as Yoga reads it for `application/json`. */
+function httpOf(errors: readonly GraphQLError[]) {
+  const asked = errors.flatMap(({ extensions: { http } }) => (http === undefined ? [] : [http as HttpExtensions]));
+  const statuses = asked.flatMap(({ spec, status }) => (spec === true || status === undefined ? [] : [status]));
+  const headers: Record<string, string> = Object.assign({}, ...asked.map(({ headers }) => headers));
+  return { status: Math.max(200, ...statuses), headers };
+}
+
+interface HttpExtensions {
+  readonly spec?: boolean;
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const tooManyConnections = () =>
+  new GraphQLError('This address holds as many connections open as it may.', {
+    extensions: { code: 'TOO_MANY_CONNECTIONS', http: { status: 429, headers: { 'retry-after': '5' } } },
+  });
+
+const tokenExpired = () => new GraphQLError('The token has expired.', { extensions: { code: 'UNAUTHENTICATED' } });

@@ -1,0 +1,56 @@
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { sendJson } from '../http/response.js';
+import type { Route } from '../http/route.js';
+
+/** Whether the server can do its work; `reason` says why not. Whatever else stands here is shown too. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reason?: string;
+  readonly [detail: string]: unknown;
+}
+
+export const metricsPath = '/metrics';
+
+/** Whether the process lives, and whether it can do its work. A rejection of `readiness` counts as not ready. */
+export function createHealthRoutes(readiness: () => Readiness | Promise<Readiness>, log: Logger): readonly Route[] {
+  async function ask(): Promise<Readiness> {
+    try {
+      return await readiness();
+    } catch (error) {
+      log.error({ err: error }, 'The readiness could not be determined.');
+      return { ready: false, reason: 'The readiness could not be determined.' };
+    }
+  }
+  return [
+    {
+      path: '/health',
+      method: 'read',
+      caller: 'operator',
+      handle: ({ response }) => sendJson(response, 200, { status: 'ok' }),
+    },
+    {
+      path: '/ready',
+      method: 'read',
+      caller: 'operator',
+      async handle({ response }) {
+        const readiness = await ask();
+        sendJson(response, readiness.ready ? 200 : 503, readiness);
+      },
+    },
+  ];
+}
+
+/** What Prometheus asks for. */
+export function createMetricsRoute(registry: Registry): Route {
+  return {
+    path: metricsPath,
+    method: 'read',
+    caller: 'operator',
+    async handle({ response }) {
+      const text = await registry.metrics();
+      response.writeHead(200, { 'content-type': registry.contentType, 'cache-control': 'no-store' });
+      response.end(response.req.method === 'HEAD' ? undefined : text);
+    },
+  };
+}

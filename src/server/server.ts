@@ -1,0 +1,181 @@
+import type { GraphQLSchema } from 'graphql';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Caller } from '../auth/caller.js';
+import type { Verifier } from '../auth/verifier.js';
+import type { TrustProxy } from '../config/schema.js';
+import { Deadlines } from './deadlines.js';
+import type { CorsOrigins } from './http/cors.js';
+import type { Route } from './http/route.js';
+import { UnsentBytes } from './http/unsent.js';
+import { defaultServerLimits, type ServerLimits } from './limits.js';
+import { createListener } from './listener.js';
+import { ServerMetrics } from './metrics/server-metrics.js';
+import { createOperations } from './operations/operations.js';
+import type { OperationOrigin } from './operations/origin.js';
+import { OpenStreams } from './operations/streams.js';
+import { createOperatorListener } from './operator-listener.js';
+import { EventStreams } from './protocols/event-stream.js';
+import { createGraphiQLRoute } from './protocols/graphiql.js';
+import { createGraphQLRoute, graphqlPath } from './protocols/graphql-http.js';
+import { createSockets } from './protocols/graphql-ws.js';
+import { createHealthRoutes, createMetricsRoute, metricsPath, type Readiness } from './protocols/operators.js';
+
+export type { ServerLimits } from './limits.js';
+export type { Readiness } from './protocols/operators.js';
+
+export interface HalyardServerOptions {
+  readonly schema: GraphQLSchema;
+  /** Makes what resolvers see beside the {@link OperationOrigin}; called once an operation. */
+  readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
+  /** What the answers of fields that the schema marks as repeatable stand on; see `FeatureService.basis`. */
+  readonly basisOf?: (caller: Caller) => object | null;
+  readonly verifier: Verifier;
+  readonly log: Logger;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly corsOrigins: CorsOrigins;
+  /** Asked at each `/ready`. A rejection counts as not ready. */
+  readonly readiness: () => Readiness | Promise<Readiness>;
+  /** Whether messages about unknown names propose known ones. Default true. */
+  readonly suggestions?: boolean;
+  /** Whether callers without a token may ask for the schema. Default true. */
+  readonly anonymousIntrospection?: boolean;
+  readonly limits?: Partial<ServerLimits>;
+  /** Whose `X-Forwarded-For` is believed. Default false: nobody's. */
+  readonly trustProxy?: TrustProxy;
+  /** Where to count, and whether `/metrics` has a port of its own. Absent: nothing is counted. */
+  readonly metrics?: { readonly registry: Registry; readonly port?: number };
+}
+
+/** What a server holds right now. */
+export interface ServerLoad {
+  /** TCP connections whose address is counted: none of those of trusted proxies. */
+  readonly connections: number;
+  readonly sockets: number;
+  /** Places of WebSockets and streams of events. */
+  readonly live: number;
+  /** Subscriptions that are open, over WebSocket and server-sent events. */
+  readonly streams: number;
+  /** Plain requests that are under way. */
+  readonly requests: number;
+  /** Addresses that hold a place of any kind. */
+  readonly addresses: number;
+  /** Bytes of answers that wait for their readers. */
+  readonly unsentBytes: number;
+  /** Deadlines that are yet to come. */
+  readonly deadlines: number;
+}
+
+export interface HalyardServer {
+  readonly load: ServerLoad;
+  /** Listens. Rejects with the error of the operating system (`EADDRINUSE`, `EACCES`, ...) when it cannot. */
+  start(): Promise<{ readonly url: string; readonly port: number; readonly metricsUrl: string | null }>;
+  /**
+   * Stops accepting, closes sockets with 1001, completes streams, waits for answers under way and cuts what is left after
+   * the grace. May be called at any time, also twice.
+   */
+  close(): Promise<void>;
+}
+
+/** The HTTP and WebSocket server around a schema. Knows of GraphQL and tokens, not of flags. */
+export function createHalyardServer(options: HalyardServerOptions): HalyardServer {
+  const { verifier, log, host } = options;
+  const limits: ServerLimits = { ...defaultServerLimits, ...options.limits };
+  const streams = new OpenStreams();
+  const deadlines = new Deadlines();
+  const unsent = new UnsentBytes(limits);
+  const eventStreams = new EventStreams(limits);
+  const metrics =
+    options.metrics === undefined
+      ? null
+      : new ServerMetrics(options.metrics.registry, () => ({ sockets: sockets.size, streams: eventStreams.size }));
+  const operations = createOperations({
+    ...options,
+    limits,
+    suggestions: options.suggestions ?? true,
+    anonymousIntrospection: options.anonymousIntrospection ?? true,
+    metrics,
+  });
+  const sockets = createSockets({ operations, streams, deadlines, unsent, verifier, log, limits, metrics });
+
+  const readiness = () =>
+    listener.isClosing ? { ready: false, reason: 'The server is stopping.' } : options.readiness();
+  const health = createHealthRoutes(readiness, log);
+  const metricsRoute = metrics === null ? [] : [createMetricsRoute(metrics.registry)];
+  const metricsPort = options.metrics?.port;
+  const operatorListener =
+    metricsPort === undefined
+      ? null
+      : createOperatorListener({
+          routes: [...health, ...metricsRoute],
+          host,
+          port: metricsPort,
+          onError: error => log.error({ err: error }, 'The metrics could not be served.'),
+        });
+  const routes: readonly Route[] = [
+    createGraphiQLRoute(graphqlPath),
+    createGraphQLRoute({ operations, streams, eventStreams, deadlines, maxBodySize: limits.maxBodySize }),
+    ...health,
+    ...(operatorListener === null ? metricsRoute : []),
+    {
+      path: '/',
+      method: 'read',
+      caller: 'anybody',
+      handle: ({ response }) => void response.writeHead(307, { location: graphqlPath }).end(),
+    },
+  ];
+  const listener = createListener({
+    ...options,
+    routes,
+    upgrade: { path: graphqlPath, accept: sockets.accept },
+    trustProxy: options.trustProxy ?? false,
+    unsent,
+    limits,
+    metrics,
+  });
+  let closing: Promise<void> | null = null;
+
+  async function close(): Promise<void> {
+    await listener.close(async () => {
+      streams.endAll();
+      await sockets.close(Math.min(1_000, limits.shutdownGrace));
+    });
+    eventStreams.stop();
+    deadlines.stop();
+    metrics?.close();
+    await Promise.all([operatorListener?.close(), operations.yoga.dispose()]);
+  }
+
+  return {
+    get load() {
+      return {
+        connections: listener.places.count('connections'),
+        sockets: sockets.size,
+        live: listener.places.count('live'),
+        streams: streams.size,
+        requests: listener.places.count('requests'),
+        addresses: listener.places.addresses,
+        unsentBytes: unsent.inAll,
+        deadlines: deadlines.size,
+      };
+    },
+    async start() {
+      const urlOf = (port: number) => `http://${hostInUrl(host)}:${port}`;
+      const port = await listener.start();
+      const operatorPort = (await operatorListener?.start()) ?? port;
+      return { url: urlOf(port), port, metricsUrl: metrics === null ? null : `${urlOf(operatorPort)}${metricsPath}` };
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** How to reach a server that listens on this host from the machine it runs on. */
+function hostInUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}

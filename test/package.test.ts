@@ -8,12 +8,15 @@ import { basename, join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpClient } from './support/clients.js';
 import { frameworkProjects } from './support/framework-programs.js';
-import { codeBlocks, promisedOutput } from './support/markdown.js';
+import { promisedOutput } from './support/markdown.js';
 import { compile, env, hasRegistry, install, pack, resolutions, root, run, writeProgram } from './support/package.js';
+import { readmePages, readPage } from './support/page-examples.js';
 import { until } from './support/wait.js';
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const examples = codeBlocks(readFileSync(join(root, 'README.md'), 'utf8')).filter(({ language }) => language === 'ts');
+const examples = readmePages
+  .map(readPage)
+  .flatMap(({ path, blocks }) => blocks.filter(({ language }) => language === 'ts').map(block => ({ ...block, path })));
 
 const program = `import { readConfig, startServer } from 'halyard/server';
 
@@ -133,14 +136,11 @@ describe.runIf(hasRegistry)('the library', { timeout: 120_000 }, () => {
     expect(await compile(app, ['server.ts'], { ...resolution, skipLibCheck: true })).toEqual([]);
   });
 
-  it.each(examples.map((example, index) => ({ ...example, index })))(
-    'runs example $index of the README',
-    async example => {
-      const output = await run(process.execPath, [`example-${example.index}.js`], app);
-      expect(promisedOutput(example.code).length).toBeGreaterThan(0);
-      expect(output.trim().replaceAll(/\s*\n\s*/g, ' ')).toBe(promisedOutput(example.code).join(' '));
-    },
-  );
+  it.each(examples.map((example, index) => ({ ...example, index })))('runs example $index, of $path', async example => {
+    const output = await run(process.execPath, [`example-${example.index}.js`], app);
+    expect(promisedOutput(example.code).length).toBeGreaterThan(0);
+    expect(output.trim().replaceAll(/\s*\n\s*/g, ' ')).toBe(promisedOutput(example.code).join(' '));
+  });
 
   it('starts a server inside a program', async () => {
     const [url, answer] = (await run(process.execPath, ['server.js'], app)).trim().split('\n').slice(-2);

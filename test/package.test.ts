@@ -52,7 +52,8 @@ describe.runIf(hasRegistry)('the tarball', () => {
     const built = sources.flatMap(file => ['.js', '.js.map', '.d.ts'].map(end => `dist/${file.replace(/\.ts$/, end)}`));
     const migrations = (await filesIn(join(root, 'prisma/migrations'))).map(file => `prisma/migrations/${file}`);
     const docs = (await filesIn(join(root, 'docs'))).map(file => `docs/${file}`);
-    const rest = [...docs, 'LICENSE', 'README.md', 'package.json', 'prisma/schema.prisma', 'schema.graphql'];
+    const pages = [...docs, 'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'];
+    const rest = [...pages, 'package.json', 'prisma/schema.prisma', 'schema.graphql'];
     expect(await filesIn(installed)).toEqual([...built, ...migrations, ...rest].sort());
   });
 

@@ -49,7 +49,7 @@ describe.each(pages)('$path', page => {
   });
 });
 
-it('the examples are many, and those of all kinds of callers', () => {
+it('there are many examples in GraphQL, for all kinds of callers', () => {
   const inGraphQL = pages.flatMap(examplesOf).filter(({ language }) => language === 'graphql');
   expect(inGraphQL.length).toBeGreaterThanOrEqual(18);
   expect(new Set(inGraphQL.map(({ note }) => note?.replace(', stays open', '')))).toEqual(

@@ -9,7 +9,7 @@ backend.seed({
 });
 export const features = await createFeatures({ backend });
 
-// However your program knows who asks: a session, a token.
+// Your program knows the user of a request, for example from a session or a token.
 const user = (request: Request) => {
   const id = request.header('x-user-id');
   return id === undefined ? null : { id };

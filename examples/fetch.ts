@@ -13,12 +13,12 @@ const userOf = ({ headers }: Request) => {
   return id === null ? null : { id };
 };
 
-// A fetch handler, as of Next, Bun and Deno: the gate goes around it.
+// A fetch handler, for Next, Bun and Deno: the gate wraps it.
 export const GET = requireFeature('beta', { features, user: userOf, redirectUrl: '/waitlist' })(
   request => new Response(`${new URL(request.url).pathname}: in`),
 );
 
-// Hono: the gate goes before it, as any middleware.
+// Hono: the gate is a middleware.
 const user = (c: Context) => userOf(c.req.raw);
 
 export const app = new Hono();

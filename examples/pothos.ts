@@ -1,4 +1,4 @@
-// A GraphQL schema with a field that not everybody has. Run it with `npx tsx examples/pothos.ts`, then
+// A GraphQL schema with gated fields. Run it with `npx tsx examples/pothos.ts`, then
 //   curl -s localhost:3000/graphql -H 'content-type: application/json' -H 'x-user: ann' -d '{"query":"{ search }"}'
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -30,7 +30,7 @@ const builder = new SchemaBuilder<{ Context: Context }>({
   plugins: [HalyardPlugin],
   halyard: {
     features,
-    // However your program knows who asks:
+    // Your program knows the user of a request, for example from a session:
     user: ({ request }) => users.find(({ id }) => id === request.headers.get('x-user')) ?? null,
   },
 });
@@ -38,9 +38,9 @@ const builder = new SchemaBuilder<{ Context: Context }>({
 builder.queryType({
   fields: t => ({
     hello: t.string({ resolve: () => 'hello' }),
-    // An error with the code FEATURE_DISABLED, and the status 404, for who has not the feature.
+    // Users without the feature get an error with the code FEATURE_DISABLED and the status 404.
     search: t.string({ requireFeature: 'new_search', resolve: () => 'found' }),
-    // Null for who has not.
+    // Users without the feature get null.
     hint: t.string({ nullable: true, requireFeature: { key: 'new_search', soft: true }, resolve: () => 'try search' }),
   }),
 });

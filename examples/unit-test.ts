@@ -1,9 +1,9 @@
-// A unit test of code that asks for features, without a database. Here for vitest; other test runners do the same.
+// A unit test of code that asks for features, without a database. It uses vitest; other test runners work in the same way.
 import { createFeatures, type Features, MemoryBackend } from 'halyard';
 import { pinFeatures } from 'halyard/testing';
 import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 
-// The code under test is handed its features as it is handed its database.
+// The code under test gets its features as a parameter, like its database.
 async function shippingCost(features: Features, user: { id: string; country: string }, total: number): Promise<number> {
   if (total >= 50 && (await features.for(user).isEnabled('free_shipping'))) return 0;
   return 4.9;

@@ -75,8 +75,7 @@ export class Stage {
     return this.#once('unleash', async name => {
       progress('unleash-server');
       await this.postgres.query(`CREATE DATABASE ${name}`);
-      const program = fileOf('./node_modules/unleash-server/dist/server.js');
-      const { child, port, manage } = await startUnleash(program, this.postgres.url(name), { NODE_ENV: 'production' });
+      const { child, port, manage } = await startUnleash(this.postgres.url(name), { NODE_ENV: 'production' });
       const server = serverProcess(child, port);
       for (const { definition, strategies } of flags) {
         const { key, enabled } = definition;

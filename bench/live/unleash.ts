@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { startUnleash, unleashFrontendToken } from '../support/unleash-server.js';
 
 /**
@@ -10,7 +9,6 @@ import { startUnleash, unleashFrontendToken } from '../support/unleash-server.js
  */
 export async function measureUnleash(databaseUrl: string, refresh: number | null, rounds: number): Promise<number[]> {
   const { url, child, manage } = await startUnleash(
-    fileURLToPath(new URL('./node_modules/unleash-server/dist/server.js', import.meta.url)),
     databaseUrl,
     refresh === null ? {} : { FRONTEND_API_REFRESH_INTERVAL_MS: String(refresh) },
   );

@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.js';
 import { waitUntilHealthy } from './wait-until-healthy.js';
+
+const program = fileURLToPath(new URL('./node_modules/unleash-server/dist/server.js', import.meta.url));
 
 const adminToken = '*:*.unleash-insecure-admin-api-token';
 
@@ -15,12 +18,10 @@ export interface UnleashServer {
 }
 
 /**
- * Starts unleash-server. Nothing but loopback is contacted: version check and telemetry are off.
- *
- * @param program its `dist/server.js`.
+ * Starts unleash-server, which `npm ci --prefix bench/support` installs. It contacts only loopback: version check and telemetry
+ * are off.
  */
 export async function startUnleash(
-  program: string,
   databaseUrl: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<UnleashServer> {

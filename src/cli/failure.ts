@@ -5,12 +5,12 @@ import { MigrationError } from '../backends/migrate.js';
 import { ConfigError } from '../config.js';
 import { FeatureError, UnavailableError } from '../core/errors.js';
 
-/** A command was used in a way that its help does not describe. */
+/** The options of a command are wrong. The message says what is expected. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** A command cannot do what was asked; the message says why and what to do. */
+/** A command cannot do its work. The message says why, and what to do. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
 }
@@ -25,10 +25,10 @@ const expected = [
   UsageError,
 ];
 
-/** The server knows neither the user, the password, the database nor the schema, or does not let the user in. */
+/** PostgreSQL does not accept the user, the password, the database or the schema, or the user has no permission. */
 const refusedStates = /^(28|3D000|3F000|42501)/;
 
-/** What to tell about a failure: one clear message where it could be expected, everything where it could not. */
+/** The text to print for a failure: the message of an expected error, the whole stack of an unexpected one. */
 export function describeFailure(error: unknown): string {
   if (error instanceof UnavailableError) return withReason(error);
   if (expected.some(type => error instanceof type)) return (error as Error).message;
@@ -36,20 +36,20 @@ export function describeFailure(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** Clients of the API are not told where the database is; who starts a command is. */
+/** Adds the reason, which shows where the database is. Clients of the API do not get it, users of a command do. */
 function withReason(error: UnavailableError): string {
   const reason = reasonOf(error.cause);
   return reason === '' ? error.message : `${error.message.replace(/\.$/, '')}: ${reason}.`;
 }
 
-/** The message at the bottom of it all; of several addresses tried, the first one's. */
+/** The message of the innermost cause; if several addresses were tried, that of the first. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return reasonOf(error.errors[0]);
   if (!(error instanceof Error)) return '';
   return reasonOf(error.cause) || error.message;
 }
 
-/** 2: used wrongly, 1: any other failure. */
+/** 2 for wrong options, 1 for any other failure. */
 export function exitCodeOf(error: unknown): number {
   return error instanceof UsageError ? 2 : 1;
 }

@@ -3,10 +3,12 @@ import type { Config } from '../config.js';
 import { databaseOptionsOf } from '../server/database-options.js';
 import { CommandError } from './failure.js';
 
-/** Brings the database up to date, as the server does when it starts. Returns what was done, for people. */
+/** Creates or updates the database, as the server does when it starts. Returns a report for people. */
 export async function migrate(config: Config): Promise<string> {
   if (config.database.kind === 'memory') {
-    throw new CommandError('With FEATURE_BACKEND=memory there is no database to bring up to date.');
+    throw new CommandError(
+      'With FEATURE_BACKEND=memory there is no database to update. Unset FEATURE_BACKEND to use one.',
+    );
   }
   const backend = await openDatabase(databaseOptionsOf(config));
   const applied = backend.appliedMigrations;

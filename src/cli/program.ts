@@ -6,20 +6,20 @@ import type { Terminal } from './terminal.js';
 import type { TokenOptions } from './token.js';
 import type { TypesOptions } from './types.js';
 
-/** The command line. Each command loads what it needs only when it runs, so that help and tokens come at once. */
+/** The command line. Each command loads its code only when it runs, so that help and tokens are fast. */
 export function createProgram({ output, errors }: Terminal, env: NodeJS.ProcessEnv): Command {
   const program = new Command('halyard')
-    .description('Feature flags over GraphQL: one server, live for every client.')
+    .description('Feature flags over GraphQL, with live updates for every client.')
     .version(version(), '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help')
-    .showHelpAfterError('(--help tells more)')
+    .showHelpAfterError('(--help shows commands and options)')
     .configureOutput({ writeOut: text => output.write(text), writeErr: text => errors.write(text) })
     .exitOverride();
 
   program
     .command('serve')
-    .description('Start the server. It creates or updates its database first.')
+    .description('Start the server. It first creates or updates its database.')
     .addHelpText('after', () => settingsHelp())
     .action(async () => {
       const { serve } = await import('./serve.js');
@@ -28,19 +28,17 @@ export function createProgram({ output, errors }: Terminal, env: NodeJS.ProcessE
 
   program
     .command('token')
-    .description('Mint a token with the secret that the server verifies with, and print it.')
-    .option(
-      '--user <uuid>',
-      'for this user; with --admin or --service the identity that its changes are recorded under',
-    )
-    .option('--service', 'for a backend, which may evaluate any context')
-    .option('--admin', 'for an administrator, who may read and change everything')
-    .option('--expires <time>', 'how long it is valid, such as 30s, 15m, 1h or 7d', '1h')
-    .option('--attributes <json>', 'attributes to vouch for, such as \'{"plan":"pro"}\'')
+    .description('Create a token, signed with the secret of the server, and print it.')
+    .option('--user <uuid>', 'the id of the user; with --admin or --service the author of its changes')
+    .option('--service', 'for a backend, which may evaluate flags for any user')
+    .option('--admin', 'for an admin, who may read and change everything')
+    .option('--expires <time>', 'the lifetime, such as 30s, 15m, 1h or 7d, at most 3650d', '1h')
+    .option('--attributes <json>', 'attributes of the user as JSON, such as \'{"plan":"pro"}\'')
     .addHelpText(
       'after',
       `
-The secret is AUTH_JWT_SECRET, or else the one in HALYARD_DATA_DIR, made when there is none.
+The secret is AUTH_JWT_SECRET. If this is not set, it is the secret in HALYARD_DATA_DIR, which is created
+if there is none.
 
 Examples:
   $ halyard token --admin
@@ -54,8 +52,11 @@ Examples:
 
   program
     .command('migrate')
-    .description('Create or update the database and end. The server does the same when it starts.')
-    .addHelpText('after', '\nThe database is the one at DATABASE_URL, or else the embedded one in HALYARD_DATA_DIR.')
+    .description('Create or update the database, then exit. The server does the same when it starts.')
+    .addHelpText(
+      'after',
+      '\nThe database is the one at DATABASE_URL. If this is not set, it is the embedded database in HALYARD_DATA_DIR.',
+    )
     .action(async () => {
       const { migrate } = await import('./migrate.js');
       output.write(`${await migrate(readConfig(env))}\n`);
@@ -65,16 +66,16 @@ Examples:
     .command('types')
     .description('Write the keys of the flags as TypeScript declarations, so that a misspelt key does not compile.')
     .requiredOption('--out <file>', 'the file to write, such as features.d.ts; its directory must exist')
-    .option('--url <address>', 'ask this server, in place of the database that the settings name')
-    .option('--token <token>', 'an admin token for that server; better kept in HALYARD_TOKEN')
-    .option('--check', 'write nothing: exit 1 when the file is out of date, and say which keys differ')
+    .option('--url <address>', 'ask the server at this address, instead of the database in the settings')
+    .option('--token <token>', 'an admin token for the server; it is safer in HALYARD_TOKEN')
+    .option('--check', 'write nothing; exit with 1 if the file is out of date, and list the keys that differ')
     .addHelpText(
       'after',
       `
-Without --url the flags are those of the database at DATABASE_URL, or else of the embedded one in HALYARD_DATA_DIR, which
-no server may be using meanwhile. The database is read as it is, never updated.
+Without --url the command reads the database at DATABASE_URL. If this is not set, it reads the embedded database in
+HALYARD_DATA_DIR, which no server may use at the same time. It never changes the database.
 
-Without flags the file lets no key compile. Include it in your tsconfig.json and commit it.
+Add the file to "include" in your tsconfig.json, and commit it. If there are no flags, no key compiles.
 
 Examples:
   $ halyard types --out src/features.d.ts

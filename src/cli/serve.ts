@@ -4,21 +4,21 @@ import { createLogger } from '../server/logger.js';
 import { CommandError } from './failure.js';
 import type { Output } from './terminal.js';
 
-/** Serves until a signal asks it to stop; a second one does not wait. */
+/** Serves until a signal stops it; a second signal ends the process at once. */
 export async function serve(config: Config, output: Output): Promise<void> {
   const log = createLogger({ level: config.logLevel, pretty: output.isTTY ?? false });
   using signals = new Signals();
-  signals.first.then(signal => log.info({ signal }, 'stopping'));
+  signals.first.then(signal => log.info({ signal }, 'Stopping.'));
   const server = await startServer(config, { log }).catch(error => {
     throw explainListenError(error, config);
   });
   if (!signals.received) output.write(banner(config, server));
   await signals.first;
   await server.close();
-  log.info('stopped');
+  log.info('Stopped.');
 }
 
-/** Listens from the start: a signal during a slow start stops what has been started, a second one ends it at once. */
+/** Listens for signals from the beginning: a signal during a slow start stops the server, a second one ends the process. */
 class Signals {
   received = false;
   readonly first: Promise<NodeJS.Signals>;
@@ -49,15 +49,19 @@ function explainListenError(error: unknown, config: Config): unknown {
   switch (error instanceof Error && 'syscall' in error && error.syscall === 'listen' && 'code' in error && error.code) {
     case 'EADDRINUSE':
       return new CommandError(
-        `Port ${port} on ${host} is in use: stop what listens there, or set ${setting} to another one (0: any free one).`,
+        `Port ${port} on ${host} is in use: stop the program that listens there, or set ${setting} to another port (0 means any free port).`,
       );
     case 'EACCES':
-      return new CommandError(`Listening on port ${port} is not permitted: set ${setting} to one from 1024 up.`);
+      return new CommandError(
+        `Listening on port ${port} is not permitted: set ${setting} to a port from 1024 to 65535.`,
+      );
     case 'EADDRNOTAVAIL':
-      return new CommandError(`This machine has no address ${host}: set HOST to one that it has, or to 0.0.0.0.`);
+      return new CommandError(
+        `This machine has no address ${host}: set HOST to one of its addresses, or to 0.0.0.0 for all of them.`,
+      );
     default:
       return isNameFailure(error)
-        ? new CommandError(`The host name ${host} is not known: set HOST to an address.`)
+        ? new CommandError(`The host name ${host} is not known: set HOST to an address of this machine.`)
         : error;
   }
 }
@@ -70,7 +74,7 @@ function banner(config: Config, { url, metricsUrl }: RunningServer): string {
   const where = {
     postgres: 'PostgreSQL at DATABASE_URL',
     embedded: `embedded database in ${config.dataDir}`,
-    memory: 'in memory: everything is forgotten at the end',
+    memory: 'in memory: everything is lost when the server stops',
   }[config.database.kind];
   const mints = config.auth.keys.kind !== 'jwks';
   const header = config.anonymousAllowed

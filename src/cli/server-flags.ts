@@ -10,7 +10,7 @@ const query = `query FlagKeys($after: String) {
   }
 }`;
 
-/** Milliseconds until an answer is given up. */
+/** Milliseconds to wait for an answer. */
 const patience = 30_000;
 
 const answerOf = z.object({
@@ -32,11 +32,11 @@ const answerOf = z.object({
 type Page = NonNullable<z.infer<typeof answerOf>['data']>['flags'];
 
 /**
- * All flags of a running server.
- * @param url the server's, with or without `/graphql`.
- * @param token an administrator's.
- * @throws UsageError when `url` is no address of HTTP.
- * @throws CommandError when it does not answer, does not let this token read flags, or is no Halyard.
+ * Reads all flags of a running server.
+ * @param url the address of the server, with or without `/graphql`.
+ * @param token an admin token.
+ * @throws UsageError if `url` is not an address of HTTP.
+ * @throws CommandError if the server does not answer, refuses the token, or is not a Halyard server.
  */
 export async function flagsOfServer(url: string, token: string | undefined): Promise<readonly DeclaredFlag[]> {
   const endpoint = endpointOf(url);
@@ -45,7 +45,7 @@ export async function flagsOfServer(url: string, token: string | undefined): Pro
     const page: Page = await pageOf(endpoint, token, after);
     flags.push(...page.nodes);
     if (!page.pageInfo.hasNextPage) return flags;
-    // A list that says it goes on and does not would be read for ever.
+    // Without this check, a list that claims more pages and has none would be read for ever.
     if (page.pageInfo.endCursor === null || page.nodes.length === 0) throw notHalyard(endpoint);
     after = page.pageInfo.endCursor;
   }
@@ -57,7 +57,9 @@ function endpointOf(url: string): URL {
     throw new UsageError(`--url is "${url}", expected an address such as http://127.0.0.1:4000.`);
   }
   if (parsed.username !== '' || parsed.password !== '') {
-    throw new UsageError('--url takes no user and password: the server knows callers by --token.');
+    throw new UsageError(
+      '--url contains a user or a password, expected an address without them: give a token with --token or HALYARD_TOKEN.',
+    );
   }
   parsed.search = '';
   parsed.hash = '';
@@ -73,12 +75,12 @@ async function pageOf(endpoint: URL, token: string | undefined, after: string | 
   if (status === 401 || code === 'UNAUTHENTICATED') {
     throw new CommandError(
       token === undefined
-        ? 'The server lists its flags for administrators: give an admin token with --token or HALYARD_TOKEN.'
-        : `The server does not take the token: ${sentence(error?.message ?? `HTTP ${status}`)}`,
+        ? 'No token was given, and the server lists its flags only for admins: give an admin token with --token or HALYARD_TOKEN.'
+        : `The server refuses the token: ${sentence(error?.message ?? `HTTP ${status}`)}`,
     );
   }
   if (status === 403 || code === 'FORBIDDEN') {
-    throw new CommandError('The token is not an administrator\'s: "halyard token --admin" mints one.');
+    throw new CommandError('The token is not an admin token: create one with "halyard token --admin".');
   }
   if (status === 429 || status >= 500 || code === 'UNAVAILABLE' || code === 'INTERNAL_SERVER_ERROR') {
     throw new CommandError(
@@ -100,13 +102,14 @@ async function post(
     const response = await fetch(endpoint, { method: 'POST', headers, body, signal: AbortSignal.timeout(patience) });
     return { status: response.status, text: await response.text() };
   } catch (error) {
-    throw new CommandError(`No server answers at ${endpoint.origin}: ${sentence(reasonOf(error))}`);
+    throw new CommandError(`No server answers at ${endpoint.origin}: ${sentence(reasonOf(error))} Check --url.`);
   }
 }
 
 function bearer(token: string): string {
-  // A header cannot hold it, and a message that quotes the header would show it.
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new UsageError('The token holds characters that no token has.');
+  // A header cannot contain other characters, and the error of `fetch` would show the token.
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new UsageError('The token contains characters that no token has: check --token and HALYARD_TOKEN.');
   return `Bearer ${token}`;
 }
 
@@ -119,7 +122,7 @@ function parse(text: string): unknown {
 }
 
 function notHalyard(endpoint: URL): CommandError {
-  return new CommandError(`What answers at ${endpoint} is not a Halyard server: check --url.`);
+  return new CommandError(`The server at ${endpoint} is not a Halyard server: check --url.`);
 }
 
 /** `fetch` says "fetch failed" and keeps the reason as its cause. */

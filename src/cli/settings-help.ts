@@ -1,6 +1,6 @@
 import { settings } from '../config/settings.js';
 
-/** The settings as help prints them. */
+/** The text of the settings for `--help`. */
 export function settingsHelp(width = 100): string {
   const lines = settings.flatMap(({ name, default: value, description }) => [
     `  ${name}${value === null ? '' : ` (default: ${value})`}`,

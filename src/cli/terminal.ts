@@ -1,7 +1,7 @@
-/** Where text goes. */
+/** A stream for text. */
 export interface Output {
   write(text: string): unknown;
-  /** Whether a person reads it as it comes. */
+  /** Whether it is a terminal, which a person reads. */
   readonly isTTY?: boolean;
 }
 

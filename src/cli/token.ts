@@ -17,25 +17,26 @@ export interface TokenOptions {
 }
 
 /**
- * Mints a token with the secret that the server verifies with.
- * @throws UsageError when the options do not fit together.
- * @throws CommandError when tokens come from an identity provider.
+ * Creates a token, signed with the secret of the server.
+ * @throws UsageError if the options are wrong.
+ * @throws CommandError if tokens come from an identity provider.
  */
 export async function token(config: Config, options: TokenOptions): Promise<string> {
   const { user, service, admin } = options;
-  if (service && admin) throw new UsageError('A token is for one of --service and --admin.');
+  if (service && admin)
+    throw new UsageError('--service and --admin are both given, expected one of --service and --admin.');
   if (!user && !service && !admin)
-    throw new UsageError('Say whom the token is for: --user <uuid>, --service or --admin.');
+    throw new UsageError('The holder of the token is missing: give --user <uuid>, --service or --admin.');
   if (user !== undefined && !isUuid(user)) throw new UsageError(`--user is "${user}", expected a UUID.`);
   const expiresInSeconds = parseDuration(options.expires);
   const attributes = options.attributes === undefined ? undefined : parseAttributes(options.attributes);
   if (config.auth.keys.kind === 'jwks') {
     throw new CommandError(
-      'Tokens are verified with the keys at AUTH_JWKS_URL, so only that identity provider can mint them.',
+      'AUTH_JWKS_URL is set, so only the identity provider can issue tokens: get a token there, or unset AUTH_JWKS_URL.',
     );
   }
   const keys = await tokenKeysOf(config);
-  if (keys.kind !== 'secret') throw new TypeError('Only a secret can mint.');
+  if (keys.kind !== 'secret') throw new TypeError('Only a secret can sign tokens.');
   return mintToken(keys.secret, {
     ...config.auth,
     role: admin ? 'ADMIN' : service ? 'SERVICE' : 'USER',

@@ -14,28 +14,29 @@ import { flagsOfServer } from './server-flags.js';
 export interface TypesOptions {
   /** The file to write. */
   readonly out: string;
-  /** The server to ask, in place of the database. */
+  /** The address of the server to ask, instead of the database. */
   readonly url?: string;
-  /** An administrator's. Default: `HALYARD_TOKEN`. */
+  /** An admin token. Default: `HALYARD_TOKEN`. */
   readonly token?: string;
-  /** Only say whether the file is up to date. */
+  /** Only check whether the file is up to date. */
   readonly check?: true;
 }
 
 /**
- * Writes the keys of the flags as TypeScript declarations, or checks that they are written. Returns what was done, for people.
- * @throws UsageError when the options do not fit together.
- * @throws CommandError when the flags cannot be read, the file cannot be written, or is out of date.
+ * Writes the keys of the flags as TypeScript declarations, or checks the file. Returns a report for people.
+ * @throws UsageError if the options are wrong.
+ * @throws CommandError if the flags cannot be read, or the file cannot be written or is out of date.
  */
 export async function types(env: NodeJS.ProcessEnv, options: TypesOptions): Promise<string> {
   const { out, url, check } = options;
-  if (url === undefined && options.token !== undefined) throw new UsageError('--token goes with --url.');
+  if (url === undefined && options.token !== undefined)
+    throw new UsageError('--token is given without --url: give --url too, or leave --token out.');
   const written = await readWritten(out);
   const token = options.token ?? (env[tokenVariable]?.trim() || undefined);
   const flags = url === undefined ? await flagsOfDatabase(env) : await flagsOfServer(url, token);
   const text = featureTypes(flags);
   const count = flags.length === 1 ? '1 flag' : `${flags.length} flags`;
-  // A checkout may have changed the ends of lines.
+  // A checkout may have changed the line endings.
   if (written?.replaceAll('\r\n', '\n') === text) return `${out} is up to date: ${count}.`;
   const differences = differencesOf(written ?? '', flags);
   if (check) {
@@ -46,14 +47,14 @@ export async function types(env: NodeJS.ProcessEnv, options: TypesOptions): Prom
   return [`Wrote ${out}: ${count}.`, ...differences].join('\n');
 }
 
-/** A file that is not ours to overwrite may be somebody's work: a slip of the hand must not cost it. */
+/** Refuses a file that this command did not write: a wrong name must not destroy somebody's work. */
 async function readWritten(file: string): Promise<string | null> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw cannot('read', file, error);
   });
   if (text === null || text.trim() === '' || isFeatureTypes(text)) return text;
-  throw new CommandError(`${file} was not written by \`halyard types\`: name another file, or delete that one.`);
+  throw new CommandError(`${file} was not written by \`halyard types\`: give another file, or delete this one.`);
 }
 
 function differencesOf(written: string, flags: readonly DeclaredFlag[]): string[] {
@@ -62,11 +63,11 @@ function differencesOf(written: string, flags: readonly DeclaredFlag[]): string[
   const added = [...now].filter(key => !before.has(key)).sort();
   const removed = [...before].filter(key => !now.has(key)).sort();
   if (added.length + removed.length === 0 && written !== '')
-    return ['  The keys are the same, names or descriptions are not.'];
+    return ['  The keys are the same, but names or descriptions differ.'];
   return [...added.map(key => `  added: ${key}`), ...removed.map(key => `  removed: ${key}`)];
 }
 
-/** Whoever reads the file meanwhile, such as a compiler that watches it, sees the old one or the new one. */
+/** Replaces the file in one step, so that a compiler that watches it reads the old or the new file and never a part. */
 async function writeWhole(file: string, text: string): Promise<void> {
   const draft = `${file}.${randomUUID()}.tmp`;
   try {
@@ -80,19 +81,19 @@ async function writeWhole(file: string, text: string): Promise<void> {
 
 function cannot(verb: string, file: string, { code, message }: NodeJS.ErrnoException): CommandError {
   const reasons: Record<string, string> = {
-    ENOENT: 'its directory does not exist',
-    ENOTDIR: 'its directory does not exist',
-    EISDIR: 'it is a directory',
-    EACCES: 'that is not permitted',
-    EPERM: 'that is not permitted',
-    EROFS: 'nothing can be written there',
+    ENOENT: 'its directory does not exist, so create it first',
+    ENOTDIR: 'its directory does not exist, so create it first',
+    EISDIR: 'it is a directory, so give the name of a file',
+    EACCES: 'you have no permission',
+    EPERM: 'you have no permission',
+    EROFS: 'the file system is read-only',
   };
   return new CommandError(`Cannot ${verb} ${file}: ${reasons[code ?? ''] ?? message}.`);
 }
 
-const askServer = 'To ask a server instead, name it with --url.';
+const askServer = 'To ask a server instead, give its address with --url.';
 
-/** What a database says that has no tables of ours, or those of another version. */
+/** The codes of a database without Halyard's tables, or with those of another version. */
 const otherSchema = /^42(P01|703|883)$/;
 
 async function flagsOfDatabase(env: NodeJS.ProcessEnv): Promise<readonly DeclaredFlag[]> {
@@ -111,7 +112,7 @@ async function flagsOfDatabase(env: NodeJS.ProcessEnv): Promise<readonly Declare
     if (error instanceof DirectoryLockedError) {
       const holder = error.holder === null ? 'another process' : `process ${error.holder.pid}`;
       throw new CommandError(
-        `The database in ${error.directory} is in use by ${holder}. While a server uses it, ask that server: --url <its address>.`,
+        `The database in ${error.directory} is in use by ${holder}. If this is a server, ask it with --url <its address>; otherwise stop it first.`,
       );
     }
     if (error instanceof MigrationError) {
@@ -119,7 +120,7 @@ async function flagsOfDatabase(env: NodeJS.ProcessEnv): Promise<readonly Declare
     }
     if (otherSchema.test(sqlState(error) ?? '')) {
       throw new CommandError(
-        `The database has no flags of this version. \`halyard migrate\` and the start of a server bring it up to date. ${askServer}`,
+        `The database does not have the tables of this version: run \`halyard migrate\`, or start a server. ${askServer}`,
       );
     }
     throw error;

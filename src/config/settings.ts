@@ -20,18 +20,18 @@ export const settings = [
     name: 'FEATURE_CACHE_TTL',
     default: '60',
     description:
-      'Seconds for which a confirmed read of the change log counts as fresh. 0: the log is checked and targeting is read on each request.',
+      'Seconds for which a confirmed read of the change log counts as fresh. 0: the server checks the log and reads the targeting of the user on each request.',
   },
   {
     name: 'FEATURE_CACHE_SIZE',
     default: '50000',
     description:
-      'Users whose groups, overrides and attributes are kept in memory; the least recently asked for go first.',
+      'Users whose groups, overrides and attributes are kept in memory. The least recently used are dropped first.',
   },
   {
     name: 'FEATURE_CHANGES_KEEP',
     default: null,
-    description: 'Days for which the change log is kept: audit, history and undo reach no further. Unset: for ever.',
+    description: 'Days for which the change log is kept; audit and history reach no further. Unset: forever.',
   },
   {
     name: 'FEATURE_ANONYMOUS',
@@ -42,7 +42,7 @@ export const settings = [
     name: 'ANONYMOUS_INTROSPECTION',
     default: 'true',
     description:
-      'Whether callers without a token may ask for the GraphQL schema. With "false" GraphiQL shows its documentation once a token is set.',
+      'Whether callers without a token may read the GraphQL schema. With "false", GraphiQL shows the documentation after a token is set.',
   },
   {
     name: 'DATABASE_URL',
@@ -54,19 +54,19 @@ export const settings = [
     name: 'DATABASE_LISTEN_URL',
     default: null,
     description:
-      "The PostgreSQL server's own address, for listening and migrating, where DATABASE_URL leads to a pooler. Unset: DATABASE_URL.",
+      'The address of the PostgreSQL server itself, for listening and migrating, where DATABASE_URL leads to a pooler. Unset: DATABASE_URL.',
     secret: true,
   },
   {
     name: 'DATABASE_POOL_SIZE',
     default: '10',
-    description: 'Connections to PostgreSQL that one node uses at most, beside the one that listens.',
+    description: 'Connections to PostgreSQL that one node uses at most. One more connection listens for changes.',
   },
   {
     name: 'DATABASE_STATEMENT_TIMEOUT',
     default: '5',
     description:
-      'Seconds after which a statement that PostgreSQL has not answered fails, and a write that waits for others.',
+      'Seconds after which a statement fails that PostgreSQL has not answered, or a write that waits for others.',
   },
   {
     name: 'HALYARD_DATA_DIR',
@@ -84,63 +84,63 @@ export const settings = [
     name: 'CORS_ORIGINS',
     default: '*',
     description:
-      'Origins whose pages may read answers and open sockets: "*", or a comma-separated list such as https://app.example.com. Credentials are never a cookie.',
+      'Origins whose pages may read answers and open sockets: "*", or a comma-separated list such as https://app.example.com. The server never uses cookies.',
   },
   {
     name: 'TRUST_PROXY',
     default: 'false',
     description:
-      'Whose X-Forwarded-For is believed: "false" nobody\'s, "true" everybody\'s, a number of proxies in front, or a comma-separated list of their addresses and CIDR ranges.',
+      'Which proxies may tell the address of a client by X-Forwarded-For: "false" none, "true" all, a number of proxies in front, or a comma-separated list of their addresses and CIDR ranges.',
   },
   {
     name: 'MAX_CONNECTIONS_PER_ADDRESS',
     default: '1000',
     description:
-      'WebSockets and streams of events that one address may hold open; more are answered 429. Behind a proxy set TRUST_PROXY, or all clients count as one. 0: no limit.',
+      'WebSockets and streams of events that one address may hold open. More are answered 429. Behind a proxy set TRUST_PROXY, or all clients count as one. 0: no limit.',
   },
   {
     name: 'MAX_REQUESTS_PER_ADDRESS',
     default: '1000',
     description:
-      'Plain requests of one address that may be under way at a time; more are answered 429. Behind a proxy set TRUST_PROXY, or all clients count as one. 0: no limit.',
+      'Plain requests of one address that may be under way at a time. More are answered 429. Behind a proxy set TRUST_PROXY, or all clients count as one. 0: no limit.',
   },
   {
     name: 'MAX_SUBSCRIPTIONS_PER_SOCKET',
     default: '100',
-    description: 'Subscriptions that one WebSocket may hold open; one more fails alone. 0: no limit.',
+    description: 'Subscriptions that one WebSocket may hold open. One more is refused; the others stay. 0: no limit.',
   },
   {
     name: 'METRICS',
     default: 'true',
     description:
-      'Whether /metrics tells Prometheus what the server does: "true" beside the API, a number on a port of its own (with /health and /ready, which answer there however busy the API is), "false" not at all. It shows no keys, users or tokens.',
+      'Whether /metrics answers Prometheus: "true" beside the API, a number on a port of its own (with /health and /ready, which answer there however busy the API is), "false" not at all. Metrics contain no flag keys, users or tokens.',
   },
   {
     name: 'LOG_LEVEL',
     default: 'info',
-    description: 'The least severe line that is written: fatal, error, warn, info, debug, trace or silent.',
+    description: 'The least severe level that is logged: fatal, error, warn, info, debug, trace or silent.',
   },
   {
     name: 'AUTH_JWT_SECRET',
     default: null,
     description:
-      'The secret of at least 32 bytes that signs tokens (HS256). With neither this nor AUTH_JWKS_URL one is made in HALYARD_DATA_DIR, except with NODE_ENV=production.',
+      'The secret of at least 32 bytes that signs tokens (HS256). Without this and AUTH_JWKS_URL, the server makes a secret in HALYARD_DATA_DIR, except with NODE_ENV=production.',
     secret: true,
   },
   {
     name: 'AUTH_JWKS_URL',
     default: null,
-    description: "The identity provider's key set (JWKS), in place of AUTH_JWT_SECRET.",
+    description: 'The key set (JWKS) of the identity provider, in place of AUTH_JWT_SECRET.',
   },
   { name: 'AUTH_ISSUER', default: null, description: 'The "iss" that tokens must have. Unset: any.' },
   { name: 'AUTH_AUDIENCE', default: null, description: 'The "aud" that tokens must have. Unset: any.' },
-  { name: 'AUTH_USER_CLAIM', default: 'sub', description: "The claim that holds the user's UUID." },
+  { name: 'AUTH_USER_CLAIM', default: 'sub', description: 'The claim with the UUID of the user.' },
   {
     name: 'AUTH_ROLE_CLAIM',
     default: 'role',
-    description: 'The claim that holds the role: "admin", "service", or absent for a plain user.',
+    description: 'The claim with the role: "admin", "service", or absent for a plain user.',
   },
-  { name: 'AUTH_ATTRIBUTES_CLAIM', default: 'attributes', description: "The claim that holds the user's attributes." },
+  { name: 'AUTH_ATTRIBUTES_CLAIM', default: 'attributes', description: 'The claim with the attributes of the user.' },
 ] as const satisfies readonly Setting[];
 
 export type SettingName = (typeof settings)[number]['name'];

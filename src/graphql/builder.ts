@@ -11,7 +11,10 @@ import { connectionsPlugin, defaultPageSize, maxPageSize } from './connections.j
 import type { Context } from './context.js';
 import { forbidden, tooCostly, unauthenticated } from './errors.js';
 
-/** What one operation may cost. A field costs 1; a list multiplies what is below it by the rows that it may have. */
+/**
+ * The most that one operation may cost. A field costs 1; a list multiplies the cost of the fields below it by the most items
+ * that it can have.
+ */
 export const operationLimits = { complexity: 100_000, depth: 15, breadth: 1_000 } as const;
 
 export const builder = new SchemaBuilder<{
@@ -20,7 +23,7 @@ export const builder = new SchemaBuilder<{
   AuthScopes: {
     /** May ask for the caller's own features. */
     viewer: boolean;
-    /** May evaluate a context that it states. */
+    /** May evaluate any context that the query names. */
     evaluator: boolean;
     /** May read and change everything. */
     admin: boolean;
@@ -36,7 +39,7 @@ export const builder = new SchemaBuilder<{
   DefaultEdgesNullability: { list: false; items: false };
   DefaultNodeNullability: false;
 }>({
-  // Outermost first: who may not see a field learns nothing from its arguments.
+  // Outermost first: a caller who may not see a field gets no error about its arguments either.
   plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin, connectionsPlugin],
   defaultFieldNullability: false,
   scopeAuth: {
@@ -46,7 +49,8 @@ export const builder = new SchemaBuilder<{
       evaluator: caller.role === 'SERVICE' || caller.role === 'ADMIN',
       admin: caller.role === 'ADMIN',
     }),
-    unauthorizedError: (_parent, { caller }) => (caller.role === 'ANONYMOUS' ? unauthenticated() : forbidden()),
+    unauthorizedError: (_parent, { caller }) =>
+      caller.role === 'ANONYMOUS' ? unauthenticated() : forbidden(caller.role),
   },
   errors: { directResult: true },
   prisma: {
@@ -59,7 +63,7 @@ export const builder = new SchemaBuilder<{
   complexity: { limit: operationLimits, defaultListMultiplier: defaultPageSize, complexityError: tooCostly },
   relay: {
     cursorType: 'String',
-    // What is no id of ours is the id of nothing: node.ts answers null.
+    // Text that is no global id of this API belongs to no object: node.ts answers null.
     decodeGlobalID: id => {
       try {
         return decodeGlobalID(id);
@@ -68,17 +72,17 @@ export const builder = new SchemaBuilder<{
       }
     },
     nodesOnConnection: {
-      description: 'The nodes of the edges, for who needs no cursors.',
+      description: 'The items of this page without their cursors.',
       complexity: { multiplier: 1 },
     },
-    nodeTypeOptions: { description: 'An object that can be fetched again by its `id`.' },
-    idFieldOptions: { description: 'An id that is unique over all types, for `node(id:)` and client caches.' },
+    nodeTypeOptions: { description: 'An object that can be read again by its `id`.' },
+    idFieldOptions: { description: 'The global id: unique across all types, for `node(id:)` and client caches.' },
     nodeQueryOptions: false,
     nodesQueryOptions: false,
-    pageInfoFieldOptions: { description: 'Where this page stands.' },
-    pageInfoTypeOptions: { description: 'Where a page of a list stands.' },
-    hasNextPageFieldOptions: { description: 'Whether more follow after `endCursor`.' },
-    hasPreviousPageFieldOptions: { description: 'Whether more stand before `startCursor`.' },
+    pageInfoFieldOptions: { description: 'The position of this page in the list.' },
+    pageInfoTypeOptions: { description: 'The position of a page in its list.' },
+    hasNextPageFieldOptions: { description: 'Whether more items follow after `endCursor`.' },
+    hasPreviousPageFieldOptions: { description: 'Whether more items come before `startCursor`.' },
     startCursorFieldOptions: {
       description: 'The cursor of the first edge; null when the page is empty.',
       nullable: true,
@@ -91,12 +95,14 @@ export const builder = new SchemaBuilder<{
       complexity: { multiplier: 1 },
     },
     nodeFieldOptions: { description: 'The item.', nullable: false },
-    cursorFieldOptions: { description: 'Names this place in the list, for `after` and `before`.' },
-    firstArgOptions: { description: `How many to return, up to ${maxPageSize}. Not stated: ${defaultPageSize}.` },
-    afterArgOptions: { description: 'Return what follows on this cursor.' },
-    lastArgOptions: { description: `How many to return from the end, up to ${maxPageSize}.` },
-    beforeArgOptions: { description: 'Return what stands before this cursor.' },
+    cursorFieldOptions: { description: 'The position of this item in the list. Pass it as `after` or `before`.' },
+    firstArgOptions: {
+      description: `The number of items to return from the start, 0 to ${maxPageSize}. Default: ${defaultPageSize}.`,
+    },
+    afterArgOptions: { description: 'A cursor. Only items after it are returned.' },
+    lastArgOptions: { description: `The number of items to return from the end, 0 to ${maxPageSize}.` },
+    beforeArgOptions: { description: 'A cursor. Only items before it are returned.' },
     defaultConnectionTypeOptions: { description: 'A page of a list.' },
-    defaultEdgeTypeOptions: { description: 'An item of a list, with its place.' },
+    defaultEdgeTypeOptions: { description: 'An item of a list, with its cursor.' },
   },
 });

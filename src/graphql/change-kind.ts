@@ -10,12 +10,12 @@ const descriptions: Record<ChangeKind, string> = {
   MEMBERS_ADDED: 'Users were added to a group.',
   MEMBERS_REMOVED: 'Users were removed from a group.',
   USER_UPDATED: "A user's attributes were changed.",
-  USER_DELETED: 'A user was deleted.',
-  RESET: 'A table was emptied at once: what stood before is not listed.',
+  USER_DELETED: 'A user was deleted, with all memberships and overrides.',
+  RESET: 'A table was emptied by TRUNCATE. The rows that it held are not listed.',
 };
 
 export const ChangeKindEnum = builder.enumType('ChangeKind', {
-  description: 'What a change did.',
+  description: 'The kind of a change.',
   values: Object.fromEntries(changeKinds.map(kind => [kind, { description: descriptions[kind] }])) as Record<
     ChangeKind,
     { description: string }

@@ -5,49 +5,56 @@ import { storable } from './errors.js';
 import { Flag } from './flag.js';
 import { page, pageArgs } from './page.js';
 
-/** User ids that one change shows; `userCount` says how many there are. */
+/** The most user ids that one change lists; `userCount` is the number of all. */
 const shownUsers = 100;
 
 const Change = builder.prismaObject('FeatureChange', {
   name: 'Change',
-  description: 'An entry of the change log: what was changed, by whom, from what to what.',
+  description: 'An entry of the change log: the object that was changed, the actor, and the state before and after.',
   fields: t => ({
     revision: t.int({
-      description: 'Its place in the log, counted from 1 without gaps.',
+      description: 'The position of this change in the log, counted from 1 without gaps.',
       select: { revision: true },
       resolve: ({ revision }) => Number(revision),
     }),
-    at: t.expose('at', { type: 'DateTime', description: 'When.' }),
-    kind: t.expose('kind', { type: ChangeKindEnum, description: 'What it did.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'The time of the change.' }),
+    kind: t.expose('kind', { type: ChangeKindEnum, description: 'The kind of the change.' }),
     actorId: t.expose('actorId', {
       type: 'UUID',
       nullable: true,
-      description: 'The user who did it, also one who is known no more; null when another program did.',
+      description:
+        'The user who made the change, even if deleted since. Null if the program that made it named no user.',
     }),
-    flagKey: t.exposeString('flagKey', { nullable: true, description: 'The flag concerned.' }),
-    group: t.exposeString('groupName', { nullable: true, description: 'The group concerned.' }),
+    flagKey: t.exposeString('flagKey', {
+      nullable: true,
+      description: 'The key of the flag that changed, or whose override changed. Null for changes of groups and users.',
+    }),
+    group: t.exposeString('groupName', {
+      nullable: true,
+      description: 'The name of the group whose members changed. Null for other changes.',
+    }),
     userIds: t.field({
       type: ['UUID'],
-      description: `The users concerned, the first ${shownUsers}.`,
+      description: `The users that the change is about, at most the first ${shownUsers}. Empty for changes of flags.`,
       select: { userId: true, userIds: true },
       resolve: change => concerned(change).slice(0, shownUsers),
     }),
     userCount: t.int({
-      description: 'How many users are concerned.',
+      description: 'The number of users that the change is about.',
       select: { userId: true, userIds: true },
       resolve: change => concerned(change).length,
     }),
     before: t.field({
       type: 'JSONObject',
       nullable: true,
-      description: 'What stood before; null when there was nothing.',
+      description: 'The state before the change. Null if there was none, and for changes of groups.',
       select: { before: true },
       resolve: ({ before }) => before as Prisma.JsonObject | null,
     }),
     after: t.field({
       type: 'JSONObject',
       nullable: true,
-      description: 'What stands since; null when there is nothing.',
+      description: 'The state after the change. Null if there is none, and for changes of groups.',
       select: { after: true },
       resolve: ({ after }) => after as Prisma.JsonObject | null,
     }),
@@ -60,19 +67,19 @@ function concerned({ userId, userIds }: { userId: string | null; userIds: string
 
 const ChangeConnection = builder.connectionObject(
   { type: Change, name: 'ChangeConnection', description: 'A page of changes.' },
-  { name: 'ChangeEdge', description: 'A change in a page.' },
+  { name: 'ChangeEdge', description: 'A change on a page.' },
 );
 
 const ChangeFilter = builder.inputType('ChangeFilter', {
-  description: 'Which changes to list. What is not stated does not matter.',
+  description: 'Selects changes. A change must match all filters that are given; omitted filters match everything.',
   fields: t => ({
-    flagKey: t.string({ description: 'Changes of this flag and its overrides.' }),
-    group: t.string({ description: 'Changes of this group.' }),
-    userId: t.field({ type: 'UUID', description: 'Changes that concern this user.' }),
-    actorId: t.field({ type: 'UUID', description: 'Changes that this user made.' }),
-    kinds: t.field({ type: [ChangeKindEnum], description: 'Changes of these kinds.' }),
-    since: t.field({ type: 'DateTime', description: 'Changes at this instant or later.' }),
-    until: t.field({ type: 'DateTime', description: 'Changes before this instant.' }),
+    flagKey: t.string({ description: 'Only changes of the flag with this key and of its overrides.' }),
+    group: t.string({ description: 'Only changes of the group with this name.' }),
+    userId: t.field({ type: 'UUID', description: 'Only changes about this user: attributes, memberships, overrides.' }),
+    actorId: t.field({ type: 'UUID', description: 'Only changes that this user made.' }),
+    kinds: t.field({ type: [ChangeKindEnum], description: 'Only changes of these kinds.' }),
+    since: t.field({ type: 'DateTime', description: 'Only changes at this time or later.' }),
+    until: t.field({ type: 'DateTime', description: 'Only changes before this time.' }),
   }),
 });
 
@@ -95,7 +102,7 @@ builder.queryFields(t => ({
       cursor: 'revision',
       description: 'Admin. The change log, newest first.',
       authScopes: { admin: true },
-      args: { filter: t.arg({ type: ChangeFilter, description: 'Which changes to list.' }) },
+      args: { filter: t.arg({ type: ChangeFilter, description: 'Selects changes. Default: all changes.' }) },
       resolve: (query, _root, { filter }, { prisma }) =>
         prisma.featureChange.findMany({ ...query, where: changesWhere(filter), orderBy: { revision: 'desc' } }),
     },
@@ -106,7 +113,7 @@ builder.queryFields(t => ({
 builder.prismaObjectField(Flag, 'changes', t =>
   t.field({
     type: ChangeConnection,
-    description: 'What happened to this flag and its overrides, newest first.',
+    description: 'The changes of this flag and its overrides, newest first.',
     args: pageArgs,
     select: { key: true },
     resolve: ({ key }, args, { loaders }) =>

@@ -2,9 +2,9 @@ import SchemaBuilder, { BasePlugin, type PothosOutputFieldConfig, type SchemaTyp
 import type { GraphQLFieldResolver } from 'graphql';
 import { badUserInput } from './errors.js';
 
-/** How many items a page has when nobody says. */
+/** How many items a page has by default. */
 export const defaultPageSize = 20;
-/** How many items a page may have. */
+/** The most items that a page may have. */
 export const maxPageSize = 100;
 
 interface SizeArgs {
@@ -12,7 +12,7 @@ interface SizeArgs {
   readonly last?: number | null | undefined;
 }
 
-/** How many items a page with these arguments can have. */
+/** The most items that a page with these arguments can have. */
 export function pageSize({ first, last }: SizeArgs): number {
   return first ?? last ?? defaultPageSize;
 }
@@ -28,13 +28,13 @@ declare global {
 }
 
 /**
- * What holds of every field that takes `first`, whichever library made it: a page that is too large is refused (the
- * libraries would quietly return fewer), and what is below it costs as often as the page has items.
+ * Gives every field that takes `first` the same rules, whichever library made it. A page that is too large is refused (the
+ * libraries would return fewer items without saying so), and the cost of the fields below is multiplied by the page size.
  */
 class ConnectionsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override onOutputFieldConfig(field: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
     if (field.name === 'totalCount') {
-      return { ...field, description: field.description ?? 'How many there are in all, on every page together.' };
+      return { ...field, description: field.description ?? 'The number of items on all pages together.' };
     }
     if (!('first' in field.args)) return field;
     const complexity = (args: SizeArgs) => ({ field: 1, multiplier: pageSize(args) });
@@ -57,7 +57,7 @@ function checkPageSize(args: SizeArgs): void {
   for (const name of ['first', 'last'] as const) {
     const size = args[name];
     if (size != null && (size < 0 || size > maxPageSize)) {
-      throw badUserInput({ path: [name], message: `Expected 0 to ${maxPageSize}.` });
+      throw badUserInput({ path: [name], message: `Expected 0 to ${maxPageSize}, found ${size}.` });
     }
   }
 }

@@ -3,22 +3,22 @@ import type { FeatureService } from '../features/service.js';
 import type { PrismaClient } from '../generated/prisma/client.js';
 import { createLoaders, type Loaders } from './loaders.js';
 
-/** What every resolver may use. */
+/** The objects that every resolver may use. */
 export interface Context {
   readonly caller: Caller;
   /** Whether callers without a token may ask for their own features. */
   readonly allowAnonymous: boolean;
   readonly service: FeatureService;
-  /** For what admins read. Evaluations never touch it. */
+  /** For the reads of admins. Evaluations never use it. */
   readonly prisma: PrismaClient;
   readonly loaders: Loaders;
 }
 
-/** Makes the context of each operation from who sent it. */
+/** Makes the context of each operation from its caller. */
 export function createContextFactory(
   shared: Pick<Context, 'allowAnonymous' | 'service' | 'prisma'>,
 ): (caller: Caller) => Context {
-  // The loaders batch and keep nothing, so operations can share them: a subscription that lives for days sees no old row.
+  // The loaders batch reads and cache nothing, so operations can share them: a subscription of days reads no old row.
   const loaders = createLoaders(shared.prisma);
   return caller => ({ ...shared, caller, loaders });
 }

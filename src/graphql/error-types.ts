@@ -10,34 +10,35 @@ import { builder } from './builder.js';
 import { Flag, flagRow } from './flag.js';
 
 export const ErrorInterface = builder.interfaceRef<FeatureError>('Error').implement({
-  description: 'What an admin can get wrong. A mutation answers with one of these instead of its payload.',
+  description: 'An error that the caller of a mutation can cause. The mutation returns it instead of its payload.',
   fields: t => ({
-    code: t.exposeString('code', { description: 'Stable, for programs.' }),
-    message: t.exposeString('message', { description: 'For people.' }),
+    code: t.exposeString('code', { description: 'The error code. It is stable, so programs can compare it.' }),
+    message: t.exposeString('message', { description: 'The message, for people. Its text may change.' }),
     path: t.stringList({
       nullable: true,
-      description: 'The input field at fault, from the input down: `["conditions", "attributes", "tier", "gte"]`.',
+      description:
+        'The path from `input` to the wrong field, such as `["conditions", "attributes", "tier", "gte"]`. Null if no field is wrong.',
       resolve: error => error.path,
     }),
   }),
 });
 
 const ValidationIssue = builder.objectRef<Issue>('ValidationIssue').implement({
-  description: 'One fault of an input.',
+  description: 'One fault in an input.',
   fields: t => ({
-    path: t.stringList({ description: 'The input field at fault, from the input down.', resolve: ({ path }) => path }),
-    message: t.exposeString('message', { description: 'What is wrong there and what would be right.' }),
+    path: t.stringList({ description: 'The path from `input` to the wrong field.', resolve: ({ path }) => path }),
+    message: t.exposeString('message', { description: 'The fault, and the value that is expected instead.' }),
   }),
 });
 
 builder.objectType(ValidationError, {
   name: 'ValidationError',
-  description: 'The input is wrong (`BAD_USER_INPUT`). Nothing was changed.',
+  description: 'The input is not valid (`BAD_USER_INPUT`). Nothing was changed.',
   interfaces: [ErrorInterface],
   fields: t => ({
     issues: t.field({
       type: [ValidationIssue],
-      description: 'Every fault. `message` and `path` of the error are those of the first.',
+      description: 'All faults, at least one. `message` and `path` of the error are those of the first fault.',
       resolve: ({ issues }) => issues,
     }),
   }),
@@ -45,21 +46,22 @@ builder.objectType(ValidationError, {
 
 builder.objectType(FlagExistsError, {
   name: 'FlagExistsError',
-  description: 'A flag with this key exists already (`FLAG_EXISTS`).',
+  description: 'A flag with this key already exists (`FLAG_EXISTS`).',
   interfaces: [ErrorInterface],
 });
 
 builder.objectType(FlagNotFoundError, {
   name: 'FlagNotFoundError',
-  description: 'There is no flag with this key (`FLAG_NOT_FOUND`).',
+  description: 'No flag has this key (`FLAG_NOT_FOUND`).',
   interfaces: [ErrorInterface],
 });
 
 builder.objectType(VersionConflictError, {
   name: 'VersionConflictError',
-  description: 'Somebody changed the flag since the expected version (`VERSION_CONFLICT`). Nothing was changed now.',
+  description:
+    'The flag is not at the expected version, because somebody else changed it (`VERSION_CONFLICT`). Nothing was changed.',
   interfaces: [ErrorInterface],
   fields: t => ({
-    flag: t.field({ type: Flag, description: 'The flag as it is.', resolve: ({ flag }) => flagRow(flag) }),
+    flag: t.field({ type: Flag, description: 'The flag as it is stored now.', resolve: ({ flag }) => flagRow(flag) }),
   }),
 });

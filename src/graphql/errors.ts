@@ -1,6 +1,7 @@
 import { PothosValidationError } from '@pothos/core';
 import type { ComplexityErrorKind } from '@pothos/plugin-complexity';
 import { GraphQLError } from 'graphql';
+import type { Role } from '../auth/caller.js';
 import { toUnavailable } from '../backends/errors.js';
 import { type FeatureError, type Issue, ValidationError } from '../core/errors.js';
 import { isStorable, unstorableText } from '../core/text.js';
@@ -15,25 +16,43 @@ function codedError(code: ErrorCode, message: string, extensions: object = {}): 
 
 /** The caller has no token and this needs one. */
 export const unauthenticated = () =>
-  codedError('UNAUTHENTICATED', 'This needs a token: send the header "Authorization: Bearer <token>".');
+  codedError(
+    'UNAUTHENTICATED',
+    'The request has no token, and this field needs one. Send the header "Authorization: Bearer <token>".',
+  );
 
-/** The caller's role does not reach. */
-export const forbidden = () => codedError('FORBIDDEN', 'The role of this token may not do this.');
+/** The caller has a token whose role may not use this. */
+export const forbidden = (role: Role) =>
+  codedError(
+    'FORBIDDEN',
+    `The role of this token is "${role.toLowerCase()}", which may not use this field. Use a token with a role that the description of the field names.`,
+  );
 
-/** An argument of a query or a subscription is wrong. `extensions.path` names it, from the field's arguments down. */
+/** An argument of a query or a subscription is wrong. `extensions.path` leads to it, beginning with the argument's name. */
 export function badUserInput({ path, message }: Issue): GraphQLError {
   return codedError('BAD_USER_INPUT', `${path.join('.')}: ${message}`, { path });
 }
 
 /**
- * A text that is compared with what is stored.
- * @throws GraphQLError `BAD_USER_INPUT` for one that no database can hold.
+ * Returns a text that a query compares with stored text.
+ * @throws GraphQLError `BAD_USER_INPUT` for a text that no database can hold.
  */
 export function storable<Text extends string | null | undefined>(text: Text, path: readonly string[]): Text {
   if (typeof text === 'string' && !isStorable(text)) throw badUserInput({ path, message: unstorableText });
   return text;
 }
 
+/** The message for a cursor of another list, or one that a client made up. */
+export const foreignCursor =
+  'This cursor does not belong to this list. Expected a cursor that the same list returned: leave it out to start from the beginning.';
+
+const remedies: Record<ComplexityErrorKind, string> = {
+  Complexity: 'Ask for fewer fields or smaller pages.',
+  Depth: 'Nest fewer fields.',
+  Breadth: 'Select fewer fields.',
+};
+
+/** The operation costs more than `operationLimits` allow. */
 export function tooCostly(
   kind: ComplexityErrorKind,
   {
@@ -54,20 +73,20 @@ export function tooCostly(
   }[kind];
   return codedError(
     'BAD_USER_INPUT',
-    `The ${kind.toLowerCase()} of this operation is ${found}; at most ${limit} is allowed.`,
+    `The ${kind.toLowerCase()} of this operation is ${found}; at most ${limit} is allowed. ${remedies[kind]}`,
   );
 }
 
-/** What Prisma answers to a value that no column can have: invalid, out of range, inconsistent. */
+/** Prisma's codes for a value that the column cannot hold: invalid, out of range, inconsistent. */
 const impossibleValue = new Set(['P2007', 'P2020', 'P2023']);
 
 /**
- * What a library threw in an admin's read, as what it means to the caller: the database is away, or a cursor was made up.
- * Everything else in such a read has been checked by then. Null: it is none of these.
+ * Translates an error that a library threw in an admin's read: the database cannot be reached, or the cursor does not belong
+ * to the list. Every other argument of such a read has been checked before. Null: the error is neither of these.
  */
 export function readFailure(error: unknown): FeatureError | null {
   return isCursorFault(error)
-    ? new ValidationError([{ path: ['after'], message: 'This is no cursor of this list.' }])
+    ? new ValidationError([{ path: ['after'], message: foreignCursor }])
     : toUnavailable(error);
 }
 

@@ -9,48 +9,62 @@ import { defaultPageSize } from './connections.js';
 import type { Context } from './context.js';
 import { badUserInput } from './errors.js';
 
-/** Keys that one field may ask for, and contexts that one may evaluate. */
+/** The most keys that one field may name, and the most contexts that it may evaluate. */
 const maxKeys = 1_000;
 const maxContexts = 1_000;
-/** A subscription keeps its keys for as long as it lives. */
+/** Lower for subscriptions, because a subscription keeps its keys in memory as long as it lives. */
 const maxWatchedKeys = 250;
-/** No flag has a longer key. */
+/** The longest key that a flag can have, in characters. */
 const maxKeyLength = 100;
+const maxTargetingKeyLength = 200;
 
 const reasonDescriptions: Record<EvaluationReason, string> = {
-  FLAG_NOT_FOUND: 'There is no such flag: the default answers.',
-  OVERRIDE: 'The user has an override of this flag.',
-  DISABLED: 'The flag is off for everybody.',
-  USER_REQUIRED: 'The flag is rolled out by percentage, and nobody is signed in.',
-  OUTSIDE_ROLLOUT: 'The user is not among the share of users that the flag is rolled out to.',
-  CONDITIONS_NOT_MET: 'Neither the attributes nor the groups match.',
-  CONDITIONS_MET: 'The attributes or the groups match.',
-  ROLLOUT: 'The user is among the share of users that the flag is rolled out to.',
-  ENABLED: 'The flag is on for everybody.',
+  FLAG_NOT_FOUND: 'No flag has this key. The default is the answer.',
+  OVERRIDE: 'The user has an override of this flag. The override is the answer.',
+  DISABLED: 'The global switch is off, so the feature is off for every user without an override.',
+  USER_REQUIRED:
+    'The flag is rolled out by percentage, and the context has neither a user id nor a targeting key. The feature is off.',
+  OUTSIDE_ROLLOUT: 'The user is outside the percentage that the flag is rolled out to. The feature is off.',
+  CONDITIONS_NOT_MET: 'The conditions do not match. The feature is off.',
+  CONDITIONS_MET: 'The conditions match. The feature is on.',
+  ROLLOUT:
+    'The user is inside the percentage that the flag is rolled out to, and there are no conditions. The feature is on.',
+  ENABLED: 'The flag is on for everybody: it has no conditions and a percentage of 100. The feature is on.',
 };
 
 const EvaluationReasonEnum = builder.enumType('EvaluationReason', {
-  description: 'Which step decided an evaluation. The first decisive one wins, in this order.',
+  description:
+    'The step that decided an evaluation. The steps run in the order of this list; the first step that decides wins.',
   values: Object.fromEntries(
     evaluationReasons.map(reason => [reason, { description: reasonDescriptions[reason] }]),
   ) as Record<EvaluationReason, { description: string }>,
 });
 
 export const Evaluation = builder.objectRef<EvaluationShape>('Evaluation').implement({
-  description: "One flag's answer for one user.",
+  description: 'The answer for one flag and one user.',
   fields: t => ({
     key: t.exposeString('key', { description: "The flag's key." }),
     enabled: t.exposeBoolean('enabled', { description: 'Whether the feature is on.' }),
-    reason: t.expose('reason', { type: EvaluationReasonEnum, description: 'Which step decided.' }),
+    reason: t.expose('reason', { type: EvaluationReasonEnum, description: 'The step that decided.' }),
   }),
 });
 
 export const EvaluationContextInput = builder.inputType('EvaluationContextInput', {
-  description: "Whom to evaluate for. A known user's stored attributes, groups and overrides apply.",
+  description: "The user to evaluate flags for. The user's stored attributes, groups and overrides apply.",
   fields: t => ({
-    userId: t.field({ type: 'UUID', description: 'The user. Not stated: somebody anonymous.' }),
-    targetingKey: t.string({ description: 'What the rollout hashes instead of the user id, such as an organisation.' }),
-    attributes: t.field({ type: 'JSONObject', description: 'Laid over the stored attributes: a stated one wins.' }),
+    userId: t.field({
+      type: 'UUID',
+      description: 'The id of the user. Default: an anonymous user, who has no stored attributes, groups or overrides.',
+    }),
+    targetingKey: t.string({
+      description:
+        'The text that percentages hash instead of the user id, such as the id of an organisation; at most 200 characters.',
+    }),
+    attributes: t.field({
+      type: 'JSONObject',
+      description:
+        'Attributes that add to the stored attributes, and replace those with the same name. At most 100, and 16,384 bytes of JSON.',
+    }),
   }),
 });
 
@@ -63,33 +77,35 @@ ContextEvaluations.implement({
     userId: t.field({
       type: 'UUID',
       nullable: true,
-      description: 'The user that the context named.',
+      description: 'The user id of the context. Null for an anonymous user.',
       resolve: ({ evaluator }) => evaluator.subject.userId,
     }),
     features: t.field({
       type: [Evaluation],
-      description: 'One answer a flag: in the order of `keys`, else sorted by key.',
+      description: 'One answer for each flag: in the order of `keys`, or sorted by key if `keys` was omitted.',
       resolve: ({ features }) => features,
     }),
     featureMap: t.field({
       type: 'JSONObject',
-      description: 'The same as one JSON object, `{"new_dashboard": true}`: smaller, and quicker to produce.',
+      description:
+        'The same answers as one JSON object, such as `{"new_dashboard": true}`. It is smaller and faster than `features`.',
       resolve: ({ features }) => featureMap(features),
     }),
   }),
 });
 
-/** How the arguments of fields that take `keys` are called. */
-export const keysDescription = 'Only these flags, in this order; otherwise all, sorted by key.';
-export const defaultDescription = 'The answer when there is no such flag. Not stated: what the server is set to.';
+/** The descriptions of arguments that several fields take. */
+export const keysDescription = 'The keys of the flags to answer, in this order. Default: all flags, sorted by key.';
+export const defaultDescription =
+  'The answer if no flag has this key. Default: the setting of the server (`FEATURE_DEFAULT_ENABLED`).';
 
 builder.queryFields(t => ({
   evaluate: t.field({
     type: [Evaluation],
-    description: 'Service, admin. The features of a context that the caller states.',
+    description: 'Service, admin. The answers for any user, with attributes that the caller gives.',
     authScopes: { evaluator: true },
     args: {
-      context: t.arg({ type: EvaluationContextInput, required: true, description: 'Whom to evaluate for.' }),
+      context: t.arg({ type: EvaluationContextInput, required: true, description: 'The user to evaluate flags for.' }),
       keys: t.arg.stringList({ description: keysDescription }),
     },
     complexity: answersCost,
@@ -100,20 +116,27 @@ builder.queryFields(t => ({
   }),
   evaluateMany: t.field({
     type: [ContextEvaluations],
-    description: `Service, admin. The features of up to ${maxContexts} contexts, in their order.`,
+    description: `Service, admin. The answers for up to ${maxContexts} contexts, in their order.`,
     authScopes: { evaluator: true },
     args: {
-      contexts: t.arg({ type: [EvaluationContextInput], required: true, description: 'Whom to evaluate for.' }),
+      contexts: t.arg({
+        type: [EvaluationContextInput],
+        required: true,
+        description: 'The users to evaluate flags for.',
+      }),
       keys: t.arg.stringList({ description: keysDescription }),
     },
-    // `features` below counts as a list of the usual length; here it is known better.
+    // `features` below counts as a list of the default length; here the real length is known.
     complexity: ({ contexts, keys }, context) => ({
       field: contexts.length * mapCost({ keys }, context),
       multiplier: (contexts.length * answersCost({ keys }, context).multiplier) / defaultPageSize,
     }),
     resolve: async (_root, { contexts, keys }, { service }) => {
       if (contexts.length > maxContexts) {
-        throw badUserInput({ path: ['contexts'], message: `Expected at most ${maxContexts} contexts.` });
+        throw badUserInput({
+          path: ['contexts'],
+          message: `Expected at most ${maxContexts} contexts, found ${contexts.length}.`,
+        });
       }
       const checkedKeys = checkKeys(keys);
       const checked = contexts.map((context, index) => checkContext(context, ['contexts', String(index)]));
@@ -126,10 +149,10 @@ builder.queryFields(t => ({
 /** @throws GraphQLError `BAD_USER_INPUT` */
 export function checkContext(context: EvaluationContext, path: readonly string[]): EvaluationContext {
   const { targetingKey, attributes } = context;
-  if (targetingKey != null && (targetingKey.length > 200 || !isStorable(targetingKey))) {
+  if (targetingKey != null && (targetingKey.length > maxTargetingKeyLength || !isStorable(targetingKey))) {
     throw badUserInput({
       path: [...path, 'targetingKey'],
-      message: 'Expected at most 200 characters of Unicode text.',
+      message: `Expected at most ${maxTargetingKeyLength} characters of Unicode text, without NUL and halves of surrogate pairs.`,
     });
   }
   const issue = attributes == null ? undefined : attributeIssues(attributes, [...path, 'attributes'])[0];
@@ -138,17 +161,18 @@ export function checkContext(context: EvaluationContext, path: readonly string[]
 }
 
 /**
- * The keys asked for, each once; null: all.
+ * Returns the keys that are asked for, without repetitions; null means all flags.
  * @throws GraphQLError `BAD_USER_INPUT`
  */
 export function checkKeys(keys: readonly string[] | null | undefined, most = maxKeys): readonly string[] | null {
   if (keys == null) return null;
-  if (keys.length > most) throw badUserInput({ path: ['keys'], message: `Expected at most ${most} keys.` });
+  if (keys.length > most)
+    throw badUserInput({ path: ['keys'], message: `Expected at most ${most} keys, found ${keys.length}.` });
   for (const [index, key] of keys.entries()) checkKey(key, ['keys', String(index)]);
   return [...new Set(keys)];
 }
 
-/** Like {@link checkKeys}, for what is kept while a subscription lives. */
+/** Like {@link checkKeys}, for the keys of a subscription. */
 export function checkWatchedKeys(keys: readonly string[] | null | undefined): readonly string[] | null {
   return checkKeys(keys, maxWatchedKeys);
 }
@@ -156,7 +180,10 @@ export function checkWatchedKeys(keys: readonly string[] | null | undefined): re
 /** @throws GraphQLError `BAD_USER_INPUT` */
 export function checkKey(key: string, path: readonly string[] = ['key']): string {
   if (key.length > maxKeyLength) {
-    throw badUserInput({ path, message: `Expected at most ${maxKeyLength} characters: no flag has a longer key.` });
+    throw badUserInput({
+      path,
+      message: `Expected at most ${maxKeyLength} characters, found ${key.length}: no flag has a longer key.`,
+    });
   }
   return key;
 }
@@ -165,11 +192,11 @@ interface KeysArgs {
   readonly keys?: readonly string[] | null | undefined;
 }
 
-/** What a list of answers costs: each is an object of a few fields. Without keys there may be many flags. */
+/** The cost of a list of answers: each answer is an object with a few fields. Without `keys` every flag counts. */
 export const answersCost = ({ keys }: KeysArgs, { service }: Context) => ({
   field: 1,
   multiplier: keys?.length ?? service.flagCount,
 });
 
-/** What a map of answers costs: its entries are evaluated and written, and nothing else. */
+/** The cost of a map of answers. An entry costs a tenth of an object: it is evaluated and written, and has no fields. */
 export const mapCost = (args: KeysArgs, context: Context) => 1 + Math.ceil(answersCost(args, context).multiplier / 10);

@@ -10,76 +10,89 @@ import { unchecked } from './input.js';
 export const Flag = builder.prismaNode('FeatureFlag', {
   name: 'Flag',
   nullable: true,
-  description: 'A feature flag: what it is called and whom it is on for.',
-  id: { field: 'id', description: 'Global id, for `node(id:)` and client caches.' },
+  description: 'A feature flag: its name, and the rules that decide for which users the feature is on.',
+  id: { field: 'id', description: 'The global id: unique across all types, for `node(id:)` and client caches.' },
   fields: t => ({
-    key: t.exposeString('key', { description: 'Unique; what programs ask for.' }),
-    name: t.exposeString('name', { description: 'For people.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What the feature is, for people.' }),
+    key: t.exposeString('key', { description: 'The key that programs ask for. Unique; it never changes.' }),
+    name: t.exposeString('name', { description: 'The name, for people.' }),
+    description: t.exposeString('description', {
+      nullable: true,
+      description: 'The description of the feature, for people. Null if there is none.',
+    }),
     enabled: t.exposeBoolean('enabled', {
-      description: 'The global switch. Off: off for everybody who has no override.',
+      description: 'The global switch. If false, the feature is off for every user without an override.',
     }),
     percentage: t.exposeInt('percentage', {
-      description: 'The share of users that the flag is rolled out to, from 0 (nobody) to 100 (everybody).',
+      description: 'The percentage of users that the flag is rolled out to, from 0 (nobody) to 100 (everybody).',
     }),
-    conditions: t.expose('conditions', { type: 'Conditions', description: 'Whom it is for; `{}`: everybody.' }),
-    version: t.exposeInt('version', { description: '1 at first, one more with each change; for `expectedVersion`.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it was last changed.' }),
-    createdBy: t.relation('createdBy', { nullable: true, description: 'Who created it, as far as known.' }),
+    conditions: t.expose('conditions', {
+      type: 'Conditions',
+      description: 'The conditions that a user must match; `{}` matches everybody.',
+    }),
+    version: t.exposeInt('version', {
+      description: 'The version: 1 for a new flag, and 1 more with each change. Pass it as `expectedVersion`.',
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'The time of the last change.' }),
+    createdBy: t.relation('createdBy', {
+      nullable: true,
+      description:
+        'The user who created the flag. Null if the program that created it named no user, or if that user was deleted since.',
+    }),
     overrides: t.relatedConnection(
       'overrides',
       {
         cursor: 'userId_flagKey',
-        description: 'The overrides of this flag, by user id.',
+        description: 'The overrides of this flag, sorted by user id, including those that have expired.',
         query: { orderBy: { userId: 'asc' } },
         totalCount: true,
       },
       { name: 'FlagOverridesConnection', description: 'A page of overrides of a flag.' },
-      { name: 'FlagOverridesEdge', description: 'An override in a page.' },
+      { name: 'FlagOverridesEdge', description: 'An override on a page.' },
     ),
   }),
 });
 
-/** A flag as the service knows it, as the row that the type stands on; what else is asked for is then loaded. */
+/** Turns a flag of the service into the row that the type is built on. Relations are loaded when they are selected. */
 export function flagRow(flag: FlagShape): FeatureFlag {
   return { ...flag, conditions: flag.conditions as Prisma.JsonObject };
 }
 
 const FlagFilter = builder.inputType('FlagFilter', {
-  description: 'Which flags to list. What is not stated does not matter.',
+  description: 'Selects flags. A flag must match all filters that are given; omitted filters match everything.',
   fields: t => ({
     search: t.string({
-      description: 'Text in the key, the name or the description; upper and lower case are the same.',
+      description:
+        'Only flags with this text in the key, the name or the description. Upper and lower case are the same.',
     }),
-    enabled: t.boolean({ description: 'Only flags whose global switch is on, or off.' }),
+    enabled: t.boolean({ description: 'Only flags whose global switch is on (true) or off (false).' }),
     group: t.string({ description: 'Only flags whose conditions name this group.' }),
   }),
 });
 
 const FlagOrderField = builder.enumType('FlagOrderField', {
-  description: 'What flags can be sorted by.',
+  description: 'A field that flags can be sorted by.',
   values: {
-    KEY: { value: 'key', description: 'The key.' },
-    NAME: { value: 'name', description: 'The name, then the key.' },
-    CREATED_AT: { value: 'createdAt', description: 'When it was created, then the key.' },
-    UPDATED_AT: { value: 'updatedAt', description: 'When it was last changed, then the key.' },
+    KEY: { value: 'key', description: 'Sort by key.' },
+    NAME: { value: 'name', description: 'Sort by name, then by key.' },
+    CREATED_AT: { value: 'createdAt', description: 'Sort by time of creation, then by key.' },
+    UPDATED_AT: { value: 'updatedAt', description: 'Sort by time of the last change, then by key.' },
   } as const,
 });
 
 const OrderDirection = builder.enumType('OrderDirection', {
-  description: 'Which end comes first.',
+  description: 'The direction of a sort.',
   values: {
-    ASC: { value: 'asc', description: 'The smallest, the oldest.' },
-    DESC: { value: 'desc', description: 'The greatest, the newest.' },
+    ASC: { value: 'asc', description: 'Smallest or oldest first.' },
+    DESC: { value: 'desc', description: 'Greatest or newest first.' },
   } as const,
 });
 
 const FlagOrder = builder.inputType('FlagOrder', {
-  description: 'How to sort flags.',
+  description: 'The order of a list of flags.',
   fields: t => ({
-    field: t.field({ type: FlagOrderField, required: true, description: 'What to sort by.' }),
-    direction: t.field({ type: OrderDirection, required: true, description: 'Which end comes first.' }),
+    field: t.field({ type: FlagOrderField, required: true, description: 'The field to sort by.' }),
+    direction: t.field({ type: OrderDirection, required: true, description: 'The direction of the sort.' }),
   }),
 });
 
@@ -93,7 +106,7 @@ function flagsWhere(filter: typeof FlagFilter.$inferInput | null | undefined, { 
   } satisfies Prisma.FeatureFlagWhereInput;
 }
 
-// Prisma passes the wildcards of LIKE on; a search for "a_b" means the underscore.
+// Prisma does not escape the wildcards of LIKE. In a search for "a_b" the underscore is an underscore.
 function likeText(text: string): string {
   return text.replaceAll(/[\\%_]/g, '\\$&');
 }
@@ -102,9 +115,9 @@ builder.queryFields(t => ({
   flag: t.prismaField({
     type: 'FeatureFlag',
     nullable: true,
-    description: 'Admin. The flag with this key; null when there is none.',
+    description: 'Admin. The flag with this key. Null if no flag has it.',
     authScopes: { admin: true },
-    args: { key: t.arg.string({ required: true, description: "The flag's key." }) },
+    args: { key: t.arg.string({ required: true, description: 'The key of the flag.' }) },
     resolve: (query, _root, { key }, { prisma }) =>
       prisma.featureFlag.findUnique({ ...query, where: { key: storable(key, ['key']) } }),
   }),
@@ -112,11 +125,11 @@ builder.queryFields(t => ({
     {
       type: 'FeatureFlag',
       cursor: 'key',
-      description: 'Admin. The flags, by key unless `orderBy` says otherwise.',
+      description: 'Admin. The flags.',
       authScopes: { admin: true },
       args: {
-        filter: t.arg({ type: FlagFilter, description: 'Which flags to list.' }),
-        orderBy: t.arg({ type: FlagOrder, description: 'How to sort them. Not stated: by key.' }),
+        filter: t.arg({ type: FlagFilter, description: 'Selects flags. Default: all flags.' }),
+        orderBy: t.arg({ type: FlagOrder, description: 'The order of the list. Default: by key, ascending.' }),
       },
       totalCount: (_root, { filter }, context) =>
         context.prisma.featureFlag.count({ where: flagsWhere(filter, context) }),
@@ -130,48 +143,60 @@ builder.queryFields(t => ({
       },
     },
     { name: 'FlagConnection', description: 'A page of flags.' },
-    { name: 'FlagEdge', description: 'A flag in a page.' },
+    { name: 'FlagEdge', description: 'A flag on a page.' },
   ),
 }));
 
 const CreateFlagInput = builder.inputType('CreateFlagInput', {
-  description: 'A flag to create.',
+  description: 'The flag to create.',
   fields: t => ({
     key: t.string({
       required: true,
       description:
-        '1 to 100 letters, digits, `.`, `_`, `:` or `-`, beginning with a letter or a digit. It never changes.',
+        'The key that programs ask for: 1 to 100 letters, digits, `.`, `_`, `:` or `-`, beginning with a letter or a digit. It never changes.',
     }),
-    name: t.string({ required: true, description: 'For people; 1 to 200 characters.' }),
-    description: t.string({ description: 'What the feature is, for people; up to 10,000 characters.' }),
-    enabled: t.boolean({ defaultValue: false, description: 'The global switch.' }),
-    percentage: t.int({ defaultValue: 100, description: 'The share of users to roll out to, from 0 to 100.' }),
-    conditions: t.field({ type: 'Conditions', description: 'Whom it is for. Not stated, or `{}`: everybody.' }),
+    name: t.string({ required: true, description: 'The name, for people; 1 to 200 characters.' }),
+    description: t.string({ description: 'The description of the feature, for people; at most 10,000 characters.' }),
+    enabled: t.boolean({
+      defaultValue: false,
+      description: 'The global switch. If false, the feature is off for every user without an override.',
+    }),
+    percentage: t.int({
+      defaultValue: 100,
+      description: 'The percentage of users to roll the flag out to, from 0 to 100.',
+    }),
+    conditions: t.field({
+      type: 'Conditions',
+      description: 'The conditions that a user must match. Default: `{}`, which matches everybody.',
+    }),
   }),
 });
 
 const UpdateFlagInput = builder.inputType('UpdateFlagInput', {
-  description: 'What to change of a flag. What is not stated stays.',
+  description: 'The changes to make to a flag. Omitted fields keep their value.',
   fields: t => ({
-    key: t.string({ required: true, description: 'Which flag.' }),
-    name: t.string({ description: 'For people; 1 to 200 characters.' }),
-    description: t.string({ description: 'What the feature is, for people; null: nothing is said.' }),
-    enabled: t.boolean({ description: 'The global switch.' }),
-    percentage: t.int({ description: 'The share of users to roll out to, from 0 to 100.' }),
+    key: t.string({ required: true, description: 'The key of the flag to change.' }),
+    name: t.string({ description: 'The new name, for people; 1 to 200 characters.' }),
+    description: t.string({
+      description: 'The new description, for people; at most 10,000 characters. Null removes it.',
+    }),
+    enabled: t.boolean({ description: 'The global switch: true turns the flag on, false off.' }),
+    percentage: t.int({ description: 'The percentage of users to roll the flag out to, from 0 to 100.' }),
     conditions: t.field({
       type: 'Conditions',
-      description: 'Whom it is for, in place of what stood; `{}`: everybody.',
+      description:
+        'The conditions that a user must match. They replace all earlier conditions; `{}` matches everybody.',
     }),
     expectedVersion: t.int({
       description:
-        'Change it only if it is at this version; otherwise a `VersionConflictError` with the flag as it is.',
+        'Change the flag only if it is at this version; otherwise return a `VersionConflictError`. Default: change any version.',
     }),
   }),
 });
 
 const DeleteFlagInput = builder.inputType('DeleteFlagInput', {
-  description: 'A flag to delete.',
-  fields: t => ({ key: t.string({ required: true, description: 'Which flag.' }) }),
+  description: 'The flag to delete.',
+  fields: t => ({ key: t.string({ required: true, description: 'The key of the flag to delete.' }) }),
 });
 
 interface FlagPayload {
@@ -181,22 +206,22 @@ interface FlagPayload {
 const CreateFlagPayload = builder.objectRef<FlagPayload>('CreateFlagPayload').implement({
   description: 'The flag was created.',
   fields: t => ({
-    flag: t.field({ type: Flag, description: 'The flag.', resolve: ({ flag }) => flagRow(flag) }),
+    flag: t.field({ type: Flag, description: 'The new flag.', resolve: ({ flag }) => flagRow(flag) }),
   }),
 });
 
 const UpdateFlagPayload = builder.objectRef<FlagPayload>('UpdateFlagPayload').implement({
-  description: 'The flag is as asked.',
+  description: 'The flag was changed, or had these values already.',
   fields: t => ({
     flag: t.field({ type: Flag, description: 'The flag as it is now.', resolve: ({ flag }) => flagRow(flag) }),
   }),
 });
 
 const DeleteFlagPayload = builder.objectRef<{ key: string; deleted: boolean }>('DeleteFlagPayload').implement({
-  description: 'There is no such flag any more.',
+  description: 'The flag does not exist any more.',
   fields: t => ({
-    key: t.exposeString('key', { description: 'Which flag.' }),
-    deleted: t.exposeBoolean('deleted', { description: 'Whether there was one.' }),
+    key: t.exposeString('key', { description: 'The key of the flag.' }),
+    deleted: t.exposeBoolean('deleted', { description: 'Whether the flag existed.' }),
   }),
 });
 
@@ -207,32 +232,37 @@ builder.mutationFields(t => ({
     authScopes: { admin: true },
     errors: {
       types: [ValidationError, FlagExistsError],
-      union: { name: 'CreateFlagResult', description: 'The flag, or why not.' },
+      union: { name: 'CreateFlagResult', description: 'The new flag, or an error.' },
     },
-    args: { input: t.arg({ type: CreateFlagInput, required: true, description: 'The flag.' }) },
+    args: { input: t.arg({ type: CreateFlagInput, required: true, description: 'The flag to create.' }) },
     resolve: async (_root, { input }, { service, caller }) => ({
       flag: await service.management.createFlag(unchecked<NewFlag>(input), caller.userId),
     }),
   }),
   updateFlag: t.field({
     type: UpdateFlagPayload,
-    description: 'Admin. Changes a flag. Everybody whose answer changes is sent it.',
+    description: 'Admin. Changes a flag. Every connected client whose answer changes gets an update.',
     authScopes: { admin: true },
     errors: {
       types: [ValidationError, FlagNotFoundError, VersionConflictError],
-      union: { name: 'UpdateFlagResult', description: 'The flag, or why not.' },
+      union: { name: 'UpdateFlagResult', description: 'The changed flag, or an error.' },
     },
-    args: { input: t.arg({ type: UpdateFlagInput, required: true, description: 'What to change.' }) },
+    args: {
+      input: t.arg({ type: UpdateFlagInput, required: true, description: 'The flag, and the changes to make.' }),
+    },
     resolve: async (_root, { input }, { service, caller }) => ({
       flag: await service.management.updateFlag(unchecked<FlagChanges>(input), caller.userId),
     }),
   }),
   deleteFlag: t.field({
     type: DeleteFlagPayload,
-    description: 'Admin. Deletes a flag with its overrides. That there is none is no error.',
+    description: 'Admin. Deletes a flag with its overrides. Succeeds also if no flag has this key.',
     authScopes: { admin: true },
-    errors: { types: [ValidationError], union: { name: 'DeleteFlagResult', description: 'Done, or why not.' } },
-    args: { input: t.arg({ type: DeleteFlagInput, required: true, description: 'Which flag.' }) },
+    errors: {
+      types: [ValidationError],
+      union: { name: 'DeleteFlagResult', description: 'The result of the deletion, or an error.' },
+    },
+    args: { input: t.arg({ type: DeleteFlagInput, required: true, description: 'The flag to delete.' }) },
     resolve: async (_root, { input }, { service, caller }) => ({
       key: input.key,
       deleted: await service.management.deleteFlag(input, caller.userId),

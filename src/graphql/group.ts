@@ -14,19 +14,24 @@ import { User } from './user.js';
 const Group = builder.objectRef<{ readonly name: string }>('Group');
 
 const GroupMembersEdge = builder.objectRef<Page<MemberRow>['edges'][number]>('GroupMembersEdge').implement({
-  description: 'A member in a page.',
+  description: 'A member on a page.',
   fields: t => ({
-    cursor: t.exposeString('cursor', { description: 'Names this place in the list, for `after`.' }),
+    cursor: t.exposeString('cursor', { description: 'The position of this member in the list. Pass it as `after`.' }),
     node: t.field({
       type: User,
       description: 'The member.',
       resolve: ({ node }, _args, { loaders }) => loaders.userById.load(node.userId).then(must),
     }),
-    addedAt: t.field({ type: 'DateTime', description: 'When they were added.', resolve: ({ node }) => node.addedAt }),
+    addedAt: t.field({
+      type: 'DateTime',
+      description: 'The time when the user was added to the group.',
+      resolve: ({ node }) => node.addedAt,
+    }),
     addedBy: t.field({
       type: User,
       nullable: true,
-      description: 'Who added them, as far as known.',
+      description:
+        'The user who added the member. Null if the program that did it named no user, or if that user was deleted since.',
       resolve: ({ node }, _args, { loaders }) =>
         node.addedById === null ? null : loaders.userById.load(node.addedById),
     }),
@@ -47,29 +52,29 @@ const GroupMembersConnection = builder.objectRef<Page<MemberRow>>('GroupMembersC
     nodes: t.field({
       type: [User],
       complexity: { multiplier: 1 },
-      description: 'The members, for who needs no cursors.',
+      description: 'The members of this page without their cursors.',
       resolve: ({ edges }, _args, { loaders }) =>
         Promise.all(edges.map(({ node }) => loaders.userById.load(node.userId).then(must))),
     }),
     pageInfo: t.field({
       type: PageInfo,
-      description: 'Where this page stands.',
+      description: 'The position of this page in the list.',
       resolve: ({ pageInfo }) => pageInfo,
     }),
   }),
 });
 
 Group.implement({
-  description: 'A set of users that conditions can name. It exists while it has members or a flag names it.',
+  description: 'A set of users that conditions can name. A group exists while it has members or a flag names it.',
   fields: t => ({
-    name: t.exposeString('name', { description: 'What conditions call it.' }),
+    name: t.exposeString('name', { description: 'The name, as conditions use it.' }),
     memberCount: t.int({
-      description: 'How many members it has.',
+      description: 'The number of members.',
       resolve: ({ name }, _args, { loaders }) => loaders.memberCount.load(name),
     }),
     members: t.field({
       type: GroupMembersConnection,
-      description: 'The members, by user id.',
+      description: 'The members, sorted by user id.',
       args: pageArgs,
       resolve: ({ name }, args, { loaders }) =>
         page(args, {
@@ -80,7 +85,7 @@ Group.implement({
     }),
     flags: t.field({
       type: [Flag],
-      description: 'The flags whose conditions name this group, by key.',
+      description: 'The flags whose conditions name this group, sorted by key.',
       resolve: async ({ name }, _args, { loaders, service }) => {
         const flags = await Promise.all(service.flagKeysNaming(name).map(key => loaders.flagByKey.load(key)));
         return flags.filter(flag => flag !== null);
@@ -91,10 +96,10 @@ Group.implement({
 
 const GroupConnection = builder.connectionObject(
   { type: Group, name: 'GroupConnection', description: 'A page of groups.' },
-  { name: 'GroupEdge', description: 'A group in a page.' },
+  { name: 'GroupEdge', description: 'A group on a page.' },
 );
 
-/** The names of groups after a place: of those with members and those that flags name. */
+/** The names of the groups after a place: groups that have members and groups that flags name. */
 async function groupNames(after: string, limit: number, { loaders, service }: Context): Promise<{ name: string }[]> {
   const named = service.groupsNamed().filter(name => compareNames(name, after) > 0);
   const withMembers = await loaders.groupsWithMembers(after, limit);
@@ -108,9 +113,9 @@ builder.queryFields(t => ({
   group: t.field({
     type: Group,
     nullable: true,
-    description: 'Admin. The group with this name; null when it has no members and no flag names it.',
+    description: 'Admin. The group with this name. Null if it has no members and no flag names it.',
     authScopes: { admin: true },
-    args: { name: t.arg.string({ required: true, description: 'What conditions call it.' }) },
+    args: { name: t.arg.string({ required: true, description: 'The name of the group.' }) },
     resolve: async (_root, { name }, { loaders, service }) => {
       storable(name, ['name']);
       const exists = service.flagKeysNaming(name).length > 0 || (await loaders.memberCount.load(name)) > 0;
@@ -119,7 +124,7 @@ builder.queryFields(t => ({
   }),
   groups: t.field({
     type: GroupConnection,
-    description: 'Admin. The groups, by name.',
+    description: 'Admin. The groups, sorted by name.',
     authScopes: { admin: true },
     args: pageArgs,
     resolve: (_root, args, context) =>
@@ -131,53 +136,61 @@ builder.queryFields(t => ({
   }),
 }));
 
-const userIds = `Whom; up to ${maxGroupUsers} ids.`;
+const most = maxGroupUsers.toLocaleString('en');
 
 const AddToGroupInput = builder.inputType('AddToGroupInput', {
-  description: 'Users to add to a group.',
+  description: 'The users to add to a group.',
   fields: t => ({
-    group: t.string({ required: true, description: 'The name of the group; 1 to 100 characters. It need not exist.' }),
+    group: t.string({
+      required: true,
+      description: 'The name of the group; 1 to 100 characters. A group that does not exist is created.',
+    }),
     userIds: t.field({
       type: ['UUID'],
       required: true,
-      description: `${userIds} Who is not known yet is created.`,
+      description: `The ids of the users, at most ${most}. Unknown users are created.`,
     }),
   }),
 });
 
 const AddToGroupPayload = builder.objectRef<{ name: string; added: number }>('AddToGroupPayload').implement({
-  description: 'They are members.',
+  description: 'The users are members of the group.',
   fields: t => ({
     group: t.field({ type: Group, description: 'The group.', resolve: payload => payload }),
-    added: t.exposeInt('added', { description: 'How many were not members before.' }),
+    added: t.exposeInt('added', { description: 'The number of users who were not members before.' }),
   }),
 });
 
 const RemoveFromGroupInput = builder.inputType('RemoveFromGroupInput', {
-  description: 'Users to remove from a group.',
+  description: 'The users to remove from a group.',
   fields: t => ({
     group: t.string({ required: true, description: 'The name of the group.' }),
-    userIds: t.field({ type: ['UUID'], required: true, description: userIds }),
+    userIds: t.field({
+      type: ['UUID'],
+      required: true,
+      description: `The ids of the users, at most ${most}.`,
+    }),
   }),
 });
 
 const RemoveFromGroupPayload = builder
   .objectRef<{ name: string; removed: number }>('RemoveFromGroupPayload')
   .implement({
-    description: 'They are no members any more.',
+    description: 'The users are not members of the group any more.',
     fields: t => ({
-      group: t.field({ type: Group, description: 'The group, which may be empty now.', resolve: payload => payload }),
-      removed: t.exposeInt('removed', { description: 'How many were members.' }),
+      group: t.field({ type: Group, description: 'The group. It may be empty now.', resolve: payload => payload }),
+      removed: t.exposeInt('removed', { description: 'The number of users who were members before.' }),
     }),
   });
 
 builder.mutationFields(t => ({
   addToGroup: t.field({
     type: AddToGroupPayload,
-    description: 'Admin. Adds users to a group, all or none. That some are members already is no error.',
+    description:
+      'Admin. Adds all these users to a group, or none of them if there is an error. Users who are members already are no error.',
     authScopes: { admin: true },
-    errors: { types: [ValidationError], union: { name: 'AddToGroupResult', description: 'Done, or why not.' } },
-    args: { input: t.arg({ type: AddToGroupInput, required: true, description: 'Whom, and to which group.' }) },
+    errors: { types: [ValidationError], union: { name: 'AddToGroupResult', description: 'The group, or an error.' } },
+    args: { input: t.arg({ type: AddToGroupInput, required: true, description: 'The users and the group.' }) },
     resolve: async (_root, { input }, { service, caller }) => ({
       name: input.group,
       added: await service.management.addToGroup(input, caller.userId),
@@ -185,10 +198,14 @@ builder.mutationFields(t => ({
   }),
   removeFromGroup: t.field({
     type: RemoveFromGroupPayload,
-    description: 'Admin. Removes users from a group, all or none. That some are no members is no error.',
+    description:
+      'Admin. Removes all these users from a group, or none of them if there is an error. Users who are not members are no error.',
     authScopes: { admin: true },
-    errors: { types: [ValidationError], union: { name: 'RemoveFromGroupResult', description: 'Done, or why not.' } },
-    args: { input: t.arg({ type: RemoveFromGroupInput, required: true, description: 'Whom, and from which group.' }) },
+    errors: {
+      types: [ValidationError],
+      union: { name: 'RemoveFromGroupResult', description: 'The group, or an error.' },
+    },
+    args: { input: t.arg({ type: RemoveFromGroupInput, required: true, description: 'The users and the group.' }) },
     resolve: async (_root, { input }, { service, caller }) => ({
       name: input.group,
       removed: await service.management.removeFromGroup(input, caller.userId),
@@ -196,8 +213,9 @@ builder.mutationFields(t => ({
   }),
 }));
 
-// A member is deleted between the list and its rows: rare, and the next read is right.
+// Rare: the member was deleted between the read of the list and the read of its users. The next read is right.
 function must(user: UserRow | null): UserRow {
-  if (user === null) throw new Error('A member of a group was deleted while the group was read.');
+  if (user === null)
+    throw new Error('A member of the group was deleted while the group was read. Read the group again.');
   return user;
 }

@@ -12,15 +12,18 @@ import './error-types.js';
 import './node.js';
 import './live.js';
 
-builder.queryType({ description: 'Ask for features, and read what they stand on.' });
-builder.mutationType({ description: 'Change flags, groups, overrides and users. For admins.' });
-builder.subscriptionType({ description: 'Be sent what changes.' });
+builder.queryType({
+  description: 'Reads: the answers for features, and the flags, groups, overrides and users behind them.',
+});
+builder.mutationType({ description: 'Changes to flags, groups, overrides and users. For admins.' });
+builder.subscriptionType({ description: 'Live updates.' });
 
 /** The whole schema. */
 export function createSchema(): GraphQLSchema {
   const schema = builder.toSchema({ sortSchema: false });
   schema.description =
-    'Feature flags: which are on, for whom and why, live. ' +
-    '`viewer` and `viewerFeatures` answer for whoever asks; the rest is for services and admins, each field says for whom.';
+    'Feature flags: the features that are on for a user, the reasons, and live updates. ' +
+    'Everybody may use `viewer`, `viewerFeatures` and `isEnabled`, which answer for the caller. ' +
+    'The other fields are for services and admins: their descriptions begin with the roles that may use them.';
   return schema;
 }

@@ -17,57 +17,63 @@ import { viewerContext } from './viewer.js';
 
 const FeaturesUpdate = builder.objectRef<FeaturesUpdateShape>('FeaturesUpdate').implement({
   description:
-    'The first update is the whole set; each later one holds only what is different from what this subscriber was last sent.',
+    'An update of a subscription. The first update holds all answers; each later one holds only the answers that changed since the update before.',
   fields: t => ({
     revision: t.exposeInt('revision', {
-      description: 'The revision of the change log that these answers stand on, for `sinceRevision`.',
+      description: 'The revision of the change log that these answers are computed from. Pass it as `sinceRevision`.',
     }),
-    snapshot: t.exposeBoolean('snapshot', { description: 'Whether this is the whole set.' }),
+    snapshot: t.exposeBoolean('snapshot', {
+      description: 'Whether `features` holds all answers. If false, it holds only those that changed.',
+    }),
     features: t.field({
       type: [Evaluation],
-      description: 'The answers, or those that changed.',
+      description: 'All answers if `snapshot` is true, otherwise the answers that changed.',
       resolve: ({ features }) => features,
     }),
     featureMap: t.field({
       type: 'JSONObject',
-      description: 'The same as one JSON object, `{"new_dashboard": true}`: smaller, and quicker to produce.',
+      description:
+        'The same answers as one JSON object, such as `{"new_dashboard": true}`. It is smaller and faster than `features`.',
       resolve: ({ features }) => featureMap(features),
     }),
     removed: t.stringList({
-      description: 'The keys of flags that are no more. Always empty when `keys` were named.',
+      description:
+        'Keys of flags that were deleted since the update before. Always empty if the subscription names `keys`: a deleted flag then has an answer with the reason `FLAG_NOT_FOUND`.',
       resolve: ({ removed }) => removed,
     }),
   }),
 });
 
 const FlagChange = builder.objectRef<FlagChangeShape>('FlagChange').implement({
-  description: "A flag's definition came, went or became another.",
+  description: 'A flag was created, changed or deleted.',
   fields: t => ({
-    revision: t.exposeInt('revision', { description: 'The revision of the change log that made it so.' }),
-    kind: t.expose('kind', { type: ChangeKindEnum, description: 'FLAG_CREATED, FLAG_UPDATED or FLAG_DELETED.' }),
-    key: t.exposeString('key', { description: "The flag's key." }),
+    revision: t.exposeInt('revision', { description: 'The revision of this change in the change log.' }),
+    kind: t.expose('kind', { type: ChangeKindEnum, description: '`FLAG_CREATED`, `FLAG_UPDATED` or `FLAG_DELETED`.' }),
+    key: t.exposeString('key', { description: 'The key of the flag.' }),
     flag: t.field({
       type: Flag,
       nullable: true,
-      description: 'The flag as it is now; null when it is no more.',
+      description: 'The flag as it is stored now. Null if it does not exist any more.',
       resolve: ({ key }, _args, { loaders }) => loaders.flagByKey.load(key),
     }),
   }),
 });
 
-/** What these make of an update follows from the update alone, whoever it is for; see `server/operations/known-operation.ts`. */
+/** The result of these fields depends on the update alone and not on the caller; see `server/operations/known-operation.ts`. */
 const shareable = { shareable: true };
 
 builder.subscriptionFields(t => ({
   viewerFeatures: t.field({
     type: FeaturesUpdate,
     extensions: shareable,
-    description: "The caller's features: the whole set at once, then what changes for this caller.",
+    description:
+      'The answers for the caller: first all of them, then an update each time that one changes for this caller.',
     authScopes: { viewer: true },
     args: {
       keys: t.arg.stringList({ description: keysDescription }),
       sinceRevision: t.arg.int({
-        description: 'Where the caller stood before: nothing older is sent, also by a server that lags behind.',
+        description:
+          'The `revision` of the last update that the client received before it reconnected. No update older than this is sent. Default: 0.',
       }),
     },
     subscribe: (_root, { keys, sinceRevision }, { service, caller }) =>
@@ -76,10 +82,11 @@ builder.subscriptionFields(t => ({
   }),
   isEnabled: t.boolean({
     extensions: shareable,
-    description: 'Whether one feature is on for the caller: at once, then each time that this changes.',
+    description:
+      'Whether one feature is on for the caller: first the present answer, then each answer that differs from the one before.',
     authScopes: { viewer: true },
     args: {
-      key: t.arg.string({ required: true, description: "The flag's key." }),
+      key: t.arg.string({ required: true, description: 'The key of the flag.' }),
       default: t.arg.boolean({ description: defaultDescription }),
     },
     subscribe: (_root, args, { service, caller }) =>
@@ -93,10 +100,10 @@ builder.subscriptionFields(t => ({
   evaluations: t.field({
     type: FeaturesUpdate,
     extensions: shareable,
-    description: 'Service, admin. Like `viewerFeatures` for a context that the caller states.',
+    description: 'Service, admin. Like `viewerFeatures`, for any user and with attributes that the caller gives.',
     authScopes: { evaluator: true },
     args: {
-      context: t.arg({ type: EvaluationContextInput, required: true, description: 'Whom to evaluate for.' }),
+      context: t.arg({ type: EvaluationContextInput, required: true, description: 'The user to evaluate flags for.' }),
       keys: t.arg.stringList({ description: keysDescription }),
     },
     subscribe: (_root, { context, keys }, { service }) =>
@@ -105,7 +112,8 @@ builder.subscriptionFields(t => ({
   }),
   flagChanges: t.field({
     type: FlagChange,
-    description: 'Admin. Each change of a flag from now on. Who reads slowly gets the last change of each flag.',
+    description:
+      'Admin. Each change of a flag from now on. A client that reads slowly gets only the last change of each flag.',
     authScopes: { admin: true },
     subscribe: (_root, _args, { service }) => service.flagChanges(),
     resolve: change => change,

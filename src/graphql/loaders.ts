@@ -2,10 +2,11 @@ import DataLoader from 'dataloader';
 import type { FeatureChange, FeatureFlag, User } from '../generated/prisma/client.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 
-/** A page of a list that many parents each have one of. */
+/** A page of a list that belongs to one of many parents, such as the members of a group. */
 export interface PageRequest<Cursor> {
+  /** The name or key of the parent. */
   readonly name: string;
-  /** What stands before the page; null: the page is the first. */
+  /** The page begins after this place; null means the first page. */
   readonly after: Cursor | null;
   readonly limit: number;
 }
@@ -19,8 +20,8 @@ export interface MemberRow {
 export type Loaders = ReturnType<typeof createLoaders>;
 
 /**
- * What admin reads need beyond Prisma's relations, each for many parents in one query. They batch what is asked for
- * together and keep nothing.
+ * Reads of admins that Prisma's relations do not cover, each for many parents in one query. Loads that are asked for together
+ * are batched; nothing is cached.
  */
 export function createLoaders(prisma: PrismaClient) {
   return {
@@ -78,7 +79,7 @@ export function createLoaders(prisma: PrismaClient) {
       return byPage(pages, places).map(page => page.flatMap(({ revision }) => byRevision.get(revision) ?? []));
     }),
 
-    /** The groups that have members, sorted by name. Not batched: one list an operation. */
+    /** The groups that have members, sorted by name. Not batched: an operation reads this list once. */
     groupsWithMembers: async (after: string, limit: number): Promise<readonly string[]> => {
       const groups = await prisma.membership.groupBy({
         by: ['groupName'],

@@ -10,7 +10,7 @@ interface GlobalId {
   readonly id: string;
 }
 
-/** The id, if there may be such an object and the caller may see it: only admins may see any. */
+/** Returns the id if the caller may see such an object, otherwise null: only admins may see any. */
 function visible(globalId: GlobalId, { caller }: Context): GlobalId | null {
   const { typename, id } = globalId;
   return caller.role === 'ADMIN' && (typename === 'Flag' || typename === 'User') && isUuid(id) ? globalId : null;
@@ -20,8 +20,10 @@ builder.queryFields(t => ({
   node: t.field({
     type: builder.nodeInterfaceRef(),
     nullable: true,
-    description: 'Admin. Any object by its global id; null when there is none, or when the caller may not see it.',
-    args: { id: t.arg.globalID({ required: true, description: 'What the `id` field of an object said.' }) },
+    description: 'Admin. The object with this global id. Null if there is none, or if the caller may not see it.',
+    args: {
+      id: t.arg.globalID({ required: true, description: 'The global id: the value of the field `id` of an object.' }),
+    },
     resolve: async (_root, { id }, context, info) => {
       const [node] = await resolveNodes(builder, context, info, [visible(id, context)]);
       return node as object | null;
@@ -30,12 +32,14 @@ builder.queryFields(t => ({
   nodes: t.field({
     type: [builder.nodeInterfaceRef()],
     nullable: { list: false, items: true },
-    description: `Admin. Like \`node\`, for up to ${maxPageSize} ids; the answers stand in the order of the ids.`,
-    args: { ids: t.arg.globalIDList({ required: true, description: 'What the `id` fields of objects said.' }) },
+    description: `Admin. The objects with these global ids, at most ${maxPageSize}, in the order of \`ids\`. An entry is null where \`node\` answers null.`,
+    args: {
+      ids: t.arg.globalIDList({ required: true, description: 'The global ids: values of the field `id` of objects.' }),
+    },
     complexity: ({ ids }) => ({ field: 1, multiplier: ids.length }),
     resolve: async (_root, { ids }, context, info) => {
       if (ids.length > maxPageSize) {
-        throw badUserInput({ path: ['ids'], message: `Expected at most ${maxPageSize} ids.` });
+        throw badUserInput({ path: ['ids'], message: `Expected at most ${maxPageSize} ids, found ${ids.length}.` });
       }
       const nodes = ids.map(id => visible(id, context));
       return (await resolveNodes(builder, context, info, nodes)) as (object | null)[];

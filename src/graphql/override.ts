@@ -6,76 +6,91 @@ import { unchecked } from './input.js';
 
 const Override = builder.prismaObject('Override', {
   name: 'Override',
-  description: 'A decision about one flag for one user that beats everything that the flag says.',
+  description:
+    'An answer that is set for one flag and one user. It takes precedence over the global switch, the percentage and the conditions of the flag.',
   fields: t => ({
-    user: t.relation('user', { description: 'For whom.' }),
-    flag: t.relation('flag', { description: 'Which flag.' }),
+    user: t.relation('user', { description: 'The user.' }),
+    flag: t.relation('flag', { description: 'The flag.' }),
     enabled: t.exposeBoolean('enabled', { description: 'Whether the feature is on for this user.' }),
-    reason: t.exposeString('reason', { nullable: true, description: 'Why, for people.' }),
+    reason: t.exposeString('reason', {
+      nullable: true,
+      description: 'The reason, for people. Null if none was given.',
+    }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'From when on it no longer counts; null: never.',
+      description: 'The time when the override expires. From then on it has no effect. Null means never.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was set.' }),
-    createdBy: t.relation('createdBy', { nullable: true, description: 'Who set it, as far as known.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time when the override was last set.' }),
+    createdBy: t.relation('createdBy', {
+      nullable: true,
+      description:
+        'The user who set the override. Null if the program that set it named no user, or if that user was deleted since.',
+    }),
   }),
 });
 
 const SetOverrideInput = builder.inputType('SetOverrideInput', {
-  description: 'An override to set, in place of the one that stands.',
+  description: 'The override to set. It replaces an earlier override of the same flag for the same user.',
   fields: t => ({
-    userId: t.field({ type: 'UUID', required: true, description: 'For whom. Who is not known yet is created.' }),
-    flagKey: t.string({ required: true, description: 'Which flag.' }),
-    enabled: t.boolean({ required: true, description: 'Whether the feature is to be on for this user.' }),
-    reason: t.string({ description: 'Why, for people; up to 500 characters.' }),
+    userId: t.field({ type: 'UUID', required: true, description: 'The id of the user. Unknown users are created.' }),
+    flagKey: t.string({ required: true, description: 'The key of the flag.' }),
+    enabled: t.boolean({ required: true, description: 'Whether the feature is on for this user.' }),
+    reason: t.string({ description: 'The reason, for people; at most 500 characters.' }),
     expiresAt: t.field({
       type: 'DateTime',
-      description: 'From when on it no longer counts, in the future; not stated: never.',
+      description: 'The time when the override expires, in the future. Default: never.',
     }),
   }),
 });
 
 const SetOverridePayload = builder.objectRef<{ override: OverrideRow }>('SetOverridePayload').implement({
-  description: 'The override stands.',
+  description: 'The override is set.',
   fields: t => ({
-    override: t.field({ type: Override, description: 'The override.', resolve: ({ override }) => override }),
+    override: t.field({
+      type: Override,
+      description: 'The override as it is stored now.',
+      resolve: ({ override }) => override,
+    }),
   }),
 });
 
 const RemoveOverrideInput = builder.inputType('RemoveOverrideInput', {
-  description: 'An override to remove.',
+  description: 'The override to remove.',
   fields: t => ({
-    userId: t.field({ type: 'UUID', required: true, description: 'For whom.' }),
-    flagKey: t.string({ required: true, description: 'Which flag.' }),
+    userId: t.field({ type: 'UUID', required: true, description: 'The id of the user.' }),
+    flagKey: t.string({ required: true, description: 'The key of the flag.' }),
   }),
 });
 
 const RemoveOverridePayload = builder.objectRef<{ removed: boolean }>('RemoveOverridePayload').implement({
   description: 'The user has no override of this flag any more.',
-  fields: t => ({ removed: t.exposeBoolean('removed', { description: 'Whether there was one.' }) }),
+  fields: t => ({ removed: t.exposeBoolean('removed', { description: 'Whether there was an override.' }) }),
 });
 
 builder.mutationFields(t => ({
   setOverride: t.field({
     type: SetOverridePayload,
-    description: 'Admin. Decides one flag for one user, whatever the flag says.',
+    description: 'Admin. Sets the answer of one flag for one user, whatever the rules of the flag are.',
     authScopes: { admin: true },
     errors: {
       types: [ValidationError, FlagNotFoundError],
-      union: { name: 'SetOverrideResult', description: 'The override, or why not.' },
+      union: { name: 'SetOverrideResult', description: 'The override, or an error.' },
     },
-    args: { input: t.arg({ type: SetOverrideInput, required: true, description: 'The override.' }) },
+    args: { input: t.arg({ type: SetOverrideInput, required: true, description: 'The override to set.' }) },
     resolve: async (_root, { input }, { service, caller }) => ({
       override: await service.management.setOverride(unchecked<NewOverride>(input), caller.userId),
     }),
   }),
   removeOverride: t.field({
     type: RemoveOverridePayload,
-    description: 'Admin. Removes an override. That there is none is no error.',
+    description: 'Admin. Removes an override. Succeeds also if there is none.',
     authScopes: { admin: true },
-    errors: { types: [ValidationError], union: { name: 'RemoveOverrideResult', description: 'Done, or why not.' } },
-    args: { input: t.arg({ type: RemoveOverrideInput, required: true, description: 'Which override.' }) },
+    errors: {
+      types: [ValidationError],
+      union: { name: 'RemoveOverrideResult', description: 'The result of the removal, or an error.' },
+    },
+    args: { input: t.arg({ type: RemoveOverrideInput, required: true, description: 'The override to remove.' }) },
     resolve: async (_root, { input }, { service, caller }) => ({
       removed: await service.management.removeOverride(input, caller.userId),
     }),

@@ -1,16 +1,16 @@
 import { builder } from './builder.js';
 import { defaultPageSize, maxPageSize, pageSize } from './connections.js';
-import { badUserInput } from './errors.js';
+import { badUserInput, foreignCursor } from './errors.js';
 
 export interface PageArgs {
   readonly first?: number | null | undefined;
   readonly after?: string | null | undefined;
 }
 
-/** The arguments of a list that is read forwards. */
+/** The arguments of a list that can only be read forwards. */
 export const pageArgs = builder.args(t => ({
-  first: t.int({ description: `How many to return, up to ${maxPageSize}. Not stated: ${defaultPageSize}.` }),
-  after: t.string({ description: 'Return what follows on this cursor.' }),
+  first: t.int({ description: `The number of items to return, 0 to ${maxPageSize}. Default: ${defaultPageSize}.` }),
+  after: t.string({ description: 'A cursor. Only items after it are returned.' }),
 }));
 
 export interface Page<Item> {
@@ -24,12 +24,12 @@ export interface Page<Item> {
 }
 
 /**
- * A page of a list that can be read from any place forwards.
+ * Reads a page of a list, forwards from any place.
  *
- * @param placeOf names the place of an item as text; the cursor is that, wrapped so that nobody builds on it.
- * @param parse reads the place back; null when it names none.
- * @param load the items after a place (null: from the start), at most `limit`.
- * @throws GraphQLError `BAD_USER_INPUT` for a cursor that is none.
+ * @param placeOf gives the place of an item as text. The cursor is this text in base64, so that clients do not parse it.
+ * @param parse reads a place back from its text; null when the text is not a place.
+ * @param load loads at most `limit` items after a place; null means from the start.
+ * @throws GraphQLError `BAD_USER_INPUT` for a cursor that does not belong to this list.
  */
 export async function page<Item, Place>(
   args: PageArgs,
@@ -42,9 +42,9 @@ export async function page<Item, Place>(
   const size = pageSize(args);
   const after = args.after == null ? null : options.parse(Buffer.from(args.after, 'base64url').toString());
   if (args.after != null && after === null) {
-    throw badUserInput({ path: ['after'], message: 'This is no cursor of this list.' });
+    throw badUserInput({ path: ['after'], message: foreignCursor });
   }
-  // One more than asked: whether it is there tells whether more follow.
+  // One item more than asked for: if it is there, another page follows.
   const items = await options.load(after, size + 1);
   const edges = items.slice(0, size).map(node => ({
     cursor: Buffer.from(options.placeOf(node)).toString('base64url'),

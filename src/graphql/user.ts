@@ -7,10 +7,10 @@ import { answersCost, checkKeys, Evaluation, keysDescription } from './evaluatio
 export const User = builder.prismaNode('User', {
   name: 'User',
   nullable: true,
-  description: 'Somebody known: who has attributes, a group or an override, or made a change.',
-  id: { field: 'id', description: 'Global id, for `node(id:)` and client caches.' },
+  description: 'A user for whom something is stored: attributes, a group, an override, or a change that the user made.',
+  id: { field: 'id', description: 'The global id: unique across all types, for `node(id:)` and client caches.' },
   fields: t => ({
-    userId: t.expose('id', { type: 'UUID', description: 'The id that tokens and overrides name.' }),
+    userId: t.expose('id', { type: 'UUID', description: 'The id of the user, as in tokens and overrides.' }),
     attributes: t.field({
       type: 'JSONObject',
       description: 'The stored attributes.',
@@ -26,16 +26,17 @@ export const User = builder.prismaNode('User', {
       'overrides',
       {
         cursor: 'userId_flagKey',
-        description: "The user's overrides, by flag key.",
+        description: "The user's overrides, sorted by flag key, including those that have expired.",
         query: { orderBy: { flagKey: 'asc' } },
         totalCount: true,
       },
       { name: 'UserOverridesConnection', description: 'A page of overrides of a user.' },
-      { name: 'UserOverridesEdge', description: 'An override in a page.' },
+      { name: 'UserOverridesEdge', description: 'An override on a page.' },
     ),
     features: t.field({
       type: [Evaluation],
-      description: 'The answers for this user, on the stored attributes alone: what a token adds is not known here.',
+      description:
+        'The answers for this user with the stored attributes. Attributes from the token of the user are not known here.',
       args: { keys: t.arg.stringList({ description: keysDescription }) },
       complexity: answersCost,
       resolve: async ({ id }, { keys }, { service }) => {
@@ -50,21 +51,21 @@ builder.queryFields(t => ({
   user: t.prismaField({
     type: 'User',
     nullable: true,
-    description: 'Admin. The user with this id; null when nobody is known by it.',
+    description: 'Admin. The user with this id. Null if nothing is stored for it.',
     authScopes: { admin: true },
-    args: { id: t.arg({ type: 'UUID', required: true, description: "The user's UUID." }) },
+    args: { id: t.arg({ type: 'UUID', required: true, description: 'The id of the user.' }) },
     resolve: (query, _root, { id }, { prisma }) => prisma.user.findUnique({ ...query, where: { id } }),
   }),
 }));
 
 const SetUserAttributesInput = builder.inputType('SetUserAttributesInput', {
-  description: "A user's attributes.",
+  description: 'The user, and the attributes to store.',
   fields: t => ({
-    userId: t.field({ type: 'UUID', required: true, description: 'Whose. Who is not known yet is created.' }),
+    userId: t.field({ type: 'UUID', required: true, description: 'The id of the user. Unknown users are created.' }),
     attributes: t.field({
       type: 'JSONObject',
       required: true,
-      description: 'All attributes, in place of those that stood. Up to 100, and 16,384 bytes of JSON.',
+      description: 'The new attributes. They replace all earlier attributes. At most 100, and 16,384 bytes of JSON.',
     }),
   }),
 });
@@ -72,7 +73,7 @@ const SetUserAttributesInput = builder.inputType('SetUserAttributesInput', {
 const SetUserAttributesPayload = builder
   .objectRef<{ userId: string; attributes: Attributes }>('SetUserAttributesPayload')
   .implement({
-    description: 'The attributes are as asked.',
+    description: 'The attributes are stored.',
     fields: t => ({
       user: t.prismaField({
         type: 'User',
@@ -84,28 +85,30 @@ const SetUserAttributesPayload = builder
   });
 
 const DeleteUserInput = builder.inputType('DeleteUserInput', {
-  description: 'A user to delete.',
-  fields: t => ({ userId: t.field({ type: 'UUID', required: true, description: 'Whom.' }) }),
+  description: 'The user to delete.',
+  fields: t => ({ userId: t.field({ type: 'UUID', required: true, description: 'The id of the user to delete.' }) }),
 });
 
 const DeleteUserPayload = builder.objectRef<{ userId: string; deleted: boolean }>('DeleteUserPayload').implement({
-  description: 'Nobody is known by this id any more.',
+  description: 'Nothing is stored for this user any more, except in the change log.',
   fields: t => ({
-    userId: t.expose('userId', { type: 'UUID', description: 'Whom.' }),
-    deleted: t.exposeBoolean('deleted', { description: 'Whether somebody was.' }),
+    userId: t.expose('userId', { type: 'UUID', description: 'The id of the user.' }),
+    deleted: t.exposeBoolean('deleted', { description: 'Whether the user existed.' }),
   }),
 });
 
 builder.mutationFields(t => ({
   setUserAttributes: t.field({
     type: SetUserAttributesPayload,
-    description: "Admin. Replaces a user's stored attributes; who is not known yet is created.",
+    description: 'Admin. Replaces the stored attributes of a user. Unknown users are created.',
     authScopes: { admin: true },
     errors: {
       types: [ValidationError],
-      union: { name: 'SetUserAttributesResult', description: 'The user, or why not.' },
+      union: { name: 'SetUserAttributesResult', description: 'The user, or an error.' },
     },
-    args: { input: t.arg({ type: SetUserAttributesInput, required: true, description: 'Whose, and what.' }) },
+    args: {
+      input: t.arg({ type: SetUserAttributesInput, required: true, description: 'The user and the attributes.' }),
+    },
     resolve: async (_root, { input }, { service, caller }) => {
       const { id, attributes } = await service.management.setUserAttributes(input, caller.userId);
       return { userId: id, attributes };
@@ -113,10 +116,14 @@ builder.mutationFields(t => ({
   }),
   deleteUser: t.field({
     type: DeleteUserPayload,
-    description: "Admin. Deletes a user with memberships and overrides; the change log keeps the user's id.",
+    description:
+      'Admin. Deletes a user with all memberships and overrides. The change log keeps the id. Succeeds also if nothing is stored for the user.',
     authScopes: { admin: true },
-    errors: { types: [ValidationError], union: { name: 'DeleteUserResult', description: 'Done, or why not.' } },
-    args: { input: t.arg({ type: DeleteUserInput, required: true, description: 'Whom.' }) },
+    errors: {
+      types: [ValidationError],
+      union: { name: 'DeleteUserResult', description: 'The result of the deletion, or an error.' },
+    },
+    args: { input: t.arg({ type: DeleteUserInput, required: true, description: 'The user to delete.' }) },
     resolve: async (_root, { input }, { service, caller }) => ({
       userId: input.userId,
       deleted: await service.management.deleteUser(input, caller.userId),

@@ -14,43 +14,45 @@ import {
 } from './evaluation.js';
 
 const Role = builder.enumType('Role', {
-  description: 'What a caller may do, as the token says.',
+  description: 'The role of a caller. It comes from the token.',
   values: {
     ANONYMOUS: {
-      description: 'No token. May ask for the features of somebody anonymous, unless the server forbids it.',
+      description:
+        'The caller has no token. May read and watch the answers for an anonymous user, unless the server is set to refuse this (`FEATURE_ANONYMOUS=false`).',
     },
-    USER: { description: 'May ask for and watch the own features.' },
-    SERVICE: { description: 'May also evaluate any context that it states.' },
+    USER: { description: 'May read and watch the answers for the user that the token names.' },
+    SERVICE: { description: 'May also read and watch the answers for any user, with any attributes.' },
     ADMIN: { description: 'May also read and change flags, groups, overrides and users.' },
   } as const,
 });
 
-/** The context of who asks: never anything from the arguments of a query. */
+/** The context of the caller. Nothing in it comes from the arguments of a query. */
 export function viewerContext({ userId, attributes }: Caller): EvaluationContext {
   return { userId, attributes };
 }
 
 /**
- * What these fields answer, with all that can be selected below, follows from the caller and `FeatureService.basis` alone:
- * a server may repeat it while both are the same.
+ * The answers of these fields, and of all fields below them, depend on the caller and `FeatureService.basis` alone: a server
+ * may repeat them while both are the same.
  */
 const repeatable = { repeatable: true };
 
 const Viewer = builder.objectRef<{ caller: Caller; evaluator: Evaluator }>('Viewer');
 Viewer.implement({
   description:
-    'Who asks, with their features: keys, answers and reasons, never rules. All answers stand on one revision.',
+    'The caller, with the answers for the caller: keys, answers and reasons, never rules. All answers are computed from the same revision.',
   fields: t => ({
     id: t.field({
       type: 'UUID',
       nullable: true,
-      description: 'The user id of the token; null for anonymous callers.',
+      description: 'The user id of the token. Null for anonymous callers, and for tokens that name no user.',
       resolve: ({ caller }) => caller.userId,
     }),
     role: t.field({ type: Role, description: 'The role of the token.', resolve: ({ caller }) => caller.role }),
     attributes: t.field({
       type: 'JSONObject',
-      description: 'What targeting sees: the stored attributes, overlaid by those of the token.',
+      description:
+        'The attributes that conditions see: the stored attributes, and those of the token, which win if both have the same name.',
       resolve: ({ evaluator }) => evaluator.subject.attributes,
     }),
     groups: t.stringList({
@@ -60,36 +62,38 @@ Viewer.implement({
     isEnabled: t.boolean({
       description: 'Whether one feature is on.',
       args: {
-        key: t.arg.string({ required: true, description: "The flag's key." }),
+        key: t.arg.string({ required: true, description: 'The key of the flag.' }),
         default: t.arg.boolean({ description: defaultDescription }),
       },
       resolve: ({ evaluator }, args) => evaluator.evaluate(checkKey(args.key), args.default ?? undefined).enabled,
     }),
     feature: t.field({
       type: Evaluation,
-      description: "One feature's answer with its reason.",
+      description: 'The answer for one feature, with its reason.',
       args: {
-        key: t.arg.string({ required: true, description: "The flag's key." }),
+        key: t.arg.string({ required: true, description: 'The key of the flag.' }),
         default: t.arg.boolean({ description: defaultDescription }),
       },
       resolve: ({ evaluator }, args) => evaluator.evaluate(checkKey(args.key), args.default ?? undefined),
     }),
     features: t.field({
       type: [Evaluation],
-      description: 'The answers with their reasons.',
+      description: 'The answers, with their reasons.',
       args: { keys: t.arg.stringList({ description: keysDescription }) },
       complexity: answersCost,
       resolve: ({ evaluator }, { keys }) => evaluator.evaluateAll(checkKeys(keys)),
     }),
     featureMap: t.field({
       type: 'JSONObject',
-      description: 'The answers as one JSON object, `{"new_dashboard": true}`: the quickest way to ask for many.',
+      description:
+        'The answers as one JSON object, such as `{"new_dashboard": true}`. It is smaller and faster than `features`.',
       args: { keys: t.arg.stringList({ description: keysDescription }) },
       complexity: mapCost,
       resolve: ({ evaluator }, { keys }) => evaluator.evaluateMap(checkKeys(keys)),
     }),
     revision: t.int({
-      description: 'The revision of the change log that these answers stand on, for `sinceRevision`.',
+      description:
+        'The revision of the change log that these answers are computed from. Pass it as `sinceRevision` to `viewerFeatures`.',
       resolve: ({ evaluator }) => evaluator.revision,
     }),
   }),
@@ -101,7 +105,7 @@ builder.queryFields(t => ({
     extensions: repeatable,
     authScopes: { viewer: true },
     args: {
-      key: t.arg.string({ required: true, description: "The flag's key." }),
+      key: t.arg.string({ required: true, description: 'The key of the flag.' }),
       default: t.arg.boolean({ description: defaultDescription }),
     },
     resolve: async (_root, args, { service, caller }) => {
@@ -111,7 +115,7 @@ builder.queryFields(t => ({
   }),
   viewer: t.field({
     type: Viewer,
-    description: 'Who asks, with their features.',
+    description: 'The caller, with the answers for the caller.',
     extensions: repeatable,
     authScopes: { viewer: true },
     resolve: async (_root, _args, { service, caller }) => ({

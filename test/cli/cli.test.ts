@@ -99,7 +99,7 @@ describe('halyard', () => {
     [[], /Usage: halyard/],
     [['fly'], /unknown command 'fly'/],
     [['serve', '--fast'], /unknown option '--fast'/],
-    [['token'], /^Say whom the token is for: --user <uuid>, --service or --admin\.\n$/],
+    [['token'], /^The holder of the token is missing: give --user <uuid>, --service or --admin\.\n$/],
     [['token', '--admin', '--service'], /one of --service and --admin/],
     [['token', '--user', 'alice'], /^--user is "alice", expected a UUID\.\n$/],
     [['token', '--admin', '--expires', '1y'], /^--expires is "1y", expected a time such as 30s, 15m, 1h or 7d/],
@@ -123,7 +123,11 @@ describe('halyard', () => {
       /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes\.\n$/,
     ],
     [['serve'], { NODE_ENV: 'production' }, /^With NODE_ENV=production .*AUTH_JWT_SECRET.*AUTH_JWKS_URL/],
-    [['token', '--admin'], { AUTH_JWKS_URL: 'https://id.example/jwks' }, /^.*identity provider can mint them\.\n$/],
+    [
+      ['token', '--admin'],
+      { AUTH_JWKS_URL: 'https://id.example/jwks' },
+      /^AUTH_JWKS_URL is set, so only the identity provider can issue tokens: .*\.\n$/,
+    ],
     [['migrate'], { FEATURE_BACKEND: 'memory' }, /^With FEATURE_BACKEND=memory there is no database/],
     [
       ['migrate'],
@@ -213,7 +217,7 @@ describe('with a database in its directory, halyard', () => {
     const listeners = [process.listenerCount('SIGINT'), process.listenerCount('SIGTERM')];
     const taken = String((other.address() as AddressInfo).port);
     const inUse = (setting: string) =>
-      `Port ${taken} on 127.0.0.1 is in use: stop what listens there, or set ${setting} to another one (0: any free one).\n`;
+      `Port ${taken} on 127.0.0.1 is in use: stop the program that listens there, or set ${setting} to another port (0 means any free port).\n`;
     const fails = async (env: Record<string, string>) => {
       const { code, err } = await run(['serve'], { ...dataDir, LOG_LEVEL: 'silent', ...env });
       expect(code).toBe(1);

@@ -30,7 +30,7 @@ it('ends at a second signal, also while it still waits for its database', async 
     });
     await until(() => sockets.size > 0, 'it asks the database', 60_000);
     child.kill('SIGINT');
-    await until(() => output.includes('"stopping"'), 'it has heard the signal');
+    await until(() => output.includes('"Stopping."'), 'it has heard the signal');
     const asked = performance.now();
     child.kill('SIGINT');
     const [code] = await once(child, 'exit');

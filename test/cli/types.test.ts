@@ -86,24 +86,31 @@ describe('from a server, halyard types', () => {
     const user = (await server.token('user')) as string;
     const service = (await server.token('service')) as string;
     const to = (...args: string[]) => run(['--out', out, '--url', server.url, ...args]);
-    expect((await to()).err).toMatch(/^The server lists its flags for administrators: .*--token or HALYARD_TOKEN\.\n$/);
-    expect((await to('--token', 'none')).err).toMatch(/^The server does not take the token: .+\.\n$/);
+    expect((await to()).err).toMatch(/^No token was given, .* only for admins: .*--token or HALYARD_TOKEN\.\n$/);
+    expect((await to('--token', 'none')).err).toMatch(/^The server refuses the token: .+\.\n$/);
     for (const token of [user, service]) {
       expect(await to('--token', token)).toEqual({
         code: 1,
         out: '',
-        err: 'The token is not an administrator\'s: "halyard token --admin" mints one.\n',
+        err: 'The token is not an admin token: create one with "halyard token --admin".\n',
       });
     }
     const odd = await to('--token', 'a\nb');
-    expect(odd).toEqual({ code: 2, out: '', err: 'The token holds characters that no token has.\n' });
+    expect(odd).toEqual({
+      code: 2,
+      out: '',
+      err: 'The token contains characters that no token has: check --token and HALYARD_TOKEN.\n',
+    });
     expect(await readdir(directory)).toEqual([]);
   });
 
   it.each([
     ['features', '--url is "features", expected an address such as http://127.0.0.1:4000.'],
     ['ftp://127.0.0.1', '--url is "ftp://127.0.0.1", expected an address such as http://127.0.0.1:4000.'],
-    ['http://u:hunter2@127.0.0.1', '--url takes no user and password: the server knows callers by --token.'],
+    [
+      'http://u:hunter2@127.0.0.1',
+      '--url contains a user or a password, expected an address without them: give a token with --token or HALYARD_TOKEN.',
+    ],
   ])('refuses the address %s', async (url, message) => {
     expect(await run(['--out', out, '--url', url])).toEqual({ code: 2, out: '', err: `${message}\n` });
   });
@@ -113,7 +120,9 @@ describe('from a server, halyard types', () => {
     await gone[Symbol.asyncDispose]();
     const { code, err } = await run(['--out', out, '--url', gone.url]);
     expect(code).toBe(1);
-    expect(err).toBe(`No server answers at ${gone.url}: connect ECONNREFUSED ${gone.url.slice('http://'.length)}.\n`);
+    expect(err).toBe(
+      `No server answers at ${gone.url}: connect ECONNREFUSED ${gone.url.slice('http://'.length)}. Check --url.\n`,
+    );
   });
 
   describe('and the server is none of ours', () => {
@@ -138,7 +147,7 @@ describe('from a server, halyard types', () => {
         json({ data: null, errors: [{ message: 'No database.', extensions: { code: 'UNAVAILABLE' } }] }),
         /cannot answer now: No database\.\n$/,
       ],
-      ['a proxy that wants to know who', 401, '', /^The server does not take the token: HTTP 401\.\n$/],
+      ['a proxy that wants to know who', 401, '', /^The server refuses the token: HTTP 401\.\n$/],
     ])('but %s', async (_, status, body, message) => {
       await using other = await serve((_request, response) => void response.writeHead(status).end(body));
       const { code, out: output, err } = await run(['--out', out, '--url', other.url, '--token', 'abc']);
@@ -172,7 +181,9 @@ describe('from a database, halyard types', () => {
     try {
       const { code, err } = await run(['--out', out], { DATABASE_URL: database.url });
       expect(code).toBe(1);
-      expect(err).toMatch(/^The database has no flags of this version\. `halyard migrate` .*--url\.\n$/);
+      expect(err).toMatch(
+        /^The database does not have the tables of this version: run `halyard migrate`, .*--url\.\n$/,
+      );
       const { rows } = await database.query(`SELECT 1 FROM pg_tables WHERE schemaname = 'public'`);
       expect(rows).toEqual([]);
     } finally {
@@ -194,7 +205,7 @@ describe('from a database, halyard types', () => {
       const busy = await run(['--out', out]);
       expect(busy.code).toBe(1);
       expect(busy.err).toBe(
-        `The database in ${dataDir} is in use by process ${process.pid}. While a server uses it, ask that server: --url <its address>.\n`,
+        `The database in ${dataDir} is in use by process ${process.pid}. If this is a server, ask it with --url <its address>; otherwise stop it first.\n`,
       );
       for (const flag of flags) {
         await database.createFlag({ ...flag, enabled: false, percentage: 100, conditions: {} }, null);
@@ -243,7 +254,7 @@ describe('the file', () => {
     [featureTypes([...flags, flag('x:y')]), ['removed: x:y']],
     [
       featureTypes(flags.map(each => ({ ...each, description: 'as it was' }))),
-      ['The keys are the same, names or descriptions are not.'],
+      ['The keys are the same, but names or descriptions differ.'],
     ],
   ])('--check ends with 1 and says what differs, and writes nothing: %#', async (text, differences) => {
     await writeFile(out, text);
@@ -270,18 +281,20 @@ describe('the file', () => {
     await writeFile(out, 'export const work = 1;\n');
     const { code, err } = await run(['--out', out, ...asked]);
     expect(code).toBe(1);
-    expect(err).toBe(`${out} was not written by \`halyard types\`: name another file, or delete that one.\n`);
+    expect(err).toBe(`${out} was not written by \`halyard types\`: give another file, or delete this one.\n`);
     expect(await readFile(out, 'utf8')).toBe('export const work = 1;\n');
   });
 
   it('makes no directory, and leaves nothing behind where it cannot be written', async () => {
     await mkdir(out);
-    expect((await run(['--out', out, ...asked])).err).toBe(`Cannot read ${out}: it is a directory.\n`);
+    expect((await run(['--out', out, ...asked])).err).toBe(
+      `Cannot read ${out}: it is a directory, so give the name of a file.\n`,
+    );
     const below = join(directory, 'src', 'features.d.ts');
     expect(await run(['--out', below, ...asked])).toEqual({
       code: 1,
       out: '',
-      err: `Cannot write ${below}: its directory does not exist.\n`,
+      err: `Cannot write ${below}: its directory does not exist, so create it first.\n`,
     });
     expect(await readdir(directory)).toEqual(['features.d.ts']);
   });
@@ -298,7 +311,7 @@ describe('halyard types', () => {
 
   it.each([
     [[], /required option '--out <file>' not specified/],
-    [['--out', 'features.d.ts', '--token', 'abc'], /^--token goes with --url\.\n$/],
+    [['--out', 'features.d.ts', '--token', 'abc'], /^--token is given without --url: .+\.\n$/],
   ])('says what is wrong with %s and ends with 2', async (args, message) => {
     const { code, err } = await run(args);
     expect(code).toBe(2);

@@ -3,6 +3,7 @@ import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { type DeclaredFlag, declaredKeys, featureTypes, isFeatureTypes } from '../../src/core/feature-types.js';
 import { flagKeyPattern } from '../../src/core/flag.js';
+import { readPage } from '../support/page-examples.js';
 
 const flag = (key: string, name = key, description: string | null = null): DeclaredFlag => ({ key, name, description });
 
@@ -110,4 +111,13 @@ describe('what people wrote', () => {
       { numRuns: 300 },
     );
   });
+});
+
+it('writes the file that the documentation shows', () => {
+  const [shown] = readPage('docs/typed-keys.md').blocks.filter(({ language }) => language === 'ts');
+  const flags = [
+    flag('new_checkout', 'New checkout', 'One page instead of four.'),
+    flag('search.v2', 'Search, second version'),
+  ];
+  expect(`${shown?.code}\n`).toBe(featureTypes(flags));
 });

@@ -1,21 +1,17 @@
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/backends/database.js';
 import { settings } from '../../src/config/settings.js';
 import { evaluationReasons } from '../../src/core/evaluate.js';
-import { httpClient } from '../support/clients.js';
-import { codeBlocks, promisedOutput } from '../support/markdown.js';
-import { packageRoot, printedBy } from '../support/page-examples.js';
+import { promisedOutput } from '../support/markdown.js';
+import { examplesOf, PageRun, printedBy, readPage } from '../support/page-examples.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
-import { startTestServer, type TestRole, type TestServer } from '../support/server.js';
+import { startTestServer, type TestServer } from '../support/server.js';
 
-const page = readFileSync(new URL('docs/from-python.md', packageRoot), 'utf8');
-const blocks = codeBlocks(page);
+const page = readPage('docs/from-python.md');
+const { blocks } = page;
 
 /** What somebody has who comes from there: one membership counts, one override has expired, one names no flag. */
 const before = `
@@ -40,6 +36,7 @@ const before = `
 let database: TestDatabase;
 let server: TestServer;
 let directory: string;
+let run: PageRun;
 
 beforeAll(async () => {
   database = await createDatabase({ migrated: false });
@@ -47,73 +44,43 @@ beforeAll(async () => {
   server = await startTestServer({}, { database: await openDatabase({ url: `${database.url}&schema=halyard` }) });
   directory = await mkdtemp(join(tmpdir(), 'halyard-page-'));
   await mkdir(join(directory, 'src'));
+  run = new PageRun(server, directory);
 });
 
 afterAll(async () => {
+  await run?.[Symbol.asyncDispose]();
   await server?.close();
   await database?.drop();
   await rm(directory, { recursive: true, force: true });
 });
 
-const isOutput = (language: string | undefined) => language === 'json' || language === 'text';
-
-/** By language: what each example answers. */
-const runs: Record<string, (code: string, note: string | null) => Promise<string>> = {
-  async graphql(code, note) {
-    const role = roleOf(note);
-    if (code.startsWith('subscription')) {
-      await using client = await server.ws(role);
-      await using updates = client.subscribe(code);
-      return JSON.stringify((await updates.next()).data);
-    }
-    const { body } = await httpClient(server.url, await server.token(role)).query(code);
-    expect(body.errors).toBeUndefined();
-    return JSON.stringify(body.data);
-  },
-
-  async sh(code, note) {
-    const command = code
-      .replaceAll('http://127.0.0.1:4000', server.url)
-      .replace(/^npx halyard/, `'${process.execPath}' '${fileURLToPath(new URL('dist/cli/main.js', packageRoot))}'`);
-    const token = note === null ? undefined : await server.token(roleOf(note));
-    const env = { ...process.env, ...(token === undefined ? {} : { HALYARD_TOKEN: token }) };
-    const { exitCode, output } = await shell(command, { cwd: directory, env });
-    expect(exitCode, output).toBe(Number(/ends with (\d)/.exec(note ?? '')?.[1] ?? 0));
-    return output;
-  },
-
-  async sql(code) {
-    await database.query(code);
-    return '';
-  },
-};
+const runnable = ['graphql', 'sh', 'sql'];
 
 describe('what stands in the page', () => {
   it('is Python, what is run, and what that answers', () => {
-    const known = ['python', 'ts', ...Object.keys(runs), 'json', 'text'];
+    const known = ['python', 'ts', ...runnable, 'json', 'text'];
     expect(blocks.filter(({ language }) => !known.includes(language))).toEqual([]);
-    expect(page.match(/^```/gm)).toHaveLength(2 * blocks.length);
+    expect(page.text.match(/^```/gm)).toHaveLength(2 * blocks.length);
   });
 
   it('has a counterpart to each example in Python', () => {
     const counterparts = blocks.map(({ language }, index) => [language, blocks[index + 1]?.language]);
     const ofPython = counterparts.filter(([language]) => language === 'python');
     expect(ofPython.length).toBeGreaterThanOrEqual(10);
-    for (const [, next] of ofPython) expect(['ts', ...Object.keys(runs)]).toContain(next);
+    for (const [, next] of ofPython) expect(['ts', ...runnable]).toContain(next);
   });
 });
 
 describe('the examples, one after the other, answer what they say', () => {
-  const examples = blocks.flatMap((block, index) => {
-    const following = blocks[index + 1];
-    const expected = isOutput(following?.language) ? (following ?? null) : null;
-    return block.language in runs ? [{ ...block, expected }] : [];
-  });
-
-  it.each(examples)('$note: $code', async ({ language, code, note, expected }) => {
-    const answer = await runs[language]?.(code, note);
-    if (expected?.language === 'json') expect(JSON.parse(answer ?? '')).toMatchObject(JSON.parse(expected.code));
-    if (expected?.language === 'text') expect(answer?.trim()).toBe(expected.code);
+  it.each(examplesOf(page))('$note: $code', async example => {
+    const { language, code, expected } = example;
+    if (language === 'sql') {
+      await database.query(code);
+      return;
+    }
+    const answer = await run.answer(example);
+    if (expected?.language === 'json') expect(JSON.parse(answer)).toMatchObject(JSON.parse(expected.code));
+    if (expected?.language === 'text') expect(answer.trim()).toBe(expected.code);
   });
 
   it('moved what counts, and nothing else', async () => {
@@ -187,7 +154,7 @@ describe('the tables are those of the code', () => {
 
 /** The cells of the first table under a heading, without its head. */
 function tableUnder(heading: string): string[][] {
-  const section = page.slice(page.indexOf(`\n${heading}\n`));
+  const section = page.text.slice(page.text.indexOf(`\n${heading}\n`));
   const table = /(?:^\|.*\n)+/m.exec(section)?.[0] ?? '';
   const rows = table.trimEnd().split('\n').slice(2);
   return rows.map(row =>
@@ -200,23 +167,4 @@ function tableUnder(heading: string): string[][] {
 
 function codesIn(cell: string | undefined): string[] {
   return [...(cell ?? '').matchAll(/`([^`]+)`/g)].map(match => match[1] ?? '');
-}
-
-function roleOf(note: string | null): TestRole {
-  const role = /^as (\w+)/.exec(note ?? '')?.[1];
-  if (role === undefined) throw new Error(`An example does not say whose it is: ${note}`);
-  return role as TestRole;
-}
-
-interface ShellOptions {
-  readonly cwd: string;
-  readonly env: NodeJS.ProcessEnv;
-}
-
-async function shell(command: string, options: ShellOptions): Promise<{ exitCode: number; output: string }> {
-  return new Promise(resolve => {
-    const child = execFile('bash', ['-c', command], options, (_error, stdout, stderr) =>
-      resolve({ exitCode: child.exitCode ?? -1, output: stdout + stderr }),
-    );
-  });
 }

@@ -40,6 +40,13 @@ describe('is a manual', () => {
     expect(places.length).toBeGreaterThan(200);
     expect(places.filter(([, description]) => !description).map(([place]) => place)).toEqual([]);
   });
+
+  it('that names things: no description begins with a question word', () => {
+    const questions = places.filter(([, text]) =>
+      /^(?:Who|Whom|Whose|What|Which|When|Where|Why|How)\b/.test(text ?? ''),
+    );
+    expect(questions.map(([place, text]) => `${place}: ${text}`)).toEqual([]);
+  });
 });
 
 it('says of each root field who may use it, unless everybody may', () => {

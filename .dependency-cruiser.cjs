@@ -1,5 +1,5 @@
-// The house: imports only point down. The table of floors is in CONTRIBUTING.md.
-const floors = {
+// The layers: imports only point down. The table is in CONTRIBUTING.md.
+const layers = {
   core: [],
   config: ['core'],
   backends: ['core'],
@@ -10,25 +10,48 @@ const floors = {
   server: ['core', 'backends', 'auth', 'features', 'graphql'],
 };
 
-const floorRules = Object.entries(floors).map(([floor, below]) => ({
-  name: `floor-${floor}`,
+const layerRules = Object.entries(layers).map(([layer, below]) => ({
+  name: `layer-${layer}`,
   severity: 'error',
-  comment: `src/${floor} may import ${below.length === 0 ? 'nothing of ours' : below.map(name => `src/${name}`).join(', ')}.`,
-  from: { path: `^src/${floor}/` },
+  comment: `src/${layer} may import ${below.length === 0 ? 'nothing of ours' : below.map(name => `src/${name}`).join(', ')}.`,
+  from: { path: `^src/${layer}/` },
   to: {
     path: '^src/',
-    pathNot: [`^src/${floor}/`, '^src/generated/', ...below.map(name => `^src/${name}(/|\\.)`)],
+    pathNot: [`^src/${layer}/`, '^src/generated/', ...below.map(name => `^src/${name}(/|\\.)`)],
+  },
+}));
+
+/** The rooms of src/server, from the top; each may import those after it. */
+const rooms = [
+  ['index', 'server'],
+  ['listener', 'operator-listener', 'router'],
+  ['protocols'],
+  ['operations'],
+  ['http', 'metrics'],
+];
+
+const roomRules = rooms.slice(1).map((room, index) => ({
+  name: `room-${room[0]}`,
+  severity: 'error',
+  comment: `src/server/${room.join(', ')} may import no room above.`,
+  from: { path: `^src/server/(${room.join('|')})(/|\\.ts$)` },
+  to: {
+    path: `^src/server/(${rooms
+      .slice(0, index + 1)
+      .flat()
+      .join('|')})(/|\\.ts$)`,
   },
 }));
 
 module.exports = {
   forbidden: [
-    ...floorRules.map(rule =>
-      // The composition root is the only floor below the command line that reads the settings.
-      rule.name === 'floor-server'
+    ...layerRules.map(rule =>
+      // The composition root is the only layer below the command line that reads the settings.
+      rule.name === 'layer-server'
         ? { ...rule, to: { ...rule.to, pathNot: [...rule.to.pathNot, '^src/config(/|\\.ts$)'] } }
         : rule,
     ),
+    ...roomRules,
     {
       name: 'no-cycles',
       severity: 'error',

@@ -1,6 +1,13 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { OperationLabels } from '../operations/known-operation.js';
 import { collectProcessMetrics } from './process-metrics.js';
+
+/** What an operation is, in words of which there are few: nothing that a caller may choose freely. */
+export interface OperationLabels {
+  /** `query`, `mutation`, `subscription`; `unknown` where it could not be read. */
+  readonly kind: string;
+  /** The root field; `several` where there are, `none` where it could not be read. */
+  readonly field: string;
+}
 
 /** What is open right now. */
 export interface OpenConnections {

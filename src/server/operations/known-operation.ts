@@ -6,14 +6,7 @@ import {
   type OperationTypeNode,
   visit,
 } from 'graphql';
-
-/** What an operation is, in words of which there are few: nothing that a caller may choose freely. */
-export interface OperationLabels {
-  /** `query`, `mutation`, `subscription`; `unknown` where it could not be read. */
-  readonly kind: string;
-  /** The root field; `several` where there are, `none` where it could not be read. */
-  readonly field: string;
-}
+import type { OperationLabels } from '../metrics/server-metrics.js';
 
 /** An operation of a valid document, and what follows from its text alone. Found once for each document that is kept. */
 export interface KnownOperation {

@@ -2,13 +2,13 @@ import { type DocumentNode, type ExecutionResult, GraphQLError, type GraphQLSche
 import { createYoga, type GraphQLParams, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Caller } from '../../auth/caller.js';
-import { createOperationMetrics } from '../metrics/operation-metrics.js';
 import type { ServerMetrics } from '../metrics/server-metrics.js';
 import type { DocumentLimits } from './document-limits.js';
 import { createDocuments } from './documents.js';
 import { createOperationFinder, type KnownOperation } from './known-operation.js';
 import { createOperationLog } from './log.js';
 import { maskError, reportTo } from './mask-error.js';
+import { createOperationMetrics } from './metrics.js';
 import type { OperationOrigin } from './origin.js';
 import { createOperationRunner, type PreparedOperation, type ResultStream } from './runner.js';
 import { useOperations, type YogaParams } from './use-operations.js';

@@ -41,7 +41,7 @@ const keptMediaTypes = { max: 1_000, maxSize: 1_000_000 };
  * Nine tenths of what a small query costs in Yoga are the `Request`, the `Response` and the streams of the fetch API. So
  * what Yoga has answered once is from then on executed (by the same code) and written here, straight on Node's own request
  * and response. Everything else is Yoga's: what is asked for the first time, GET, batches, and every request that is
- * malformed. See docs/decisions/0014-a-thin-way-in.md.
+ * malformed. See docs/decisions/0014-a-fast-path.md.
  */
 export function createPlainAnswers(operations: Operations): PlainAnswers {
   const { yoga, prepare, execute } = operations;

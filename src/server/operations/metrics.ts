@@ -1,6 +1,5 @@
-import type { OperationLabels } from '../operations/known-operation.js';
-import { codeOf, type OperationObserver } from '../operations/observer.js';
-import type { ServerMetrics } from './server-metrics.js';
+import type { OperationLabels, ServerMetrics } from '../metrics/server-metrics.js';
+import { codeOf, type OperationObserver } from './observer.js';
 
 const unread: OperationLabels = { kind: 'unknown', field: 'none' };
 

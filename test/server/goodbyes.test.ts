@@ -109,21 +109,32 @@ describe('a client that leaves', () => {
     return { server, waiting };
   }
 
-  it('while its token is being verified holds no place, over server-sent events', async () => {
+  const body = JSON.stringify({ query: tick });
+  const accept = 'Host: x\r\nAccept: text/event-stream\r\n';
+  it.each([
+    ['GET', `GET /graphql?query=${encodeURIComponent(tick)} HTTP/1.1\r\n${accept}\r\n`],
+    [
+      'POST',
+      `POST /graphql HTTP/1.1\r\n${accept}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    ],
+  ])('while its token is being verified holds no place, over server-sent events by %s', async (_method, request) => {
     const { server, waiting } = await startSlowVerifier();
     await using _ = server;
     for (let round = 0; round < 10; round += 1) {
-      const body = JSON.stringify({ query: tick });
       const socket = connect(server.port, '127.0.0.1');
-      socket.write(
-        `POST /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-      );
+      socket.write(request);
       await until(() => waiting.length === 1, 'it is verified');
       socket.destroy();
       await until(() => server.load.connections === 0, 'it has left');
       waiting.shift()?.();
       await untilEmpty(server);
     }
+    // There have been more than there are places.
+    const next = sseClient(server.url, tick);
+    await until(() => waiting.length === 1, 'the next one is verified');
+    waiting.shift()?.();
+    expect((await next).status).toBe(200);
+    await (await next).stop();
   });
 
   it('while its token is being verified holds no place, over WebSocket', async () => {

@@ -1,9 +1,12 @@
+import { bounded } from '../core/text.js';
 import type { FeatureChange, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
 import { storable } from './errors.js';
 import { Flag } from './flag.js';
 import { page, pageArgs } from './page.js';
+
+const revisionPattern = bounded(/^\d{1,18}$/, 18);
 
 /** User ids that one change shows; `userCount` says how many there are. */
 const shownUsers = 100;
@@ -112,7 +115,7 @@ builder.prismaObjectField(Flag, 'changes', t =>
     resolve: ({ key }, args, { loaders }) =>
       page(args, {
         placeOf: (change: FeatureChange) => String(change.revision),
-        parse: place => (/^\d{1,18}$/.test(place) ? BigInt(place) : null),
+        parse: place => (revisionPattern.test(place) ? BigInt(place) : null),
         load: (after, limit) => loaders.flagChanges.load({ name: key, after, limit }),
       }),
   }),

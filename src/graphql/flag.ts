@@ -95,7 +95,7 @@ function flagsWhere(filter: typeof FlagFilter.$inferInput | null | undefined, { 
 
 // Prisma passes the wildcards of LIKE on; a search for "a_b" means the underscore.
 function likeText(text: string): string {
-  return text.replaceAll(/[\\%_]/g, '\\$&');
+  return text.replaceAll('\\', '\\\\').replaceAll('%', '\\%').replaceAll('_', '\\_');
 }
 
 builder.queryFields(t => ({

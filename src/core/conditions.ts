@@ -1,4 +1,4 @@
-import type { Issue } from './errors.js';
+import { type Issue, shortIssue } from './errors.js';
 import { isPlainObject, type Json } from './json.js';
 import type { Report } from './operands.js';
 import { type AttributeTest, findOperator, operators } from './operators.js';
@@ -187,7 +187,7 @@ class Reader {
   }
 
   #fault(path: Path, message: string): null {
-    if (this.issues.length < maxIssues) this.issues.push({ path, message });
+    if (this.issues.length < maxIssues) this.issues.push(shortIssue({ path, message }));
     return null;
   }
 }

@@ -119,7 +119,7 @@ export type GroupInput = z.input<typeof inputs.group>;
 export type SetUserAttributesInput = z.input<typeof inputs.setUserAttributes>;
 export type DeleteUserInput = z.input<typeof inputs.deleteUser>;
 
-/** @throws ValidationError with every fault. */
+/** @throws ValidationError with the faults of the input. */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;

@@ -7,12 +7,14 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import type { JsonObject } from '../core/json.js';
 import type PrismaTypes from '../generated/pothos.js';
 import { getDatamodel } from '../generated/pothos.js';
-import { connectionsPlugin, defaultPageSize, maxPageSize } from './connections.js';
+import { connectionsPlugin, defaultPageSize, maxOpaqueLength, maxPageSize } from './connections.js';
 import type { Context } from './context.js';
 import { forbidden, tooCostly, unauthenticated } from './errors.js';
 
 /** What one operation may cost. A field costs 1; a list multiplies what is below it by the rows that it may have. */
 export const operationLimits = { complexity: 100_000, depth: 15, breadth: 1_000 } as const;
+
+const noId = { typename: '', id: '' };
 
 export const builder = new SchemaBuilder<{
   Context: Context;
@@ -62,9 +64,9 @@ export const builder = new SchemaBuilder<{
     // What is no id of ours is the id of nothing: node.ts answers null.
     decodeGlobalID: id => {
       try {
-        return decodeGlobalID(id);
+        return id.length > maxOpaqueLength ? noId : decodeGlobalID(id);
       } catch {
-        return { typename: '', id: '' };
+        return noId;
       }
     },
     nodesOnConnection: {

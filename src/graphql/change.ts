@@ -1,4 +1,5 @@
-import { bounded } from '../core/text.js';
+import { maxFlagKeyLength } from '../core/flag.js';
+import { bounded, maxNameLength } from '../core/text.js';
 import type { FeatureChange, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
@@ -82,8 +83,8 @@ const ChangeFilter = builder.inputType('ChangeFilter', {
 function changesWhere(filter: typeof ChangeFilter.$inferInput | null | undefined): Prisma.FeatureChangeWhereInput {
   const { flagKey, group, userId, actorId, kinds, since, until } = filter ?? {};
   return {
-    ...(flagKey == null ? {} : { flagKey: storable(flagKey, ['filter', 'flagKey']) }),
-    ...(group == null ? {} : { groupName: storable(group, ['filter', 'group']) }),
+    ...(flagKey == null ? {} : { flagKey: storable(flagKey, ['filter', 'flagKey'], maxFlagKeyLength) }),
+    ...(group == null ? {} : { groupName: storable(group, ['filter', 'group'], maxNameLength) }),
     ...(userId == null ? {} : { OR: [{ userId }, { userIds: { has: userId } }] }),
     ...(actorId == null ? {} : { actorId }),
     ...(kinds == null ? {} : { kind: { in: kinds } }),

@@ -37,7 +37,8 @@ builder.objectType(ValidationError, {
   fields: t => ({
     issues: t.field({
       type: [ValidationIssue],
-      description: 'Every fault. `message` and `path` of the error are those of the first.',
+      description:
+        'The faults, at most 100: where there are more, the last one has no path and says how many. `message` and `path` of the error are those of the first.',
       resolve: ({ issues }) => issues,
     }),
   }),

@@ -2,8 +2,8 @@ import { PothosValidationError } from '@pothos/core';
 import type { ComplexityErrorKind } from '@pothos/plugin-complexity';
 import { GraphQLError } from 'graphql';
 import { toUnavailable } from '../backends/errors.js';
-import { type FeatureError, type Issue, ValidationError } from '../core/errors.js';
-import { isStorable, unstorableText } from '../core/text.js';
+import { type FeatureError, type Issue, shortIssue, ValidationError } from '../core/errors.js';
+import { isLongerThan, isStorable, unstorableText } from '../core/text.js';
 import { Prisma } from '../generated/prisma/client.js';
 
 /** `extensions.code` of the top-level errors that callers should expect. */
@@ -21,16 +21,25 @@ export const unauthenticated = () =>
 export const forbidden = () => codedError('FORBIDDEN', 'The role of this token may not do this.');
 
 /** An argument of a query or a subscription is wrong. `extensions.path` names it, from the field's arguments down. */
-export function badUserInput({ path, message }: Issue): GraphQLError {
+export function badUserInput(issue: Issue): GraphQLError {
+  const { path, message } = shortIssue(issue);
   return codedError('BAD_USER_INPUT', `${path.join('.')}: ${message}`, { path });
 }
 
 /**
  * A text that is compared with what is stored.
- * @throws GraphQLError `BAD_USER_INPUT` for one that no database can hold.
+ * @param characters how many (code points) a stored text has at most, or a search may have.
+ * @throws GraphQLError `BAD_USER_INPUT` for one that is longer, or that no database can hold.
  */
-export function storable<Text extends string | null | undefined>(text: Text, path: readonly string[]): Text {
-  if (typeof text === 'string' && !isStorable(text)) throw badUserInput({ path, message: unstorableText });
+export function storable<Text extends string | null | undefined>(
+  text: Text,
+  path: readonly string[],
+  characters: number,
+): Text {
+  if (typeof text !== 'string') return text;
+  if (isLongerThan(text, characters))
+    throw badUserInput({ path, message: `Expected at most ${characters} characters.` });
+  if (!isStorable(text)) throw badUserInput({ path, message: unstorableText });
   return text;
 }
 

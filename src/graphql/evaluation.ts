@@ -1,5 +1,6 @@
 import { attributeIssues } from '../core/attributes.js';
 import { type EvaluationReason, type Evaluation as EvaluationShape, evaluationReasons } from '../core/evaluate.js';
+import { maxFlagKeyLength } from '../core/flag.js';
 import { isStorable } from '../core/text.js';
 import type { Evaluator } from '../features/evaluator.js';
 import { featureMap } from '../features/evaluator.js';
@@ -14,8 +15,6 @@ const maxKeys = 1_000;
 const maxContexts = 1_000;
 /** A subscription keeps its keys for as long as it lives. */
 const maxWatchedKeys = 250;
-/** No flag has a longer key. */
-const maxKeyLength = 100;
 
 const reasonDescriptions: Record<EvaluationReason, string> = {
   FLAG_NOT_FOUND: 'There is no such flag: the default answers.',
@@ -155,8 +154,8 @@ export function checkWatchedKeys(keys: readonly string[] | null | undefined): re
 
 /** @throws GraphQLError `BAD_USER_INPUT` */
 export function checkKey(key: string, path: readonly string[] = ['key']): string {
-  if (key.length > maxKeyLength) {
-    throw badUserInput({ path, message: `Expected at most ${maxKeyLength} characters: no flag has a longer key.` });
+  if (key.length > maxFlagKeyLength) {
+    throw badUserInput({ path, message: `Expected at most ${maxFlagKeyLength} characters: no flag has a longer key.` });
   }
   return key;
 }

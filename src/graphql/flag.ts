@@ -1,11 +1,15 @@
 import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
-import type { Flag as FlagShape } from '../core/flag.js';
+import { type Flag as FlagShape, maxFlagKeyLength } from '../core/flag.js';
 import type { UpdateFlagInput as FlagChanges, CreateFlagInput as NewFlag } from '../core/inputs.js';
+import { maxNameLength } from '../core/text.js';
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
 import { storable } from './errors.js';
 import { unchecked } from './input.js';
+
+/** Longest text to search flags for, in characters: no name is longer. */
+const maxSearchLength = 200;
 
 export const Flag = builder.prismaNode('FeatureFlag', {
   name: 'Flag',
@@ -50,7 +54,7 @@ const FlagFilter = builder.inputType('FlagFilter', {
   description: 'Which flags to list. What is not stated does not matter.',
   fields: t => ({
     search: t.string({
-      description: 'Text in the key, the name or the description; upper and lower case are the same.',
+      description: `Text in the key, the name or the description, of up to ${maxSearchLength} characters; upper and lower case are the same.`,
     }),
     enabled: t.boolean({ description: 'Only flags whose global switch is on, or off.' }),
     group: t.string({ description: 'Only flags whose conditions name this group.' }),
@@ -84,11 +88,12 @@ const FlagOrder = builder.inputType('FlagOrder', {
 });
 
 function flagsWhere(filter: typeof FlagFilter.$inferInput | null | undefined, { service }: Context) {
-  const text = storable(filter?.search, ['filter', 'search']);
+  const text = storable(filter?.search, ['filter', 'search'], maxSearchLength);
+  const group = storable(filter?.group, ['filter', 'group'], maxNameLength);
   const contains = text == null || text === '' ? null : { contains: likeText(text), mode: 'insensitive' as const };
   return {
     ...(filter?.enabled == null ? {} : { enabled: filter.enabled }),
-    ...(filter?.group == null ? {} : { key: { in: service.flagKeysNaming(filter.group) } }),
+    ...(group == null ? {} : { key: { in: service.flagKeysNaming(group) } }),
     ...(contains === null ? {} : { OR: [{ key: contains }, { name: contains }, { description: contains }] }),
   } satisfies Prisma.FeatureFlagWhereInput;
 }
@@ -106,7 +111,7 @@ builder.queryFields(t => ({
     authScopes: { admin: true },
     args: { key: t.arg.string({ required: true, description: "The flag's key." }) },
     resolve: (query, _root, { key }, { prisma }) =>
-      prisma.featureFlag.findUnique({ ...query, where: { key: storable(key, ['key']) } }),
+      prisma.featureFlag.findUnique({ ...query, where: { key: storable(key, ['key'], maxFlagKeyLength) } }),
   }),
   flags: t.prismaConnection(
     {

@@ -43,19 +43,28 @@ function randomText(length: number, alphabet: readonly string[]): string {
   return text;
 }
 
+/** Steps of all patterns of a flag. */
+const mostSteps = 300;
+
 const any = (count: number, expectation: Json): JsonObject => ({
   any: Array.from({ length: count }, () => ({ attributes: { x: expectation } })),
 });
 
-/** As many as are accepted of as slow ones as are accepted: conditions of each size, of which those that are valid count. */
-function accepted(make: (size: number, count: number) => JsonObject): Predicate[] {
-  const sizes = [10, 20, 50, 100, 200, 290, 500, 1_000, 1_990];
-  const counts = [1, 2, 5, 10, 20, 40, 100];
-  return sizes.flatMap(size => {
-    const read = counts.map(count => readConditions(make(size, count)));
-    return read.filter(({ issues }) => issues.length === 0).at(-1)?.predicate ?? [];
+/** Conditions with patterns of about so many steps, one or as many as come to the limit together. */
+const ofSizes = (make: (steps: number) => string): JsonObject[] =>
+  [10, 15, 20, 30, 60, 150, 290, 500, 1_990].map(steps =>
+    any(Math.max(1, Math.floor(mostSteps / steps)), { matches: make(steps) }),
+  );
+
+/** Conditions that look for few and for many texts. */
+const ofCounts = (make: (number: number) => string): JsonObject[] =>
+  [1, 20, 100, 1_000].map(count => any(1, { contains: Array.from({ length: count }, (_, number) => make(number)) }));
+
+const accepted = (conditions: readonly JsonObject[]): Predicate[] =>
+  conditions.flatMap(one => {
+    const { issues, predicate } = readConditions(one);
+    return issues.length > 0 || predicate === null ? [] : [predicate];
   });
-}
 
 /** Counts above 1,000 are not allowed, so longer ones are written as two. */
 const times = (what: string, count: number) =>
@@ -66,23 +75,18 @@ const texts = ['a', 'aab', 'abé😀'].flatMap(alphabet =>
 );
 
 describe('the slowest conditions that are accepted cost little more than small ones:', () => {
-  it.each<[string, (size: number, count: number) => JsonObject]>([
-    ['a class again and again', (size, count) => any(count, { matches: `a${times('[ab]', size - 4)}[01]` })],
-    ['any character again and again', (size, count) => any(count, { matches: `a${times('.', size - 4)}[01]` })],
-    ['optional ones', (size, count) => any(count, { matches: `${times('(?:a?)', size / 2 - 3)}[01]` })],
-    ['letters of all scripts', (size, count) => any(count, { matches: `a${times('[\\pLa]', size - 6)}[01]` })],
-    [
-      'short texts to look for',
-      (_size, count) => any(1, { contains: Array.from({ length: count * 10 }, (_, n) => `aab${n}`) }),
-    ],
-    [
-      'long texts to look for',
-      (size, count) => any(1, { contains: Array.from({ length: count }, (_, n) => `a${n}${'a'.repeat(size)}`) }),
-    ],
-  ])('%s', (_what, make) => {
-    const predicates = accepted(make);
-    expect(predicates.length).toBeGreaterThan(0);
+  it.each<[what: string, conditions: JsonObject[], accepted: number]>([
+    ['a class again and again', ofSizes(steps => `a${times('[ab]', steps - 4)}[01]`), 7],
+    ['any character again and again', ofSizes(steps => `a${times('.', steps - 5)}[01]`), 7],
+    ['optional characters', ofSizes(steps => `${times('(?:a?)', steps / 2 - 3)}[01]`), 7],
+    ['letters of all scripts', ofSizes(steps => `a${times('[\\pLa]', steps - 5)}[01]`), 7],
+    ['short texts to look for', ofCounts(number => `aab${number}`), 3],
+    ['texts of 200 characters to look for', ofCounts(number => `a${number}b`.padEnd(200, 'a')), 3],
+    ['texts of 900 characters to look for', ofCounts(number => `${'a'.repeat(450)}${number}`.padEnd(900, 'a')), 0],
+  ])('%s', (_what, conditions, count) => {
+    const predicates = accepted(conditions);
     const worst = Math.max(
+      0,
       ...predicates.flatMap(predicate =>
         texts.map(x => {
           // The first time includes what is compiled on first use.
@@ -92,6 +96,7 @@ describe('the slowest conditions that are accepted cost little more than small o
       ),
     );
     expect(worst).toBeLessThan(factor * smallCost());
+    expect(predicates).toHaveLength(count);
   });
 });
 

@@ -48,7 +48,7 @@ const publicKeyAlgorithms = [
   'Ed25519',
 ];
 
-/** Attributes alone may have 16,384 bytes, which are a third longer in a token. */
+/** In UTF-16 code units. Attributes alone may have 16,384 bytes, which are a third longer in a token. */
 const maxAuthorizationLength = 65_536;
 const bearer = bounded(/^Bearer +([\w.~+/=-]+) *$/i, maxAuthorizationLength);
 
@@ -85,7 +85,11 @@ export function createVerifier(options: VerifierOptions): Verifier {
     async verify(authorization) {
       if (authorization === null || authorization === undefined) return anonymous;
       const token = bearer.exec(authorization)?.[1];
-      if (token === undefined) throw new InvalidTokenError('The authorization is not of the form "Bearer <token>".');
+      if (token === undefined) {
+        throw new InvalidTokenError(
+          `The authorization is not of the form "Bearer <token>" with at most ${maxAuthorizationLength.toLocaleString('en')} characters.`,
+        );
+      }
       return verifyToken(token);
     },
   };

@@ -28,11 +28,11 @@ function smallCost(): number {
 }
 
 /** What is slow in its kind is some times the small case, and was some hundred times before it was bounded. */
-const factor = 50;
+const factor = 30;
 
 /** The same numbers each time. */
-function randomText(length: number, alphabet: readonly string[]): string {
-  let state = 42;
+function randomText(length: number, alphabet: readonly string[], seed: number): string {
+  let state = seed;
   let text = '';
   while (text.length < length) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
@@ -70,8 +70,9 @@ const accepted = (conditions: readonly JsonObject[]): Predicate[] =>
 const times = (what: string, count: number) =>
   count > 1_000 ? `${what}{1000}${what}{${count - 1_000}}` : `${what}{${count}}`;
 
-const texts = ['a', 'aab', 'abé😀'].flatMap(alphabet =>
-  [1_000, 16_000].map(length => randomText(length, [...alphabet])),
+/** Of each kind some texts: what a pattern keeps of the first ones helps little with the last. */
+const texts = ['a', 'ab', 'abé😀'].flatMap(alphabet =>
+  [1_000, 16_000].map(length => [1, 2, 3, 4].map(seed => randomText(length, [...alphabet], seed))),
 );
 
 describe('the slowest conditions that are accepted cost little more than small ones:', () => {
@@ -88,10 +89,10 @@ describe('the slowest conditions that are accepted cost little more than small o
     const worst = Math.max(
       0,
       ...predicates.flatMap(predicate =>
-        texts.map(x => {
-          // The first time includes what is compiled on first use.
-          predicate({ x }, nobody);
-          return cost(() => predicate({ x }, nobody));
+        texts.map(ofAKind => {
+          const costs = ofAKind.map(x => cost(() => predicate({ x }, nobody)));
+          // The first ones include what is compiled on first use, and either of the last two may meet the garbage collector.
+          return Math.min(...costs.slice(-2));
         }),
       ),
     );

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, link, lstat, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bounded } from '../core/text.js';
 
 /** The local secret cannot be used. The message says which file and what to do. */
 export class LocalSecretError extends Error {
@@ -9,7 +10,7 @@ export class LocalSecretError extends Error {
 
 const fileName = 'token-secret';
 /** 32 random bytes as base64url text, so that the file's content also serves as `AUTH_JWT_SECRET` on another machine. */
-const form = /^[A-Za-z0-9_-]{43}$/;
+const form = bounded(/^[A-Za-z0-9_-]{43}$/, 43);
 
 /**
  * The secret that signs tokens where no other is configured: read from the data directory, made there first if need be.

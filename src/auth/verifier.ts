@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, type RemoteJWKSet } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { UnavailableError } from '../core/errors.js';
+import { bounded } from '../core/text.js';
 import { anonymous, type Caller } from './caller.js';
 import { type ClaimNames, callerFromClaims, defaultClaimNames } from './claims.js';
 import { InvalidTokenError } from './invalid-token-error.js';
@@ -47,6 +48,10 @@ const publicKeyAlgorithms = [
   'Ed25519',
 ];
 
+/** In UTF-16 code units. Attributes alone may have 16,384 bytes, which are a third longer in a token. */
+const maxAuthorizationLength = 65_536;
+const bearer = bounded(/^Bearer +([\w.~+/=-]+) *$/i, maxAuthorizationLength);
+
 /** Verifying costs more than answering, so tokens that passed are kept until they end, within this many characters. */
 const keptTokens = { max: 10_000, maxSize: 16_000_000 };
 
@@ -79,8 +84,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
   return {
     async verify(authorization) {
       if (authorization === null || authorization === undefined) return anonymous;
-      const token = /^Bearer +([\w.~+/=-]+) *$/i.exec(authorization)?.[1];
-      if (token === undefined) throw new InvalidTokenError('The authorization is not of the form "Bearer <token>".');
+      const token = bearer.exec(authorization)?.[1];
+      if (token === undefined) {
+        throw new InvalidTokenError(
+          `The authorization is not of the form "Bearer <token>" with at most ${maxAuthorizationLength.toLocaleString('en')} characters.`,
+        );
+      }
       return verifyToken(token);
     },
   };

@@ -4,6 +4,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bounded } from '../core/text.js';
 
 // Two processes on one embedded database silently lose rows. What tells a live holder from a dead one must die with the
 // process, be it by kill -9, and must hold between containers that share the directory, where process ids mean nothing: a
@@ -49,8 +50,9 @@ export interface DirectoryLock {
 
 type Answer = 'dead' | 'unknown' | (LockHolder & { readonly state: 'trying' | 'held' });
 
-const lockName = /^lock-[0-9a-f-]{36}\.sock$/;
-const draftName = /^lock-[0-9a-f-]{36}\.new$/;
+const nameLength = 'lock-'.length + 36 + '.sock'.length;
+const lockName = bounded(/^lock-[0-9a-f-]{36}\.sock$/, nameLength);
+const draftName = bounded(/^lock-[0-9a-f-]{36}\.new$/, nameLength);
 /** A holder whose event loop is busy answers late; it is alive all the same. */
 const answerTimeout = 2_000;
 /** Where paths of sockets end: 108 bytes on Linux, 104 on macOS, with a closing zero. */

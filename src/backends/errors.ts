@@ -1,4 +1,5 @@
 import { UnavailableError } from '../core/errors.js';
+import { bounded } from '../core/text.js';
 
 /** COMMIT was sent and its answer never came: only the database knows what became of the transaction. */
 export class CommitUnansweredError extends Error {
@@ -13,16 +14,19 @@ interface ErrorLike {
   readonly meta?: unknown;
 }
 
-/** SQLSTATE classes and codes that mean "not now": PostgreSQL's documentation, appendix A. */
-const passingStates: readonly RegExp[] = [
-  /^08/, // the connection
-  /^53/, // resources: connections, memory, disk
-  /^57P0/, // shutting down, starting up, dropped
-  /^57014$/, // the statement took too long
-  /^55P03$/, // a lock was not to be had in time
-  /^40(001|P01)$/, // lost against another transaction, again and again
-  /^25006$/, // a standby: the primary is elsewhere
+/** How SQLSTATEs begin that mean "not now": PostgreSQL's documentation, appendix A. */
+const passingStates: readonly string[] = [
+  '08', // the connection
+  '53', // resources: connections, memory, disk
+  '57P0', // shutting down, starting up, dropped
+  '57014', // the statement took too long
+  '55P03', // a lock was not to be had in time
+  '40001', // lost against another transaction, again and again
+  '40P01', // the same, found as a deadlock
+  '25006', // a standby: the primary is elsewhere
 ];
+/** How those begin that end the session or say that there is none. */
+const outageStates: readonly string[] = ['08', '57P01', '57P02', '57P03'];
 
 const passingCodes: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
@@ -54,24 +58,44 @@ const passingCodes: ReadonlySet<string> = new Set([
   'TooManyConnections',
 ]);
 
-/** What the drivers throw without any code. */
-const passingMessages =
-  /^(timeout expired|timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|PGlite is clos)/;
+/** How messages begin that the drivers throw without any code. */
+const passingMessages: readonly string[] = [
+  'timeout expired',
+  'timeout exceeded when trying to connect',
+  'Connection terminated',
+  'Query read timeout',
+  'Client has encountered a connection error',
+  'Client was closed',
+  'Cannot use a pool after calling end',
+  'PGlite is clos',
+];
 
 /** The Unix socket of a server that is down. Elsewhere the same code means a file that is missing for good. */
-const missingSocket = /\bconnect ENOENT\b/;
+const missingSocket = 'connect ENOENT';
 
-const unanswered = /^(timeout exceeded when trying to connect|Query read timeout)/;
-const busyPool = /^(timeout exceeded when trying to connect|Cannot use a pool|Client was closed)/;
+const unanswered: readonly string[] = ['timeout exceeded when trying to connect', 'Query read timeout'];
+const busyPool: readonly string[] = [
+  'timeout exceeded when trying to connect',
+  'Cannot use a pool',
+  'Client was closed',
+];
 
 const late = 'The database did not answer in time.';
 
 /** What to tell people, by SQLSTATE. */
-const messages: readonly (readonly [RegExp, string])[] = [
-  [/^57014$/, late],
-  [/^(55P03|40)/, 'The database is busy with other changes.'],
-  [/^53/, 'The database has no room for this now.'],
+const messages: readonly (readonly [states: readonly string[], message: string])[] = [
+  [['57014'], late],
+  [['55P03', '40'], 'The database is busy with other changes.'],
+  [['53'], 'The database has no room for this now.'],
 ];
+
+const sqlStatePattern = bounded(/^[0-9A-Z]{5}$/, 5);
+/** Prisma's own codes look like SQLSTATEs. */
+const prismaCode = bounded(/^P\d{4}$/, 5);
+
+function startsWithAny(text: unknown, beginnings: readonly string[]): boolean {
+  return typeof text === 'string' && beginnings.some(beginning => text.startsWith(beginning));
+}
 
 /** The error itself, then everything that it says caused it: Prisma keeps the driver's error in `meta`. */
 function* causes(error: unknown): Generator<ErrorLike> {
@@ -91,11 +115,16 @@ function* causes(error: unknown): Generator<ErrorLike> {
   }
 }
 
+/** Whether a code has the form of a SQLSTATE: five digits and capital letters. */
+export function isSqlState(code: string): boolean {
+  return sqlStatePattern.test(code);
+}
+
 /** The SQLSTATE (five characters) that the server gave, undefined where the error is not the server's. */
 export function sqlState(error: unknown): string | undefined {
   for (const like of causes(error)) {
     const code = (like as { originalCode?: unknown }).originalCode ?? like.code;
-    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !passingCodes.has(code) && !/^P\d{4}$/.test(code)) {
+    if (typeof code === 'string' && isSqlState(code) && !passingCodes.has(code) && !prismaCode.test(code)) {
       return code;
     }
   }
@@ -110,14 +139,14 @@ export function toUnavailable(error: unknown): UnavailableError | null {
   if (error instanceof UnavailableError) return error;
   const state = sqlState(error);
   if (state !== undefined) {
-    return passingStates.some(pattern => pattern.test(state))
-      ? new UnavailableError(messages.find(([pattern]) => pattern.test(state))?.[1], { cause: error })
+    return startsWithAny(state, passingStates)
+      ? new UnavailableError(messages.find(([states]) => startsWithAny(state, states))?.[1], { cause: error })
       : null;
   }
   for (const like of causes(error)) {
     if (like instanceof UnavailableError) return like;
     if (isPassing(like))
-      return new UnavailableError(unanswered.test(String(like.message)) ? late : undefined, { cause: error });
+      return new UnavailableError(startsWithAny(like.message, unanswered) ? late : undefined, { cause: error });
   }
   return null;
 }
@@ -128,14 +157,16 @@ export function toUnavailable(error: unknown): UnavailableError | null {
  */
 export function isOutage(error: unknown): boolean {
   const state = sqlState(error);
-  if (state !== undefined) return /^(08|57P0[123])/.test(state);
-  for (const like of causes(error)) if (isPassing(like) && !busyPool.test(String(like.message))) return true;
+  if (state !== undefined) return startsWithAny(state, outageStates);
+  for (const like of causes(error)) if (isPassing(like) && !startsWithAny(like.message, busyPool)) return true;
   return false;
 }
 
 function isPassing({ code, kind, message }: ErrorLike): boolean {
   const named = [code, kind].some(name => typeof name === 'string' && passingCodes.has(name));
-  return named || (typeof message === 'string' && (passingMessages.test(message) || missingSocket.test(message)));
+  return (
+    named || startsWithAny(message, passingMessages) || (typeof message === 'string' && message.includes(missingSocket))
+  );
 }
 
 /** Whether the transaction lost against another one and may win when it is tried again. */

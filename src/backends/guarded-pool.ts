@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { UnavailableError } from '../core/errors.js';
 import type { BackendLog } from './connection.js';
-import { CommitUnansweredError, forLog, isOutage } from './errors.js';
+import { CommitUnansweredError, forLog, isOutage, isSqlState } from './errors.js';
 
 export interface GuardedPoolOptions {
   readonly config: pg.ClientConfig;
@@ -205,5 +205,5 @@ function isCommit(query: unknown): boolean {
 /** An error with a SQLSTATE is the server's answer, unless it says that the session ended just then. */
 function isUnanswered(error: Error): boolean {
   const { code } = error as { code?: unknown };
-  return typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code) || /^(57P0|08)/.test(code);
+  return typeof code !== 'string' || !isSqlState(code) || code.startsWith('57P0') || code.startsWith('08');
 }

@@ -53,7 +53,7 @@ export class MemoryBackend implements Backend {
 
   /**
    * Adds flags, users, groups and overrides, as the writes would one by one.
-   * @throws ValidationError naming every fault; nothing was added.
+   * @throws ValidationError naming the faults; nothing was added.
    * @throws FlagExistsError, FlagNotFoundError where flags or overrides do not fit; nothing was added.
    */
   seed({ flags = [], users = {}, groups = {}, overrides = [] }: Seed): void {

@@ -1,5 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
+import { bounded } from '../core/text.js';
 import type { BackendLog, Connection } from './connection.js';
 import { GuardedPool } from './guarded-pool.js';
 import { Listener } from './listener.js';
@@ -24,6 +25,10 @@ export interface PostgresOptions {
 const longestConnect = 5_000;
 /** Between two signs of life of the listening connection, in milliseconds, at most. */
 const longestHeartbeat = 5_000;
+/** PostgreSQL cuts longer names off. */
+const maxSchemaLength = 63;
+const plainName = bounded(/^[A-Za-z_][A-Za-z0-9_]*$/, maxSchemaLength);
+
 /** The server ends a statement somewhat sooner than it is given up here, and so says why. */
 const serverShare = 0.9;
 
@@ -36,8 +41,10 @@ interface Target {
 function target(url: string, connectTimeoutMs: number, settings: Readonly<Record<string, string>>): Target {
   const parsed = new URL(url);
   const schema = parsed.searchParams.get('schema') ?? undefined;
-  if (schema !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(schema)) {
-    throw new Error(`The schema ${JSON.stringify(schema)} of the database's address is not a plain name.`);
+  if (schema !== undefined && !plainName.test(schema)) {
+    throw new Error(
+      `The schema ${JSON.stringify(schema)} of the database's address is not a plain name of at most ${maxSchemaLength} characters.`,
+    );
   }
   parsed.searchParams.delete('schema');
   const all = { timezone: 'UTC', ...settings, ...(schema === undefined ? {} : { search_path: `"${schema}"` }) };
@@ -118,9 +125,9 @@ class PostgresConnection implements Connection {
     const { rows } = await this.#pool.query<{ timezone: string; path: string }>(
       `SELECT current_setting('timezone') AS timezone, current_setting('search_path') AS path`,
     );
-    const wanted = { timezone: 'UTC', ...(this.#schema === undefined ? {} : { path: `"${this.#schema}"` }) };
-    const got = { timezone: rows[0]?.timezone, path: rows[0]?.path.replace(/^"?([^",]*)"?$/, '"$1"') };
-    if (got.timezone === wanted.timezone && (wanted.path === undefined || got.path === wanted.path)) return;
+    const { timezone, path } = rows[0] ?? {};
+    const isOurPath = this.#schema === undefined || path === this.#schema || path === `"${this.#schema}"`;
+    if (timezone === 'UTC' && isOurPath) return;
     throw new Error(
       'The settings that a connection states at its start (options) do not reach the server: a pooler drops them. Give ' +
         "the role them as its own: ALTER ROLE ... SET timezone = 'UTC', and SET search_path where the address names a schema.",

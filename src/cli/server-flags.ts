@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { DeclaredFlag } from '../core/feature-types.js';
-import { flagKeyPattern } from '../core/flag.js';
+import { isFlagKey } from '../core/flag.js';
 import { CommandError, UsageError } from './failure.js';
 
 const query = `query FlagKeys($after: String) {
@@ -18,7 +18,7 @@ const answerOf = z.object({
     .object({
       flags: z.object({
         nodes: z.array(
-          z.object({ key: z.string().regex(flagKeyPattern), name: z.string(), description: z.string().nullable() }),
+          z.object({ key: z.string().refine(isFlagKey), name: z.string(), description: z.string().nullable() }),
         ),
         pageInfo: z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() }),
       }),

@@ -1,6 +1,8 @@
-import type { Issue } from './errors.js';
+import { type Issue, shortIssue } from './errors.js';
 import { isPlainObject, type Json } from './json.js';
+import type { Report } from './operands.js';
 import { type AttributeTest, findOperator, operators } from './operators.js';
+import { SearchBudget } from './search-budget.js';
 import { isName } from './text.js';
 
 /** A user's attributes. Read own keys only; `null` counts as missing. */
@@ -58,6 +60,7 @@ const example = 'such as {"attributes": {"tier": ["premium"]}} or {"groups": ["b
 class Reader {
   readonly issues: Issue[] = [];
   readonly groups = new Set<string>();
+  readonly #budget = new SearchBudget();
   #leaves = 0;
 
   form(value: unknown, path: Path, depth: number): Predicate | null {
@@ -167,7 +170,8 @@ class Reader {
       this.#fault(path, `There is no such operator. The operators are ${Object.keys(operators).join(', ')}.`);
       return [];
     }
-    const test = operator.compile(operand, (message, ...below) => this.#fault([...path, ...below], message));
+    const report: Report = (message, ...below) => this.#fault([...path, ...below], message);
+    const test = operator.compile(operand, report, this.#budget);
     return test === null ? [] : [test];
   }
 
@@ -183,7 +187,7 @@ class Reader {
   }
 
   #fault(path: Path, message: string): null {
-    if (this.issues.length < maxIssues) this.issues.push({ path, message });
+    if (this.issues.length < maxIssues) this.issues.push(shortIssue({ path, message }));
     return null;
   }
 }

@@ -1,4 +1,5 @@
 import type { Flag } from './flag.js';
+import { shortened } from './text.js';
 
 /** One fault in an input. */
 export interface Issue {
@@ -8,6 +9,38 @@ export interface Issue {
   readonly message: string;
 }
 
+/** What one error may tell: an error that repeats all of a large input would cost more than the input. */
+export const issueLimits = {
+  /** Faults. */
+  count: 100,
+  /** All faults together, in bytes of JSON. */
+  bytes: 30_000,
+  /** One message, in UTF-16 code units; what it repeats of the input is cut shorter than that where it is written. */
+  messageLength: 500,
+} as const;
+
+/** A fault whose parts that repeat the input are cut: each segment of its path, and its message. */
+export function shortIssue({ path, message }: Issue): Issue {
+  return { path: path.map(segment => shortened(segment)), message: shortened(message, issueLimits.messageLength) };
+}
+
+/** The first faults, as many as {@link issueLimits} allow, and one that says how many more there are. */
+function firstIssues(issues: readonly [Issue, ...Issue[]]): [Issue, ...Issue[]] {
+  const told: [Issue, ...Issue[]] = [shortIssue(issues[0])];
+  // One place is kept for what is said of the rest.
+  const most = issues.length > issueLimits.count ? issueLimits.count - 1 : issueLimits.count;
+  let bytes = Buffer.byteLength(JSON.stringify(told[0]));
+  for (const issue of issues.slice(1, most)) {
+    const next = shortIssue(issue);
+    bytes += Buffer.byteLength(JSON.stringify(next));
+    if (bytes > issueLimits.bytes) break;
+    told.push(next);
+  }
+  const more = issues.length - told.length;
+  if (more > 0) told.push({ path: [], message: `Correct these first. Faults that are not listed here: ${more}.` });
+  return told;
+}
+
 /** A failure that a caller can cause and should expect. `code` is stable; `message` is for people. */
 export abstract class FeatureError extends Error {
   abstract readonly code: string;
@@ -15,16 +48,23 @@ export abstract class FeatureError extends Error {
   readonly path: readonly string[] | null = null;
 }
 
-/** The input is wrong; every fault is listed, nothing was changed. */
+/** The input is wrong; nothing was changed. */
 export class ValidationError extends FeatureError {
   override readonly name = 'ValidationError';
   readonly code = 'BAD_USER_INPUT';
   override readonly path: readonly string[];
+  /**
+   * The faults, at most 100. Where there are more, the last one has an empty path and says how many. Long names in paths are
+   * cut to 200 characters, with `…` in the middle.
+   */
+  readonly issues: readonly [Issue, ...Issue[]];
 
-  /** @param issues at least one; the first gives the error its message and path. */
-  constructor(readonly issues: readonly [Issue, ...Issue[]]) {
-    super(`${issues[0].path.join('.')}: ${issues[0].message}`);
-    this.path = issues[0].path;
+  /** @param issues every fault, at least one; the first gives the error its message and path. */
+  constructor(issues: readonly [Issue, ...Issue[]]) {
+    const told = firstIssues(issues);
+    super(`${told[0].path.join('.')}: ${told[0].message}`);
+    this.path = told[0].path;
+    this.issues = told;
   }
 }
 

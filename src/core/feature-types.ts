@@ -1,5 +1,5 @@
-import type { Flag } from './flag.js';
-import { compareNames } from './text.js';
+import { type Flag, maxFlagKeyLength } from './flag.js';
+import { bounded, compareNames } from './text.js';
 
 /** What of a flag its declaration tells. */
 export type DeclaredFlag = Pick<Flag, 'key' | 'name' | 'description'>;
@@ -11,6 +11,16 @@ const header = `${title} --out <this file>\`. Do not edit.`;
 /** Of a description, in characters (code points): it is a hint in an editor, not the manual. */
 const longestDescription = 400;
 const lineWidth = 100;
+
+/** A line that declares a key: four blanks, perhaps quotes, the key and its type. */
+const declaration = bounded(/^ {4}"?([A-Za-z0-9][A-Za-z0-9._:-]*)"?: boolean;$/, maxFlagKeyLength + 20);
+/** A key that needs no quotes. */
+const plainKey = bounded(/^[A-Za-z]\w*$/, maxFlagKeyLength);
+
+/** Marks that reorder what is shown. */
+const reordering = bounded(/[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/, 1);
+const blank = bounded(/[\s\p{Cc}]/u, 1);
+const wordCharacter = bounded(/\w/, 1);
 
 /**
  * TypeScript declarations that fill in `FeatureKeys`: from then on only the keys of these flags compile. The same flags
@@ -38,7 +48,7 @@ export function isFeatureTypes(text: string): boolean {
 
 /** The keys that {@link featureTypes} wrote into a text. */
 export function declaredKeys(text: string): string[] {
-  return [...text.matchAll(/^ {4}"?([A-Za-z0-9][A-Za-z0-9._:-]*)"?: boolean;$/gm)].map(([, key = '']) => key);
+  return text.split('\n').flatMap(line => declaration.exec(line)?.[1] ?? []);
 }
 
 function declarations(flags: readonly DeclaredFlag[]): string[] {
@@ -46,7 +56,7 @@ function declarations(flags: readonly DeclaredFlag[]): string[] {
     .sort((a, b) => compareNames(a.key, b.key))
     .flatMap(({ key, name, description }) => [
       ...docstring([name, shorten(description ?? '')]),
-      `${/^[A-Za-z]\w*$/.test(key) ? key : JSON.stringify(key)}: boolean;`,
+      `${plainKey.test(key) ? key : JSON.stringify(key)}: boolean;`,
     ]);
 }
 
@@ -62,12 +72,15 @@ function docstring(paragraphs: readonly string[]): string[] {
  * other than it is: no control characters and no marks that reorder what is shown.
  */
 function inComment(text: string): string {
-  return text
-    .replaceAll(/[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g, '')
-    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
-    .trim()
-    .replaceAll('*/', '*\\/')
-    .replaceAll(/(?<!\w)@/g, '\\@');
+  let line = '';
+  for (const character of text) {
+    if (reordering.test(character)) continue;
+    if (blank.test(character)) line += ' ';
+    else if (character === '/' && line.endsWith('*')) line += '\\/';
+    else if (character === '@' && !wordCharacter.test(line.slice(-1))) line += '\\@';
+    else line += character;
+  }
+  return line;
 }
 
 function shorten(text: string): string {

@@ -1,8 +1,9 @@
 import type { JsonObject } from './json.js';
+import { bounded } from './text.js';
 
 /** The part of a flag that decides: what an evaluation needs to know. */
 export interface FlagDefinition {
-  /** Unique, immutable; matches {@link flagKeyPattern}. */
+  /** Unique, immutable; see {@link isFlagKey}. */
   readonly key: string;
   /** The global switch. Off means off for everybody who has no override. */
   readonly enabled: boolean;
@@ -26,5 +27,12 @@ export interface Flag extends FlagDefinition {
   readonly createdById: string | null;
 }
 
-/** What a flag's key may look like. */
-export const flagKeyPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/;
+/** Longest key of a flag, in characters. */
+export const maxFlagKeyLength = 100;
+
+const flagKeyPattern = bounded(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, maxFlagKeyLength);
+
+/** Whether a text may be the key of a flag. */
+export function isFlagKey(text: string): boolean {
+  return flagKeyPattern.test(text);
+}

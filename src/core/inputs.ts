@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { attributeIssues } from './attributes.js';
 import { validateConditions } from './conditions.js';
 import { type Issue, ValidationError } from './errors.js';
-import { flagKeyPattern } from './flag.js';
+import { isFlagKey } from './flag.js';
 import type { JsonObject } from './json.js';
 import { isName, isStorable, maxNameLength, unstorableText } from './text.js';
 import { isUuid } from './user-id.js';
@@ -19,10 +19,7 @@ const text = (min: number, max: number) =>
 
 const flagKey = z
   .string('Expected text.')
-  .regex(
-    flagKeyPattern,
-    'Expected 1 to 100 letters, digits, ".", "_", ":" or "-", beginning with a letter or a digit.',
-  );
+  .refine(isFlagKey, 'Expected 1 to 100 letters, digits, ".", "_", ":" or "-", beginning with a letter or a digit.');
 
 const userId = z
   .string('Expected a UUID.')
@@ -122,7 +119,7 @@ export type GroupInput = z.input<typeof inputs.group>;
 export type SetUserAttributesInput = z.input<typeof inputs.setUserAttributes>;
 export type DeleteUserInput = z.input<typeof inputs.deleteUser>;
 
-/** @throws ValidationError with every fault. */
+/** @throws ValidationError with the faults of the input. */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;

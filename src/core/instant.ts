@@ -1,5 +1,10 @@
-const instantPattern =
-  /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+-])(\d\d)(?::?(\d\d))?)?)?$/;
+import { bounded } from './text.js';
+
+/** The longest form has 35 characters. */
+const instantPattern = bounded(
+  /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+-])(\d\d)(?::?(\d\d))?)?)?$/,
+  35,
+);
 
 const minute = 60_000;
 /** The calendar repeats after 400 years; adding them keeps `Date.UTC` from reading the years 0 to 99 as 1900 to 1999. */

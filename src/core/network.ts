@@ -1,4 +1,5 @@
 import ip from 'ipaddr.js';
+import { bounded } from './text.js';
 
 type Address = ip.IPv4 | ip.IPv6;
 
@@ -10,6 +11,9 @@ export interface Network {
 
 /** The longest address there is, with a zone: more is not looked at. */
 const maxAddressLength = 64;
+
+/** An address, a slash and the length of the prefix. */
+const rangePattern = bounded(/^([^/%]+)\/(\d{1,3})$/, maxAddressLength + 4);
 
 /**
  * Reads an IPv4 or IPv6 address. An IPv4 address mapped into IPv6 (`::ffff:10.0.0.1`) is the IPv4 address. IPv4 is four
@@ -27,7 +31,7 @@ export function parseAddress(text: string): Address | null {
 
 /** Reads a range such as `10.0.0.0/8` or `2001:db8::/32`. Bits beyond the prefix are ignored. */
 export function parseNetwork(text: string): Network | null {
-  const match = /^([^/%]+)\/(\d{1,3})$/.exec(text);
+  const match = rangePattern.exec(text);
   if (match === null) return null;
   const base = parseAddress(match[1] as string);
   if (base === null) return null;

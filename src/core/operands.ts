@@ -1,8 +1,10 @@
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
 import type SemVer from 'semver/classes/semver.js';
 import parseSemver from 'semver/functions/parse.js';
 import { parseInstant } from './instant.js';
 import { type Network, parseNetwork } from './network.js';
+import { compilePattern } from './pattern.js';
+import type { SearchBudget } from './search-budget.js';
 import { isStorable, unstorableText } from './text.js';
 
 /** Tells a fault. `path` leads from the operand to its faulty part. */
@@ -13,7 +15,7 @@ export interface Operand<T> {
   /** For people, completing "takes …". */
   readonly words: string;
   /** The operand ready for use, or null when it is faulty and `report` was told why. Never throws. */
-  readonly read: (value: unknown, report: Report) => T | null;
+  readonly read: (value: unknown, report: Report, budget: SearchBudget) => T | null;
 }
 
 export type Scalar = string | number | boolean;
@@ -29,10 +31,10 @@ export interface Truth {
   readonly value: boolean;
 }
 
-/** Longest pattern, in UTF-16 code units. */
-export const maxPatternLength = 1_000;
-/** Largest program that a pattern may unroll to: `(a{1000}){9}` is short to write and slow to run. */
-export const maxPatternSteps = 2_000;
+/** Longest text to look for inside others, in UTF-16 code units: the search for a longer one can take long. */
+export const maxSearchedLength = 200;
+/** Longest version, in UTF-16 code units: what the library reads at most. */
+const maxVersionLength = 256;
 
 export const scalar: Operand<Scalar> = {
   words: 'a string, number or boolean',
@@ -52,6 +54,15 @@ export const texts: Operand<readonly string[]> = {
   read: (value, report) => oneOrEach(value, report, readText),
 };
 
+/** Texts to look for inside others, which costs more than to compare with them. */
+export const searchedTexts: Operand<readonly string[]> = {
+  words: texts.words,
+  read: (value, report, budget) => {
+    if (!budget.spend('searchedTexts', Array.isArray(value) ? value.length : 1, report)) return null;
+    return oneOrEach(value, report, readSearchedText);
+  },
+};
+
 export const bound: Operand<Bound> = {
   words: 'a number, or an ISO 8601 date or instant',
   read: (value, report) => {
@@ -64,18 +75,11 @@ export const bound: Operand<Bound> = {
 
 export const pattern: Operand<RE2JS> = {
   words: 'an RE2 pattern',
-  read: (value, report) => {
+  read: (value, report, budget) => {
     if (typeof value !== 'string' || value === '')
       return fault(report, 'Expected an RE2 pattern such as "@example\\\\.com$".');
-    if (value.length > maxPatternLength) return fault(report, `Expected a pattern of at most 1,000 characters.`);
     if (!isStorable(value)) return fault(report, unstorableText);
-    try {
-      const compiled = RE2JS.compile(value);
-      if (compiled.programSize() <= maxPatternSteps) return compiled;
-      return fault(report, 'The pattern repeats too much: counted repetitions unroll to at most 2,000 steps.');
-    } catch (error) {
-      return fault(report, `Expected an RE2 pattern: ${error instanceof Error ? error.message : String(error)}.`);
-    }
+    return compilePattern(value, budget, report);
   },
 };
 
@@ -98,7 +102,7 @@ export const networks: Operand<readonly Network[]> = {
 
 /** Reads a semantic version, with or without a leading `v`; null for anything else. */
 export function parseVersion(value: unknown): SemVer | null {
-  return typeof value === 'string' ? parseSemver(value) : null;
+  return typeof value === 'string' && value.length <= maxVersionLength ? parseSemver(value) : null;
 }
 
 function readScalar(value: unknown, report: Report): Scalar | null {
@@ -113,6 +117,13 @@ function readText(value: unknown, report: Report): string | null {
   if (typeof value !== 'string') return fault(report, 'Expected a string.');
   if (value === '') return fault(report, 'Expected a string that is not empty: every text has the empty one in it.');
   return isStorable(value) ? value : fault(report, unstorableText);
+}
+
+function readSearchedText(value: unknown, report: Report): string | null {
+  if (typeof value === 'string' && value.length > maxSearchedLength) {
+    return fault(report, `Expected a text of at most ${maxSearchedLength} characters, found ${value.length}.`);
+  }
+  return readText(value, report);
 }
 
 function readNetwork(value: unknown, report: Report): Network | null {

@@ -14,11 +14,14 @@ import {
   type Scalar,
   scalar,
   scalars,
+  searchedTexts,
   type Truth,
   texts,
   truth,
   version,
 } from './operands.js';
+import { isFound } from './pattern.js';
+import type { SearchBudget } from './search-budget.js';
 
 /** A test of one attribute's value; `undefined` when the user has no such attribute. */
 export type AttributeTest = (value: Json | undefined) => boolean;
@@ -31,8 +34,8 @@ export interface Operator {
   readonly operand: string;
   /** The operator that this one is the exact complement of: it holds wherever that one does not. */
   readonly complementOf: string | null;
-  /** Checks the operand and makes the test; null when it is faulty and `report` was told why. Never throws. */
-  readonly compile: (operand: unknown, report: Report) => AttributeTest | null;
+  /** Checks the operand, spends what it costs, and makes the test; null when it is faulty and `report` was told why. Never throws. */
+  readonly compile: (operand: unknown, report: Report, budget: SearchBudget) => AttributeTest | null;
 }
 
 /** Every operator. One entry is all there is to know about one. */
@@ -61,8 +64,12 @@ export const operators = {
     bound,
     order((value, limit) => value >= limit),
   ),
-  contains: operator('is a text with any of these in it, or a list with any of these as an element', texts, contains),
-  not_contains: complement('contains', 'is no such text or list, or is missing', texts, contains),
+  contains: operator(
+    'is a text with any of these in it, or a list with any of these as an element',
+    searchedTexts,
+    contains,
+  ),
+  not_contains: complement('contains', 'is no such text or list, or is missing', searchedTexts, contains),
   starts_with: operator('is a text that starts with any of these', texts, startsWith),
   ends_with: operator('is a text that ends with any of these', texts, endsWith),
   matches: operator('is a text in which the pattern is found', pattern, matches),
@@ -107,8 +114,8 @@ function operator<T>(description: string, operand: Operand<T>, makeTest: (operan
     description,
     operand: operand.words,
     complementOf: null,
-    compile: (value, report) => {
-      const read = operand.read(value, report);
+    compile: (value, report, budget) => {
+      const read = operand.read(value, report, budget);
       return read === null ? null : makeTest(read);
     },
   };
@@ -157,7 +164,7 @@ function endsWith(wanted: readonly string[]): AttributeTest {
 }
 
 function matches(wanted: RE2JS): AttributeTest {
-  return value => typeof value === 'string' && wanted.test(value);
+  return value => typeof value === 'string' && isFound(wanted, value);
 }
 
 function exists({ value: wanted }: Truth): AttributeTest {

@@ -1,20 +1,66 @@
-const unstorable = /[\0\p{Surrogate}]/u;
+/** A regular expression that runs only over texts of a bounded length. */
+export interface BoundedPattern {
+  /** Whether the text matches. False for a text that is too long. */
+  test(text: string): boolean;
+  /** The match. Null when there is none, and for a text that is too long. */
+  exec(text: string): RegExpExecArray | null;
+}
+
+/**
+ * Bounds a regular expression. The time that one takes can grow with the square of the text, so none may run over text
+ * of any length that a caller sent; test/regular-expressions.test.ts looks for those that do.
+ *
+ * @param pattern without the flags `g` and `y`, which would make it remember where it stopped.
+ * @param maxLength the longest text to look at, in UTF-16 code units; a longer one does not match.
+ */
+export function bounded(pattern: RegExp, maxLength: number): BoundedPattern {
+  return {
+    test: text => text.length <= maxLength && pattern.test(text),
+    exec: text => (text.length <= maxLength ? pattern.exec(text) : null),
+  };
+}
 
 /** Longest name of an attribute or a group, in characters (code points). */
 export const maxNameLength = 100;
 
 /** Whether a database can keep a text and give it back the same: no NUL and no half of a surrogate pair. */
 export function isStorable(text: string): boolean {
-  return !unstorable.test(text);
+  return text.isWellFormed() && !text.includes('\0');
 }
 
 /** What to say of a text that is not {@link isStorable}. */
 export const unstorableText = 'The text has a NUL character or half of a surrogate pair, which cannot be stored.';
 
+/** Whether a text has more than so many characters (code points). Looks at no more of a long text than it must. */
+export function isLongerThan(text: string, characters: number): boolean {
+  if (text.length <= characters) return false;
+  return text.length > 2 * characters || [...text].length > characters;
+}
+
 /** Whether a text may name an attribute or a group: 1 to 100 characters that can be stored. */
 export function isName(text: string): boolean {
-  if (text === '' || text.length > 2 * maxNameLength || !isStorable(text)) return false;
-  return text.length <= maxNameLength || [...text].length <= maxNameLength;
+  return text !== '' && !isLongerThan(text, maxNameLength) && isStorable(text);
+}
+
+/** Longest part of an error that repeats what a caller sent, in UTF-16 code units. */
+export const maxEchoLength = 200;
+
+/**
+ * A text as an error may repeat it: a long one keeps its beginning and its end, with `…` between. A surrogate pair is kept
+ * whole or left out.
+ *
+ * @param max how long the result may be, in UTF-16 code units; at least 3.
+ */
+export function shortened(text: string, max = maxEchoLength): string {
+  if (text.length <= max) return text;
+  const head = Math.ceil((max - 1) / 2);
+  const tail = text.length - Math.floor((max - 1) / 2);
+  return `${text.slice(0, splitsPair(text, head) ? head - 1 : head)}…${text.slice(splitsPair(text, tail) ? tail + 1 : tail)}`;
+}
+
+/** Whether a cut before this code unit would split a surrogate pair. */
+function splitsPair(text: string, at: number): boolean {
+  return (text.codePointAt(at - 1) ?? 0) > 0xffff;
 }
 
 /** Sorts by code points, as a database with the collation "C" does; by code units an emoji would come before `\uFF5E`. */
@@ -24,11 +70,4 @@ export function compareNames(a: string, b: string): number {
   const at = left.findIndex((character, index) => character !== right[index]);
   if (at === -1) return -1;
   return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
-}
-
-/** A text of at most `max` UTF-16 code units: of a longer one its beginning and its end, with an ellipsis between. */
-export function shortened(text: string, max = 200): string {
-  if (text.length <= max) return text;
-  const head = Math.ceil((max - 1) * 0.6);
-  return `${text.slice(0, head)}…${text.slice(head - max + 1)}`.toWellFormed();
 }

@@ -1,9 +1,12 @@
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const capital = /[A-F]/;
+import { bounded } from './text.js';
+
+const uuidLength = 36;
+const uuidPattern = bounded(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i, uuidLength);
+const capital = bounded(/[A-F]/, uuidLength);
 
 /** Whether `text` is a UUID in its 36-character form, in either case. */
 export function isUuid(text: string): boolean {
-  return text.length === 36 && uuidPattern.test(text);
+  return text.length === uuidLength && uuidPattern.test(text);
 }
 
 /** A UUID in lower case, any other text as it is: the form that is stored, compared and hashed. */

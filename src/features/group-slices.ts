@@ -5,7 +5,7 @@ import { type GroupInput, inputIssues, inputs, maxGroupUsers } from '../core/inp
 /**
  * Makes one change of a group's members for each slice of at most {@link maxGroupUsers}, one after the other, and sums up
  * what they answer. The whole input is checked before the first.
- * @throws ValidationError with every fault.
+ * @throws ValidationError with the faults of all slices.
  */
 export async function inSlices(
   input: GroupInput,

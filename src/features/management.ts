@@ -17,7 +17,7 @@ import {
 import type { Replica } from './replica.js';
 
 /**
- * The changes that people and programs make. Each checks its whole input first and names every fault
+ * The changes that people and programs make. Each checks its whole input first and names its faults
  * (`ValidationError`), writes, and answers once this process has applied its own change: what is read afterwards here
  * includes it. `actor` is the UUID of who does it, for the change log.
  *

@@ -16,5 +16,7 @@ export function httpAnswer({ status, redirectUrl, message }: FeatureDisabledErro
 
 /** A header carries ASCII. What is escaped already stays as it is. */
 function asciiUrl(url: string): string {
-  return url.toWellFormed().replaceAll(/[^\x21-\x7e]+/g, encodeURIComponent);
+  const escaped = (character: string) =>
+    character > ' ' && character < '\x7f' ? character : encodeURIComponent(character);
+  return Array.from(url.toWellFormed(), escaped).join('');
 }

@@ -7,7 +7,7 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import type { JsonObject } from '../core/json.js';
 import type PrismaTypes from '../generated/pothos.js';
 import { getDatamodel } from '../generated/pothos.js';
-import { connectionsPlugin, defaultPageSize, maxPageSize } from './connections.js';
+import { connectionsPlugin, defaultPageSize, maxOpaqueLength, maxPageSize } from './connections.js';
 import type { Context } from './context.js';
 import { forbidden, tooCostly, unauthenticated } from './errors.js';
 
@@ -16,6 +16,8 @@ import { forbidden, tooCostly, unauthenticated } from './errors.js';
  * that it can have.
  */
 export const operationLimits = { complexity: 100_000, depth: 15, breadth: 1_000 } as const;
+
+const noId = { typename: '', id: '' };
 
 export const builder = new SchemaBuilder<{
   Context: Context;
@@ -66,9 +68,9 @@ export const builder = new SchemaBuilder<{
     // Text that is no global id of this API belongs to no object: node.ts answers null.
     decodeGlobalID: id => {
       try {
-        return decodeGlobalID(id);
+        return id.length > maxOpaqueLength ? noId : decodeGlobalID(id);
       } catch {
-        return { typename: '', id: '' };
+        return noId;
       }
     },
     nodesOnConnection: {

@@ -1,9 +1,13 @@
+import { maxFlagKeyLength } from '../core/flag.js';
+import { bounded, maxNameLength } from '../core/text.js';
 import type { FeatureChange, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
 import { storable } from './errors.js';
 import { Flag } from './flag.js';
 import { page, pageArgs } from './page.js';
+
+const revisionPattern = bounded(/^\d{1,18}$/, 18);
 
 /** The most user ids that one change lists; `userCount` is the number of all. */
 const shownUsers = 100;
@@ -86,8 +90,8 @@ const ChangeFilter = builder.inputType('ChangeFilter', {
 function changesWhere(filter: typeof ChangeFilter.$inferInput | null | undefined): Prisma.FeatureChangeWhereInput {
   const { flagKey, group, userId, actorId, kinds, since, until } = filter ?? {};
   return {
-    ...(flagKey == null ? {} : { flagKey: storable(flagKey, ['filter', 'flagKey']) }),
-    ...(group == null ? {} : { groupName: storable(group, ['filter', 'group']) }),
+    ...(flagKey == null ? {} : { flagKey: storable(flagKey, ['filter', 'flagKey'], maxFlagKeyLength) }),
+    ...(group == null ? {} : { groupName: storable(group, ['filter', 'group'], maxNameLength) }),
     ...(userId == null ? {} : { OR: [{ userId }, { userIds: { has: userId } }] }),
     ...(actorId == null ? {} : { actorId }),
     ...(kinds == null ? {} : { kind: { in: kinds } }),
@@ -119,7 +123,7 @@ builder.prismaObjectField(Flag, 'changes', t =>
     resolve: ({ key }, args, { loaders }) =>
       page(args, {
         placeOf: (change: FeatureChange) => String(change.revision),
-        parse: place => (/^\d{1,18}$/.test(place) ? BigInt(place) : null),
+        parse: place => (revisionPattern.test(place) ? BigInt(place) : null),
         load: (after, limit) => loaders.flagChanges.load({ name: key, after, limit }),
       }),
   }),

@@ -6,6 +6,8 @@ import { badUserInput } from './errors.js';
 export const defaultPageSize = 20;
 /** The most items that a page may have. */
 export const maxPageSize = 100;
+/** Longest cursor or global id, in UTF-16 code units. No longer one is ours, so it is not decoded. */
+export const maxOpaqueLength = 1_000;
 
 interface SizeArgs {
   readonly first?: number | null | undefined;
@@ -29,7 +31,8 @@ declare global {
 
 /**
  * Gives every field that takes `first` the same rules, whichever library made it. A page that is too large is refused (the
- * libraries would return fewer items without saying so), and the cost of the fields below is multiplied by the page size.
+ * libraries would return fewer items without saying so), the cost of the fields below is multiplied by the page size, and a
+ * cursor that is too long is not decoded.
  */
 class ConnectionsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override onOutputFieldConfig(field: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
@@ -38,7 +41,11 @@ class ConnectionsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     }
     if (!('first' in field.args)) return field;
     const complexity = (args: SizeArgs) => ({ field: 1, multiplier: pageSize(args) });
-    return { ...field, pothosOptions: { ...field.pothosOptions, complexity } } as typeof field;
+    return {
+      ...field,
+      argMappers: [...field.argMappers, withoutLongCursors],
+      pothosOptions: { ...field.pothosOptions, complexity },
+    } as typeof field;
   }
 
   override wrapResolve(
@@ -51,6 +58,22 @@ class ConnectionsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
       return resolve(parent, args, context, info);
     };
   }
+}
+
+/** A cursor of no list: it names the place U+0000. */
+const foreignCursor = 'AA==';
+
+/**
+ * A cursor that is too long is replaced by one that is refused at once. It cannot be refused here: arguments are mapped
+ * before it is known whether the caller may see the field.
+ */
+function withoutLongCursors(args: Record<string, unknown>): Record<string, unknown> {
+  const isLong = (name: string) => {
+    const cursor = args[name];
+    return typeof cursor === 'string' && cursor.length > maxOpaqueLength;
+  };
+  const long = ['after', 'before'].filter(isLong);
+  return long.length === 0 ? args : { ...args, ...Object.fromEntries(long.map(name => [name, foreignCursor])) };
 }
 
 function checkPageSize(args: SizeArgs): void {

@@ -38,7 +38,8 @@ builder.objectType(ValidationError, {
   fields: t => ({
     issues: t.field({
       type: [ValidationIssue],
-      description: 'All faults, at least one. `message` and `path` of the error are those of the first fault.',
+      description:
+        'The faults, at most 100. If there are more, the last one has an empty path and says how many. `message` and `path` of the error are those of the first fault.',
       resolve: ({ issues }) => issues,
     }),
   }),

@@ -3,8 +3,8 @@ import type { ComplexityErrorKind } from '@pothos/plugin-complexity';
 import { GraphQLError } from 'graphql';
 import type { Role } from '../auth/caller.js';
 import { toUnavailable } from '../backends/errors.js';
-import { type FeatureError, type Issue, ValidationError } from '../core/errors.js';
-import { isStorable, unstorableText } from '../core/text.js';
+import { type FeatureError, type Issue, shortIssue, ValidationError } from '../core/errors.js';
+import { isLongerThan, isStorable, unstorableText } from '../core/text.js';
 import { Prisma } from '../generated/prisma/client.js';
 
 /** `extensions.code` of the top-level errors that callers should expect. */
@@ -29,16 +29,25 @@ export const forbidden = (role: Role) =>
   );
 
 /** An argument of a query or a subscription is wrong. `extensions.path` leads to it, beginning with the argument's name. */
-export function badUserInput({ path, message }: Issue): GraphQLError {
+export function badUserInput(issue: Issue): GraphQLError {
+  const { path, message } = shortIssue(issue);
   return codedError('BAD_USER_INPUT', `${path.join('.')}: ${message}`, { path });
 }
 
 /**
  * Returns a text that a query compares with stored text.
- * @throws GraphQLError `BAD_USER_INPUT` for a text that no database can hold.
+ * @param characters how many (code points) a stored text has at most, or a search may have.
+ * @throws GraphQLError `BAD_USER_INPUT` for a text that is longer, or that no database can hold.
  */
-export function storable<Text extends string | null | undefined>(text: Text, path: readonly string[]): Text {
-  if (typeof text === 'string' && !isStorable(text)) throw badUserInput({ path, message: unstorableText });
+export function storable<Text extends string | null | undefined>(
+  text: Text,
+  path: readonly string[],
+  characters: number,
+): Text {
+  if (typeof text !== 'string') return text;
+  if (isLongerThan(text, characters))
+    throw badUserInput({ path, message: `Expected at most ${characters} characters.` });
+  if (!isStorable(text)) throw badUserInput({ path, message: unstorableText });
   return text;
 }
 

@@ -1,5 +1,6 @@
 import { attributeIssues } from '../core/attributes.js';
 import { type EvaluationReason, type Evaluation as EvaluationShape, evaluationReasons } from '../core/evaluate.js';
+import { maxFlagKeyLength } from '../core/flag.js';
 import { isStorable } from '../core/text.js';
 import type { Evaluator } from '../features/evaluator.js';
 import { featureMap } from '../features/evaluator.js';
@@ -10,13 +11,12 @@ import type { Context } from './context.js';
 import { badUserInput } from './errors.js';
 
 /** The most keys that one field may name, and the most contexts that it may evaluate. */
-const maxKeys = 1_000;
-const maxContexts = 1_000;
+export const maxKeys = 1_000;
+export const maxContexts = 1_000;
 /** Lower for subscriptions, because a subscription keeps its keys in memory as long as it lives. */
-const maxWatchedKeys = 250;
-/** The longest key that a flag can have, in characters. */
-const maxKeyLength = 100;
-const maxTargetingKeyLength = 200;
+export const maxWatchedKeys = 250;
+/** The longest key to hash in place of the user id, in UTF-16 code units. */
+export const maxTargetingKeyLength = 200;
 
 const reasonDescriptions: Record<EvaluationReason, string> = {
   FLAG_NOT_FOUND: 'No flag has this key. The default is the answer.',
@@ -179,10 +179,10 @@ export function checkWatchedKeys(keys: readonly string[] | null | undefined): re
 
 /** @throws GraphQLError `BAD_USER_INPUT` */
 export function checkKey(key: string, path: readonly string[] = ['key']): string {
-  if (key.length > maxKeyLength) {
+  if (key.length > maxFlagKeyLength) {
     throw badUserInput({
       path,
-      message: `Expected at most ${maxKeyLength} characters, found ${key.length}: no flag has a longer key.`,
+      message: `Expected at most ${maxFlagKeyLength} characters, found ${key.length}: no flag has a longer key.`,
     });
   }
   return key;

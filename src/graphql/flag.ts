@@ -1,11 +1,15 @@
 import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
-import type { Flag as FlagShape } from '../core/flag.js';
+import { type Flag as FlagShape, maxFlagKeyLength } from '../core/flag.js';
 import type { UpdateFlagInput as FlagChanges, CreateFlagInput as NewFlag } from '../core/inputs.js';
+import { maxNameLength } from '../core/text.js';
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
 import { storable } from './errors.js';
 import { unchecked } from './input.js';
+
+/** Longest text to search flags for, in characters: no name is longer. */
+export const maxSearchLength = 200;
 
 export const Flag = builder.prismaNode('FeatureFlag', {
   name: 'Flag',
@@ -62,8 +66,7 @@ const FlagFilter = builder.inputType('FlagFilter', {
   description: 'Selects flags. A flag must match all filters that are given; omitted filters match everything.',
   fields: t => ({
     search: t.string({
-      description:
-        'Only flags with this text in the key, the name or the description. Upper and lower case are the same.',
+      description: `Only flags with this text in the key, the name or the description; up to ${maxSearchLength} characters. Upper and lower case are the same.`,
     }),
     enabled: t.boolean({ description: 'Only flags whose global switch is on (true) or off (false).' }),
     group: t.string({ description: 'Only flags whose conditions name this group.' }),
@@ -97,18 +100,19 @@ const FlagOrder = builder.inputType('FlagOrder', {
 });
 
 function flagsWhere(filter: typeof FlagFilter.$inferInput | null | undefined, { service }: Context) {
-  const text = storable(filter?.search, ['filter', 'search']);
+  const text = storable(filter?.search, ['filter', 'search'], maxSearchLength);
+  const group = storable(filter?.group, ['filter', 'group'], maxNameLength);
   const contains = text == null || text === '' ? null : { contains: likeText(text), mode: 'insensitive' as const };
   return {
     ...(filter?.enabled == null ? {} : { enabled: filter.enabled }),
-    ...(filter?.group == null ? {} : { key: { in: service.flagKeysNaming(filter.group) } }),
+    ...(group == null ? {} : { key: { in: service.flagKeysNaming(group) } }),
     ...(contains === null ? {} : { OR: [{ key: contains }, { name: contains }, { description: contains }] }),
   } satisfies Prisma.FeatureFlagWhereInput;
 }
 
 // Prisma does not escape the wildcards of LIKE. In a search for "a_b" the underscore is an underscore.
 function likeText(text: string): string {
-  return text.replaceAll(/[\\%_]/g, '\\$&');
+  return text.replaceAll('\\', '\\\\').replaceAll('%', '\\%').replaceAll('_', '\\_');
 }
 
 builder.queryFields(t => ({
@@ -119,7 +123,7 @@ builder.queryFields(t => ({
     authScopes: { admin: true },
     args: { key: t.arg.string({ required: true, description: 'The key of the flag.' }) },
     resolve: (query, _root, { key }, { prisma }) =>
-      prisma.featureFlag.findUnique({ ...query, where: { key: storable(key, ['key']) } }),
+      prisma.featureFlag.findUnique({ ...query, where: { key: storable(key, ['key'], maxFlagKeyLength) } }),
   }),
   flags: t.prismaConnection(
     {

@@ -1,6 +1,6 @@
 import { ValidationError } from '../core/errors.js';
 import { maxGroupUsers } from '../core/inputs.js';
-import { compareNames, isName } from '../core/text.js';
+import { compareNames, isName, maxNameLength } from '../core/text.js';
 import { isUuid } from '../core/user-id.js';
 import type { User as UserRow } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
@@ -117,7 +117,7 @@ builder.queryFields(t => ({
     authScopes: { admin: true },
     args: { name: t.arg.string({ required: true, description: 'The name of the group.' }) },
     resolve: async (_root, { name }, { loaders, service }) => {
-      storable(name, ['name']);
+      storable(name, ['name'], maxNameLength);
       const exists = service.flagKeysNaming(name).length > 0 || (await loaders.memberCount.load(name)) > 0;
       return exists ? { name } : null;
     },

@@ -1,6 +1,7 @@
 import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLUUID } from 'graphql-scalars';
 import { isPlainObject } from '../core/json.js';
+import { isUuid } from '../core/user-id.js';
 import { builder } from './builder.js';
 
 const expectedObject = 'Expected a JSON object, such as {"plan": "pro"}.';
@@ -13,8 +14,8 @@ builder.addScalarType(
     description: 'A UUID in its form of 36 characters. Input may be in upper or lower case; output is in lower case.',
     specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc9562',
     extensions: {},
-    parseValue: value => GraphQLUUID.parseValue(value).toLowerCase(),
-    parseLiteral: (node, variables) => GraphQLUUID.parseLiteral(node, variables).toLowerCase(),
+    parseValue: readUuid,
+    parseLiteral: node => readUuid(textOf(node)),
   }),
 );
 
@@ -26,8 +27,8 @@ builder.addScalarType(
       'A time in ISO 8601 with an offset, such as `2026-06-01T00:00:00Z`, in the years 1 to 9999. Output is in UTC.',
     specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
     extensions: {},
-    parseValue: value => inCalendar(GraphQLDateTime.parseValue(value)),
-    parseLiteral: (node, variables) => inCalendar(GraphQLDateTime.parseLiteral(node, variables)),
+    parseValue: readDateTime,
+    parseLiteral: node => readDateTime(textOf(node)),
   }),
 );
 
@@ -70,9 +71,29 @@ builder.addScalarType(
   }),
 );
 
-/** PostgreSQL has no year 0, and JavaScript and PostgreSQL write years of five digits differently. */
-function inCalendar(date: Date): Date {
+/** The text of a literal; undefined when it is no text. */
+function textOf(node: ValueNode): string | undefined {
+  return node.kind === Kind.STRING ? node.value : undefined;
+}
+
+// The messages of the library repeat the whole value, and it reads texts of any length.
+
+function readUuid(value: unknown): string {
+  if (typeof value === 'string' && isUuid(value)) return value.toLowerCase();
+  throw new TypeError('Expected a UUID such as "3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a".');
+}
+
+/** Longest text that is read as an instant, in UTF-16 code units: with 9 digits of a second it has 35. */
+const maxInstantLength = 64;
+
+function readDateTime(value: unknown): Date {
+  // A server that calls the schema itself may have made the date already.
+  if (!(value instanceof Date) && (typeof value !== 'string' || value.length > maxInstantLength)) {
+    throw new TypeError('Expected an instant in ISO 8601 with an offset, such as "2026-06-01T00:00:00Z".');
+  }
+  const date = GraphQLDateTime.parseValue(value);
   const year = date.getUTCFullYear();
+  // PostgreSQL has no year 0, and JavaScript and PostgreSQL write years of five digits differently.
   if (year < 1 || year > 9_999)
     throw new TypeError(`Expected a DateTime in the years 1 to 9999, found the year ${year}.`);
   return date;

@@ -97,6 +97,14 @@ describe('a verifier with a shared secret', () => {
     },
   );
 
+  it('takes a token with as many attributes as there may be, and refuses a longer header without looking at it', async () => {
+    const attributes = { a: 'é'.repeat(8_188) };
+    expect(Buffer.byteLength(JSON.stringify(attributes))).toBe(16_384);
+    const header = `Bearer ${await sign({ sub: user, exp: soon(), attributes })}`;
+    expect(await verifier.verify(header)).toMatchObject({ attributes });
+    await expect(verifier.verify(header + ' '.repeat(65_536))).rejects.toThrow('at most 65,536 characters');
+  });
+
   it('takes the scheme in any case', async () => {
     expect(await verifier.verify(`bearer ${await sign({ sub: user, exp: soon() })}`)).toMatchObject({ role: 'USER' });
   });

@@ -12,7 +12,12 @@ it.each<[string, object, string]>([
   ['a faulty rule', { flags: [{ key: 'a', conditions: { like: 1 } }] }, 'flags.0.conditions.like'],
   ['a user who is no UUID', { users: { ann: {} } }, 'users.ann.userId'],
   ['a group without a name', { groups: { '': [ann] } }, 'groups..group'],
-  ['a long name of a group', { groups: { [`g${'x'.repeat(200)}`]: [ann] } }, `groups.g${'x'.repeat(200)}.group`],
+  ['a long name of a group', { groups: { [`g${'x'.repeat(150)}`]: [ann] } }, `groups.g${'x'.repeat(150)}.group`],
+  [
+    'a very long name of a group',
+    { groups: { [`g${'x'.repeat(200)}`]: [ann] } },
+    `groups.g${'x'.repeat(99)}…${'x'.repeat(99)}.group`,
+  ],
   ['a member who is no UUID', { groups: { beta: [ann, 'bob'] } }, 'groups.beta.userIds.1'],
   [
     'an override without an answer',

@@ -4,6 +4,10 @@ import { compileFlag, createSubject, evaluate } from '../../src/core/evaluate.js
 import type { JsonObject } from '../../src/core/json.js';
 
 const paths = (conditions: unknown) => validateConditions(conditions).map(({ path }) => path.join('.'));
+const texts = (count: number) => Array.from({ length: count }, (_, n) => `text ${n}`);
+const patterns = (count: number, pattern: string) => ({
+  any: Array.from({ length: count }, () => ({ attributes: { x: { matches: pattern } } })),
+});
 const leaves = (count: number) => ({ any: Array.from({ length: count }, (_, n) => ({ attributes: { n } })) });
 
 function nested(depth: number): object {
@@ -24,7 +28,23 @@ describe('validateConditions', () => {
     ['1,000 operators', leaves(1_000)],
     ['10,000 values in one list', { attributes: { id: Array.from({ length: 10_000 }, (_, n) => `u${n}`) } }],
     ['objects of GraphQL, which have no prototype', Object.assign(Object.create(null), { groups: ['a'] })],
-    ['a pattern of 1,000 characters', { attributes: { x: { matches: 'a'.repeat(1_000) } } }],
+    ['a pattern of 1,000 characters', { attributes: { x: { matches: `[${'a'.repeat(998)}]` } } }],
+    ['a pattern of 300 steps', { attributes: { x: { matches: `a{200}b{98}` } } }],
+    [
+      'patterns of 300 steps together',
+      { any: [{ attributes: { x: { matches: 'a{148}' } } }, { not: { attributes: { y: { matches: 'b{148}' } } } }] },
+    ],
+    [
+      'braces in classes and escapes, which repeat nothing',
+      {
+        attributes: {
+          x: { matches: String.raw`(?:[{1000}]\{1000}\x{1000}\p{Greek}[\]{1000}\x{1000}]+[]{1000}]){15}` },
+        },
+      },
+    ],
+    ['100 texts to look for', { attributes: { x: { contains: texts(60) }, y: { not_contains: texts(40) } } }],
+    ['a text of 200 characters to look for', { attributes: { x: { contains: 'x'.repeat(200) } } }],
+    ['thousands of texts that are compared', { attributes: { x: { starts_with: texts(5_000), in: texts(5_000) } } }],
     ['own keys named like inherited ones', JSON.parse('{"attributes":{"__proto__":1,"constructor":{"exists":true}}}')],
   ])('accepts %s', (_title, conditions) => {
     expect(validateConditions(conditions)).toEqual([]);
@@ -80,6 +100,42 @@ describe('validateConditions', () => {
     ],
     ['9 forms, one in another', nested(9), [`conditions${'.not'.repeat(8)}`]],
     ['1,001 operators', leaves(1_001), ['conditions']],
+    [
+      'a pattern of 1,001 characters',
+      { attributes: { x: { matches: `[${'a'.repeat(999)}]` } } },
+      ['conditions.attributes.x.matches'],
+    ],
+    [
+      'patterns of 1,001 characters together, the one that is too much',
+      {
+        all: [
+          { attributes: { x: { matches: `[${'a'.repeat(598)}]` } } },
+          { attributes: { y: { matches: `[${'a'.repeat(399)}]` } } },
+        ],
+      },
+      ['conditions.all.1.attributes.y.matches'],
+    ],
+    ['a pattern of 301 steps', { attributes: { x: { matches: 'a{200}b{99}' } } }, ['conditions.attributes.x.matches']],
+    [
+      'patterns of 301 steps together, the one that is too much',
+      { any: [{ attributes: { x: { matches: 'a{148}' } } }, { not: { attributes: { y: { matches: 'b{149}' } } } }] },
+      ['conditions.any.1.not.attributes.y.matches'],
+    ],
+    [
+      'many patterns, each that is too much',
+      patterns(4, 'a{100}'),
+      ['conditions.any.2.attributes.x.matches', 'conditions.any.3.attributes.x.matches'],
+    ],
+    [
+      '101 texts to look for, the list that is too much',
+      { attributes: { x: { contains: texts(60) }, y: { not_contains: texts(41) } } },
+      ['conditions.attributes.y.not_contains'],
+    ],
+    [
+      'a text of 201 characters to look for',
+      { attributes: { x: { contains: ['a', 'x'.repeat(201)] } } },
+      ['conditions.attributes.x.contains.1'],
+    ],
   ])('refuses %s', (_title, conditions, at) => {
     expect(paths(conditions)).toEqual(at);
     expect(compileConditions(conditions)?.({ x: 'a' }, new Set(['a', 'g']))).toBe(false);
@@ -97,6 +153,25 @@ describe('validateConditions', () => {
       expect.stringContaining('"2024-01-31"'),
       expect.stringContaining('["premium", "enterprise"]'),
     ]);
+  });
+
+  it('says how much was found, how much is allowed, and what to do', () => {
+    const messageOf = (conditions: unknown) => validateConditions(conditions).at(-1)?.message;
+    expect(messageOf({ attributes: { x: { matches: `[${'a'.repeat(1_233)}]` } } })).toBe(
+      'The patterns of one flag may have 1,000 characters together; with this one they have 1,235. ' +
+        'Use "in", "contains", "starts_with" or "ends_with" in place of patterns that list texts.',
+    );
+    expect(messageOf(patterns(4, 'a{98}'))).toBe(
+      'The patterns of one flag may have 300 steps together, counted repetitions unrolled; with this one they have 400. ' +
+        'Use "+" or "*" in place of large counts, and "in", "contains" or "ends_with" in place of lists of texts.',
+    );
+    expect(messageOf({ attributes: { x: { contains: texts(1_500) } } })).toBe(
+      'The operators "contains" and "not_contains" of one flag may look for 100 texts together; with these they look for 1,500. ' +
+        'Use "in" for whole values, also of a list, and "starts_with" or "ends_with" for the beginning or the end.',
+    );
+    expect(messageOf({ attributes: { x: { contains: 'x'.repeat(300) } } })).toBe(
+      'Expected a text of at most 200 characters, found 300.',
+    );
   });
 
   it('lists hundreds of faults, each with its own path', () => {

@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
-import { validateConditions } from '../../src/core/conditions.js';
+import { maxDepth, maxLeaves, validateConditions } from '../../src/core/conditions.js';
+import { issueLimits } from '../../src/core/errors.js';
 import { compileFlag, createSubject, evaluate, evaluationReasons } from '../../src/core/evaluate.js';
 import type { JsonObject } from '../../src/core/json.js';
+import { maxSearchedLength } from '../../src/core/operands.js';
 import { operators } from '../../src/core/operators.js';
+import { maxMatchedLength } from '../../src/core/pattern.js';
 import { rolloutBucket } from '../../src/core/rollout.js';
+import { searchLimits } from '../../src/core/search-budget.js';
+import { maxEchoLength, maxNameLength } from '../../src/core/text.js';
 
 const page = readFileSync(new URL('../../docs/evaluation.md', import.meta.url), 'utf8');
 
@@ -56,6 +62,38 @@ describe('docs/evaluation.md', () => {
     expect(rows.length).toBeGreaterThan(5);
     for (const [flag, key, bucket] of rows) {
       expect(rolloutBucket(code(flag), code(key))).toBe(Number(bucket));
+    }
+  });
+
+  it('states the limits that the code has', () => {
+    const limits = tableUnder('Limits').map(([what = '', limit = '']) => [what.split(/[;,]/)[0], limit]);
+    const count = (number: number) => number.toLocaleString('en');
+    expect(limits).toEqual([
+      ['operators', `${count(maxLeaves)} in one flag`],
+      ['forms', count(maxDepth)],
+      ['names of attributes and groups', `1 to ${maxNameLength} characters`],
+      [
+        'patterns of `matches`',
+        `${searchLimits.patternSteps} steps and ${count(searchLimits.patternCharacters)} UTF-16 code units, together in one flag`,
+      ],
+      [
+        'texts that `contains` and `not_contains` look for',
+        `${searchLimits.searchedTexts} together in one flag, each of up to ${maxSearchedLength} UTF-16 code units`,
+      ],
+      ['text anywhere', 'no NUL, no half of a surrogate pair'],
+    ]);
+    expect(page).toContain(`A text of more than ${count(maxMatchedLength)} UTF-16 code units matches no pattern`);
+    expect(page).toContain(`An error lists up to ${issueLimits.count} faults`);
+    expect(page).toContain(`cut to ${maxEchoLength} UTF-16 code units`);
+  });
+
+  it('says how many steps patterns have', () => {
+    for (const [pattern, steps] of [
+      ['a{100}', 102],
+      ['a+', 4],
+    ] as const) {
+      expect(page).toContain(`\`${pattern}\` has ${steps}`);
+      expect(RE2JS.compile(pattern).programSize()).toBe(steps);
     }
   });
 

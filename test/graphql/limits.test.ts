@@ -1,3 +1,4 @@
+import { type GraphQLScalarType, Kind } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ann, callers, openGraphQL, type TestGraphQL } from '../support/graphql.js';
 
@@ -69,9 +70,95 @@ describe('what a caller states is bounded', () => {
       `{ evaluateMany(contexts: [{}, { targetingKey: "\\u0000" }]) { userId } }`,
       'contexts.1.targetingKey',
     ],
+    [
+      'attributes with a fault below a long name, which is cut',
+      `{ evaluate(context: { attributes: { a: { ${'n'.repeat(5_000)}: "\\u0000" } } }) { key } }`,
+      `context.attributes.a.${'n'.repeat(100)}…${'n'.repeat(99)}`,
+    ],
+    [
+      'a search of 201 characters',
+      `{ flags(filter: { search: "${'x'.repeat(201)}" }) { nodes { key } } }`,
+      'filter.search',
+    ],
+    ['a flag with a key of 101 characters', `{ flag(key: "${'x'.repeat(101)}") { key } }`, 'key'],
+    [
+      'flags of a group of 101 characters',
+      `{ flags(filter: { group: "${'x'.repeat(101)}" }) { nodes { key } } }`,
+      'filter.group',
+    ],
+    ['a group of 101 characters', `{ group(name: "${'😀'.repeat(101)}") { name } }`, 'name'],
+    [
+      'changes of a flag with a key of 101 characters',
+      `{ changes(filter: { flagKey: "${'x'.repeat(101)}" }) { nodes { revision } } }`,
+      'filter.flagKey',
+    ],
+    [
+      'changes of a group of 101 characters',
+      `{ changes(filter: { group: "${'x'.repeat(101)}" }) { nodes { revision } } }`,
+      'filter.group',
+    ],
   ])('%s', async (_what, query, path) => {
     const { errors } = await api.run(query);
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', path: path.split('.') });
+    expect(JSON.stringify(errors?.[0]?.message).length).toBeLessThan(1_000);
+  });
+
+  it('but as long as what is stored may be, it is looked for', async () => {
+    const { errors } = await api.run(
+      `query($search: String!, $name: String!, $key: String!) {
+        flags(filter: { search: $search, group: $name }) { nodes { key } }
+        flag(key: $key) { key }
+        group(name: $name) { name }
+        changes(filter: { flagKey: $key, group: $name }) { nodes { revision } }
+      }`,
+      { search: '😀'.repeat(200), name: '😀'.repeat(100), key: 'x'.repeat(100) },
+    );
+    expect(errors).toBeUndefined();
+  });
+});
+
+describe('a value that no scalar takes is not repeated by it', () => {
+  const long = 'x'.repeat(100_000);
+
+  it.each([
+    ['UUID', 'query($value: UUID!) { user(id: $value) { userId } }', 'Expected a UUID'],
+    [
+      'DateTime',
+      'query($value: DateTime!) { changes(filter: { since: $value }) { nodes { revision } } }',
+      'Expected an instant',
+    ],
+  ])('%s', async (name, query, message) => {
+    const scalar = api.schema.getType(name) as GraphQLScalarType;
+    for (const value of [long, [long], { long }, null, 5, true]) {
+      expect(() => scalar.parseValue(value)).toThrow(message);
+      expect(messageOf(() => scalar.parseValue(value)).length).toBeLessThan(200);
+    }
+    expect(messageOf(() => scalar.parseLiteral({ kind: Kind.STRING, value: long })).length).toBeLessThan(200);
+    expect(() => scalar.parseLiteral({ kind: Kind.INT, value: '5' })).toThrow(message);
+    expect((await api.run(query, { value: 'x'.repeat(100) })).errors?.[0]?.message).toContain(message);
+  });
+
+  function messageOf(act: () => unknown): string {
+    try {
+      act();
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+});
+
+describe('an id that is too long', () => {
+  it('is the id of nothing', async () => {
+    const { flag } = await api.data('{ flag(key: "a") { id } }');
+    const node = async (id: string) => (await api.data('query($id: ID!) { node(id: $id) { id } }', { id })).node;
+    expect(await node(flag.id)).toEqual({ id: flag.id });
+    const long = `${flag.id}${'\n'.repeat(1_000)}`;
+    expect(await node(long)).toBeNull();
+    expect(await node('x'.repeat(100_000))).toBeNull();
+    expect((await api.data('query($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: [flag.id, long] })).nodes).toEqual(
+      [{ id: flag.id }, null],
+    );
   });
 });
 

@@ -46,3 +46,31 @@ describe('a cursor that was made up is the fault of who made it up', () => {
     }
   });
 });
+
+describe('a cursor that is too long belongs to no list', () => {
+  beforeAll(async () => {
+    const { management } = server.service;
+    await management.addToGroup({ group: 'g', userIds: [ann] });
+    await management.setOverride({ userId: ann, flagKey: 'a', enabled: true });
+  });
+
+  it.each([
+    'flags',
+    'changes',
+    'flag(key: "a") { overrides',
+    'flag(key: "a") { changes',
+    `user(id: "${ann}") { overrides`,
+    'groups',
+    'group(name: "g") { members',
+  ])('%s', async list => {
+    const end = list.includes('{') ? '} } }' : '} }';
+    const first = await admin.query(`{ ${list}(first: 1) { pageInfo { endCursor } ${end}`);
+    const cursor = /"endCursor":"([^"]+)"/.exec(JSON.stringify(first.body))?.[1];
+    const read = (after: string) =>
+      admin.query(`query($after: String!) { ${list}(after: $after) { pageInfo { endCursor } ${end}`, { after });
+    expect((await read(String(cursor))).body.errors).toBeUndefined();
+    const { body } = await read(`${cursor}${'\n'.repeat(1_000)}`);
+    expect(body.errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', path: ['after'] });
+    expect(JSON.stringify(body).length).toBeLessThan(1_000);
+  });
+});

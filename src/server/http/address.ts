@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import type { TrustProxy } from '../../config/schema.js';
 import { isInNetwork, type Network, parseAddress, parseNetwork } from '../../core/network.js';
+import { bounded } from '../../core/text.js';
 
 /** What an address is read from. */
 export type AddressedRequest = Pick<IncomingMessage, 'headers'> & {
@@ -75,9 +76,14 @@ function networkOf(text: string): Network {
   return network;
 }
 
+/** Longer than any address with brackets and a port. */
+const maxLength = 100;
+const bracketed = bounded(/^\[([^\]]*)\](?::\d+)?$/, maxLength);
+const withPort = bounded(/^([\d.]+):\d+$/, maxLength);
+
 /** An address, also with a port behind it as some proxies write it: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
 function readAddress(text: string): string | null {
-  const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
+  const bare = bracketed.exec(text)?.[1] ?? withPort.exec(text)?.[1] ?? text;
   return parseAddress(bare)?.toString() ?? null;
 }
 

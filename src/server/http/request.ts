@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { IncomingMessage } from 'node:http';
+import { bounded } from '../../core/text.js';
+
+const requestIdPattern = bounded(/^[\w.:/+=@-]+$/, 128);
 
 /**
  * A request that counts as an upgrade only when it asks for a WebSocket. Some clients (Java's, for one) offer HTTP/2 with
@@ -21,7 +24,7 @@ export class HttpRequest extends IncomingMessage {
 /** What a request calls itself in `X-Request-Id`, where that is harmless to repeat; otherwise a new id. */
 export function requestIdOf(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
-  return typeof given === 'string' && /^[\w.:/+=@-]{1,128}$/.test(given) ? given : randomUUID();
+  return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
 }
 
 /** The path of a request without its query. */

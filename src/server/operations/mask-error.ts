@@ -1,7 +1,7 @@
 import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import type { Logger } from 'pino';
 import { FeatureError } from '../../core/errors.js';
-import { shortened } from '../../core/text.js';
+import { maxEchoLength, shortened } from '../../core/text.js';
 import { readFailure } from '../../graphql/errors.js';
 import { locate } from './document.js';
 
@@ -29,13 +29,11 @@ export function maskError(error: unknown, report: (cause: unknown) => void, befo
   return answer;
 }
 
-/** The longest message that is sent, in characters. Those of graphql repeat what the caller has sent, however long. */
-const maxMessageLength = 200;
-
 /** An error as callers are to see it: with its place in the document, and no longer than anybody reads. */
 export function presented(error: GraphQLError): GraphQLError {
   const own = error.originalError instanceof FeatureError;
-  if (!own && error.message.length > maxMessageLength) error.message = shortened(error.message, maxMessageLength);
+  // The messages of graphql repeat what the caller has sent, however long.
+  if (!own && error.message.length > maxEchoLength) error.message = shortened(error.message);
   return locate(error);
 }
 

@@ -1,0 +1,43 @@
+/**
+ * How much all operators of one flag's conditions that search in texts may hold together, so that the slowest evaluation of
+ * a flag stays in the order of some milliseconds. docs/decisions/0016 has what was measured.
+ */
+export const searchLimits = {
+  /** Length of all patterns, in UTF-16 code units: the cost of compiling them. */
+  patternCharacters: 1_000,
+  /** Size of the programs of all patterns: the cost for each character of a text. */
+  patternSteps: 300,
+  /** Texts that `contains` and `not_contains` look for. */
+  searchedTexts: 100,
+} as const;
+
+type Cost = keyof typeof searchLimits;
+
+const count = (number: number) => number.toLocaleString('en');
+
+const messages: { readonly [cost in Cost]: (found: string, limit: string) => string } = {
+  patternCharacters: (found, limit) =>
+    `The patterns of one flag may have ${limit} characters together; with this one they have ${found}. ` +
+    'Use "in", "contains", "starts_with" or "ends_with" in place of patterns that list texts.',
+  patternSteps: (found, limit) =>
+    `The patterns of one flag may have ${limit} steps together, counted repetitions unrolled; with this one they have ${found}. ` +
+    'Use "+" or "*" in place of large counts, and "in", "contains" or "ends_with" in place of lists of texts.',
+  searchedTexts: (found, limit) =>
+    `The operators "contains" and "not_contains" of one flag may look for ${limit} texts together; with these they look for ${found}. ` +
+    'Use "in" for whole values, also of a list, and "starts_with" or "ends_with" for the beginning or the end.',
+};
+
+/** What the conditions of one flag have spent of {@link searchLimits}. */
+export class SearchBudget {
+  readonly #spent: { [cost in Cost]: number } = { patternCharacters: 0, patternSteps: 0, searchedTexts: 0 };
+
+  /** Spends so much. False when there was not so much left and `report` was told. */
+  spend(cost: Cost, amount: number, report: (message: string) => void): boolean {
+    const limit = searchLimits[cost];
+    const found = this.#spent[cost] + amount;
+    this.#spent[cost] = found;
+    if (found <= limit) return true;
+    report(messages[cost](count(found), count(limit)));
+    return false;
+  }
+}

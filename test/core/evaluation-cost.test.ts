@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { type Predicate, readConditions } from '../../src/core/conditions.js';
+import type { Json, JsonObject } from '../../src/core/json.js';
+
+const nobody: ReadonlySet<string> = new Set();
+
+/** Milliseconds of processor time; what other processes do meanwhile does not count. */
+function cost(act: () => void): number {
+  const before = process.cpuUsage();
+  act();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000;
+}
+
+/** The middle of five, so that one collection of garbage decides nothing. */
+function middleCost(act: () => void): number {
+  return [1, 2, 3, 4, 5].map(() => cost(act)).sort((a, b) => a - b)[2] as number;
+}
+
+/** A small case: ten thousand evaluations of a short pattern on a short text, in milliseconds. */
+function smallCost(): number {
+  const { predicate } = readConditions({ attributes: { x: { matches: '^a' } } });
+  const evaluate = () => {
+    for (let time = 0; time < 10_000; time += 1) predicate?.({ x: 'ab' }, nobody);
+  };
+  evaluate();
+  return middleCost(evaluate);
+}
+
+/** What is slow in its kind is some times the small case, and was some hundred times before it was bounded. */
+const factor = 30;
+
+/** The same numbers each time. */
+function randomText(length: number, alphabet: readonly string[], seed: number): string {
+  let state = seed;
+  let text = '';
+  while (text.length < length) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    text += alphabet[state % alphabet.length];
+    // The lowest bits repeat soon.
+    state ^= state >>> 13;
+  }
+  return text;
+}
+
+/** Steps of all patterns of a flag. */
+const mostSteps = 300;
+
+const any = (count: number, expectation: Json): JsonObject => ({
+  any: Array.from({ length: count }, () => ({ attributes: { x: expectation } })),
+});
+
+/** Conditions with patterns of about so many steps, one or as many as come to the limit together. */
+const ofSizes = (make: (steps: number) => string): JsonObject[] =>
+  [10, 15, 20, 30, 60, 150, 290, 500, 1_990].map(steps =>
+    any(Math.max(1, Math.floor(mostSteps / steps)), { matches: make(steps) }),
+  );
+
+/** Conditions that look for few and for many texts. */
+const ofCounts = (make: (number: number) => string): JsonObject[] =>
+  [1, 20, 100, 1_000].map(count => any(1, { contains: Array.from({ length: count }, (_, number) => make(number)) }));
+
+const accepted = (conditions: readonly JsonObject[]): Predicate[] =>
+  conditions.flatMap(one => {
+    const { issues, predicate } = readConditions(one);
+    return issues.length > 0 || predicate === null ? [] : [predicate];
+  });
+
+/** Counts above 1,000 are not allowed, so longer ones are written as two. */
+const times = (what: string, count: number) =>
+  count > 1_000 ? `${what}{1000}${what}{${count - 1_000}}` : `${what}{${count}}`;
+
+/** Of each kind some texts: what a pattern keeps of the first ones helps little with the last. */
+const texts = ['a', 'ab', 'abé😀'].flatMap(alphabet =>
+  [1_000, 16_000].map(length => [1, 2, 3, 4].map(seed => randomText(length, [...alphabet], seed))),
+);
+
+describe('the slowest conditions that are accepted cost little more than small ones:', () => {
+  it.each<[what: string, conditions: JsonObject[], accepted: number]>([
+    ['a class again and again', ofSizes(steps => `a${times('[ab]', steps - 4)}[01]`), 7],
+    ['any character again and again', ofSizes(steps => `a${times('.', steps - 5)}[01]`), 7],
+    ['optional characters', ofSizes(steps => `${times('(?:a?)', steps / 2 - 3)}[01]`), 7],
+    ['letters of all scripts', ofSizes(steps => `a${times('[\\pLa]', steps - 5)}[01]`), 7],
+    ['short texts to look for', ofCounts(number => `aab${number}`), 3],
+    ['texts of 200 characters to look for', ofCounts(number => `a${number}b`.padEnd(200, 'a')), 3],
+    ['texts of 900 characters to look for', ofCounts(number => `${'a'.repeat(450)}${number}`.padEnd(900, 'a')), 0],
+  ])('%s', (_what, conditions, count) => {
+    const predicates = accepted(conditions);
+    const worst = Math.max(
+      0,
+      ...predicates.flatMap(predicate =>
+        texts.map(ofAKind => {
+          const costs = ofAKind.map(x => cost(() => predicate({ x }, nobody)));
+          // The first ones include what is compiled on first use, and either of the last two may meet the garbage collector.
+          return Math.min(...costs.slice(-2));
+        }),
+      ),
+    );
+    expect(worst).toBeLessThan(factor * smallCost());
+    expect(predicates).toHaveLength(count);
+  });
+});
+
+it('conditions that are refused for the size of their patterns are refused without compiling them', () => {
+  const refused = ['\\pL{0,1000}'.repeat(80), 'a{1000}'.repeat(140), `(?:${'a'.repeat(900)}){300}`];
+  const validate = () => {
+    for (const matches of refused) expect(readConditions({ attributes: { x: { matches } } }).issues).toHaveLength(1);
+  };
+  validate();
+  expect(middleCost(validate)).toBeLessThan(factor * smallCost());
+});

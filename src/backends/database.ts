@@ -53,12 +53,15 @@ const silent: BackendLog = { info: () => undefined, warn: () => undefined, error
 /**
  * Opens a database and brings its schema up to date. Opening an absent server fails within seconds.
  * @throws UnavailableError when the server cannot be reached.
+ * @throws DatabaseUrlError, DatabaseSetupError when the address, the database or its settings are not as they must be.
  * @throws MigrationError when the schema cannot be brought up to date, or with `asItIs` when the directory has no database.
  * @throws DirectoryLockedError when another process uses the directory.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBackend> {
   const log = options.log ?? silent;
-  const connection = await connect(options, log);
+  const connection = await connect(options, log).catch(error => {
+    throw toUnavailable(error) ?? error;
+  });
   try {
     const applied = options.asItIs ? [] : await connection.migrate();
     if (applied.length > 0) log.info({ migrations: applied }, 'the database schema was brought up to date');
@@ -74,7 +77,7 @@ async function connect(options: DatabaseOptions, log: BackendLog): Promise<Conne
   if ('url' in options) {
     const { openPostgres } = await import('./postgres.js');
     const { url, listenUrl, poolSize = 10, statementTimeoutMs = 5_000 } = options;
-    return openPostgres({ url, listenUrl, poolSize, statementTimeoutMs, log });
+    return openPostgres({ url, listenUrl, poolSize, statementTimeoutMs, existing: options.asItIs, log });
   }
   const { openEmbedded } = await import('./embedded.js');
   const dataDir = 'dataDir' in options ? options.dataDir : null;

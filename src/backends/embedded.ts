@@ -7,6 +7,7 @@ import { Checkpointer } from './checkpointer.js';
 import type { BackendLog, Connection } from './connection.js';
 import { lockDirectory } from './directory-lock.js';
 import { MigrationError, migrate, readMigrations } from './migrate.js';
+import { setStatements, statedSettings } from './session.js';
 
 export interface EmbeddedOptions {
   /** The directory that holds the database; null keeps everything in memory. Made with mode 0700 when absent. */
@@ -27,11 +28,7 @@ const longestHold = 8;
  * again, and what waits to be added to the index over
  * `user_ids` is added in small portions rather than 4 MB at once (250 ms).
  */
-const sessionSettings = `
-  SET timezone = 'UTC';
-  SET wal_init_zero = off;
-  SET wal_recycle = off;
-  SET gin_pending_list_limit = '64kB'`;
+const backgroundSettings = { wal_init_zero: 'off', wal_recycle: 'off', gin_pending_list_limit: '64kB' };
 
 /** PGlite answers in promises, yet its work is synchronous: a run of statements would never let a timer or socket in. */
 class BreathingPGlite extends PGlite {
@@ -66,7 +63,7 @@ export async function openEmbedded({ dataDir, templateDump, existing, log }: Emb
       ...(templateDump === undefined ? {} : { loadDataDir: templateDump }),
     });
     await database.waitReady;
-    await database.exec(sessionSettings);
+    await database.exec(setStatements(statedSettings(backgroundSettings)));
     return new EmbeddedConnection(database, () => lock?.release() ?? Promise.resolve(), log);
   } catch (error) {
     await lock?.release();

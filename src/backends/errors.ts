@@ -5,6 +5,11 @@ export class CommitUnansweredError extends Error {
   override readonly name = 'CommitUnansweredError';
 }
 
+/** The database, its address or its settings are not as they must be. The message says what was found and what to do. */
+export class DatabaseSetupError extends Error {
+  override readonly name = 'DatabaseSetupError';
+}
+
 interface ErrorLike {
   readonly code?: unknown;
   readonly kind?: unknown;

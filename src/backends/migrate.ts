@@ -71,6 +71,8 @@ export async function migrate(
   }
   try {
     await connection.query(`SET lock_timeout = '${tablePatience}'`);
+    // Functions remember the path on which they were made: one that depends on the role would lead others elsewhere.
+    await connection.query(`SELECT set_config('search_path', quote_ident(current_schema()), false)`);
     // Looked up first: `IF NOT EXISTS` asks for the right to create tables even where there is nothing to create.
     const [found] = await connection.query(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS found`);
     if (found?.['found'] !== true) await connection.query(recordsTable);

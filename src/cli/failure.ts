@@ -1,8 +1,9 @@
 import { LocalSecretError } from '../auth/local-secret.js';
 import { DirectoryLockedError } from '../backends/directory-lock.js';
-import { sqlState } from '../backends/errors.js';
+import { DatabaseSetupError, sqlState } from '../backends/errors.js';
 import { MigrationError } from '../backends/migrate.js';
 import { ConfigError } from '../config.js';
+import { DatabaseUrlError } from '../core/database-url.js';
 import { FeatureError, UnavailableError } from '../core/errors.js';
 
 /** A command was used in a way that its help does not describe. */
@@ -18,6 +19,8 @@ export class CommandError extends Error {
 const expected = [
   CommandError,
   ConfigError,
+  DatabaseSetupError,
+  DatabaseUrlError,
   DirectoryLockedError,
   FeatureError,
   LocalSecretError,

@@ -57,6 +57,12 @@ export function explainTlsError(error: unknown): DatabaseSetupError | null {
         'it, or sslmode=verify-ca, which accepts any host of that authority.',
     );
   }
+  if (code === '28000' && /no encryption|SSL off/.test(error.message)) {
+    return explain(
+      'The database server lets nobody in without TLS: write sslmode=verify-full, with sslrootcert=/path/to/ca.pem where its ' +
+        `authority is not a public one, or sslmode=require, which does not ask who answers. It says: ${error.message}.`,
+    );
+  }
   if (typeof code !== 'string') return null;
   if (untrusted.has(code)) {
     return explain(

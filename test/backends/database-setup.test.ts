@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,12 +110,15 @@ describe('TLS', () => {
     await new Promise(done => probe.once('listening', done));
     ({ port } = probe.address() as AddressInfo);
     await new Promise(done => probe.close(done));
+    const hba = join(directory, 'pg_hba.conf');
+    await writeFile(hba, 'local all all trust\nhost postgres all all trust\nhostssl all all all trust\n');
     const settings = {
       ssl: 'on',
       ssl_cert_file: certificate('server'),
       ssl_key_file: join(directory, 'server.key'),
       listen_addresses: '127.0.0.1',
       port: String(port),
+      hba_file: hba,
     };
     server = await PostgresServer.start(
       Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
@@ -193,6 +196,11 @@ describe('TLS', () => {
     await expect(open(address)).rejects.toThrow(
       /does not speak TLS: turn it on there \(ssl = on\), or write sslmode=disable/,
     );
+  });
+
+  it('says so where the server lets nobody in without it', async () => {
+    const address = url('').replace('/postgres?', '/template1?');
+    await expect(open(address)).rejects.toThrow(/lets nobody in without TLS: write sslmode=verify-full/);
   });
 
   it('of a mode that does not exist is refused with those that do', async () => {

@@ -1,6 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { type DatabaseUrl, parseDatabaseUrl } from '../core/database-url.js';
+import { type DatabaseUrl, parseDatabaseUrl, withSchema } from '../core/database-url.js';
 import type { BackendLog, Connection } from './connection.js';
 import { DatabaseSetupError } from './errors.js';
 import { GuardedPool } from './guarded-pool.js';
@@ -96,7 +96,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Connection
     await pool.end();
     throw explainTlsError(error) ?? error;
   }
-  return new PostgresConnection(pool, direct, schema, statementTimeoutMs, log);
+  const elsewhere = withSchema(options.url, 'halyard');
+  return new PostgresConnection({ pool, direct, schema, elsewhere, patienceMs: statementTimeoutMs, log });
 }
 
 function queryOf(client: pg.ClientBase): Query {
@@ -138,6 +139,17 @@ async function findSchema(client: pg.Client, stated: string | undefined, existin
   return stated;
 }
 
+interface Opened {
+  readonly pool: GuardedPool;
+  /** Of the server itself, without time limits. */
+  readonly direct: pg.ClientConfig;
+  readonly schema: string;
+  /** The same address with a schema of our own, for people. */
+  readonly elsewhere: string;
+  readonly patienceMs: number;
+  readonly log: BackendLog;
+}
+
 class PostgresConnection implements Connection {
   readonly adapter;
   readonly idsPerStatement = Number.POSITIVE_INFINITY;
@@ -146,13 +158,15 @@ class PostgresConnection implements Connection {
   readonly #pool: GuardedPool;
   readonly #direct: pg.ClientConfig;
   readonly #schema: string;
+  readonly #elsewhere: string;
   readonly #log: BackendLog;
 
-  constructor(pool: GuardedPool, direct: pg.ClientConfig, schema: string, patienceMs: number, log: BackendLog) {
+  constructor({ pool, direct, schema, elsewhere, patienceMs, log }: Opened) {
     this.patienceMs = patienceMs;
     this.#pool = pool;
     this.#direct = direct;
     this.#schema = schema;
+    this.#elsewhere = elsewhere;
     this.#log = log;
     this.adapter = new PrismaPg(pool, { schema });
   }
@@ -163,6 +177,7 @@ class PostgresConnection implements Connection {
       const connection: MigrationConnection = {
         query: async (sql, values) => (await client.query<Record<string, unknown>>(sql, [...(values ?? [])])).rows,
         script: async sql => void (await client.query(sql)),
+        elsewhere: this.#elsewhere,
       };
       return migrate(connection, await readMigrations());
     });

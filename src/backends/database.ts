@@ -3,6 +3,7 @@ import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../cor
 import type { Attributes } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import { Prisma, PrismaClient } from '../generated/prisma/client.js';
+import { Auditor } from './auditor.js';
 import type {
   Actor,
   Backend,
@@ -65,7 +66,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBa
   try {
     const applied = options.asItIs ? [] : await connection.migrate();
     if (applied.length > 0) log.info({ migrations: applied }, 'the database schema was brought up to date');
-    return new DatabaseBackend(connection, applied, { log, keepMs: options.keepChangesMs });
+    const audits = options.asItIs !== true;
+    return new DatabaseBackend(connection, applied, { log, keepMs: options.keepChangesMs, audits });
   } catch (error) {
     await connection.close();
     throw toUnavailable(error) ?? error;
@@ -82,6 +84,15 @@ async function connect(options: DatabaseOptions, log: BackendLog): Promise<Conne
   const { openEmbedded } = await import('./embedded.js');
   const dataDir = 'dataDir' in options ? options.dataDir : null;
   return openEmbedded({ dataDir, templateDump: options.templateDump, existing: options.asItIs, log });
+}
+
+/** What a backend does by itself, now and then. */
+interface Upkeep {
+  readonly log?: BackendLog;
+  /** Milliseconds for which the log is kept; undefined: for ever. */
+  readonly keepMs?: number | undefined;
+  /** Whether it looks for changes past the triggers. */
+  readonly audits?: boolean;
 }
 
 /** Array transactions are Prisma's business alone; its limits must not end one that the database still works on. */
@@ -102,6 +113,7 @@ export class DatabaseBackend implements Backend {
   readonly #queryListeners = new Set<(sql: string) => void>();
   readonly #watchers = new Set<() => void>();
   readonly #pruner: Pruner | null;
+  readonly #auditor: Auditor | null;
   #stopListening: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
@@ -110,7 +122,7 @@ export class DatabaseBackend implements Backend {
     connection: Connection,
     /** The migrations that were applied when the database was opened. */
     readonly appliedMigrations: readonly string[],
-    { log = silent, keepMs }: { readonly log?: BackendLog; readonly keepMs?: number | undefined } = {},
+    { log = silent, keepMs, audits = false }: Upkeep = {},
   ) {
     this.#connection = connection;
     const prisma = new PrismaClient({
@@ -124,6 +136,8 @@ export class DatabaseBackend implements Backend {
     this.prisma = prisma;
     this.#writer = new Writer(prisma, connection.patienceMs);
     this.#pruner = keepMs === undefined ? null : new Pruner({ prisma, keepMs, log });
+    const { alone } = connection;
+    this.#auditor = audits && alone !== null ? new Auditor({ prisma, alone, log }) : null;
   }
 
   /**
@@ -288,7 +302,7 @@ export class DatabaseBackend implements Backend {
     this.#closed ??= (async () => {
       this.#watchers.clear();
       this.#stopListening?.();
-      await this.#pruner?.stop();
+      await Promise.all([this.#pruner?.stop(), this.#auditor?.stop()]);
       await this.prisma.$disconnect();
       await this.#connection.close();
     })();

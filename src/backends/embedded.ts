@@ -76,6 +76,7 @@ class EmbeddedConnection implements Connection {
   readonly idsPerStatement = 500;
   readonly bytesPerPage = 64 * 1_024;
   readonly patienceMs = 10_000;
+  readonly alone = null;
   readonly #checkpointer: Checkpointer;
 
   constructor(

@@ -86,12 +86,13 @@ export class MemoryBackend implements Backend {
 
   async definitions(): Promise<Definitions> {
     const flags = [...this.#flags.values()].sort((a, b) => compare(a.key, b.key));
-    return { epoch: this.#epoch, revision: this.#changes.length, flags };
+    const revision = this.#changes.length;
+    return { epoch: this.#epoch, revision, nonce: this.#nonceOf(revision), flags };
   }
 
   async changes(after: number, limit: number): Promise<ChangePage> {
     const changes = this.#changes.slice(after, after + limit);
-    return { epoch: this.#epoch, head: this.#changes.length, changes };
+    return { epoch: this.#epoch, head: this.#changes.length, nonce: this.#nonceOf(after), changes };
   }
 
   watch(listener: () => void): () => void {
@@ -287,9 +288,13 @@ export class MemoryBackend implements Backend {
 
   #log(actorId: Actor, change: Pick<Change, 'kind'> & Partial<Change>): void {
     const revision = this.#changes.length + 1;
-    this.#changes.push({ ...noFields, revision, at: this.#now(), actorId, ...change });
+    this.#changes.push({ ...noFields, revision, nonce: randomUUID(), at: this.#now(), actorId, ...change });
     // At once: who seeds and then asks, without a turn of the event loop between, is answered with the seed.
     for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  #nonceOf(revision: number): string | null {
+    return this.#changes[revision - 1]?.nonce ?? null;
   }
 
   #written<T>(value: T): Written<T> {

@@ -33,8 +33,13 @@ const longestHeartbeat = 5_000;
 /** The server ends a statement somewhat sooner than it is given up here, and so says why. */
 const serverShare = 0.9;
 
-/** No statement of a migration is cut short, whatever the defaults. */
-const unhurried = { statement_timeout: '0', idle_in_transaction_session_timeout: '0' };
+/** No migration and no audit is cut short, whatever the defaults; none takes more than one processor or waits for ever. */
+const unhurried = {
+  statement_timeout: '0',
+  lock_timeout: '15s',
+  idle_in_transaction_session_timeout: '0',
+  max_parallel_workers_per_gather: '0',
+};
 
 /** What the driver is told. Nothing is left to its own reading of an address. */
 async function configOf(
@@ -182,6 +187,9 @@ class PostgresConnection implements Connection {
       return migrate(connection, await readMigrations());
     });
   }
+
+  alone = (sql: string): Promise<readonly Record<string, unknown>[]> =>
+    withClient(this.#direct, client => queryOf(client)(sql));
 
   listen(hint: () => void): () => void {
     const heartbeatMs = Math.min(this.patienceMs, longestHeartbeat);

@@ -84,7 +84,8 @@ describe.each([
     const changes = await sql(`SELECT * FROM feature_changes WHERE revision > ${before} ORDER BY revision`);
     expect(changes.map(({ revision }) => Number(revision))).toEqual(changes.map((__, i) => before + 1 + i));
     expect(after).toBe(before + changes.length);
-    return changes.map(({ revision, at, ...fields }) =>
+    for (const { nonce } of changes) expect(nonce).toMatch(/^[0-9a-f-]{36}$/);
+    return changes.map(({ revision, at, nonce, ...fields }) =>
       Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
     );
   }
@@ -335,6 +336,27 @@ describe.each([
         UPDATE public.feature_flags SET enabled = true;
         RESET search_path`);
       expect(changes.map(c => c['kind'])).toEqual(['FLAG_CREATED', 'FLAG_UPDATED']);
+    });
+
+    // What restores or replicates rows; a superuser may, and so may a default of the database.
+    it('logs what a session does that plays a replica', async () => {
+      const changes = await logged(`SET session_replication_role = replica;
+        INSERT INTO users (id, attributes) VALUES ('${id(1)}', '{"a": 1}');
+        INSERT INTO feature_flags (key, name) VALUES ('k', 'n');
+        UPDATE feature_flags SET enabled = true;
+        INSERT INTO user_feature_groups (user_id, group_name) VALUES ('${id(1)}', 'g');
+        INSERT INTO feature_flag_overrides (user_id, flag_key, enabled) VALUES ('${id(1)}', 'k', true);
+        TRUNCATE user_feature_groups;
+        RESET session_replication_role`);
+      expect(changes.map(c => c['kind'])).toEqual([
+        'USER_UPDATED',
+        'FLAG_CREATED',
+        'FLAG_UPDATED',
+        'MEMBERS_ADDED',
+        'OVERRIDE_SET',
+        'RESET',
+      ]);
+      expect(await sql('SELECT version FROM feature_flags')).toEqual([{ version: 2 }]);
     });
 
     it('keeps version and time of change itself', async () => {

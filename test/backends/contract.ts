@@ -59,7 +59,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
 
       it('carry the same epoch as the log', async () => {
         const { epoch } = await backend.definitions();
-        expect(epoch).toMatch(/^[0-9a-f-]{36}$/);
+        expect(epoch).toMatch(/^[0-9a-f-]{36}(\/[0-9A-F]{8})?$/);
         expect((await backend.changes(0, 1)).epoch).toBe(epoch);
       });
 
@@ -576,6 +576,20 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect(page.changes).toEqual(changes.slice(-3, -1));
         expect(await backend.changes(last, 10)).toMatchObject({ head: last, changes: [] });
         expect(await backend.changes(last + 1_000, 10)).toMatchObject({ head: last, changes: [] });
+      });
+
+      it('knows each entry by something that no other history has', async () => {
+        for (let i = 0; i < 3; i += 1) await backend.createFlag(newFlag(key()), null);
+        const changes = await readLog(backend);
+        const nonces = changes.map(({ nonce }) => nonce);
+        expect(new Set(nonces).size).toBe(changes.length);
+        for (const nonce of nonces) expect(nonce).toMatch(/^[0-9a-f-]{36}$/);
+        for (const { revision, nonce } of changes.slice(-3)) {
+          expect(await backend.changes(revision, 1)).toMatchObject({ nonce });
+        }
+        expect((await backend.definitions()).nonce).toBe(nonces.at(-1));
+        expect((await backend.changes(0, 1)).nonce).toBeNull();
+        expect((await backend.changes(changes.length + 5, 1)).nonce).toBeNull();
       });
 
       it('knows only the kinds that the contract lists', async () => {

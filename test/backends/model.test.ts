@@ -74,7 +74,7 @@ function comparable(value: unknown): unknown {
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return value.map(comparable);
   if (typeof value !== 'object' || value === null) return value;
-  const chosen = ['id', 'createdAt', 'updatedAt', 'at', 'epoch'];
+  const chosen = ['id', 'createdAt', 'updatedAt', 'at', 'epoch', 'nonce'];
   const own = Object.entries(value).filter(([name, content]) => !(chosen.includes(name) && !users.includes(content)));
   return new Map(own.sort().map(([name, content]) => [name, comparable(content)]));
 }

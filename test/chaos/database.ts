@@ -61,7 +61,7 @@ export class ChaosDatabase {
     await new Promise<void>((resolve, reject) => {
       child.stderr.on('data', (chunk: Buffer) => {
         said = (said + chunk.toString()).slice(-10_000);
-        if (said.includes('ready to accept connections')) resolve();
+        if (/ready to accept( read-only)? connections/.test(said)) resolve();
       });
       child.once('exit', () => reject(new Error(`PostgreSQL did not come back:\n${said}`)));
     });

@@ -13,6 +13,8 @@ export interface TestDatabase {
   readonly socketPath: string;
   /** Runs SQL on a connection of its own: another hand. */
   query(sql: string): Promise<pg.QueryResult>;
+  /** Makes a backup. The returned function puts it in the database's place, as a restore does; once. */
+  backup(): Promise<() => Promise<void>>;
   /** Drops the database, with whatever is still connected to it. */
   drop(): Promise<void>;
 }
@@ -46,6 +48,25 @@ export async function createDatabase(
     serverUrl: server.url,
     socketPath: `${new URL(url).searchParams.get('host')}/.s.PGSQL.5432`,
     query: sql => queryOnce(url, sql),
+    backup: () => backup(server.url, name),
     drop: async () => void (await queryOnce(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)),
   };
+}
+
+async function backup(serverUrl: string, name: string): Promise<() => Promise<void>> {
+  const copy = `${name}_backup`;
+  const run = (sql: string) => queryOnce(serverUrl, sql);
+  /** Nobody is connected meanwhile: neither a copy nor a new name is made of a database at work. */
+  const whileClosed = async (work: () => Promise<unknown>) => {
+    await run(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await run(`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${name}'`);
+    await work();
+  };
+  await whileClosed(() => run(`CREATE DATABASE ${copy} TEMPLATE ${name} STRATEGY file_copy ALLOW_CONNECTIONS true`));
+  await run(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+  return () =>
+    whileClosed(async () => {
+      await run(`DROP DATABASE ${name} WITH (FORCE)`);
+      await run(`ALTER DATABASE ${copy} RENAME TO ${name}`);
+    });
 }

@@ -144,6 +144,7 @@ export type Actor = string | null;
  * - Each write is atomic: wholly done with its log entries, or not at all, however many users it names.
  * - A write that resolves has been kept, and every read that begins after it sees it.
  * - A write that changes nothing logs nothing and leaves `version` and `updatedAt` alone.
+ * - Versions of a flag never repeat: one that is created again goes on after the last version of the one before it.
  * - A user first named by an override, a membership or as the actor of a write that resolves is created with no
  *   attributes; that alone is not a change and is not logged. A write that is refused creates nobody.
  * - What a deletion takes along is logged right after the deletion itself: the overrides of a flag, the memberships and

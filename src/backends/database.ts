@@ -18,7 +18,7 @@ import type {
   Written,
 } from './backend.js';
 import type { BackendLog, Connection } from './connection.js';
-import { sqlState, toUnavailable } from './errors.js';
+import { toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
 import { read, readChanges, readDefinitions, readTargeting } from './reads.js';
 import { assignments, ensureUsers, flagOf, json, jsonb, overrideOf, selectFlag, uuids } from './sql.js';
@@ -177,17 +177,22 @@ export class DatabaseBackend implements Backend {
   }
 
   async createFlag(flag: NewFlag, actor: Actor): Promise<Written<Flag>> {
+    // A refused creation creates nobody: the actor is made where the insert found room.
     const insert = Prisma.sql`
-      INSERT INTO feature_flags (key, name, description, enabled, percentage, conditions, created_by_id)
-      VALUES (${flag.key}, ${flag.name}, ${flag.description}, ${flag.enabled}, ${flag.percentage},
-              ${jsonb(flag.conditions)}, ${actor}::uuid)
-      RETURNING halyard_flag_state(feature_flags)::text AS flag`;
-    try {
-      const { rows, revision } = await this.#writer.write(actor, [ensureUsers([actor]), insert]);
-      return { value: flagOf(rows[1]?.[0]) as Flag, revision };
-    } catch (error) {
-      throw sqlState(error) === '23505' ? new FlagExistsError(flag.key) : error;
-    }
+      WITH made AS (
+        INSERT INTO feature_flags (key, name, description, enabled, percentage, conditions, created_by_id)
+        VALUES (${flag.key}, ${flag.name}, ${flag.description}, ${flag.enabled}, ${flag.percentage},
+                ${jsonb(flag.conditions)}, ${actor}::uuid)
+        ON CONFLICT (key) DO NOTHING
+        RETURNING *
+      ), actors AS (
+        INSERT INTO users (id) SELECT ${actor}::uuid FROM made WHERE ${actor}::uuid IS NOT NULL ON CONFLICT DO NOTHING
+      )
+      SELECT halyard_flag_state(made)::text AS flag FROM made`;
+    const { rows, revision } = await this.#writer.write(actor, [insert]);
+    const made = flagOf(rows[0]?.[0]);
+    if (made === null) throw new FlagExistsError(flag.key);
+    return { value: made, revision };
   }
 
   async updateFlag(
@@ -222,10 +227,12 @@ export class DatabaseBackend implements Backend {
 
   async setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>> {
     const { userId, flagKey, enabled, reason, expiresAt } = override;
+    const isThere = Prisma.sql`EXISTS (SELECT FROM feature_flags WHERE key = ${flagKey})`;
     const upsert = Prisma.sql`
       INSERT INTO feature_flag_overrides AS stored (user_id, flag_key, enabled, reason, expires_at, created_by_id)
-      VALUES (${userId}::uuid, ${flagKey}, ${enabled}, ${reason}, ${expiresAt?.toISOString() ?? null}::text::timestamptz,
-              ${actor}::uuid)
+      SELECT ${userId}::uuid, ${flagKey}, ${enabled}, ${reason}, ${expiresAt?.toISOString() ?? null}::text::timestamptz,
+             ${actor}::uuid
+      WHERE ${isThere}
       ON CONFLICT (user_id, flag_key) DO UPDATE
       SET enabled = EXCLUDED.enabled, reason = EXCLUDED.reason, expires_at = EXCLUDED.expires_at,
           created_at = EXCLUDED.created_at, created_by_id = EXCLUDED.created_by_id
@@ -234,13 +241,11 @@ export class DatabaseBackend implements Backend {
     const select = Prisma.sql`
       SELECT halyard_override_state(o)::text AS override
       FROM feature_flag_overrides o WHERE user_id = ${userId}::uuid AND flag_key = ${flagKey}`;
-    try {
-      const { rows, revision } = await this.#writer.write(actor, [ensureUsers([userId, actor]), upsert, select]);
-      return { value: { userId, flagKey, ...overrideOf(rows[2]?.[0]) }, revision };
-    } catch (error) {
-      // The users are there: the same transaction made them.
-      throw sqlState(error) === '23503' ? new FlagNotFoundError(flagKey, 'flagKey') : error;
-    }
+    const users = ensureUsers([userId, actor], isThere);
+    const { rows, revision } = await this.#writer.write(actor, [users, upsert, select]);
+    const stored = rows[2]?.[0];
+    if (stored === undefined) throw new FlagNotFoundError(flagKey, 'flagKey');
+    return { value: { userId, flagKey, ...overrideOf(stored) }, revision };
   }
 
   async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {
@@ -254,7 +259,7 @@ export class DatabaseBackend implements Backend {
     const slices = await this.#slices(userIds);
     return this.#writer.writeCounted(
       actor,
-      [ensureUsers([actor]), ...slices.map(ensureUsers)],
+      [ensureUsers([actor]), ...slices.map(ids => ensureUsers(ids))],
       slices.map(
         ids => Prisma.sql`
           INSERT INTO user_feature_groups (user_id, group_name, added_by_id)

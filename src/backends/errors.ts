@@ -151,6 +151,16 @@ export function isContention(error: unknown): boolean {
   return false;
 }
 
+/** What the triggers of the change log say when it cannot be written, and how to mend it; null for any other error. */
+export function logDamage(error: unknown): string | null {
+  if (sqlState(error) !== 'HLY01') return null;
+  for (const like of causes(error)) {
+    const { originalMessage } = like as { originalMessage?: unknown };
+    if (typeof originalMessage === 'string') return originalMessage;
+  }
+  return 'The change log cannot be written.';
+}
+
 /** Whether COMMIT was sent and its answer never came. */
 export function isCommitUnanswered(error: unknown): boolean {
   for (const like of causes(error)) if (like instanceof CommitUnansweredError) return true;

@@ -52,7 +52,7 @@ export async function readChanges(
                 SELECT *, sum(coalesce(pg_column_size(user_ids), 0) + coalesce(pg_column_size(before), 0)
                               + coalesce(pg_column_size(after), 0))
                           OVER (ORDER BY revision ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS size_before
-                FROM (SELECT * FROM feature_changes WHERE revision > ${after} ORDER BY revision LIMIT ${limit}) AS following
+                FROM (SELECT * FROM feature_changes WHERE revision > ${after} AND revision <= h.revision ORDER BY revision LIMIT ${limit}) AS following
               ) AS measured
               WHERE coalesce(size_before, 0) < ${bytesPerPage}
             ) c)::text AS changes

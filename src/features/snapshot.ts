@@ -86,5 +86,10 @@ function definitionOf({ key, enabled, percentage, conditions }: FlagDefinition):
 }
 
 function isSame(a: FlagDefinition, b: FlagDefinition): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  try {
+    return JSON.stringify(a) === JSON.stringify(b);
+  } catch {
+    // Nested too deep to be written: no valid conditions either way.
+    return false;
+  }
 }

@@ -23,7 +23,10 @@ export const Flag = builder.prismaNode('FeatureFlag', {
       description: 'The share of users that the flag is rolled out to, from 0 (nobody) to 100 (everybody).',
     }),
     conditions: t.expose('conditions', { type: 'Conditions', description: 'Whom it is for; `{}`: everybody.' }),
-    version: t.exposeInt('version', { description: '1 at first, one more with each change; for `expectedVersion`.' }),
+    version: t.exposeInt('version', {
+      description:
+        '1 at first, one more with each change; for `expectedVersion`. A flag created again goes on after the deleted one.',
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it was last changed.' }),
     createdBy: t.relation('createdBy', { nullable: true, description: 'Who created it, as far as known.' }),

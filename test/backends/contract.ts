@@ -202,8 +202,24 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const first = (await backend.createFlag(newFlag(key(), { enabled: true }), null)).value;
         await backend.deleteFlag(first.key, null);
         const second = (await backend.createFlag(newFlag(first.key), null)).value;
-        expect(second).toMatchObject({ enabled: false, version: 1 });
+        expect(second).toMatchObject({ enabled: false, version: 2 });
         expect(second.id).not.toBe(first.id);
+      });
+
+      it('never have a version again that a flag of the same key has had: what expects one is refused', async () => {
+        const k = key();
+        const versions: number[] = [];
+        for (let life = 0; life < 3; life += 1) {
+          versions.push((await backend.createFlag(newFlag(k), null)).value.version);
+          for (const enabled of [true, false]) {
+            versions.push((await backend.updateFlag(k, { enabled }, null, null)).value.version);
+          }
+          if (life < 2) await backend.deleteFlag(k, null);
+        }
+        expect(versions).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        for (const version of versions.slice(0, -1)) {
+          await expect(backend.updateFlag(k, { enabled: true }, version, null)).rejects.toThrow(VersionConflictError);
+        }
       });
     });
 

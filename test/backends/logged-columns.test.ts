@@ -53,7 +53,7 @@ describe('a change of any column', () => {
   });
   afterAll(() => database.close());
   beforeEach(() =>
-    database.exec(`DELETE FROM feature_flags; DELETE FROM users;
+    database.exec(`DELETE FROM feature_flags; DELETE FROM feature_flag_versions; DELETE FROM users;
       INSERT INTO users (id) VALUES ('${ann}');
       INSERT INTO feature_flags (key, name) VALUES ('first', 'n');
       INSERT INTO user_feature_groups (user_id, group_name) VALUES ('${ann}', 'g');

@@ -116,6 +116,11 @@ describe('migrate', () => {
       expect(records).toEqual(migrations.map(({ name, checksum }) => ({ name, checksum })));
       expect((await query('SELECT key FROM feature_flags')).rows).toEqual([{ key: 'kept' }]);
       expect(await migrate(await connection(url), migrations)).toEqual([]);
+      // What was there before counts as seen, and triggers fire always.
+      const differing = 'SELECT table_name FROM feature_log_digests WHERE digest <> halyard_digest_of(table_name)';
+      expect((await query(differing)).rows).toEqual([]);
+      const dormant = `SELECT tgname FROM pg_trigger WHERE tgname LIKE 'halyard%' AND tgenabled <> 'A'`;
+      expect((await query(dormant)).rows).toEqual([]);
       // Nobody else had records in Prisma's table.
       expect((await query(`SELECT to_regclass('_prisma_migrations') AS t`)).rows).toEqual([{ t: null }]);
     });

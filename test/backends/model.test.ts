@@ -115,6 +115,7 @@ describe('any sequence of calls', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(calls, { minLength: 5, maxLength: 25, size: 'max' }), async sequence => {
         await database.prisma.$executeRaw`DELETE FROM feature_flags`;
+        await database.prisma.$executeRaw`DELETE FROM feature_flag_versions`;
         await database.prisma.$executeRaw`DELETE FROM users`;
         const start = (await database.changes(0, 0)).head;
         const memory = new MemoryBackend();

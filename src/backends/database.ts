@@ -57,6 +57,7 @@ const silent: BackendLog = { info: () => undefined, warn: () => undefined, error
  * @throws DatabaseUrlError, DatabaseSetupError when the address, the database or its settings are not as they must be.
  * @throws MigrationError when the schema cannot be brought up to date, or with `asItIs` when the directory has no database.
  * @throws DirectoryLockedError when another process uses the directory.
+ * @throws DataDirectoryError when the directory cannot be read or written.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBackend> {
   const log = options.log ?? silent;

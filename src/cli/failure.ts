@@ -3,6 +3,7 @@ import { DirectoryLockedError } from '../backends/directory-lock.js';
 import { DatabaseSetupError, sqlState } from '../backends/errors.js';
 import { MigrationError } from '../backends/migrate.js';
 import { ConfigError } from '../config.js';
+import { DataDirectoryError } from '../core/data-directory.js';
 import { DatabaseUrlError } from '../core/database-url.js';
 import { FeatureError, UnavailableError } from '../core/errors.js';
 
@@ -19,6 +20,7 @@ export class CommandError extends Error {
 const expected = [
   CommandError,
   ConfigError,
+  DataDirectoryError,
   DatabaseSetupError,
   DatabaseUrlError,
   DirectoryLockedError,

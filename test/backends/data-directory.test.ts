@@ -133,7 +133,6 @@ describe('a data directory on a file system without sockets', () => {
       { directory: join(root, 'data') },
       expect.stringMatching(/has no sockets; its lock/),
     ]);
-    const { lock } = warnings[0]?.[0] as { lock: string };
-    await rm(lock, { recursive: true });
+    for (const [fields] of warnings) await rm((fields as { lock: string }).lock, { recursive: true });
   });
 });

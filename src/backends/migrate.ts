@@ -86,6 +86,7 @@ export async function migrate(
       await apply(connection, migration);
       applied.push(migration.name);
     }
+    await enableTriggers(connection);
     return applied;
   } finally {
     // Also lets go of the lock when the connection stays open; one that is broken has let go already.
@@ -160,6 +161,17 @@ async function isTable(connection: MigrationConnection, name: string, right?: st
   const may = right === undefined ? '' : ` AND has_table_privilege(to_regclass('${name}'), '${right}')`;
   const [found] = await connection.query(`SELECT to_regclass('${name}') IS NOT NULL${may} AS found`);
   return found?.['found'] === true;
+}
+
+/** A restore that disables triggers and enables them again leaves them as any others: silent where a replica is played. */
+async function enableTriggers(connection: MigrationConnection): Promise<void> {
+  const rows = await connection.query(
+    `SELECT format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', relname, tgname) AS statement
+     FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+     WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+       AND tgname LIKE 'halyard\\_%' AND NOT tgisinternal AND tgenabled <> 'A' AND pg_has_role(relowner, 'USAGE')`,
+  );
+  for (const { statement } of rows) await connection.query(statement as string);
 }
 
 function pending(migrations: readonly Migration[], records: readonly MigrationRecord[]): readonly Migration[] {

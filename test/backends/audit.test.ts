@@ -86,6 +86,17 @@ describe('the audit of the tables', () => {
     expect(await audit()).toEqual([]);
   });
 
+  it('is spared what a start mends: triggers that were left disabled, or enabled as any others', async () => {
+    const { database } = await start();
+    const kinds = async () =>
+      (await database.query(`SELECT DISTINCT tgenabled AS kind FROM pg_trigger WHERE tgname LIKE 'halyard%'`)).rows;
+    await database.query(past('feature_flags', 'SELECT 1'));
+    await database.query('ALTER TABLE users DISABLE TRIGGER USER');
+    expect(await kinds()).toHaveLength(3);
+    await (await openDatabase({ url: database.url })).close();
+    expect(await kinds()).toEqual([{ kind: 'A' }]);
+  });
+
   it('makes every node load everything again, with the right answers', async () => {
     const { database, backend, audit } = await start();
     const other = await FeatureService.open({ backend: await openDatabase({ url: database.url }) });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
-import { queryOnce } from './postgres-server.js';
+import { backup, queryOnce, type Restore } from './postgres-server.js';
 import { shared } from './shared.js';
 
 export interface TestDatabase {
@@ -14,7 +14,7 @@ export interface TestDatabase {
   /** Runs SQL on a connection of its own: another hand. */
   query(sql: string): Promise<pg.QueryResult>;
   /** Makes a backup. The returned function puts it in the database's place, as a restore does; once. */
-  backup(): Promise<() => Promise<void>>;
+  backup(): Promise<Restore>;
   /** Drops the database, with whatever is still connected to it. */
   drop(): Promise<void>;
 }
@@ -51,22 +51,4 @@ export async function createDatabase(
     backup: () => backup(server.url, name),
     drop: async () => void (await queryOnce(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)),
   };
-}
-
-async function backup(serverUrl: string, name: string): Promise<() => Promise<void>> {
-  const copy = `${name}_backup`;
-  const run = (sql: string) => queryOnce(serverUrl, sql);
-  /** Nobody is connected meanwhile: neither a copy nor a new name is made of a database at work. */
-  const whileClosed = async (work: () => Promise<unknown>) => {
-    await run(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
-    await run(`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${name}'`);
-    await work();
-  };
-  await whileClosed(() => run(`CREATE DATABASE ${copy} TEMPLATE ${name} STRATEGY file_copy ALLOW_CONNECTIONS true`));
-  await run(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
-  return () =>
-    whileClosed(async () => {
-      await run(`DROP DATABASE ${name} WITH (FORCE)`);
-      await run(`ALTER DATABASE ${copy} RENAME TO ${name}`);
-    });
 }

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, link, lstat, mkdir, open, readFile, unlink } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { explainFileError, isUnsupported } from '../core/data-directory.js';
 import { bounded } from '../core/text.js';
 
 /** The local secret cannot be used. The message says which file and what to do. */
@@ -9,6 +11,8 @@ export class LocalSecretError extends Error {
 }
 
 const fileName = 'token-secret';
+/** Milliseconds that another process may take to write its secret, where files cannot be linked. */
+const longestWrite = 2_000;
 /** 32 random bytes as base64url text, so that the file's content also serves as `AUTH_JWT_SECRET` on another machine. */
 const form = bounded(/^[A-Za-z0-9_-]{43}$/, 43);
 
@@ -26,7 +30,10 @@ export async function readOrCreateLocalSecret(dataDir: string): Promise<Uint8Arr
   } catch (error) {
     if (error instanceof LocalSecretError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new LocalSecretError(`The secret for tokens, ${path}, cannot be read or made: ${reason}`, { cause: error });
+    throw new LocalSecretError(
+      `The secret for tokens, ${path}, cannot be read or made: ${reason}. ${explainFileError(error, dataDir) ?? ''}`.trim(),
+      { cause: error },
+    );
   }
 }
 
@@ -39,7 +46,12 @@ async function readSecret(path: string): Promise<string | null> {
   if (!stats.isFile()) {
     throw new LocalSecretError(`${path} is not a plain file: remove it, and a new secret is made at the next start.`);
   }
-  if (process.platform !== 'win32' && (stats.mode & 0o077) !== 0) await chmod(path, 0o600);
+  if (process.platform !== 'win32' && (stats.mode & 0o077) !== 0) {
+    // Where files have no modes, whoever mounted the file system has decided who reads it.
+    await chmod(path, 0o600).catch(error => {
+      if (!isUnsupported(error)) throw error;
+    });
+  }
   const secret = (await readFile(path, 'utf8')).trim();
   if (!form.test(secret)) {
     throw new LocalSecretError(`${path} is damaged: remove it, and a new secret is made at the next start.`);
@@ -55,8 +67,10 @@ async function createSecret(dataDir: string, path: string): Promise<string> {
     await file.writeFile(`${randomBytes(32).toString('base64url')}\n`);
     await file.sync();
     // Unlike a rename, a link never replaces: whoever comes second takes the first one's secret.
-    await link(draft, path).catch(error => {
-      if (error.code !== 'EEXIST') throw error;
+    await link(draft, path).catch(async error => {
+      if (error.code === 'EEXIST') return;
+      if (!isUnsupported(error)) throw error;
+      await copyExclusively(draft, path);
     });
   } finally {
     await file.close();
@@ -65,4 +79,15 @@ async function createSecret(dataDir: string, path: string): Promise<string> {
   const secret = await readSecret(path);
   if (secret === null) throw new LocalSecretError(`${path} was removed while it was being made.`);
   return secret;
+}
+
+/** For file systems without hard links. Whoever comes second waits until the first one has written all. */
+async function copyExclusively(draft: string, path: string): Promise<void> {
+  const text = await readFile(draft, 'utf8');
+  try {
+    await writeFile(path, text, { flag: 'wx', mode: 0o600, flush: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    for (let wait = 0; wait < longestWrite && (await stat(path)).size < text.length; wait += 10) await sleep(10);
+  }
 }

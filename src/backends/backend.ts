@@ -20,10 +20,15 @@ export interface TargetingRead {
 
 /** All definitions at one revision of the change log. */
 export interface Definitions {
-  /** Which database this is: another one, or one made anew, has another epoch and its revisions mean nothing here. */
+  /**
+   * Which database this is, and on which timeline of its server: another one has another epoch, and its revisions mean
+   * nothing here.
+   */
   readonly epoch: string;
   /** The head of the log in the same consistent read; 0 when nothing has ever changed. */
   readonly revision: number;
+  /** That entry's nonce; null where there is no such entry. */
+  readonly nonce: string | null;
   /** Sorted by key, in code unit order. */
   readonly flags: readonly Flag[];
 }
@@ -47,6 +52,8 @@ export type ChangeKind = (typeof changeKinds)[number];
 export interface Change {
   /** Contiguous from 1, in the order of commits. */
   readonly revision: number;
+  /** Made at random for this entry: no other history has it, so a reader knows its own place again. */
+  readonly nonce: string;
   readonly at: Date;
   /** UUID of who did it; null when unknown (a service token without a user, another program). */
   readonly actorId: string | null;
@@ -73,6 +80,8 @@ export interface ChangePage {
   readonly epoch: string;
   /** The log's highest revision in the same consistent read. Below the reader's own place: another history, reload. */
   readonly head: number;
+  /** The nonce of the entry after which is read. Not the one that the reader knows: another history, reload. */
+  readonly nonce: string | null;
   /** Ascending, contiguous. The first is `after + 1` unless that part of the log was pruned. */
   readonly changes: readonly Change[];
 }
@@ -135,6 +144,7 @@ export type Actor = string | null;
  * - Each write is atomic: wholly done with its log entries, or not at all, however many users it names.
  * - A write that resolves has been kept, and every read that begins after it sees it.
  * - A write that changes nothing logs nothing and leaves `version` and `updatedAt` alone.
+ * - Versions of a flag never repeat: one that is created again goes on after the last version of the one before it.
  * - A user first named by an override, a membership or as the actor of a write that resolves is created with no
  *   attributes; that alone is not a change and is not logged. A write that is refused creates nobody.
  * - What a deletion takes along is logged right after the deletion itself: the overrides of a flag, the memberships and

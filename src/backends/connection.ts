@@ -23,6 +23,11 @@ export interface Connection {
   readonly bytesPerPage: number;
   /** Milliseconds that a write may wait for its turn; whoever waits for it knows by then. */
   readonly patienceMs: number;
+  /**
+   * Runs one statement on a connection of its own, however long it takes; gives its rows. Null: nobody but this process
+   * writes to the database.
+   */
+  readonly alone: ((sql: string) => Promise<readonly Record<string, unknown>[]>) | null;
   /** Brings the schema up to date; returns the names of the migrations applied. */
   migrate(): Promise<readonly string[]>;
   /**

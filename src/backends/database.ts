@@ -3,6 +3,7 @@ import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../cor
 import type { Attributes } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import { Prisma, PrismaClient } from '../generated/prisma/client.js';
+import { Auditor } from './auditor.js';
 import type {
   Actor,
   Backend,
@@ -17,7 +18,7 @@ import type {
   Written,
 } from './backend.js';
 import type { BackendLog, Connection } from './connection.js';
-import { sqlState, toUnavailable } from './errors.js';
+import { toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
 import { read, readChanges, readDefinitions, readTargeting } from './reads.js';
 import { assignments, ensureUsers, flagOf, json, jsonb, overrideOf, selectFlag, uuids } from './sql.js';
@@ -53,16 +54,21 @@ const silent: BackendLog = { info: () => undefined, warn: () => undefined, error
 /**
  * Opens a database and brings its schema up to date. Opening an absent server fails within seconds.
  * @throws UnavailableError when the server cannot be reached.
+ * @throws DatabaseUrlError, DatabaseSetupError when the address, the database or its settings are not as they must be.
  * @throws MigrationError when the schema cannot be brought up to date, or with `asItIs` when the directory has no database.
  * @throws DirectoryLockedError when another process uses the directory.
+ * @throws DataDirectoryError when the directory cannot be read or written.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBackend> {
   const log = options.log ?? silent;
-  const connection = await connect(options, log);
+  const connection = await connect(options, log).catch(error => {
+    throw toUnavailable(error) ?? error;
+  });
   try {
     const applied = options.asItIs ? [] : await connection.migrate();
     if (applied.length > 0) log.info({ migrations: applied }, 'the database schema was brought up to date');
-    return new DatabaseBackend(connection, applied, { log, keepMs: options.keepChangesMs });
+    const audits = options.asItIs !== true;
+    return new DatabaseBackend(connection, applied, { log, keepMs: options.keepChangesMs, audits });
   } catch (error) {
     await connection.close();
     throw toUnavailable(error) ?? error;
@@ -74,11 +80,20 @@ async function connect(options: DatabaseOptions, log: BackendLog): Promise<Conne
   if ('url' in options) {
     const { openPostgres } = await import('./postgres.js');
     const { url, listenUrl, poolSize = 10, statementTimeoutMs = 5_000 } = options;
-    return openPostgres({ url, listenUrl, poolSize, statementTimeoutMs, log });
+    return openPostgres({ url, listenUrl, poolSize, statementTimeoutMs, existing: options.asItIs, log });
   }
   const { openEmbedded } = await import('./embedded.js');
   const dataDir = 'dataDir' in options ? options.dataDir : null;
   return openEmbedded({ dataDir, templateDump: options.templateDump, existing: options.asItIs, log });
+}
+
+/** What a backend does by itself, now and then. */
+interface Upkeep {
+  readonly log?: BackendLog;
+  /** Milliseconds for which the log is kept; undefined: for ever. */
+  readonly keepMs?: number | undefined;
+  /** Whether it looks for changes past the triggers. */
+  readonly audits?: boolean;
 }
 
 /** Array transactions are Prisma's business alone; its limits must not end one that the database still works on. */
@@ -92,13 +107,14 @@ const transactionOptions = { maxWait: 15_000, timeout: 120_000 };
  * transactions; {@link Writer} holds what all writes have in common.
  */
 export class DatabaseBackend implements Backend {
-  /** For reads by other floors. Writing through it works too (triggers keep the log), without retries or checks. */
+  /** For reads by the layers above. Writing through it works too (triggers keep the log), without retries or checks. */
   readonly prisma: PrismaClient;
   readonly #connection: Connection;
   readonly #writer: Writer;
   readonly #queryListeners = new Set<(sql: string) => void>();
   readonly #watchers = new Set<() => void>();
   readonly #pruner: Pruner | null;
+  readonly #auditor: Auditor | null;
   #stopListening: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
@@ -107,7 +123,7 @@ export class DatabaseBackend implements Backend {
     connection: Connection,
     /** The migrations that were applied when the database was opened. */
     readonly appliedMigrations: readonly string[],
-    { log = silent, keepMs }: { readonly log?: BackendLog; readonly keepMs?: number | undefined } = {},
+    { log = silent, keepMs, audits = false }: Upkeep = {},
   ) {
     this.#connection = connection;
     const prisma = new PrismaClient({
@@ -121,6 +137,8 @@ export class DatabaseBackend implements Backend {
     this.prisma = prisma;
     this.#writer = new Writer(prisma, connection.patienceMs);
     this.#pruner = keepMs === undefined ? null : new Pruner({ prisma, keepMs, log });
+    const { alone } = connection;
+    this.#auditor = audits && alone !== null ? new Auditor({ prisma, alone, log }) : null;
   }
 
   /**
@@ -160,17 +178,22 @@ export class DatabaseBackend implements Backend {
   }
 
   async createFlag(flag: NewFlag, actor: Actor): Promise<Written<Flag>> {
+    // A refused creation creates nobody: the actor is made where the insert found room.
     const insert = Prisma.sql`
-      INSERT INTO feature_flags (key, name, description, enabled, percentage, conditions, created_by_id)
-      VALUES (${flag.key}, ${flag.name}, ${flag.description}, ${flag.enabled}, ${flag.percentage},
-              ${jsonb(flag.conditions)}, ${actor}::uuid)
-      RETURNING halyard_flag_state(feature_flags)::text AS flag`;
-    try {
-      const { rows, revision } = await this.#writer.write(actor, [ensureUsers([actor]), insert]);
-      return { value: flagOf(rows[1]?.[0]) as Flag, revision };
-    } catch (error) {
-      throw sqlState(error) === '23505' ? new FlagExistsError(flag.key) : error;
-    }
+      WITH made AS (
+        INSERT INTO feature_flags (key, name, description, enabled, percentage, conditions, created_by_id)
+        VALUES (${flag.key}, ${flag.name}, ${flag.description}, ${flag.enabled}, ${flag.percentage},
+                ${jsonb(flag.conditions)}, ${actor}::uuid)
+        ON CONFLICT (key) DO NOTHING
+        RETURNING *
+      ), actors AS (
+        INSERT INTO users (id) SELECT ${actor}::uuid FROM made WHERE ${actor}::uuid IS NOT NULL ON CONFLICT DO NOTHING
+      )
+      SELECT halyard_flag_state(made)::text AS flag FROM made`;
+    const { rows, revision } = await this.#writer.write(actor, [insert]);
+    const made = flagOf(rows[0]?.[0]);
+    if (made === null) throw new FlagExistsError(flag.key);
+    return { value: made, revision };
   }
 
   async updateFlag(
@@ -205,10 +228,12 @@ export class DatabaseBackend implements Backend {
 
   async setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>> {
     const { userId, flagKey, enabled, reason, expiresAt } = override;
+    const isThere = Prisma.sql`EXISTS (SELECT FROM feature_flags WHERE key = ${flagKey})`;
     const upsert = Prisma.sql`
       INSERT INTO feature_flag_overrides AS stored (user_id, flag_key, enabled, reason, expires_at, created_by_id)
-      VALUES (${userId}::uuid, ${flagKey}, ${enabled}, ${reason}, ${expiresAt?.toISOString() ?? null}::text::timestamptz,
-              ${actor}::uuid)
+      SELECT ${userId}::uuid, ${flagKey}, ${enabled}, ${reason}, ${expiresAt?.toISOString() ?? null}::text::timestamptz,
+             ${actor}::uuid
+      WHERE ${isThere}
       ON CONFLICT (user_id, flag_key) DO UPDATE
       SET enabled = EXCLUDED.enabled, reason = EXCLUDED.reason, expires_at = EXCLUDED.expires_at,
           created_at = EXCLUDED.created_at, created_by_id = EXCLUDED.created_by_id
@@ -217,13 +242,11 @@ export class DatabaseBackend implements Backend {
     const select = Prisma.sql`
       SELECT halyard_override_state(o)::text AS override
       FROM feature_flag_overrides o WHERE user_id = ${userId}::uuid AND flag_key = ${flagKey}`;
-    try {
-      const { rows, revision } = await this.#writer.write(actor, [ensureUsers([userId, actor]), upsert, select]);
-      return { value: { userId, flagKey, ...overrideOf(rows[2]?.[0]) }, revision };
-    } catch (error) {
-      // The users are there: the same transaction made them.
-      throw sqlState(error) === '23503' ? new FlagNotFoundError(flagKey, 'flagKey') : error;
-    }
+    const users = ensureUsers([userId, actor], isThere);
+    const { rows, revision } = await this.#writer.write(actor, [users, upsert, select]);
+    const stored = rows[2]?.[0];
+    if (stored === undefined) throw new FlagNotFoundError(flagKey, 'flagKey');
+    return { value: { userId, flagKey, ...overrideOf(stored) }, revision };
   }
 
   async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {
@@ -237,7 +260,7 @@ export class DatabaseBackend implements Backend {
     const slices = await this.#slices(userIds);
     return this.#writer.writeCounted(
       actor,
-      [ensureUsers([actor]), ...slices.map(ensureUsers)],
+      [ensureUsers([actor]), ...slices.map(ids => ensureUsers(ids))],
       slices.map(
         ids => Prisma.sql`
           INSERT INTO user_feature_groups (user_id, group_name, added_by_id)
@@ -285,7 +308,7 @@ export class DatabaseBackend implements Backend {
     this.#closed ??= (async () => {
       this.#watchers.clear();
       this.#stopListening?.();
-      await this.#pruner?.stop();
+      await Promise.all([this.#pruner?.stop(), this.#auditor?.stop()]);
       await this.prisma.$disconnect();
       await this.#connection.close();
     })();

@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isUnsupported } from '../core/data-directory.js';
 import { bounded } from '../core/text.js';
 
 // Two processes on one embedded database silently lose rows. What tells a live holder from a dead one must die with the
@@ -44,6 +45,8 @@ export class DirectoryLockedError extends Error {
 }
 
 export interface DirectoryLock {
+  /** Where the lock lies: the directory itself, or one in the temporary directory where its file system has no sockets. */
+  readonly place: string;
   /** Lets go. Twice is harmless. */
   release(): Promise<void>;
 }
@@ -61,15 +64,32 @@ const longestSocketPath = 100;
 /**
  * Takes the lock of a directory, which is made with mode 0700 when absent. The lock is held until `release` or the end of
  * the process, however it ends. It holds between all processes of one machine, containers included, not between machines
- * that share a network file system.
+ * that share a network file system. Where the file system of the directory has no sockets, it holds between the processes
+ * that share the temporary directory.
  *
  * @throws DirectoryLockedError when another process has it.
  */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
   const directory = resolve(path);
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  try {
+    return await lockAt(directory, directory);
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    const name = createHash('sha256')
+      .update(await realpath(directory))
+      .digest('hex')
+      .slice(0, 16);
+    const place = join(tmpdir(), `halyard-lock-${name}`);
+    await mkdir(place, { recursive: true, mode: 0o700 });
+    return lockAt(place, directory);
+  }
+}
+
+/** @param directory what is locked, by sockets in `place`. */
+async function lockAt(place: string, directory: string): Promise<DirectoryLock> {
   for (;;) {
-    const claim = await Claim.make(directory);
+    const claim = await Claim.make(place);
     try {
       const holder = await claim.contest();
       if (holder === 'won') return claim;
@@ -88,7 +108,7 @@ class Claim implements DirectoryLock {
   #released: Promise<void> | undefined;
 
   private constructor(
-    readonly directory: string,
+    readonly place: string,
     readonly name: string,
     readonly short: ShortPath,
     readonly server: Server,
@@ -101,18 +121,18 @@ class Claim implements DirectoryLock {
     server.unref();
   }
 
-  static async make(directory: string): Promise<Claim> {
+  static async make(place: string): Promise<Claim> {
     const id = `lock-${randomUUID()}`;
-    const short = await ShortPath.to(directory);
+    const short = await ShortPath.to(place);
     const server = createServer();
     try {
       await new Promise<void>((done, failed) => {
         server.once('error', failed);
         server.listen(short.join(`${id}.new`), done);
       });
-      const claim = new Claim(directory, `${id}.sock`, short, server);
+      const claim = new Claim(place, `${id}.sock`, short, server);
       // Between bind and listen a socket looks dead. Under its final name it has never been that.
-      await rename(join(directory, `${id}.new`), join(directory, `${id}.sock`));
+      await rename(join(place, `${id}.new`), join(place, `${id}.sock`));
       return claim;
     } catch (error) {
       server.close();
@@ -125,11 +145,11 @@ class Claim implements DirectoryLock {
   async contest(): Promise<'won' | 'retry' | LockHolder | null> {
     for (;;) {
       let waiting = false;
-      for (const name of await readdir(this.directory)) {
+      for (const name of await readdir(this.place)) {
         if (draftName.test(name)) await this.#sweep(name);
         if (!lockName.test(name) || name === this.name) continue;
         const answer = await ask(this.short.join(name));
-        if (answer === 'dead') await unlink(join(this.directory, name)).catch(ignoreAbsence);
+        if (answer === 'dead') await unlink(join(this.place, name)).catch(ignoreAbsence);
         else if (answer === 'unknown') return null;
         else if (answer.state === 'held') return { pid: answer.pid, host: answer.host, since: answer.since };
         else if (name < this.name) return 'retry';
@@ -145,7 +165,7 @@ class Claim implements DirectoryLock {
 
   release(): Promise<void> {
     this.#released ??= (async () => {
-      await unlink(join(this.directory, this.name)).catch(ignoreAbsence);
+      await unlink(join(this.place, this.name)).catch(ignoreAbsence);
       await new Promise<void>(done => this.server.close(() => done()));
       await this.short.release();
     })();
@@ -154,7 +174,7 @@ class Claim implements DirectoryLock {
 
   /** A process that died before its rename leaves a draft behind; nobody lives in one for a minute. */
   async #sweep(name: string): Promise<void> {
-    const draft = join(this.directory, name);
+    const draft = join(this.place, name);
     try {
       if (Date.now() - (await stat(draft)).mtimeMs > 60_000) await unlink(draft);
     } catch (error) {

@@ -1,12 +1,14 @@
-import { access, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, mkdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
+import { DataDirectoryError, explainFileError } from '../core/data-directory.js';
 import { Checkpointer } from './checkpointer.js';
 import type { BackendLog, Connection } from './connection.js';
 import { lockDirectory } from './directory-lock.js';
 import { MigrationError, migrate, readMigrations } from './migrate.js';
+import { setStatements, statedSettings } from './session.js';
 
 export interface EmbeddedOptions {
   /** The directory that holds the database; null keeps everything in memory. Made with mode 0700 when absent. */
@@ -27,11 +29,7 @@ const longestHold = 8;
  * again, and what waits to be added to the index over
  * `user_ids` is added in small portions rather than 4 MB at once (250 ms).
  */
-const sessionSettings = `
-  SET timezone = 'UTC';
-  SET wal_init_zero = off;
-  SET wal_recycle = off;
-  SET gin_pending_list_limit = '64kB'`;
+const backgroundSettings = { wal_init_zero: 'off', wal_recycle: 'off', gin_pending_list_limit: '64kB' };
 
 /** PGlite answers in promises, yet its work is synchronous: a run of statements would never let a timer or socket in. */
 class BreathingPGlite extends PGlite {
@@ -50,6 +48,7 @@ class BreathingPGlite extends PGlite {
 /**
  * Opens PGlite, the real PostgreSQL compiled to WebAssembly, in this process.
  * @throws DirectoryLockedError when another process has the directory.
+ * @throws DataDirectoryError when it cannot be read or written.
  * @throws MigrationError with `existing` when there is no database in the directory.
  */
 export async function openEmbedded({ dataDir, templateDump, existing, log }: EmbeddedOptions): Promise<Connection> {
@@ -58,18 +57,47 @@ export async function openEmbedded({ dataDir, templateDump, existing, log }: Emb
       throw new MigrationError(`There is no database in ${dataDir}.`);
     });
   }
-  const lock = dataDir === null ? null : await lockDirectory(dataDir);
   try {
-    if (dataDir !== null) await mkdir(join(dataDir, 'postgres'), { recursive: true, mode: 0o700 });
+    const lock = dataDir === null ? null : await lockDirectory(dataDir);
+    if (lock !== null && lock.place !== resolve(dataDir ?? '')) {
+      log.warn(
+        { directory: dataDir, lock: lock.place },
+        'the file system of the data directory has no sockets; its lock holds between processes that share the temporary directory alone',
+      );
+    }
+    try {
+      const database = await openPGlite(dataDir, templateDump);
+      return new EmbeddedConnection(database, () => lock?.release() ?? Promise.resolve(), log);
+    } catch (error) {
+      await lock?.release();
+      throw error;
+    }
+  } catch (error) {
+    const fault = dataDir === null ? null : explainFileError(error, dataDir);
+    throw fault === null ? error : new DataDirectoryError(fault, { cause: error });
+  }
+}
+
+async function openPGlite(dataDir: string | null, templateDump: Blob | undefined): Promise<PGlite> {
+  const folder = dataDir === null ? null : join(dataDir, 'postgres');
+  const isThere =
+    folder === null ||
+    (await access(join(folder, 'PG_VERSION')).then(
+      () => true,
+      () => false,
+    ));
+  try {
+    if (folder !== null) await mkdir(folder, { recursive: true, mode: 0o700 });
     const database = new BreathingPGlite({
-      ...(dataDir === null ? {} : { dataDir: join(dataDir, 'postgres') }),
+      ...(folder === null ? {} : { dataDir: folder }),
       ...(templateDump === undefined ? {} : { loadDataDir: templateDump }),
     });
     await database.waitReady;
-    await database.exec(sessionSettings);
-    return new EmbeddedConnection(database, () => lock?.release() ?? Promise.resolve(), log);
+    await database.exec(setStatements(statedSettings(backgroundSettings)));
+    return database;
   } catch (error) {
-    await lock?.release();
+    // Half a database would be taken for a whole one at the next start.
+    if (!isThere) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     throw error;
   }
 }
@@ -79,6 +107,7 @@ class EmbeddedConnection implements Connection {
   readonly idsPerStatement = 500;
   readonly bytesPerPage = 64 * 1_024;
   readonly patienceMs = 10_000;
+  readonly alone = null;
   readonly #checkpointer: Checkpointer;
 
   constructor(

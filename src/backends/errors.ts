@@ -6,6 +6,11 @@ export class CommitUnansweredError extends Error {
   override readonly name = 'CommitUnansweredError';
 }
 
+/** The database, its address or its settings are not as they must be. The message says what was found and what to do. */
+export class DatabaseSetupError extends Error {
+  override readonly name = 'DatabaseSetupError';
+}
+
 interface ErrorLike {
   readonly code?: unknown;
   readonly kind?: unknown;
@@ -175,6 +180,16 @@ export function isContention(error: unknown): boolean {
   if (state !== undefined) return state === '40001' || state === '40P01' || state === '55P03';
   for (const { code } of causes(error)) if (code === 'P2034') return true;
   return false;
+}
+
+/** What the triggers of the change log say when it cannot be written, and how to mend it; null for any other error. */
+export function logDamage(error: unknown): string | null {
+  if (sqlState(error) !== 'HLY01') return null;
+  for (const like of causes(error)) {
+    const { originalMessage } = like as { originalMessage?: unknown };
+    if (typeof originalMessage === 'string') return originalMessage;
+  }
+  return 'The change log cannot be written.';
 }
 
 /** Whether COMMIT was sent and its answer never came. */

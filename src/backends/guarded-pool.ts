@@ -11,6 +11,8 @@ export interface GuardedPoolOptions {
   readonly queryTimeoutMs: number;
   /** Milliseconds to reach the server, or to be given a connection by a pool that is busy. */
   readonly connectTimeoutMs: number;
+  /** Whether a new connection is as it must be: rejects when it is not, and nobody is given it. */
+  readonly check?: (client: pg.ClientBase) => Promise<void>;
   readonly log: BackendLog;
 }
 
@@ -39,8 +41,10 @@ export class GuardedPool extends pg.Pool {
 
   constructor(options: GuardedPoolOptions) {
     const suspect = (error: unknown) => this.#suspect(error);
+    const { check } = options;
     super({
       ...options.config,
+      ...(check === undefined ? {} : { verify: (client, done) => void check(client).then(() => done(), done) }),
       max: options.size,
       query_timeout: options.queryTimeoutMs,
       connectionTimeoutMillis: options.connectTimeoutMs,

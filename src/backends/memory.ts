@@ -44,6 +44,8 @@ export class MemoryBackend implements Backend {
   readonly #flags = new Map<string, Flag>();
   readonly #users = new Map<string, StoredUser>();
   readonly #changes: Change[] = [];
+  /** By key, the last version of a flag that was deleted. */
+  readonly #lastVersions = new Map<string, number>();
   readonly #watchers = new Set<() => void>();
 
   /** @param options.now the clock; tests state their own. */
@@ -79,19 +81,20 @@ export class MemoryBackend implements Backend {
 
   /** Removes everything; the log goes on with a RESET. */
   clear(): void {
-    this.#flags.clear();
+    for (const flag of [...this.#flags.values()]) this.#dropFlag(flag);
     this.#users.clear();
     this.#log(null, { kind: 'RESET' });
   }
 
   async definitions(): Promise<Definitions> {
     const flags = [...this.#flags.values()].sort((a, b) => compare(a.key, b.key));
-    return { epoch: this.#epoch, revision: this.#changes.length, flags };
+    const revision = this.#changes.length;
+    return { epoch: this.#epoch, revision, nonce: this.#nonceOf(revision), flags };
   }
 
   async changes(after: number, limit: number): Promise<ChangePage> {
     const changes = this.#changes.slice(after, after + limit);
-    return { epoch: this.#epoch, head: this.#changes.length, changes };
+    return { epoch: this.#epoch, head: this.#changes.length, nonce: this.#nonceOf(after), changes };
   }
 
   watch(listener: () => void): () => void {
@@ -147,7 +150,7 @@ export class MemoryBackend implements Backend {
     this.#ensureUser(actor);
     const flag = this.#flags.get(key);
     if (flag === undefined) return this.#written(false);
-    this.#flags.delete(key);
+    this.#dropFlag(flag);
     this.#log(actor, { kind: 'FLAG_DELETED', flagKey: key, before: flagState(flag) });
     for (const [, user] of this.#sortedUsers()) this.#removeOverride(user, key, actor);
     return this.#written(true);
@@ -204,10 +207,16 @@ export class MemoryBackend implements Backend {
     const { key, name, description, enabled, percentage, conditions } = flag;
     const now = this.#now();
     const given = { key, name, description, enabled, percentage, conditions: copy(conditions) };
-    const stored = { id: randomUUID(), ...given, version: 1, createdAt: now, updatedAt: now, createdById: actor };
+    const version = (this.#lastVersions.get(key) ?? 0) + 1;
+    const stored = { id: randomUUID(), ...given, version, createdAt: now, updatedAt: now, createdById: actor };
     this.#flags.set(key, stored);
     this.#log(actor, { kind: 'FLAG_CREATED', flagKey: key, after: flagState(stored) });
     return stored;
+  }
+
+  #dropFlag({ key, version }: Flag): void {
+    this.#flags.delete(key);
+    this.#lastVersions.set(key, version);
   }
 
   #setOverride(override: NewOverride, actor: Actor): Override {
@@ -287,9 +296,13 @@ export class MemoryBackend implements Backend {
 
   #log(actorId: Actor, change: Pick<Change, 'kind'> & Partial<Change>): void {
     const revision = this.#changes.length + 1;
-    this.#changes.push({ ...noFields, revision, at: this.#now(), actorId, ...change });
+    this.#changes.push({ ...noFields, revision, nonce: randomUUID(), at: this.#now(), actorId, ...change });
     // At once: who seeds and then asks, without a turn of the event loop between, is answered with the seed.
     for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  #nonceOf(revision: number): string | null {
+    return this.#changes[revision - 1]?.nonce ?? null;
   }
 
   #written<T>(value: T): Written<T> {

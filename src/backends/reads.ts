@@ -15,19 +15,23 @@ export async function read(prisma: PrismaClient, sql: Prisma.Sql): Promise<reado
   }
 }
 
+/** Told once a statement, however many rows it has. */
+const epoch = Prisma.sql`h.epoch::text || (SELECT coalesce('/' || halyard_timeline(), '')) AS epoch`;
+
 /** All flags, and where the log stands. */
 export async function readDefinitions(prisma: PrismaClient): Promise<Definitions> {
   // A row a flag rather than one for all: however many they are, they can be read in slices.
   const rows = await read(
     prisma,
     Prisma.sql`
-    SELECT h.epoch::text AS epoch, h.revision::text AS revision,
+    SELECT ${epoch}, h.revision::text AS revision, c.nonce::text AS nonce,
            CASE WHEN f.key IS NOT NULL THEN halyard_flag_state(f)::text END AS flag
-    FROM feature_log_head h LEFT JOIN feature_flags f ON true ORDER BY f.key COLLATE "C"`,
+    FROM feature_log_head h LEFT JOIN feature_changes c ON c.revision = h.revision LEFT JOIN feature_flags f ON true ORDER BY f.key COLLATE "C"`,
   );
   const head = headOf(rows);
   const flags = await mapInSlices(head['flag'] === null ? [] : rows, row => flagOf(row) as Flag);
-  return { epoch: head['epoch'] as string, revision: Number(head['revision']), flags };
+  const { revision, nonce } = head;
+  return { epoch: head['epoch'] as string, revision: Number(revision), nonce: nonce as string | null, flags };
 }
 
 /** What follows in the log, until `limit` entries or `bytesPerPage` are reached. */
@@ -38,16 +42,17 @@ export async function readChanges(
   bytesPerPage: number,
 ): Promise<ChangePage> {
   const page = Prisma.sql`
-    SELECT h.epoch::text AS epoch, h.revision::text AS head,
+    SELECT ${epoch}, h.revision::text AS head,
+           (SELECT nonce::text FROM feature_changes WHERE revision = ${after}) AS nonce,
            (SELECT coalesce(json_agg(c ORDER BY c.revision), '[]')
             FROM (
-              SELECT revision, halyard_time(at) AS at, actor_id AS "actorId", kind, flag_key AS "flagKey",
+              SELECT revision, nonce, halyard_time(at) AS at, actor_id AS "actorId", kind, flag_key AS "flagKey",
                      user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after
               FROM (
                 SELECT *, sum(coalesce(pg_column_size(user_ids), 0) + coalesce(pg_column_size(before), 0)
                               + coalesce(pg_column_size(after), 0))
                           OVER (ORDER BY revision ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS size_before
-                FROM (SELECT * FROM feature_changes WHERE revision > ${after} ORDER BY revision LIMIT ${limit}) AS following
+                FROM (SELECT * FROM feature_changes WHERE revision > ${after} AND revision <= h.revision ORDER BY revision LIMIT ${limit}) AS following
               ) AS measured
               WHERE coalesce(size_before, 0) < ${bytesPerPage}
             ) c)::text AS changes
@@ -56,6 +61,7 @@ export async function readChanges(
   return {
     epoch: row['epoch'] as string,
     head: Number(row['head']),
+    nonce: row['nonce'] as string | null,
     changes: json<(Change & { at: string })[]>(row['changes']).map(change => ({
       ...change,
       at: new Date(change.at),

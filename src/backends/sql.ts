@@ -20,9 +20,10 @@ export function json<T>(text: unknown): T {
   return JSON.parse(text as string) as T;
 }
 
-export function ensureUsers(ids: readonly (string | null)[]): Prisma.Sql {
+/** Makes the users that are not known, where a condition holds. */
+export function ensureUsers(ids: readonly (string | null)[], where: Prisma.Sql = Prisma.sql`true`): Prisma.Sql {
   const known = ids.filter(id => id !== null);
-  return Prisma.sql`INSERT INTO users (id) SELECT DISTINCT unnest(${uuids(known)}) ON CONFLICT DO NOTHING`;
+  return Prisma.sql`INSERT INTO users (id) SELECT DISTINCT unnest(${uuids(known)}) WHERE ${where} ON CONFLICT DO NOTHING`;
 }
 
 export function assignments(patch: FlagPatch): Prisma.Sql {
@@ -43,9 +44,9 @@ export function flagOf(row: Row | undefined): Flag | null {
   return row === undefined ? null : flagFromLog(json<JsonObject>(row['flag']));
 }
 
-export function overrideOf(row: Row | undefined): Omit<Override, 'userId' | 'flagKey'> {
+export function overrideOf(row: Row): Omit<Override, 'userId' | 'flagKey'> {
   const state = json<Omit<Override, 'expiresAt' | 'createdAt'> & { expiresAt: string | null; createdAt: string }>(
-    row?.['override'],
+    row['override'],
   );
   return {
     ...state,

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UnavailableError } from '../core/errors.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import type { Actor, Written } from './backend.js';
-import { isCommitUnanswered, isContention, toUnavailable } from './errors.js';
+import { isCommitUnanswered, isContention, logDamage, toUnavailable } from './errors.js';
 import { read } from './reads.js';
 import type { Row } from './sql.js';
+import { Turnstile } from './turnstile.js';
 
 /** How often a write that lost against another transaction is tried. */
 const attempts = 4;
@@ -31,6 +32,7 @@ export interface Outcome {
 export class Writer {
   readonly #prisma: PrismaClient;
   readonly #patienceMs: number;
+  readonly #turnstile = new Turnstile();
 
   /** @param patienceMs how long one write may wait for others, all attempts together. */
   constructor(prisma: PrismaClient, patienceMs: number) {
@@ -71,6 +73,19 @@ export class Writer {
 
   async #transact(statements: (lockWait: number) => readonly Prisma.Sql[]): Promise<readonly (readonly Row[])[]> {
     const end = performance.now() + this.#patienceMs;
+    // Writers stand in line in the database anyway: there each of them would keep a connection from those who read.
+    return this.#turnstile
+      .pass(this.#patienceMs, () => this.#attempt(statements, end))
+      .catch(error => {
+        throw writeFailure(error);
+      });
+  }
+
+  /** @param end when it must be done, as `performance.now()` has it. */
+  async #attempt(
+    statements: (lockWait: number) => readonly Prisma.Sql[],
+    end: number,
+  ): Promise<readonly (readonly Row[])[]> {
     for (let attempt = 1; ; attempt++) {
       const left = Math.floor(end - performance.now());
       const lockWait = Math.max(Math.min(longestLockWait, left), shortestLockWait);
@@ -78,7 +93,7 @@ export class Writer {
         return await this.#prisma.$transaction(statements(lockWait).map(sql => this.#prisma.$queryRaw<Row[]>(sql)));
       } catch (error) {
         const isLast = attempt === attempts || end - performance.now() < shortestLockWait;
-        if (isLast || !isContention(error)) throw writeFailure(error);
+        if (isLast || !isContention(error)) throw error;
         await sleep(attempt * 20 * (0.5 + Math.random()));
       }
     }
@@ -105,6 +120,8 @@ export class Writer {
 
 /** Without an answer to COMMIT nobody knows; before it, the end of the connection has undone everything. */
 function writeFailure(error: unknown): unknown {
+  const damage = logDamage(error);
+  if (damage !== null) return new UnavailableError(`${damage} Nothing was changed.`, { cause: error });
   if (isCommitUnanswered(error)) return new UnavailableError(unknownOutcome, { cause: error });
   const unavailable = toUnavailable(error);
   return unavailable === null

@@ -1,8 +1,10 @@
 import { LocalSecretError } from '../auth/local-secret.js';
 import { DirectoryLockedError } from '../backends/directory-lock.js';
-import { sqlState } from '../backends/errors.js';
+import { DatabaseSetupError, sqlState } from '../backends/errors.js';
 import { MigrationError } from '../backends/migrate.js';
 import { ConfigError } from '../config.js';
+import { DataDirectoryError } from '../core/data-directory.js';
+import { DatabaseUrlError } from '../core/database-url.js';
 import { FeatureError, UnavailableError } from '../core/errors.js';
 
 /** The options of a command are wrong. The message says what is expected. */
@@ -18,6 +20,9 @@ export class CommandError extends Error {
 const expected = [
   CommandError,
   ConfigError,
+  DataDirectoryError,
+  DatabaseSetupError,
+  DatabaseUrlError,
   DirectoryLockedError,
   FeatureError,
   LocalSecretError,

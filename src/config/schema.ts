@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DatabaseUrlError, parseDatabaseUrl } from '../core/database-url.js';
 import { parseAddress, parseNetwork } from '../core/network.js';
 import type { SettingName } from './settings.js';
 
@@ -61,7 +62,14 @@ const metrics = z
   )
   .transform(text => (/^\d/.test(text) ? Number(text) : text === 'true'));
 
-const postgresUrl = url('a URL such as postgresql://user:password@host:5432/halyard', ['postgres:', 'postgresql:']);
+const postgresUrl = z.string().superRefine((text, context) => {
+  try {
+    parseDatabaseUrl(text);
+  } catch (error) {
+    if (!(error instanceof DatabaseUrlError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+  }
+});
 
 /** What each setting accepts, and what it becomes. */
 export const schema = z.object({

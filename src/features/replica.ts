@@ -233,9 +233,10 @@ export class Replica {
     const { backend } = this.#options;
     for (;;) {
       const startedAt = performance.now();
-      const { epoch, head, changes } = await backend.changes(this.#snapshot.revision, pageSize);
+      const { epoch, head, nonce, changes } = await backend.changes(this.#snapshot.revision, pageSize);
       const { revision } = this.#snapshot;
-      const follows = epoch === this.#snapshot.epoch && head >= revision;
+      // The number of its last entry proves nothing: a restored log has grown past it with other changes.
+      const follows = epoch === this.#snapshot.epoch && head >= revision && nonce === this.#snapshot.nonce;
       const isGapless = changes.length === 0 ? head === revision : changes[0]?.revision === revision + 1;
       if (!follows || !isGapless || changes.some(change => change.kind === 'RESET')) {
         await this.#reload();

@@ -16,6 +16,8 @@ export class Snapshot {
   private constructor(
     readonly epoch: string,
     readonly revision: number,
+    /** That of the log's entry at this revision; null where there was none. */
+    readonly nonce: string | null,
     byKey: ReadonlyMap<string, CompiledFlag>,
     /** Sorted by key, in code unit order. */
     readonly flags: readonly CompiledFlag[] = [...byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
@@ -27,7 +29,7 @@ export class Snapshot {
    * What was read, compiled in slices with a turn of the event loop between two. What `known` has the same is taken from
    * there: after a reload most is.
    */
-  static async load({ epoch, revision, flags }: Definitions, known?: Snapshot): Promise<Snapshot> {
+  static async load({ epoch, revision, nonce, flags }: Definitions, known?: Snapshot): Promise<Snapshot> {
     const byKey = new Map<string, CompiledFlag>();
     let end = performance.now() + sliceTime;
     for (const flag of flags) {
@@ -39,7 +41,7 @@ export class Snapshot {
       const same = known?.get(flag.key);
       byKey.set(flag.key, same !== undefined && isSame(same.definition, definition) ? same : compileFlag(definition));
     }
-    return new Snapshot(epoch, revision, byKey);
+    return new Snapshot(epoch, revision, nonce, byKey);
   }
 
   get(key: string): CompiledFlag | undefined {
@@ -48,16 +50,16 @@ export class Snapshot {
 
   /** The snapshot after these changes, which must follow on this one and hold no RESET. */
   after(changes: readonly Change[]): Snapshot {
-    const revision = changes.at(-1)?.revision ?? this.revision;
+    const { revision, nonce } = changes.at(-1) ?? this;
     const flagChanges = changes.filter(change => change.kind.startsWith('FLAG_'));
-    if (flagChanges.length === 0) return new Snapshot(this.epoch, revision, this.#byKey, this.flags);
+    if (flagChanges.length === 0) return new Snapshot(this.epoch, revision, nonce, this.#byKey, this.flags);
     const byKey = new Map(this.#byKey);
     for (const { flagKey, after } of flagChanges) {
       if (flagKey === null) continue;
       if (after === null) byKey.delete(flagKey);
       else byKey.set(flagKey, compileFlag(definitionOf(flagFromLog(after))));
     }
-    return new Snapshot(this.epoch, revision, byKey);
+    return new Snapshot(this.epoch, revision, nonce, byKey);
   }
 
   /** The same revision with these flags in place of those of the same keys, or beside them. */
@@ -66,6 +68,7 @@ export class Snapshot {
     return new Snapshot(
       this.epoch,
       this.revision,
+      this.nonce,
       new Map([...this.#byKey, ...flags.map(flag => [flag.key, flag] as const)]),
     );
   }
@@ -83,5 +86,10 @@ function definitionOf({ key, enabled, percentage, conditions }: FlagDefinition):
 }
 
 function isSame(a: FlagDefinition, b: FlagDefinition): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  try {
+    return JSON.stringify(a) === JSON.stringify(b);
+  } catch {
+    // Nested too deep to be written: no valid conditions either way.
+    return false;
+  }
 }

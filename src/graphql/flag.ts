@@ -34,7 +34,8 @@ export const Flag = builder.prismaNode('FeatureFlag', {
       description: 'The conditions that a user must match; `{}` matches everybody.',
     }),
     version: t.exposeInt('version', {
-      description: 'The version: 1 for a new flag, and 1 more with each change. Pass it as `expectedVersion`.',
+      description:
+        'The version: 1 for a new flag, and 1 more with each change. A flag that is created again continues after the deleted one. Pass it as `expectedVersion`.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'The time of the last change.' }),

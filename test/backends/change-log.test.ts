@@ -71,7 +71,7 @@ describe.each([
   afterAll(() => hand.stop());
   beforeEach(async () => {
     // Not TRUNCATE of the log: revisions go on.
-    await hand.sql('DELETE FROM feature_flags; DELETE FROM users;');
+    await hand.sql('DELETE FROM feature_flags; DELETE FROM feature_flag_versions; DELETE FROM users;');
   });
 
   const sql = (text: string) => hand.sql(text);
@@ -84,7 +84,8 @@ describe.each([
     const changes = await sql(`SELECT * FROM feature_changes WHERE revision > ${before} ORDER BY revision`);
     expect(changes.map(({ revision }) => Number(revision))).toEqual(changes.map((__, i) => before + 1 + i));
     expect(after).toBe(before + changes.length);
-    return changes.map(({ revision, at, ...fields }) =>
+    for (const { nonce } of changes) expect(nonce).toMatch(/^[0-9a-f-]{36}$/);
+    return changes.map(({ revision, at, nonce, ...fields }) =>
       Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
     );
   }
@@ -337,6 +338,27 @@ describe.each([
       expect(changes.map(c => c['kind'])).toEqual(['FLAG_CREATED', 'FLAG_UPDATED']);
     });
 
+    // What restores or replicates rows; a superuser may, and so may a default of the database.
+    it('logs what a session does that plays a replica', async () => {
+      const changes = await logged(`SET session_replication_role = replica;
+        INSERT INTO users (id, attributes) VALUES ('${id(1)}', '{"a": 1}');
+        INSERT INTO feature_flags (key, name) VALUES ('k', 'n');
+        UPDATE feature_flags SET enabled = true;
+        INSERT INTO user_feature_groups (user_id, group_name) VALUES ('${id(1)}', 'g');
+        INSERT INTO feature_flag_overrides (user_id, flag_key, enabled) VALUES ('${id(1)}', 'k', true);
+        TRUNCATE user_feature_groups;
+        RESET session_replication_role`);
+      expect(changes.map(c => c['kind'])).toEqual([
+        'USER_UPDATED',
+        'FLAG_CREATED',
+        'FLAG_UPDATED',
+        'MEMBERS_ADDED',
+        'OVERRIDE_SET',
+        'RESET',
+      ]);
+      expect(await sql('SELECT version FROM feature_flags')).toEqual([{ version: 2 }]);
+    });
+
     it('keeps version and time of change itself', async () => {
       await sql(`INSERT INTO feature_flags (key, name, updated_at) VALUES ('k', 'n', '2020-01-01Z')`);
       await sql(`UPDATE feature_flags SET enabled = true, version = 1, updated_at = '2020-01-01Z'`);
@@ -347,6 +369,29 @@ describe.each([
       await sql(`INSERT INTO users (id, updated_at) VALUES ('${id(1)}', '2020-01-01Z')`);
       await sql(`UPDATE users SET attributes = '{"a": 1}', updated_at = '2020-01-01Z'`);
       expect(await sql(`SELECT updated_at > '2021-01-01Z' AS later FROM users`)).toEqual([{ later: true }]);
+    });
+
+    it('never gives a version again that a flag of the same key has had', async () => {
+      const version = async (key: string) =>
+        (await sql(`SELECT version FROM feature_flags WHERE key = '${key}'`))[0]?.['version'];
+      await sql(`INSERT INTO feature_flags (key, name) VALUES ('k', 'n'), ('other', 'n')`);
+      await sql('UPDATE feature_flags SET enabled = true');
+      await sql(`DELETE FROM feature_flags WHERE key = 'k'; INSERT INTO feature_flags (key, name) VALUES ('k', 'n')`);
+      expect(await version('k')).toBe(3);
+      await sql(`UPDATE feature_flags SET key = 'renamed' WHERE key = 'k'`);
+      expect(await version('renamed')).toBe(4);
+      // The name is free, and so is the name of one whose versions were higher.
+      await sql(`INSERT INTO feature_flags (key, name) VALUES ('k', 'n')`);
+      expect(await version('k')).toBe(4);
+      await sql(
+        `DELETE FROM feature_flags WHERE key = 'renamed'; UPDATE feature_flags SET key = 'renamed' WHERE key = 'other'`,
+      );
+      expect(await version('renamed')).toBe(5);
+      await sql('TRUNCATE feature_flags CASCADE');
+      await sql(
+        `INSERT INTO feature_flags (key, name, version) VALUES ('k', 'n', 1), ('renamed', 'n', 70), ('never', 'n', 1)`,
+      );
+      expect([await version('k'), await version('renamed'), await version('never')]).toEqual([5, 70, 1]);
     });
 
     it.each([
@@ -382,6 +427,17 @@ describe.each([
       await sql('BEGIN; DELETE FROM feature_log_head');
       await expect(sql(`INSERT INTO feature_flags (key, name) VALUES ('k', 'n')`)).rejects.toThrow('lost its row');
       await sql('ROLLBACK');
+    });
+
+    it('refuses to write where its head is behind its entries, until what it says has mended it', async () => {
+      await sql(`INSERT INTO feature_flags (key, name) VALUES ('k', 'n')`);
+      const before = await head();
+      await sql('UPDATE feature_log_head SET revision = revision - 1');
+      const error = await sql('UPDATE feature_flags SET enabled = true').catch(e => e);
+      expect(error.message).toContain(`has entries after its head, revision ${before - 1}`);
+      await sql(/To mend it: (.*)\.$/.exec(error.message)?.[1] as string);
+      expect(await logged('UPDATE feature_flags SET enabled = true')).toMatchObject([{ kind: 'FLAG_UPDATED' }]);
+      expect(await head()).toBe(before + 1);
     });
   });
 });

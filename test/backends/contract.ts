@@ -59,7 +59,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
 
       it('carry the same epoch as the log', async () => {
         const { epoch } = await backend.definitions();
-        expect(epoch).toMatch(/^[0-9a-f-]{36}$/);
+        expect(epoch).toMatch(/^[0-9a-f-]{36}(\/[0-9A-F]{8})?$/);
         expect((await backend.changes(0, 1)).epoch).toBe(epoch);
       });
 
@@ -202,8 +202,24 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const first = (await backend.createFlag(newFlag(key(), { enabled: true }), null)).value;
         await backend.deleteFlag(first.key, null);
         const second = (await backend.createFlag(newFlag(first.key), null)).value;
-        expect(second).toMatchObject({ enabled: false, version: 1 });
+        expect(second).toMatchObject({ enabled: false, version: 2 });
         expect(second.id).not.toBe(first.id);
+      });
+
+      it('never have a version again that a flag of the same key has had: what expects one is refused', async () => {
+        const k = key();
+        const versions: number[] = [];
+        for (let life = 0; life < 3; life += 1) {
+          versions.push((await backend.createFlag(newFlag(k), null)).value.version);
+          for (const enabled of [true, false]) {
+            versions.push((await backend.updateFlag(k, { enabled }, null, null)).value.version);
+          }
+          if (life < 2) await backend.deleteFlag(k, null);
+        }
+        expect(versions).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        for (const version of versions.slice(0, -1)) {
+          await expect(backend.updateFlag(k, { enabled: true }, version, null)).rejects.toThrow(VersionConflictError);
+        }
       });
     });
 
@@ -576,6 +592,20 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect(page.changes).toEqual(changes.slice(-3, -1));
         expect(await backend.changes(last, 10)).toMatchObject({ head: last, changes: [] });
         expect(await backend.changes(last + 1_000, 10)).toMatchObject({ head: last, changes: [] });
+      });
+
+      it('knows each entry by something that no other history has', async () => {
+        for (let i = 0; i < 3; i += 1) await backend.createFlag(newFlag(key()), null);
+        const changes = await readLog(backend);
+        const nonces = changes.map(({ nonce }) => nonce);
+        expect(new Set(nonces).size).toBe(changes.length);
+        for (const nonce of nonces) expect(nonce).toMatch(/^[0-9a-f-]{36}$/);
+        for (const { revision, nonce } of changes.slice(-3)) {
+          expect(await backend.changes(revision, 1)).toMatchObject({ nonce });
+        }
+        expect((await backend.definitions()).nonce).toBe(nonces.at(-1));
+        expect((await backend.changes(0, 1)).nonce).toBeNull();
+        expect((await backend.changes(changes.length + 5, 1)).nonce).toBeNull();
       });
 
       it('knows only the kinds that the contract lists', async () => {

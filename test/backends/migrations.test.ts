@@ -98,40 +98,98 @@ describe('migrate', () => {
     expect((await query('SELECT revision FROM feature_log_head')).rows).toEqual([{ revision: '0' }]);
   });
 
-  it('records what it did as Prisma would: status finds nothing to say, deploy nothing to do', async () => {
-    const { url } = await database(false);
-    await migrate(await connection(url), migrations);
-    const prisma = await engine(url);
-    expect(await prisma.diagnose(migrations)).toMatchObject({
-      hasMigrationsTable: true,
-      failedMigrationNames: [],
-      editedMigrationNames: [],
-      history: null,
+  describe('on a database of an earlier version, which kept its records among those of Prisma', () => {
+    /** As that version left it: its tables, and Prisma's table with its record. */
+    async function earlier(): Promise<TestDatabase> {
+      const made = await database(false);
+      const [first] = migrations as [Migration];
+      await made.query(first.sql);
+      await (await engine(made.url)).markApplied(migrations, first.name);
+      return made;
+    }
+
+    it('takes the records over, and goes on from there', async () => {
+      const { url, query } = await earlier();
+      await query(`INSERT INTO feature_flags (key, name) VALUES ('kept', 'n')`);
+      expect(await migrate(await connection(url), migrations)).toEqual(names.slice(1));
+      const records = (await query('SELECT name, checksum FROM halyard_migrations ORDER BY name')).rows;
+      expect(records).toEqual(migrations.map(({ name, checksum }) => ({ name, checksum })));
+      expect((await query('SELECT key FROM feature_flags')).rows).toEqual([{ key: 'kept' }]);
+      expect(await migrate(await connection(url), migrations)).toEqual([]);
+      // What was there before counts as seen, and triggers fire always.
+      const differing = 'SELECT table_name FROM feature_log_digests WHERE digest <> halyard_digest_of(table_name)';
+      expect((await query(differing)).rows).toEqual([]);
+      const dormant = `SELECT tgname FROM pg_trigger WHERE tgname LIKE 'halyard%' AND tgenabled <> 'A'`;
+      expect((await query(dormant)).rows).toEqual([]);
+      // Nobody else had records in Prisma's table.
+      expect((await query(`SELECT to_regclass('_prisma_migrations') AS t`)).rows).toEqual([{ t: null }]);
     });
-    expect(await prisma.deploy(migrations)).toEqual([]);
-    // The engine reads those checksums: with another text it sees that the migration was edited.
-    expect(await prisma.diagnose(changed('-- edited'))).toMatchObject({ editedMigrationNames: names });
+
+    it("leaves Prisma's table to the program that shares it, as if nothing had been there", async () => {
+      const { url, query } = await earlier();
+      const theirs = { name: '20200101000000_theirs', sql: 'CREATE TABLE theirs (id int);', checksum: '' };
+      await query(theirs.sql);
+      const prisma = await engine(url);
+      await prisma.markApplied([theirs], theirs.name);
+      await migrate(await connection(url), migrations);
+      expect((await query('SELECT migration_name AS name FROM _prisma_migrations')).rows).toEqual([
+        { name: theirs.name },
+      ]);
+      expect(await prisma.diagnose([theirs])).toMatchObject({
+        hasMigrationsTable: true,
+        failedMigrationNames: [],
+        editedMigrationNames: [],
+        history: null,
+      });
+      expect(await prisma.deploy([theirs])).toEqual([]);
+    });
+
+    it('refuses a migration that was changed after that version had applied it', async () => {
+      const { url } = await earlier();
+      await expect(migrate(await connection(url), changed(''))).rejects.toThrow(`${names[0]} was changed after`);
+    });
   });
 
-  it('agrees with a history that Prisma wrote', async () => {
-    const { url, query } = await database(false);
-    for (const { sql } of migrations) await query(sql);
-    const prisma = await engine(url);
-    for (const name of names) await prisma.markApplied(migrations, name);
-    expect(await migrate(await connection(url), migrations)).toEqual([]);
-  });
+  describe('beside a program that has tables of its own in the schema', () => {
+    it('refuses where a name is taken, writes nothing, and says the address that works', async () => {
+      const { url, name, query } = await database(false);
+      await query('CREATE TABLE users (id serial, email text)');
+      const tables = async () => (await query(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`)).rows;
+      const secret = url.replace('postgres@', 'postgres:secret@');
+      const error = await openDatabase({ url: secret }).catch(e => e);
+      expect(error).toBeInstanceOf(MigrationError);
+      expect(error.message).toMatch(/The schema "public" has tables already .*\(users\).* Nothing was changed\./);
+      expect(error.message).not.toContain('secret');
+      expect(await tables()).toEqual([{ tablename: 'users' }]);
+      const address = /postgresql:\S+$/.exec(error.message)?.[0] as string;
+      expect(address).toContain(`/${name}?`);
+      const backend = await openDatabase({ url: address });
+      cleanups.push(() => backend.close());
+      expect(backend.appliedMigrations).toEqual(names);
+      expect((await query('SELECT count(*)::int AS n FROM halyard.feature_log_head')).rows).toEqual([{ n: 1 }]);
+      expect(await tables()).toEqual([{ tablename: 'users' }]);
+    });
 
-  it('writes a table of records like the one that Prisma makes', async () => {
-    const [ours, theirs] = [await database(false), await database(false)];
-    await migrate(await connection(ours.url), []);
-    await (await engine(theirs.url)).markApplied(migrations, names[0] as string);
-    const describeTable = async ({ query }: TestDatabase) =>
-      (
-        await query(`SELECT column_name, data_type, character_maximum_length, is_nullable, column_default
-                     FROM information_schema.columns WHERE table_name = '_prisma_migrations' ORDER BY ordinal_position`)
-      ).rows;
-    expect(await describeTable(ours)).toHaveLength(8);
-    expect(await describeTable(ours)).toEqual(await describeTable(theirs));
+    it('says of no schema where there is no address to say it with', async () => {
+      const { url, query } = await database(false);
+      await query('CREATE TABLE feature_changes (id int); CREATE VIEW users AS SELECT 1 AS id');
+      const attempt = migrate(await connection(url), migrations);
+      await expect(attempt).rejects.toThrow(
+        /\(feature_changes, users\).*put \?schema=halyard at the end of DATABASE_URL/,
+      );
+    });
+
+    it('is not concerned with their migrations, even with one that did not finish', async () => {
+      const { url, query } = await database(false);
+      const prisma = await engine(url);
+      const theirs = { name: '20200101000000_theirs', sql: 'SELECT 1 / 0;', checksum: '' };
+      await expect(prisma.deploy([theirs])).rejects.toThrow();
+      const before = (await query('SELECT * FROM _prisma_migrations')).rows;
+      expect(before).toMatchObject([{ migration_name: theirs.name, finished_at: null }]);
+      expect(await migrate(await connection(url), migrations)).toEqual(names);
+      expect(await migrate(await connection(url), migrations)).toEqual([]);
+      expect((await query('SELECT * FROM _prisma_migrations')).rows).toEqual(before);
+    });
   });
 
   it('lets four nodes start at once on an empty database: one works, all serve', async () => {
@@ -139,7 +197,7 @@ describe('migrate', () => {
     const nodes = await Promise.all(Array.from({ length: 4 }, () => openDatabase({ url, poolSize: 2 })));
     cleanups.push(() => Promise.all(nodes.map(node => node.close())));
     expect(nodes.map(node => node.appliedMigrations.length).sort()).toEqual([0, 0, 0, names.length]);
-    expect((await query('SELECT migration_name FROM _prisma_migrations')).rows).toHaveLength(names.length);
+    expect((await query('SELECT name FROM halyard_migrations')).rows).toHaveLength(names.length);
     const epochs = await Promise.all(nodes.map(async node => (await node.definitions()).epoch));
     expect(new Set(epochs).size).toBe(1);
   });
@@ -149,14 +207,6 @@ describe('migrate', () => {
     const attempt = migrate(await connection(url), changed(''));
     await expect(attempt).rejects.toThrow(MigrationError);
     await expect(attempt).rejects.toThrow(`${names[0]} was changed after it had been applied`);
-  });
-
-  it('refuses to go on after a migration that failed under another hand', async () => {
-    const { url, query } = await database(true);
-    await query(`INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('x', 'y', 'half_done')`);
-    await expect(migrate(await connection(url), migrations)).rejects.toThrow(/half_done .* did not finish.*resolve/);
-    await query(`UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = 'half_done'`);
-    expect(await migrate(await connection(url), migrations)).toEqual([]);
   });
 
   it('leaves nothing of a migration that fails, and applies its repaired form', async () => {
@@ -172,7 +222,7 @@ describe('migrate', () => {
 
   it('leaves nothing of a migration that it cannot record', async () => {
     const { url, query } = await database(true);
-    const bad = next('CREATE TABLE half (id int); ALTER TABLE _prisma_migrations RENAME TO gone;');
+    const bad = next('CREATE TABLE half (id int); ALTER TABLE halyard_migrations RENAME TO gone;');
     await expect(migrate(await connection(url), [...migrations, bad])).rejects.toThrow(MigrationError);
     const tables = `SELECT to_regclass('half') AS half, to_regclass('gone') AS gone`;
     expect((await query(tables)).rows).toEqual([{ half: null, gone: null }]);
@@ -241,7 +291,7 @@ describe('migrate', () => {
     const backend = await openPGlite();
     cleanups.push(() => backend.close());
     expect(backend.appliedMigrations).toEqual([]);
-    const records = await backend.prisma.$queryRaw`SELECT migration_name AS name, checksum FROM _prisma_migrations`;
+    const records = await backend.prisma.$queryRaw`SELECT name, checksum FROM halyard_migrations ORDER BY name`;
     expect(records).toEqual(migrations.map(({ name, checksum }) => ({ name, checksum })));
   });
 });

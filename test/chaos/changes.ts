@@ -337,6 +337,15 @@ const statements: readonly ChangeKind[] = [
     },
   },
   {
+    name: 'SQL: as a replica',
+    weight: 2,
+    draw: (random, world) => {
+      const values = [random.some(world.flags, 3), random.chance(0.5)];
+      const text = 'UPDATE feature_flags SET enabled = $2 WHERE key = ANY($1)';
+      return hands => hands.sql('SET LOCAL session_replication_role = replica', { text, values });
+    },
+  },
+  {
     name: 'SQL: truncate',
     weight: 0.7,
     draw: random => {

@@ -10,17 +10,17 @@ describe('two nodes on one PostgreSQL, whatever happens to them', () => {
   it('send every viewer its own right answers, in order and without repetition', { timeout: 180_000 }, async () => {
     const result = await runChaos({
       seed,
-      steps: 150,
+      steps: 160,
       viewers: 20,
-      stepsPerRound: 50,
+      stepsPerRound: 40,
       faults: 0.1,
-      partings: ['half-open', 'missed', 'nodes'],
+      partings: ['half-open', 'missed', 'nodes', 'restored'],
       converge: 5_000,
       bulk: 2_000,
       node: { limits: { pingInterval: 1_500, stallTimeout: 2_000, maxBufferedBytes: 64_000 } },
     });
     process.stdout.write(`${report(result)}\n`);
-    expect(result.steps).toBe(150);
+    expect(result.steps).toBe(160);
     expect(result.updates).toBeGreaterThan(result.wholeSets);
   });
 });
@@ -30,6 +30,7 @@ const small = { viewers: 10, steps: 5, stepsPerRound: 5, faults: 0, converge: 2_
 const cases: readonly (readonly [Sabotage, Parting])[] = [
   ['invalidation', 'quiet'],
   ['poll', 'half-open'],
+  ['identity', 'restored'],
   ['catchup', 'missed'],
 ];
 
@@ -43,7 +44,7 @@ describe.concurrent('the chaos test', () => {
 
   it('passes the same small run when nothing is switched off', { timeout: 120_000 }, async ({ expect }) => {
     const partings = cases.map(([, parting]) => parting);
-    const result = await runChaos({ ...small, seed, steps: 15, partings, node: { pollInterval: 500 } });
-    expect(result.rounds).toBe(3);
+    const result = await runChaos({ ...small, seed, steps: 20, partings, node: { pollInterval: 500 } });
+    expect(result.rounds).toBe(4);
   });
 });

@@ -2,7 +2,8 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { PostgresServer } from '../support/postgres-server.js';
+import { backup, PostgresServer, type Restore } from '../support/postgres-server.js';
+import { until } from '../support/wait.js';
 
 const execFileAsync = promisify(execFile);
 
@@ -61,7 +62,7 @@ export class ChaosDatabase {
     await new Promise<void>((resolve, reject) => {
       child.stderr.on('data', (chunk: Buffer) => {
         said = (said + chunk.toString()).slice(-10_000);
-        if (said.includes('ready to accept connections')) resolve();
+        if (/ready to accept( read-only)? connections/.test(said)) resolve();
       });
       child.once('exit', () => reject(new Error(`PostgreSQL did not come back:\n${said}`)));
     });
@@ -111,6 +112,24 @@ export class ChaosDatabase {
       await this.server.query(`ALTER DATABASE ${databaseName} ALLOW_CONNECTIONS true`);
       client.release();
     }
+  }
+
+  backup(): Promise<Restore> {
+    return backup(this.server.url('postgres'), databaseName);
+  }
+
+  /** Changes rows past every trigger, as a restore with disabled triggers or a replication does, and has them audited now. */
+  async pastTriggers(table: string, sql: string): Promise<void> {
+    const { rows } = await this.pool.query<{ head: string }>('SELECT revision AS head FROM feature_log_head');
+    await this.pool.query(`BEGIN; ALTER TABLE ${table} DISABLE TRIGGER USER; ${sql};
+      DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT tgname FROM pg_trigger WHERE tgrelid = '${table}'::regclass AND NOT tgisinternal LOOP
+          EXECUTE format('ALTER TABLE ${table} ENABLE ALWAYS TRIGGER %I', name);
+        END LOOP;
+      END $$; COMMIT`);
+    await this.pool.query('UPDATE feature_log_digests SET check_after = now()');
+    const seen = `SELECT FROM feature_changes WHERE revision > ${rows[0]?.head} AND kind = 'RESET'`;
+    await until(async () => (await this.pool.query(seen)).rowCount !== 0, 'the audit has seen it', 60_000);
   }
 
   async stop(): Promise<void> {

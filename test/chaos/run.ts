@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mintToken } from '../../src/auth/token.js';
 import type { JsonObject } from '../../src/core/json.js';
+import { until } from '../support/wait.js';
 import { changeKinds, type Hands, type Statement, type World } from './changes.js';
 import { ChaosDatabase } from './database.js';
 import { faultKinds, type Stage } from './faults.js';
@@ -10,7 +11,7 @@ import { Random } from './random.js';
 import { SseViewer, type Viewer, type ViewerSpec, WsViewer } from './viewer.js';
 
 /** What a round ends with: the fault that is there, or just over, when everything is to be right again. */
-export const partings = ['half-open', 'missed', 'restart', 'nodes', 'quiet'] as const;
+export const partings = ['half-open', 'missed', 'restart', 'nodes', 'restored', 'past', 'quiet'] as const;
 
 export type Parting = (typeof partings)[number];
 
@@ -344,6 +345,15 @@ class ChaosRun {
         await Promise.all(this.#nodes.map(node => node.kill()));
         await this.#lastChanges();
         break;
+      case 'restored':
+        await this.#restored();
+        break;
+      case 'past':
+        await database.pastTriggers(
+          'feature_flags',
+          'UPDATE feature_flags SET enabled = NOT enabled, percentage = 100 - percentage',
+        );
+        break;
       case 'quiet':
         await this.#lastChanges();
     }
@@ -352,6 +362,34 @@ class ChaosRun {
 
   async #lastChanges(): Promise<void> {
     for (const sql of lastChanges(this.#someUsers())) await this.#db.pool.query(sql);
+  }
+
+  /** A backup takes the place of what every node has applied, in a history that has grown past it. */
+  async #restored(): Promise<void> {
+    const { pool } = this.#db;
+    const restore = await this.#db.backup();
+    // A new connection for each attempt: those from before are gone.
+    const isBack = () => pool.query('SELECT 1').then(Boolean, () => false);
+    await until(isBack, 'the database is back');
+    await this.#lastChanges();
+    await pool.query(
+      `INSERT INTO feature_flags (key, name, enabled) VALUES ('lost', 'Lost', true) ON CONFLICT DO NOTHING`,
+    );
+    await this.#followed();
+    await restore(...[1, 2, 3].flatMap(() => lastChanges(this.#someUsers())));
+    await until(isBack, 'the database is back');
+  }
+
+  /** Resolves once every node stands at the head of the log. */
+  async #followed(): Promise<void> {
+    const { rows } = await this.#db.pool.query<{ head: string }>('SELECT revision AS head FROM feature_log_head');
+    const head = Number(rows[0]?.head);
+    for (const node of this.#nodes) {
+      await until(async () => {
+        const { revision } = (await (await fetch(`${node.url}/ready`)).json()) as { revision: number };
+        return revision >= head;
+      }, 'a node has followed');
+    }
   }
 
   #someUsers(): string[] {

@@ -6,9 +6,10 @@ import { type DatabaseBackend, openDatabase } from '../../src/backends/database.
  * What a node can be made to do wrong, one at a time:
  * - `invalidation`: it does not learn which users a change touches;
  * - `poll`: it reads the log at hints alone;
+ * - `identity`: it takes revisions that follow its own for those of its own history;
  * - `catchup`: once its listening connection has come back it goes on from there, without what came in between.
  */
-export const sabotages = ['invalidation', 'poll', 'catchup'] as const;
+export const sabotages = ['invalidation', 'poll', 'identity', 'catchup'] as const;
 
 export type Sabotage = (typeof sabotages)[number];
 
@@ -35,6 +36,20 @@ export async function openSabotaged(url: string, sabotage: Sabotage, log: Backen
   if (sabotage === 'invalidation') {
     broken.changes = async (after, limit) =>
       replaced(await database.changes(after, limit), change => ({ ...change, userId: null, userIds: [] }));
+  }
+  if (sabotage === 'identity') {
+    let known: string | null = null;
+    broken.definitions = async () => {
+      const definitions = await database.definitions();
+      known = definitions.nonce;
+      return definitions;
+    };
+    broken.changes = async (after, limit) => {
+      const page = await database.changes(after, limit);
+      const nonce = known;
+      known = page.changes.at(-1)?.nonce ?? known;
+      return { ...page, nonce };
+    };
   }
   if (sabotage === 'catchup') {
     broken.watch = listener =>

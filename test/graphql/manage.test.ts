@@ -11,6 +11,8 @@ afterAll(() => api.close());
 
 beforeEach(async () => {
   await api.database.prisma.$executeRaw`TRUNCATE users, feature_flags CASCADE`;
+  // Keys that no flag has had.
+  await api.database.prisma.$executeRaw`DELETE FROM feature_flag_versions`;
   await api.service.evaluator({});
 });
 

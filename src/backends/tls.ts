@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import type { ConnectionOptions } from 'node:tls';
+import type { DatabaseUrl } from '../core/database-url.js';
+import { DatabaseSetupError } from './errors.js';
+
+/**
+ * What an address asks of TLS, as libpq understands it: `require` encrypts and does not ask who answers, unless a root
+ * certificate is named; `verify-ca` wants a certificate of a known authority, `verify-full` one of this host. False: no TLS,
+ * and so on a Unix socket always.
+ * @throws DatabaseSetupError when a file that the address names cannot be read.
+ */
+export async function tlsOf(url: DatabaseUrl): Promise<ConnectionOptions | false> {
+  const { sslMode, sslRootCert, sslCert, sslKey, host } = url;
+  if (sslMode === 'disable' || host.startsWith('/')) return false;
+  // `system`: the authorities that Node knows.
+  const ca = sslRootCert === undefined || sslRootCert === 'system' ? undefined : await read('sslrootcert', sslRootCert);
+  return {
+    rejectUnauthorized: sslMode !== 'require' || ca !== undefined,
+    ...(ca === undefined ? {} : { ca }),
+    ...(sslMode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
+    ...(sslCert === undefined ? {} : { cert: await read('sslcert', sslCert) }),
+    ...(sslKey === undefined ? {} : { key: await read('sslkey', sslKey) }),
+  };
+}
+
+async function read(parameter: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseSetupError(`The file that ${parameter} names in DATABASE_URL cannot be read: ${reason}.`, {
+      cause: error,
+    });
+  }
+}
+
+const untrusted = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'CERT_SIGNATURE_FAILURE',
+]);
+
+/** A failure to agree on TLS as what to write instead; null for any other error. */
+export function explainTlsError(error: unknown): DatabaseSetupError | null {
+  if (!(error instanceof Error)) return null;
+  const { code } = error as { code?: unknown };
+  const explain = (text: string) => new DatabaseSetupError(text, { cause: error });
+  if (error.message === 'The server does not support SSL connections') {
+    return explain('The database server does not speak TLS: turn it on there (ssl = on), or write sslmode=disable.');
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return explain(
+      `The database server's certificate is not for this host: ${error.message}. Write the host as the certificate has ` +
+        'it, or sslmode=verify-ca, which accepts any host of that authority.',
+    );
+  }
+  if (code === '28000' && /no encryption|SSL off/.test(error.message)) {
+    return explain(
+      'The database server lets nobody in without TLS: write sslmode=verify-full, with sslrootcert=/path/to/ca.pem where its ' +
+        `authority is not a public one, or sslmode=require, which does not ask who answers. It says: ${error.message}.`,
+    );
+  }
+  if (typeof code !== 'string') return null;
+  if (untrusted.has(code)) {
+    return explain(
+      `The database server's certificate is of no authority that is known here (${error.message}): name the file of the ` +
+        "authority's certificate with sslrootcert=/path/to/ca.pem, or write sslmode=require, which does not ask who answers.",
+    );
+  }
+  if (/^(CERT_|ERR_SSL_|ERR_OSSL_)/.test(code)) return explain(`TLS with the database server fails: ${error.message}.`);
+  return null;
+}

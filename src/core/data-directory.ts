@@ -1,0 +1,35 @@
+/** The data directory cannot be used. The message says which, why, and what to do. */
+export class DataDirectoryError extends Error {
+  override readonly name = 'DataDirectoryError';
+}
+
+/** By the system's code, what is the matter with a directory, and what mends it there. */
+const faults: Readonly<Record<string, readonly [fault: string, remedy: string]>> = {
+  EACCES: ['may not be written by this user', 'Give it to this user (chown)'],
+  EPERM: ['may not be written by this user', 'Give it to this user (chown)'],
+  EROFS: ['is on a read-only file system', 'Mount it writable'],
+  ENOSPC: ['is on a file system that has no room left', 'Make room there'],
+  EDQUOT: ['has used up the quota of this user', 'Make room there'],
+  ENOTDIR: ['is not a directory', 'Move away the file that is in its place'],
+  EEXIST: ['is not a directory', 'Move away the file that is in its place'],
+};
+
+/** The numbers that PostgreSQL in WebAssembly has for the same, in errors without any text. */
+const codes: Readonly<Record<number, string>> = { 2: 'EACCES', 19: 'EDQUOT', 51: 'ENOSPC', 63: 'EPERM', 69: 'EROFS' };
+
+/** What a failure to read or write says about the data directory; null where it says nothing about it. */
+export function explainFileError(error: unknown, directory: string): string | null {
+  const { name, code, errno } = error as { name?: unknown; code?: unknown; errno?: unknown };
+  const known = typeof code === 'string' ? code : name === 'ErrnoError' ? codes[errno as number] : undefined;
+  const fault = known === undefined ? undefined : faults[known];
+  if (fault === undefined) return null;
+  return (
+    `The data directory ${directory} ${fault[0]} (${known}). ${fault[1]}, or name another directory (HALYARD_DATA_DIR), or ` +
+    'use a PostgreSQL server (DATABASE_URL) with a secret of your own (AUTH_JWT_SECRET), which need none.'
+  );
+}
+
+/** Whether a file system said that it does not have what was asked of it, such as hard links or sockets. */
+export function isUnsupported(error: unknown): boolean {
+  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes((error as { code?: string }).code ?? '');
+}

@@ -1,0 +1,138 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { BackendLog } from '../../src/backends/connection.js';
+import { openDatabase } from '../../src/backends/database.js';
+import { DirectoryLockedError, lockDirectory } from '../../src/backends/directory-lock.js';
+import { DataDirectoryError } from '../../src/core/data-directory.js';
+import { newFlag } from './contract.js';
+
+// Data directories as they are found.
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'halyard-data-'));
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const undo of undos.splice(0).reverse()) await undo();
+  await rm(root, { recursive: true, force: true });
+});
+const undos: (() => unknown)[] = [];
+
+/** Whether a small file system can be mounted here, as in a container of its own. */
+function mount(options: string, path: string): void {
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path], { stdio: 'pipe' });
+  undos.push(() => execFileSync('umount', ['-l', path], { stdio: 'pipe' }));
+}
+const canMount = await (async () => {
+  const path = await mkdtemp(join(tmpdir(), 'halyard-mount-'));
+  try {
+    mount('size=64k', path);
+    undos.pop()?.();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await rm(path, { recursive: true, force: true });
+  }
+})();
+
+async function expectRefusal(dataDir: string, message: RegExp): Promise<void> {
+  const opening = openDatabase({ dataDir });
+  await expect(opening).rejects.toBeInstanceOf(DataDirectoryError);
+  await expect(opening).rejects.toThrow(message);
+  await expect(opening).rejects.toThrow(`The data directory ${dataDir} `);
+}
+
+describe('a data directory', () => {
+  it('that is a file, or lies below one, is refused', async () => {
+    await writeFile(join(root, 'file'), '');
+    await expectRefusal(join(root, 'file'), /is not a directory \(EEXIST\)\. Move away the file/);
+    await expectRefusal(join(root, 'file', 'below'), /is not a directory \(ENOTDIR\)/);
+  });
+
+  it('that belongs to somebody else is refused', async () => {
+    await chmod(root, 0o555);
+    undos.push(() => chmod(root, 0o700));
+    // Root may write everywhere; "nobody" is there on every Unix.
+    if (process.geteuid?.() === 0) {
+      process.seteuid?.(65534);
+      undos.push(() => process.seteuid?.(0));
+    }
+    await expectRefusal(join(root, 'data'), /may not be written by this user \(EACCES\)\. Give it to this user/);
+  });
+
+  it.skipIf(!canMount)('on a read-only file system is refused', async () => {
+    mount('size=64k,ro', root);
+    await expectRefusal(root, /is on a read-only file system \(EROFS\)\. Mount it writable/);
+  });
+
+  it.skipIf(!canMount)('without room is refused, and serves once there is some', { timeout: 60_000 }, async () => {
+    mount('size=20m', root);
+    const dataDir = join(root, 'data');
+    await expectRefusal(dataDir, /has no room left \(ENOSPC\)\. Make room there/);
+    // Nothing of half a database is left.
+    expect(await readdir(dataDir)).toEqual([]);
+    execFileSync('mount', ['-o', 'remount,size=500m', root]);
+    const backend = await openDatabase({ dataDir });
+    undos.push(() => backend.close());
+    await backend.createFlag(newFlag('k'), null);
+  });
+});
+
+describe('a data directory on a file system without sockets', () => {
+  /** Sockets cannot be made there, as on a USB stick or a folder that a virtual machine shares. */
+  function withoutSockets(directory: string, code: string): void {
+    const listen = Server.prototype.listen;
+    vi.spyOn(Server.prototype, 'listen').mockImplementation(function (this: Server, ...args: unknown[]) {
+      if (typeof args[0] !== 'string' || !args[0].startsWith(directory)) return Reflect.apply(listen, this, args);
+      const error = Object.assign(new Error(`listen ${code}: ${args[0]}`), { code });
+      setImmediate(() => this.emit('error', error));
+      return this;
+    });
+  }
+
+  it.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP'])('is locked all the same, elsewhere: %s', async code => {
+    withoutSockets(root, code);
+    const lock = await lockDirectory(root);
+    const refusal = await lockDirectory(root).catch(error => error);
+    expect(refusal).toBeInstanceOf(DirectoryLockedError);
+    expect(refusal.message).toContain(`The directory ${root} is in use by process ${process.pid}`);
+    expect(lock.place).not.toBe(root);
+    await lock.release();
+    expect(await readdir(root)).toEqual([]);
+    await (await lockDirectory(root)).release();
+    await rm(lock.place, { recursive: true });
+  });
+
+  it('has locks of its own, beside those of other directories', async () => {
+    withoutSockets(root, 'EPERM');
+    const [one, other] = [join(root, 'one'), join(root, 'other')];
+    const locks = [await lockDirectory(one), await lockDirectory(other)];
+    for (const lock of locks) {
+      await lock.release();
+      await rm(lock.place, { recursive: true });
+    }
+  });
+
+  it('starts, and says what its lock is worth', { timeout: 60_000 }, async () => {
+    withoutSockets(root, 'EPERM');
+    const warnings: [object, string][] = [];
+    const ignore = () => undefined;
+    const log: BackendLog = { info: ignore, error: ignore, warn: (fields, said) => void warnings.push([fields, said]) };
+    await mkdir(join(root, 'data'));
+    const backend = await openDatabase({ dataDir: join(root, 'data'), log });
+    await backend.createFlag(newFlag('k'), null);
+    await backend.close();
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatchObject([
+      { directory: join(root, 'data') },
+      expect.stringMatching(/has no sockets; its lock/),
+    ]);
+    for (const [fields] of warnings) await rm((fields as { lock: string }).lock, { recursive: true });
+  });
+});

@@ -1,11 +1,11 @@
 import type { UnsentLimits } from './http/unsent.js';
 import { defaultDocumentLimits } from './operations/document-limits.js';
 import type { OperationLimits } from './operations/operations.js';
-import type { EventStreamLimits } from './protocols/event-stream.js';
-import type { SocketLimits } from './protocols/socket-connection.js';
+import type { StreamLimits } from './operations/streams.js';
+import type { SocketLimits } from './protocols/socket-inbox.js';
 
 /** What one client may cost the server. docs/limits.md lists them all, with what a client gets that goes beyond. */
-export interface ServerLimits extends OperationLimits, SocketLimits, EventStreamLimits, UnsentLimits {
+export interface ServerLimits extends OperationLimits, StreamLimits, SocketLimits, UnsentLimits {
   /** Milliseconds within which the headers of a request must have come; then the connection is answered 408. */
   readonly headersTimeout: number;
   /** Milliseconds within which the whole request must have come. */
@@ -20,8 +20,10 @@ export interface ServerLimits extends OperationLimits, SocketLimits, EventStream
 
 export const defaultServerLimits: ServerLimits = Object.freeze({
   ...defaultDocumentLimits,
-  keptPerSubscription: 50_000,
-  keptPerSocket: 200_000,
+  keptPerSubscription: 600_000,
+  keptPerSocket: 2_000_000,
+  keptPerAddress: 64_000_000,
+  keptInAll: 512_000_000,
   maxBodySize: 1_000_000,
   maxMessageSize: 1_000_000,
   controlMessageLength: 40_000,

@@ -5,13 +5,14 @@ import type { Logger } from 'pino';
 import type { Verifier } from '../auth/verifier.js';
 import type { TrustProxy } from '../config/schema.js';
 import { createAddressReader, createPeerReader } from './http/address.js';
+import type { ByteBudget } from './http/byte-budget.js';
 import { whenClosed } from './http/closed.js';
 import { type CorsOrigins, isOriginAllowed } from './http/cors.js';
 import { type Place, type PlaceKind, type PlaceLimits, Places } from './http/places.js';
 import { HttpRequest, pathOf, requestIdOf } from './http/request.js';
 import { sendError } from './http/response.js';
 import type { Route, UpgradeRoute } from './http/route.js';
-import { HttpResponse, type UnsentBytes } from './http/unsent.js';
+import { HttpResponse } from './http/unsent.js';
 import type { ServerLimits } from './limits.js';
 import type { ServerMetrics } from './metrics/server-metrics.js';
 import { createRouter } from './router.js';
@@ -22,7 +23,8 @@ export interface ListenerOptions {
   readonly verifier: Verifier;
   readonly corsOrigins: CorsOrigins;
   readonly trustProxy: TrustProxy;
-  readonly unsent: UnsentBytes;
+  /** Of bytes that wait for their readers. */
+  readonly unsent: ByteBudget;
   readonly limits: ServerLimits;
   readonly metrics: ServerMetrics | null;
   readonly log: Logger;
@@ -61,6 +63,8 @@ export function createListener(options: ListenerOptions): Listener {
   const addressOf = createAddressReader(trustProxy);
   const peerOf = createPeerReader(trustProxy);
   const open = new Set<HttpResponse<HttpRequest>>();
+  /** Connections that Node's server no longer knows of. */
+  const upgraded = new Set<Duplex>();
   let isClosing = false;
   let warnedAt = Number.NEGATIVE_INFINITY;
 
@@ -88,6 +92,7 @@ export function createListener(options: ListenerOptions): Listener {
       response.account({
         unsent,
         address,
+        patience: limits.answerTimeout,
         onCut: () => warn({ address, requestId }, 'A connection is cut: its reader does not take the answer.'),
       }),
   });
@@ -124,6 +129,11 @@ export function createListener(options: ListenerOptions): Listener {
   });
 
   server.on('upgrade', (request, socket, head) => {
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+    // From here on Node no longer times what is sent before: an answer that is still on its way could be left there for good.
+    const isAnswering = [...open].some(response => response.req.socket === socket);
+    if (isAnswering || socket.writableLength > 0) return socket.destroy();
     const requestId = requestIdOf(request);
     socket.on('error', error => log.debug({ err: error, requestId }, 'A socket failed.'));
     const refuse = (status: keyof typeof refusals) => {
@@ -157,7 +167,10 @@ export function createListener(options: ListenerOptions): Listener {
       isClosing = true;
       const closed = new Promise<void>(resolve => server.close(() => resolve()));
       for (const response of open) if (!response.headersSent) response.setHeader('connection', 'close');
-      const timer = setTimeout(() => server.closeAllConnections(), limits.shutdownGrace);
+      const timer = setTimeout(() => {
+        server.closeAllConnections();
+        for (const socket of upgraded) socket.destroy();
+      }, limits.shutdownGrace);
       // A connection whose last answer was already on its way when this began is idle only once that has been sent.
       const sweep = setInterval(() => server.closeIdleConnections(), 50);
       await Promise.all([closed, end()]);

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { ByteBudget } from './http/byte-budget.js';
 import { HttpRequest, pathOf } from './http/request.js';
 import type { Route } from './http/route.js';
 import { HttpResponse } from './http/unsent.js';
@@ -15,12 +16,29 @@ export interface OperatorListenerOptions {
   readonly routes: readonly Route[];
   readonly host: string;
   readonly port: number;
+  /** Of bytes that wait for their readers. */
+  readonly unsent: ByteBudget;
+  /** Milliseconds in which a reader must take some of an answer. */
+  readonly patience: number;
   /** Told of what could not be answered. */
   readonly onError: (error: unknown) => void;
 }
 
-export function createOperatorListener({ routes, host, port, onError }: OperatorListenerOptions): OperatorListener {
-  const server = createServer({ IncomingMessage: HttpRequest, ServerResponse: HttpResponse }, (request, response) => {
+/** Connections at a time: there are few who ask, and they do so briefly. */
+const maxConnections = 1_000;
+const timeouts = { headersTimeout: 20_000, requestTimeout: 20_000, connectionsCheckingInterval: 5_000 };
+
+export function createOperatorListener({
+  routes,
+  host,
+  port,
+  unsent,
+  patience,
+  onError,
+}: OperatorListenerOptions): OperatorListener {
+  const options = { IncomingMessage: HttpRequest, ServerResponse: HttpResponse, ...timeouts };
+  const server = createServer(options, (request, response) => {
+    response.account({ unsent, address: request.socket.remoteAddress ?? '', patience, onCut: () => {} });
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const route = routes.find(({ path }) => path === pathOf(request));
     if (!isRead || route?.caller !== 'operator') {
@@ -32,6 +50,7 @@ export function createOperatorListener({ routes, host, port, onError }: Operator
       response.writeHead(500).end();
     });
   });
+  server.maxConnections = maxConnections;
   return {
     start: () =>
       new Promise((resolve, reject) => {

@@ -5,9 +5,9 @@ import type { Caller } from '../auth/caller.js';
 import type { Verifier } from '../auth/verifier.js';
 import type { TrustProxy } from '../config/schema.js';
 import { Deadlines } from './deadlines.js';
+import { ByteBudget } from './http/byte-budget.js';
 import type { CorsOrigins } from './http/cors.js';
 import type { Route } from './http/route.js';
-import { UnsentBytes } from './http/unsent.js';
 import { defaultServerLimits, type ServerLimits } from './limits.js';
 import { createListener } from './listener.js';
 import { ServerMetrics } from './metrics/server-metrics.js';
@@ -64,6 +64,8 @@ export interface ServerLoad {
   readonly addresses: number;
   /** Bytes of answers that wait for their readers. */
   readonly unsentBytes: number;
+  /** Bytes of documents and variables that subscriptions keep, as `keptBytes` counts them. */
+  readonly keptBytes: number;
   /** Deadlines that are yet to come. */
   readonly deadlines: number;
 }
@@ -83,9 +85,9 @@ export interface HalyardServer {
 export function createHalyardServer(options: HalyardServerOptions): HalyardServer {
   const { verifier, log, host } = options;
   const limits: ServerLimits = { ...defaultServerLimits, ...options.limits };
-  const streams = new OpenStreams();
+  const streams = new OpenStreams(limits);
   const deadlines = new Deadlines();
-  const unsent = new UnsentBytes(limits);
+  const unsent = new ByteBudget({ perAddress: limits.unsentPerAddress, inAll: limits.unsentInAll });
   const eventStreams = new EventStreams(limits);
   const metrics =
     options.metrics === undefined
@@ -112,6 +114,8 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
           routes: [...health, ...metricsRoute],
           host,
           port: metricsPort,
+          unsent,
+          patience: limits.answerTimeout,
           onError: error => log.error({ err: error }, 'The metrics could not be served.'),
         });
   const routes: readonly Route[] = [
@@ -157,7 +161,8 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
         streams: streams.size,
         requests: listener.places.count('requests'),
         addresses: listener.places.addresses,
-        unsentBytes: unsent.inAll,
+        unsentBytes: unsent.held,
+        keptBytes: streams.keptBytes,
         deadlines: deadlines.size,
       };
     },

@@ -15,7 +15,7 @@ async function untilEmpty(server: TestServer): Promise<void> {
     const { connections, addresses, ...rest } = server.load;
     return rest;
   };
-  const nothing = { sockets: 0, live: 0, streams: 0, requests: 0, unsentBytes: 0, deadlines: 0 };
+  const nothing = { sockets: 0, live: 0, streams: 0, requests: 0, unsentBytes: 0, keptBytes: 0, deadlines: 0 };
   await until(() => Object.values(held()).every(count => count === 0), 'nothing is held').catch(() => undefined);
   expect(held()).toEqual(nothing);
   expect(server.ticker.listeners).toBe(0);
@@ -261,6 +261,29 @@ describe('a plain answer that nobody takes', () => {
     expect((await fetch(`${server.url}/graphql?query={hello}`)).status).toBe(200);
     for (const { socket } of clients) socket.destroy();
     await untilEmpty(server);
+  });
+
+  it('does not outlive an upgrade that follows it, and does not keep the server from stopping', async () => {
+    await using server = await startTestServer({ limits: { shutdownGrace: 300 } });
+    const upgrade = (path: string) =>
+      `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`;
+    const slow = asking(0)
+      .replace('{ large(size: 0) }', '{ slow }')
+      .replace(/Length: \d+/, `Length: ${JSON.stringify({ query: '{ slow }' }).length}`);
+    const clients = await Promise.all(
+      ['/nope', '/graphql'].flatMap(path => [
+        unreading(server, asking(large) + upgrade(path)),
+        unreading(server, slow + upgrade(path)),
+      ]),
+    );
+    await until(() => server.load.connections === 0, 'all are cut');
+    await untilEmpty(server);
+    for (const { socket } of clients) socket.destroy();
+    const { socket } = await unreading(server, asking(large));
+    await until(() => server.load.unsentBytes > 0, 'an answer waits');
+    socket.write(upgrade('/graphql'));
+    await server.close();
+    socket.destroy();
   });
 
   it('is waited for as long as its reader takes some of it', async () => {

@@ -154,13 +154,13 @@ describe('a subscription keeps', () => {
     await until(() => server.ticker.listeners === 0, 'all have ended');
   });
 
-  it.each(['SSE', 'WebSocket'])('no more than 50,000 characters of document and variables, over %s', async name => {
+  it.each(['SSE', 'WebSocket'])('no more than 600,000 bytes of document and variables, over %s', async name => {
     const query = 'subscription ($size: String!) { kept(value: $size) }';
-    const answer = await entryPoints[name]?.(query, { size: 'x'.repeat(50_000) });
+    const answer = await entryPoints[name]?.(query, { size: 'x'.repeat(300_000) });
     expect(answer?.errors).toMatchObject([
-      { message: expect.stringContaining('at most 50000 are allowed'), extensions: { code: 'BAD_USER_INPUT' } },
+      { message: expect.stringContaining('at most 600000 are allowed'), extensions: { code: 'BAD_USER_INPUT' } },
     ]);
-    expect(await entryPoints[name]?.(query, { size: 'x'.repeat(40_000) })).toEqual({ data: { kept: 40_000 } });
+    expect(await entryPoints[name]?.(query, { size: 'x'.repeat(280_000) })).toEqual({ data: { kept: 280_000 } });
   });
 
   it('nothing that is nested more deeply than can be written', async () => {
@@ -173,16 +173,54 @@ describe('a subscription keeps', () => {
     expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
   });
 
-  it('no more than 200,000 characters with all others of its socket, until one of them ends', async () => {
+  it('no more than 2,000,000 bytes with all others of its socket, until one of them ends', async () => {
     await using client = wsClient(server.url);
     const query = 'subscription ($size: String!) { kept(value: $size) }';
-    const open = () => client.subscribe(query, { size: 'x'.repeat(40_000) });
-    const streams = Array.from({ length: 4 }, open);
-    for (const stream of streams) expect(await stream.next()).toEqual({ data: { kept: 40_000 } });
+    const open = () => client.subscribe(query, { size: 'x'.repeat(280_000) });
+    const streams = Array.from({ length: 3 }, open);
+    for (const stream of streams) expect(await stream.next()).toEqual({ data: { kept: 280_000 } });
     expect(await open().next()).toMatchObject({ errors: [{ extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } }] });
     await streams[0]?.stop();
-    await until(() => server.load.streams === 3, 'its place is free');
-    expect(await open().next()).toEqual({ data: { kept: 40_000 } });
+    await until(() => server.load.streams === 2, 'its place is free');
+    expect(await open().next()).toEqual({ data: { kept: 280_000 } });
+  });
+
+  it('no more than its address may, over all its sockets and streams', async () => {
+    await using other = await startTestServer({ limits: { keptPerAddress: 100_000 } });
+    const query = (name: string) => `subscription ${name} { ${'tick '.repeat(150)} }`;
+    const streams = [];
+    for (const name of ['A', 'B']) {
+      const stream = await sseClient(other.url, query(name));
+      expect(await stream.next()).toEqual({ data: { tick: 0 } });
+      streams.push(stream);
+    }
+    const charged = other.load.keptBytes;
+    expect(charged).toBeGreaterThan(2 * 150 * 256);
+    await using client = wsClient(other.url);
+    expect(await client.subscribe(query('C')).next()).toMatchObject({
+      errors: [{ extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } }],
+    });
+    await using refused = await sseClient(other.url, query('C'));
+    expect(refused.status).toBe(429);
+    // A document that others keep already is charged once, whoever keeps it.
+    const shared = Array.from({ length: 20 }, () => client.subscribe(query('A')));
+    for (const stream of shared) expect(await stream.next()).toEqual({ data: { tick: 0 } });
+    expect(other.load.keptBytes).toBe(charged);
+    await streams[0]?.stop();
+    await until(() => other.load.streams === 21, 'the first one has left');
+    expect(other.load.keptBytes).toBe(charged);
+    for (const stream of [...streams, ...shared]) await stream.stop();
+    await until(() => other.load.streams === 0 && other.load.keptBytes === 0, 'nothing is kept');
+  });
+
+  it('its document without text, comments and tokens, and a refused document is not kept at all', async () => {
+    await using client = wsClient(server.url);
+    await client.connected;
+    const before = await heapInUse();
+    for (let index = 0; index < 200; index += 1) {
+      await client.query(`query Q${index} { ${'nothing '.repeat(1_500)} }`);
+    }
+    expect((await heapInUse()) - before).toBeLessThan(20_000_000);
   });
 });
 
@@ -190,12 +228,25 @@ describe('a socket', () => {
   it.each([
     ['a connection_init of 1 MB', { type: 'connection_init', payload: { a: objects(900_000) } }],
     ['a ping of 1 MB', { type: 'ping', payload: { a: objects(900_000) } }],
+    [
+      'a payload that is nested 100,000 times',
+      `{"type":"connection_init","payload":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_001)}`,
+    ],
     ['an id of 129 characters', { type: 'subscribe', id: 'x'.repeat(129), payload: { query: tick } }],
     ['an id of 1 MB', { type: 'complete', id: 'x'.repeat(900_000) }],
   ])('that sends %s is closed with 4400', async (_name, message) => {
     const raw = await openRawSocket(server.url);
-    raw.send(message);
+    raw.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
     expect((await raw.closed).code).toBe(4400);
+  });
+
+  it.each(['ping', 'pong', 'connection_init'])('outlives a %s that is nested as deeply as fits', async type => {
+    const raw = await openRawSocket(server.url);
+    raw.socket.send(`{"type":"${type}","payload":{"a":${'['.repeat(15_000)}${']'.repeat(15_000)}}}`);
+    raw.send({ type: 'ping' });
+    await until(() => raw.messages.some(message => message.type === 'pong'), 'it answers');
+    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    raw.socket.terminate();
   });
 
   it('may introduce itself with a token as long as attributes may be', async () => {

@@ -16,7 +16,7 @@ export function readAccepted(header: string | undefined): Accepted {
       const charset = params.find(param => param.startsWith('charset='));
       return charset === undefined || charset === 'charset=utf-8' ? [type] : [];
     });
-  const first = ranges.find(range => range in jsonByRange);
+  const first = ranges.find(range => Object.hasOwn(jsonByRange, range));
   return {
     events: ranges.some(range => range === '*/*' || range === 'text/*' || range === 'text/event-stream'),
     json: first === undefined ? null : jsonByRange[first as keyof typeof jsonByRange],

@@ -1,5 +1,5 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
-import { networkKey } from './address.js';
+import type { ByteBudget } from './byte-budget.js';
 import { whenClosed } from './closed.js';
 
 export interface UnsentLimits {
@@ -11,50 +11,13 @@ export interface UnsentLimits {
   readonly answerTimeout: number;
 }
 
-/** Counts the bytes that have been written for readers and that the operating system has not taken yet. */
-export class UnsentBytes {
-  readonly #limits: UnsentLimits;
-  readonly #byNetwork = new Map<string, number>();
-  #inAll = 0;
-
-  constructor(limits: UnsentLimits) {
-    this.#limits = limits;
-  }
-
-  /** Bytes that wait now, for all readers together. */
-  get inAll(): number {
-    return this.#inAll;
-  }
-
-  get answerTimeout(): number {
-    return this.#limits.answerTimeout;
-  }
-
-  /** @returns false when so many more may not wait; then nothing was counted, and the connection is to be cut. */
-  hold(address: string, bytes: number): boolean {
-    const network = networkKey(address);
-    const held = (this.#byNetwork.get(network) ?? 0) + bytes;
-    const { unsentPerAddress, unsentInAll } = this.#limits;
-    if (held > unsentPerAddress || this.#inAll + bytes > unsentInAll) return false;
-    this.#byNetwork.set(network, held);
-    this.#inAll += bytes;
-    return true;
-  }
-
-  /** They have been taken, or their connection is gone. */
-  release(address: string, bytes: number): void {
-    const network = networkKey(address);
-    const left = (this.#byNetwork.get(network) ?? 0) - bytes;
-    if (left > 0) this.#byNetwork.set(network, left);
-    else this.#byNetwork.delete(network);
-    this.#inAll -= bytes;
-  }
-}
-
 /** On whose account a response waits for its reader. */
 export interface UnsentAccount {
-  readonly unsent: UnsentBytes;
+  /** Of bytes that have been written and that the operating system has not taken yet. */
+  readonly unsent: ByteBudget;
   readonly address: string;
+  /** Milliseconds in which the reader must take something. */
+  readonly patience: number;
   /** Called when the connection is cut because of its reader. */
   readonly onCut: () => void;
 }
@@ -74,7 +37,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
   /** To be called before anything is written. */
   account(account: UnsentAccount): void {
     this.#account = account;
-    this.#patience = account.unsent.answerTimeout;
+    this.#patience = account.patience;
   }
 
   /** Grants the reader another time than a plain answer has, in milliseconds, from now on. */
@@ -85,8 +48,12 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
 
   // biome-ignore lint/suspicious/noExplicitAny: the signatures are handed on as they are.
   override write(...args: any[]): boolean {
+    const callback = typeof args.at(-1) === 'function' ? args.pop() : undefined;
     // biome-ignore lint/suspicious/noExplicitAny: as above.
-    const isTaken = super.write(...(args as [any]));
+    const isTaken = super.write(...(args as [any]), (error?: Error | null) => {
+      this.#count();
+      callback?.(error);
+    });
     this.#count();
     return isTaken;
   }
@@ -115,7 +82,6 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
 
   #watch(): void {
     this.#isWatched = true;
-    this.on('drain', () => this.#count());
     whenClosed(this, () => {
       this.#account?.unsent.release(this.#account.address, this.#held);
       this.#held = 0;

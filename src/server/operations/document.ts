@@ -28,12 +28,25 @@ export function parseDocument(text: string, limits: ParseLimits): DocumentNode {
   }
   lineStarts.set(source, lineStartsOf(text));
   source.body = '';
+  let tokens = 0;
   for (let token = document.loc?.startToken; token != null; ) {
     const { next } = token;
     Object.assign(token, { prev: null, next: null });
+    tokens += 1;
     token = next ?? undefined;
   }
+  weights.set(document, bytesPerToken * tokens + 2 * text.length);
   return document;
+}
+
+/** About what the tree takes in memory for each token: measured, for documents of many short fields. */
+const bytesPerToken = 256;
+
+const weights = new WeakMap<DocumentNode, number>();
+
+/** About how many bytes of memory a document of {@link parseDocument} takes. */
+export function documentBytes(document: DocumentNode): number {
+  return weights.get(document) ?? 0;
 }
 
 /** Tells an error where in its document it is. graphql has seen a document of one line. */

@@ -8,16 +8,18 @@ import {
   validate,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { parseDocument } from './document.js';
+import { documentBytes, parseDocument } from './document.js';
 import { type DocumentLimits, documentLimitErrors, limitError } from './document-limits.js';
 import { createIntrospectionCost } from './introspection-cost.js';
 import { presented } from './mask-error.js';
 
 /**
- * Documents are kept parsed and validated. Bounded by count and by characters, as a hostile client can send a new one
- * each time; what is unusually long is parsed anew.
+ * Documents that may run are kept parsed, bounded by count and by the bytes that they take, as a hostile client can send a
+ * new one each time; what is unusually long is parsed anew.
  */
-const keptDocuments = { max: 1_000, maxSize: 500_000, maxEntrySize: 16_000 };
+const keptDocuments = { max: 1_000, maxSize: 32_000_000 };
+/** Characters of the longest document that is kept. */
+const longestKept = 16_000;
 
 /** After so many faults nobody reads on. */
 const maxErrors = 20;
@@ -42,9 +44,11 @@ export interface Documents {
 export function createDocuments({ schema, limits, suggestions }: DocumentOptions): Documents {
   const kept = new LRUCache<string, DocumentNode>({
     ...keptDocuments,
-    sizeCalculation: (_document, text) => Math.max(1, text.length),
+    sizeCalculation: (document, text) => documentBytes(document) + 2 * text.length,
   });
   const valid = new WeakSet<DocumentNode>();
+  /** The texts of documents that have not been judged yet. */
+  const unjudged = new WeakMap<DocumentNode, string>();
   const introspectionCost = createIntrospectionCost(schema, limits.complexity);
   const rules = specifiedRules.map(rule => (rule === ValuesOfCorrectTypeRule ? valueRule : rule));
 
@@ -69,14 +73,18 @@ export function createDocuments({ schema, limits, suggestions }: DocumentOptions
       const known = kept.get(text);
       if (known !== undefined) return known;
       const document = parseDocument(text, limits);
-      kept.set(text, document);
+      unjudged.set(document, text);
       return document;
     },
     validate(document) {
       if (valid.has(document)) return [];
       const errors = faults(document);
-      if (errors.length === 0) valid.add(document);
-      return errors;
+      const text = unjudged.get(document);
+      unjudged.delete(document);
+      if (errors.length > 0) return errors;
+      valid.add(document);
+      if (text !== undefined && text.length <= longestKept) kept.set(text, document);
+      return [];
     },
     isKnown(text) {
       const document = kept.peek(text);

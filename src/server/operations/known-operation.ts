@@ -1,4 +1,5 @@
 import {
+  type ASTNode,
   type DocumentNode,
   type GraphQLSchema,
   Kind,
@@ -17,7 +18,7 @@ export interface KnownOperation {
   readonly labels: OperationLabels;
   /** The variables that it declares. */
   readonly variables: readonly string[];
-  /** Whether it asks for anything of the schema itself, `__typename` aside. */
+  /** Whether it asks for anything of the schema itself, `__typename` aside. An operation with fragments is taken to use all. */
   readonly introspects: boolean;
   /** A query of fields that the schema marks as `repeatable`: the answer follows from the variables and the caller's stamp. */
   readonly isRepeatable: boolean;
@@ -58,7 +59,7 @@ export function createOperationFinder(schema: GraphQLSchema): FindOperation {
 
   function read(document: DocumentNode): ReadonlyMap<string | null, KnownOperation> {
     const operations = new Map<string | null, KnownOperation>();
-    const introspects = hasIntrospection(document);
+    const fragments = document.definitions.filter(node => node.kind === Kind.FRAGMENT_DEFINITION);
     for (const node of document.definitions) {
       if (node.kind !== Kind.OPERATION_DEFINITION) continue;
       operations.set(node.name?.value ?? null, {
@@ -66,7 +67,7 @@ export function createOperationFinder(schema: GraphQLSchema): FindOperation {
         name: node.name?.value ?? null,
         labels: labelsOf(node),
         variables: (node.variableDefinitions ?? []).map(({ variable }) => variable.name.value),
-        introspects,
+        introspects: hasIntrospection(node) || (hasSpread(node) && fragments.some(hasIntrospection)),
         isRepeatable:
           node.operation === 'query' &&
           node.selectionSet.selections.every(
@@ -90,11 +91,21 @@ export function createOperationFinder(schema: GraphQLSchema): FindOperation {
   };
 }
 
-function hasIntrospection(document: DocumentNode): boolean {
+function hasIntrospection(part: ASTNode): boolean {
   let found = false;
-  visit(document, {
+  visit(part, {
     Field: ({ name: { value } }) => {
       found ||= value === '__schema' || value === '__type';
+    },
+  });
+  return found;
+}
+
+function hasSpread(part: ASTNode): boolean {
+  let found = false;
+  visit(part, {
+    FragmentSpread: () => {
+      found = true;
     },
   });
   return found;

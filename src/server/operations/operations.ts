@@ -10,14 +10,14 @@ import { createOperationLog } from './log.js';
 import { maskError, reportTo } from './mask-error.js';
 import { createOperationMetrics } from './metrics.js';
 import type { OperationOrigin } from './origin.js';
-import { createOperationRunner, type PreparedOperation, type ResultStream } from './runner.js';
+import { createOperationRunner, nothingKept, type PreparedOperation, type ResultStream } from './runner.js';
 import { useOperations, type YogaParams } from './use-operations.js';
 import { variablesToKeep } from './variables.js';
 
 export interface OperationLimits extends DocumentLimits {
   /** The largest body of a request, in bytes; a larger one is answered 413. */
   readonly maxBodySize: number;
-  /** Characters of document and variables that one subscription may keep. */
+  /** Bytes of document and variables that one subscription may keep, as `documentBytes` and `keptBytes` count them. */
   readonly keptPerSubscription: number;
 }
 
@@ -110,7 +110,7 @@ export function createOperations(options: OperationsOptions): Operations {
     const given = params.variables ?? null;
     const kept =
       operation.kind === 'subscription'
-        ? variablesToKeep(operation, given, params.query ?? '', limits.keptPerSubscription)
+        ? variablesToKeep(operation, given, document, limits.keptPerSubscription)
         : null;
     const { caller, requestId, address } = origin;
     const context = await createContext(caller, origin);
@@ -120,7 +120,7 @@ export function createOperations(options: OperationsOptions): Operations {
       operation,
       operationName: operation.name,
       variableValues: kept?.variables ?? given,
-      kept: kept?.size ?? 0,
+      kept: kept?.bytes ?? nothingKept,
       hideSuggestions,
       contextValue: {
         ...context,

@@ -16,10 +16,12 @@ export interface OperationRunnerOptions {
 /** An operation that has been found valid, with what graphql executes it from. */
 export interface PreparedOperation extends ExecutionArgs {
   readonly operation: KnownOperation;
-  /** Characters that it keeps while it is open; 0 for what is no subscription. */
-  readonly kept: number;
+  /** Bytes that it keeps while it is open; none for what is no subscription. */
+  readonly kept: { readonly document: number; readonly variables: number };
   readonly contextValue: OperationOrigin;
 }
+
+export const nothingKept: PreparedOperation['kept'] = Object.freeze({ document: 0, variables: 0 });
 
 /** A subscription that is open. */
 export type ResultStream = AsyncIterableIterator<ExecutionResult>;
@@ -70,6 +72,8 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
 
     async subscribe(prepared) {
       const watches = begin(prepared);
+      const refused = refusal(prepared.operation, prepared.contextValue);
+      if (refused !== null) return finish({ errors: [refused] }, prepared, watches);
       let source: AsyncIterable<unknown> | ExecutionResult;
       try {
         source = await createSourceEventStream(prepared);

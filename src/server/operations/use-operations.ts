@@ -4,7 +4,7 @@ import type { Documents } from './documents.js';
 import type { FindOperation } from './known-operation.js';
 import { asWritten, maskError, reportTo } from './mask-error.js';
 import type { OperationOrigin } from './origin.js';
-import type { OperationRunner } from './runner.js';
+import { nothingKept, type OperationRunner } from './runner.js';
 
 /** What a request asks, for Yoga, which does not read it again; or what is wrong with it. */
 export interface YogaParams {
@@ -58,7 +58,7 @@ export function useOperations(hooks: OperationHooks): Plugin<OperationOrigin & Y
           ...args,
           contextValue: args.contextValue as OperationOrigin,
           operation,
-          kept: 0,
+          kept: nothingKept,
           hideSuggestions,
         });
       }),

@@ -103,7 +103,10 @@ export function createGraphiQLRoute(path: string): Route {
     // A browser wants a page, a program an answer.
     fits: ({ method, headers }) => method === 'GET' && headers.accept?.includes('text/html') === true,
     async handle({ request, response }) {
-      page ??= render();
+      page ??= render().catch(error => {
+        page = null;
+        throw error;
+      });
       const { plain, compressed } = await page;
       const accepted = String(request.headers['accept-encoding'] ?? '').includes('gzip');
       const body = accepted ? compressed : plain;

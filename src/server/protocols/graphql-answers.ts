@@ -124,7 +124,8 @@ export function createPlainAnswers(operations: Operations): PlainAnswers {
   };
 }
 
-const nothing = Buffer.from('{}');
+/** Of any content: Yoga is given what was asked apart from it. */
+const nothing = Buffer.alloc(1);
 
 const mediaTypes: readonly MediaType[] = ['application/json', 'application/graphql-response+json'];
 

@@ -47,7 +47,8 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
     const asked = readAsked(text, request);
     const params = wellFormed(asked);
     // Returned, not awaited: what was asked would be kept here for as long as a stream lives.
-    if (params !== null && operations.isSubscription(params)) return subscribe(exchange, params, origin);
+    const isAsked = request.method === 'POST' || request.method === 'GET';
+    if (isAsked && params !== null && operations.isSubscription(params)) return subscribe(exchange, params, origin);
     return answers.answer(request, response, origin, { text, asked, params });
   }
 

@@ -43,7 +43,8 @@ export function createHttpSubscriptions(options: HttpSubscriptionsOptions): Http
     whenClosed(response, () => connection.end());
     const result = await operations.subscribe(prepared);
     if (!isAsyncIterable(result)) return refuse(exchange, result.errors ?? []);
-    const open = connection.open(result);
+    const open = connection.open(result, prepared);
+    if (!isAsyncIterable(open)) return refuse(exchange, open.errors ?? []);
     const { expiresAt } = prepared.contextValue.caller;
     whenClosed(
       response,

@@ -10,19 +10,21 @@ import { InvalidTokenError } from '../../auth/invalid-token-error.js';
 import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
 import type { Deadlines } from '../deadlines.js';
-import type { UnsentBytes } from '../http/unsent.js';
+import type { ByteBudget } from '../http/byte-budget.js';
 import type { ServerMetrics } from '../metrics/server-metrics.js';
 import { formatErrors } from '../operations/mask-error.js';
 import type { Operations } from '../operations/operations.js';
 import type { PreparedOperation } from '../operations/runner.js';
 import type { OpenStreams } from '../operations/streams.js';
-import { SocketConnection, type SocketLimits, tryAgainLater } from './socket-connection.js';
+import { SocketConnection, tryAgainLater } from './socket-connection.js';
+import type { SocketLimits } from './socket-inbox.js';
 
 export interface SocketsOptions {
   readonly operations: Operations;
   readonly streams: OpenStreams;
   readonly deadlines: Deadlines;
-  readonly unsent: UnsentBytes;
+  /** Of bytes that wait for their readers. */
+  readonly unsent: ByteBudget;
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly limits: SocketLimits;
@@ -56,7 +58,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       if (caller === null || !connections.has(extra)) return false;
       extra.caller = caller;
       extra.cancelDeadline = deadlines.add(caller.expiresAt, () =>
-        extra.socket.close(CloseCode.Forbidden, 'The token has expired.'),
+        extra.close(CloseCode.Forbidden, 'The token has expired.'),
       );
       return true;
     },
@@ -85,21 +87,24 @@ export function createSockets(options: SocketsOptions): Sockets {
         metrics?.refused('subscriptions');
         return [tooMany(`A socket may hold at most ${limits.subscriptionsPerSocket} subscriptions open.`)];
       }
-      if (kept + prepared.kept > limits.keptPerSocket) {
+      const bytes = prepared.kept.document + prepared.kept.variables;
+      if (kept + bytes > limits.keptPerSocket) {
         metrics?.refused('subscriptions');
-        const size = `${kept + prepared.kept} characters`;
+        const size = `about ${kept + bytes} bytes`;
         return [
           tooMany(
-            `The subscriptions of this socket have ${size} of documents and variables; at most ${limits.keptPerSocket} are allowed.`,
+            `The subscriptions of this socket take ${size} of documents and variables; at most ${limits.keptPerSocket} are allowed.`,
           ),
         ];
       }
-      extra.inbox.opening(run, prepared.kept);
+      extra.inbox.opening(run, bytes);
       return prepared;
     },
-    onOperation: ({ extra }, _id, _payload, _args, result) =>
+    onOperation: ({ extra }, _id, _payload, args, result) =>
       // Ours to end, whatever becomes of the protocol's own record of it.
-      isAsyncIterable(result) ? extra.streams.open(result as AsyncIterable<ExecutionResult>) : undefined,
+      isAsyncIterable(result)
+        ? extra.streams.open(result as AsyncIterable<ExecutionResult>, args as PreparedOperation)
+        : undefined,
     onComplete: ({ extra }, id) => extra.inbox.over(id),
     execute: (args: ExecutionArgs) => operations.execute(args as PreparedOperation),
     subscribe: (args: ExecutionArgs) => operations.subscribe(args as PreparedOperation),
@@ -115,7 +120,6 @@ export function createSockets(options: SocketsOptions): Sockets {
   });
 
   async function identify(connection: SocketConnection): Promise<Caller | null> {
-    const { socket } = connection;
     const authorization = connection.takeAuthorization();
     try {
       if (authorization != null && typeof authorization !== 'string') {
@@ -124,11 +128,11 @@ export function createSockets(options: SocketsOptions): Sockets {
       return await verifier.verify(authorization);
     } catch (error) {
       if (error instanceof InvalidTokenError) {
-        socket.close(CloseCode.Forbidden, error.message);
+        connection.close(CloseCode.Forbidden, error.message);
       } else {
         if (!(error instanceof UnavailableError))
           connection.log.error({ err: error }, 'A token could not be verified.');
-        socket.close(tryAgainLater, 'Tokens cannot be verified at the moment.');
+        connection.close(tryAgainLater, 'Tokens cannot be verified at the moment.');
       }
       return null;
     }
@@ -143,7 +147,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       {
         protocol: socket.protocol,
         send: data => connection.send(data),
-        close: (code, reason) => socket.close(code, reason),
+        close: (code = CloseCode.InternalServerError, reason = '') => connection.close(code, reason),
         onMessage: handle => {
           connection.handle = handle;
           socket.on('message', (data: RawData) => connection.receive(String(data)));

@@ -2,32 +2,16 @@ import { CloseCode } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Caller } from '../../auth/caller.js';
-import type { UnsentBytes } from '../http/unsent.js';
+import { shortened } from '../../core/text.js';
+import type { ByteBudget } from '../http/byte-budget.js';
 import type { ConnectionStreams } from '../operations/streams.js';
-import { type InboxLimits, SocketInbox } from './socket-inbox.js';
-
-export interface SocketLimits extends InboxLimits {
-  /** The largest message that is taken, in bytes; a larger one closes the socket with 1009. */
-  readonly maxMessageSize: number;
-  /** So many bytes may wait for a slow reader before nothing more is read from it. */
-  readonly maxBufferedBytes: number;
-  /** A reader that stays slow for so many milliseconds is closed with 1013. */
-  readonly stallTimeout: number;
-  /** Milliseconds between pings. A peer that has not answered one when the next is due is taken for dead. */
-  readonly pingInterval: number;
-  /** Milliseconds within which a new socket must introduce itself; later it is closed with 4408. */
-  readonly initTimeout: number;
-  /** Subscriptions that one socket may hold open; one more fails alone. 0: no limit. */
-  readonly subscriptionsPerSocket: number;
-  /** Characters of documents and variables that the subscriptions of one socket may keep together. */
-  readonly keptPerSocket: number;
-}
+import { SocketInbox, type SocketLimits } from './socket-inbox.js';
 
 export const tryAgainLater = 1013;
 
 interface ConnectionParts {
   readonly streams: ConnectionStreams;
-  readonly unsent: UnsentBytes;
+  readonly unsent: ByteBudget;
   readonly log: Logger;
   readonly limits: SocketLimits;
 }
@@ -49,12 +33,11 @@ export class SocketConnection {
   #authorization: unknown;
   /** Whether anything has come from the peer since the last ping. */
   #isAlive = true;
-  /** Whether the peer does not take what it asked for. */
-  #isStalled = false;
+  /** Since when the peer does not take what it asked for, as `performance.now()` has it; null while it does. */
+  #stalledSince: number | null = null;
   /** Whether it has asked for more than is done at a time. */
   #isBusy = false;
-  /** Since when nothing is read from it, as `performance.now()` has it; null while it is read. */
-  #pausedSince: number | null = null;
+  #isPaused = false;
   /** Bytes that are counted as waiting for its reader. */
   #unsent = 0;
   /** Resolves when the socket has closed. */
@@ -90,7 +73,12 @@ export class SocketConnection {
   /** A message has come. After its end nothing of it is left here. */
   receive(text: string): void {
     this.#isAlive = true;
-    if (this.socket.readyState === this.socket.OPEN) this.inbox.receive(text);
+    if (this.socket.readyState !== this.socket.OPEN) return;
+    try {
+      this.inbox.receive(text);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** The peer has answered a ping. */
@@ -103,13 +91,18 @@ export class SocketConnection {
     try {
       await this.handle(message);
     } catch (error) {
-      this.log.error({ err: error }, 'A message could not be handled.');
-      this.close(CloseCode.InternalServerError, 'Internal server error');
+      this.#fail(error);
     }
   }
 
+  #fail(error: unknown): void {
+    this.log.error({ err: error }, 'A message could not be handled.');
+    this.close(CloseCode.InternalServerError, 'Internal server error');
+  }
+
   close(code: number, reason: string): void {
-    this.socket.close(code, reason);
+    // A close frame has room for 123 bytes.
+    this.socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : shortened(reason, 41));
   }
 
   /** Keeps of a `connection_init` what proves who the caller is, until that is asked for. */
@@ -149,8 +142,11 @@ export class SocketConnection {
   beat(): void {
     const { socket } = this;
     const { stallTimeout } = this.#parts.limits;
-    if (this.#pausedSince !== null) {
-      if (performance.now() - this.#pausedSince >= stallTimeout) this.#drop();
+    if (this.#stalledSince !== null) {
+      if (performance.now() - this.#stalledSince >= stallTimeout) this.#drop();
+    } else if (this.#isBusy) {
+      // Nothing is read from it meanwhile, no sign of life either.
+      this.#isAlive = true;
     } else if (!this.#isAlive) {
       socket.terminate();
     } else {
@@ -182,20 +178,19 @@ export class SocketConnection {
       return;
     }
     this.#unsent = bufferedAmount;
-    if (bufferedAmount > limits.maxBufferedBytes) this.#isStalled = true;
-    else if (bufferedAmount <= limits.maxBufferedBytes / 2) this.#isStalled = false;
+    if (bufferedAmount > limits.maxBufferedBytes) this.#stalledSince ??= performance.now();
+    else if (bufferedAmount <= limits.maxBufferedBytes / 2) this.#stalledSince = null;
     this.#read();
   }
 
+  /** Reads on, or not: a peer that is behind, or that asks for more than is done at a time, is read later. */
   #read(): void {
-    const isPaused = this.#isStalled || this.#isBusy;
-    if (isPaused === (this.#pausedSince !== null)) return;
-    this.#pausedSince = isPaused ? performance.now() : null;
+    const isPaused = this.#stalledSince !== null || this.#isBusy;
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    this.#isAlive = true;
     if (isPaused) this.socket.pause();
-    else {
-      this.#isAlive = true;
-      this.socket.resume();
-    }
+    else this.socket.resume();
   }
 
   #drop(): void {

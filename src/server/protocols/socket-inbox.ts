@@ -1,4 +1,5 @@
 import { isPlainObject } from '../../core/json.js';
+import type { EventStreamLimits } from './event-stream.js';
 import { type Params, wellFormed } from './graphql-params.js';
 
 export interface InboxLimits {
@@ -8,6 +9,19 @@ export interface InboxLimits {
   readonly idLength: number;
   /** Operations of one socket that are begun or executed at a time; more wait for their turn. */
   readonly concurrentPerSocket: number;
+}
+
+export interface SocketLimits extends InboxLimits, EventStreamLimits {
+  /** The largest message that is taken, in bytes; a larger one closes the socket with 1009. */
+  readonly maxMessageSize: number;
+  /** So many bytes may wait for a slow reader before nothing more is read from it. */
+  readonly maxBufferedBytes: number;
+  /** Milliseconds within which a new socket must introduce itself; later it is closed with 4408. */
+  readonly initTimeout: number;
+  /** Subscriptions that one socket may hold open; one more fails alone. 0: no limit. */
+  readonly subscriptionsPerSocket: number;
+  /** Bytes of documents and variables that the subscriptions of one socket may keep together, as `keptBytes` counts them. */
+  readonly keptPerSocket: number;
 }
 
 /** What the inbox does to its socket. */
@@ -39,7 +53,7 @@ export interface Run {
   params: Params | null;
   /** Whether it is a subscription that is open: those are counted apart. */
   isOpen: boolean;
-  /** Characters that it keeps while it is open. */
+  /** Bytes that it keeps while it is open. */
   kept: number;
 }
 
@@ -77,7 +91,7 @@ export class SocketInbox {
 
   /** What was asked under this id, once. */
   take(id: string): { readonly run: Run; readonly params: Params } | null {
-    const run = this.#current.get(id) ?? this.#ending.get(id);
+    const run = this.#current.get(id);
     if (run === undefined || run.params === null) return null;
     const { params } = run;
     run.params = null;
@@ -134,7 +148,8 @@ export class SocketInbox {
       this.#host.introduce(payload);
       this.#hand({ type });
     } else if (type === 'ping') {
-      this.#hand({ type, ...(payload == null ? {} : { payload }) });
+      // A pong may leave the payload out, and does: the sender may have nested it more deeply than can be written.
+      this.#hand({ type });
     } else if (type !== 'pong') return invalid;
     return null;
   }

@@ -2,13 +2,23 @@ import { randomInt } from 'node:crypto';
 import { attacks } from '../test/hostile/attacks/index.js';
 import { report } from '../test/hostile/report.js';
 import { runHostile } from '../test/hostile/run.js';
+import { sabotagedCopy, sabotageNamed } from '../test/hostile/sabotage.js';
 import { full } from '../test/hostile/sizes.js';
 
 // Hostile clients against one server, beside honest ones. HOSTILE_SEED repeats a run; HOSTILE_MINUTES (3),
 // HOSTILE_VIEWERS and HOSTILE_LANES size it; HOSTILE_KINDS takes only attacks with one of these texts in their name,
-// separated by commas.
+// separated by commas; HOSTILE_STEPS=1 takes one after another and looks after each for what it left behind.
+// HOSTILE_SABOTAGE switches a remedy of the server off, and then the run must fail.
 
-const { HOSTILE_SEED, HOSTILE_MINUTES, HOSTILE_VIEWERS, HOSTILE_LANES, HOSTILE_KINDS } = process.env;
+const {
+  HOSTILE_SEED,
+  HOSTILE_MINUTES,
+  HOSTILE_VIEWERS,
+  HOSTILE_LANES,
+  HOSTILE_KINDS,
+  HOSTILE_STEPS,
+  HOSTILE_SABOTAGE,
+} = process.env;
 
 const seed = Number(HOSTILE_SEED ?? randomInt(1_000_000));
 const texts = HOSTILE_KINDS?.split(',') ?? [''];
@@ -16,13 +26,15 @@ const chosen = attacks.filter(({ name }) => texts.some(text => name.includes(tex
 if (chosen.length === 0) throw new Error(`HOSTILE_KINDS names none of\n${attacks.map(({ name }) => name).join('\n')}`);
 
 console.log(`HOSTILE_SEED=${seed}`);
+await using copy = HOSTILE_SABOTAGE === undefined ? null : await sabotagedCopy(sabotageNamed(HOSTILE_SABOTAGE));
 const result = await runHostile({
   ...full,
   seed,
   attacks: chosen,
   duration: HOSTILE_MINUTES === undefined ? full.duration : Number(HOSTILE_MINUTES) * 60_000,
   viewers: Number(HOSTILE_VIEWERS ?? full.viewers),
-  lanes: Number(HOSTILE_LANES ?? full.lanes),
+  ...(HOSTILE_STEPS === undefined ? { lanes: Number(HOSTILE_LANES ?? full.lanes) } : { lanes: 1, isStepwise: true }),
+  ...(copy === null ? {} : { entry: copy.entry }),
   log: line => console.log(line),
 });
 console.log(report(result));

@@ -1,16 +1,13 @@
 import type { Sample } from '../chaos/node-process.js';
 
-/** What may remain when all hostile clients have gone, in comparison with the moment before they came. */
-export interface Allowance {
-  /** Bytes of the heap; null: not compared. */
-  readonly heapUsed: number | null;
-}
-
 /** How much the heap may have grown: a tenth and three megabytes. */
 export const allowedHeap = (baseline: number) => baseline * 1.1 + 3e6;
 
-/** What is left over in comparison, each in a few words; empty: nothing is. */
-export function leftOver(before: Sample, now: Sample, { heapUsed }: Allowance): string[] {
+/**
+ * What is left when all hostile clients have gone, in comparison with the moment before they came, each in a few words.
+ * @param heapUsed bytes of heap that there may be; null: any.
+ */
+export function leftOver(before: Sample, now: Sample, heapUsed: number | null): string[] {
   const wrong: string[] = [];
   const compare = (what: string, count: number, right: number, isExact = true) => {
     if (isExact ? count !== right : count > right) wrong.push(`${what} ${count} instead of ${right}`);

@@ -35,6 +35,10 @@ export function frame(payload: string | Buffer, options: FrameOptions = {}): Buf
 
 export const message = (content: JsonObject | object) => frame(JSON.stringify(content));
 
+/** So many of them, to be sent in one write. */
+export const repeated = (count: number, make: (index: number) => Buffer) =>
+  Buffer.concat(Array.from({ length: count }, (_, index) => make(index)));
+
 /** A frame that closes, with this code. */
 export function closing(code: number, reason = ''): Buffer {
   const payload = Buffer.alloc(2 + Buffer.byteLength(reason));

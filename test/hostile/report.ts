@@ -9,7 +9,7 @@ export interface Violation {
   /** The kind of attack, or what was looked at. */
   readonly kind: string;
   readonly what: string;
-  /** What the attack was drawn with, as JSON; empty where it was none. */
+  /** What the attack was drawn with, as JSON, or during which attack it was; empty where that is not known. */
   readonly parameters: string;
 }
 
@@ -33,6 +33,8 @@ const errorLevel = 50;
 /** Collects what a run finds. */
 export class Findings {
   acts = 0;
+  /** What is under way, where that is one thing at a time. */
+  current = '';
   readonly #seed: number;
   readonly #outcomes = new Map<string, Map<string, number>>();
   readonly #violations: Violation[] = [];
@@ -61,7 +63,8 @@ export class Findings {
     const lines = (this.#line + text).split('\n');
     this.#line = lines.pop() ?? '';
     for (const line of lines) {
-      if (levelOf(line) >= errorLevel) this.violated('log', line);
+      const error = errorIn(line);
+      if (error !== null) this.violated('log', error, this.current);
     }
   }
 
@@ -100,14 +103,21 @@ export class Findings {
   }
 }
 
-/** What is no line of the log is no better than an error. */
-function levelOf(line: string): number {
-  if (line.trim() === '') return 0;
+/** What a line says, if it is an error, as everything is that is no line of the log. */
+function errorIn(line: string): string | null {
+  if (line.trim() === '') return null;
   try {
-    return (JSON.parse(line) as { level: number }).level;
+    const { level, msg, err } = JSON.parse(line) as LogLine;
+    return level < errorLevel ? null : `${msg} ${err?.message ?? ''} ${err?.stack?.split('\n    ')[1] ?? ''}`;
   } catch {
-    return errorLevel;
+    return line;
   }
+}
+
+interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly err?: { readonly message?: string; readonly stack?: string };
 }
 
 /** The result for people. */

@@ -8,6 +8,7 @@ import { NodeProcess, type Sample } from '../chaos/node-process.js';
 import { Random } from '../chaos/random.js';
 import { allowedHeap, leftInTheEnd, leftOver } from './aftermath.js';
 import { type Act, type Attack, drawsOf, isExpected, type Scale } from './attack.js';
+import { fillMemories } from './fill.js';
 import { Honest } from './honest.js';
 import { linger } from './lingering.js';
 import { refusedPlaces } from './places.js';
@@ -19,6 +20,7 @@ import { Turns } from './turns.js';
 export interface HostileOptions {
   readonly seed: number;
   readonly attacks: readonly Attack[];
+  /** Without any there are no changes either. */
   readonly viewers: number;
   /** How many attacks are under way at a time, each from an address of its own. */
   readonly lanes: number;
@@ -91,6 +93,8 @@ class HostileRun {
         FEATURE_BACKEND: 'memory',
         AUTH_JWT_SECRET: secret,
         LOG_LEVEL: 'warn',
+        // Less than all who come, so that as many are kept in the end as in the beginning.
+        FEATURE_CACHE_SIZE: '1000',
         CORS_ORIGINS: 'https://app.example.com',
         MAX_CONNECTIONS_PER_ADDRESS: String(this.#hasAddresses ? connectionsPerAddress : 0),
       },
@@ -121,17 +125,15 @@ class HostileRun {
     await this.#holds('probe', async () => (probe.questions > 1 ? [] : ['no answer']));
     const before = await this.#sample();
     if (before === null) return;
-    honest.beginChanges();
+    if (honest.viewers.length > 0) honest.beginChanges();
     const heapUsed = await this.#attack(before);
 
     log?.('the attacks are over');
     await inTime(honest.endChanges(), 'the last change').catch(error => findings.violated('honest', String(error)));
     await this.#holds('honest', () => honest.wrong());
-    await this.#holds('aftermath', async () =>
-      leftOver(before, await node.sample(), { heapUsed: isMeasured ? heapUsed : null }),
-    );
+    await this.#holds('aftermath', async () => leftOver(before, await node.sample(), isMeasured ? heapUsed : null));
     await this.#checkPlaces();
-    await this.#holds('aftermath', async () => leftOver(before, await node.sample(), { heapUsed: null }));
+    await this.#holds('aftermath', async () => leftOver(before, await node.sample(), null));
     await probe.stop();
     findings.probed(probe);
     if (isMeasured && probe.longest > longestWait) findings.violated('probe', `waited ${Math.round(probe.longest)} ms`);
@@ -156,24 +158,27 @@ class HostileRun {
     await Promise.all([...this.#stages].map(stage => stage.leave()));
   }
 
-  /** Every kind once, and then as it comes. Returns what the heap may come to, from what it was after the first round. */
-  async #attack(before: Sample): Promise<number> {
-    const { duration, attacks, log } = this.#options;
+  /** Every kind once, and then as it comes. Returns what the heap may come to, as it was in between; null: anything. */
+  async #attack(before: Sample): Promise<number | null> {
+    const { duration, attacks, isMeasured = false, log } = this.#options;
     this.#attacked = true;
     const end = performance.now() + duration;
     const watching = new AbortController();
     const watched = this.#watchHeap(watching.signal);
+    if (isMeasured) await this.#on(0, stage => fillMemories(stage, count => this.#userIds(count)));
     const round = this.#random.some(attacks, attacks.length);
     await this.#lanes(() => round.shift());
     log?.(`each kind once: ${this.findings.acts} attacks`);
-    let heapUsed = before.heapUsed;
+    let heapUsed: number | null = null;
     if (duration > 0) {
-      heapUsed = (await this.#sample())?.heapUsed ?? heapUsed;
+      const settled = async () => leftOver(before, await (this.#node as NodeProcess).sample('counts'), null);
+      await this.#holds('aftermath', settled);
+      heapUsed = (await this.#sample())?.heapUsed ?? null;
       await this.#lanes(() => (performance.now() < end ? this.#random.weighted(attacks) : undefined));
     }
     watching.abort();
     await watched;
-    return allowedHeap(heapUsed);
+    return heapUsed === null ? null : allowedHeap(heapUsed);
   }
 
   async #lanes(next: () => Attack | undefined): Promise<void> {
@@ -193,6 +198,7 @@ class HostileRun {
     const { isStepwise = false } = this.#options;
     const node = this.#node as NodeProcess;
     const before = isStepwise ? await this.#sample('counts') : null;
+    if (isStepwise) this.findings.current = attack.name;
     let outcome: string;
     try {
       outcome = await this.#on(lane, stage => inTime(drawn.run(stage), 'the attack to end', attackTime));
@@ -201,7 +207,7 @@ class HostileRun {
     }
     this.findings.came(attack, drawn, outcome, isExpected(attack, outcome));
     if (before === null) return;
-    const left = async () => leftOver(before, await node.sample('counts'), { heapUsed: null });
+    const left = async () => leftOver(before, await node.sample('counts'), null);
     await this.#holds(attack.name, left);
   }
 
@@ -261,6 +267,10 @@ class HostileRun {
       if (sample !== null) this.findings.saw(sample);
       await sleep(1_000, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  #userIds(count: number): readonly string[] {
+    return Array.from({ length: count }, () => this.#random.uuid());
   }
 
   get #hasAddresses(): boolean {

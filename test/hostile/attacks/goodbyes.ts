@@ -34,7 +34,7 @@ export const goodbyes: readonly Attack[] = [
       weight: who === 'a new token' ? 4 : 1,
       expected: ['left'],
       draw: ({ random, between }) => {
-        const visits = Array.from({ length: between(50, 400) }, () => ({
+        const visits = Array.from({ length: between(100, 400) }, () => ({
           delay: random.integer(0, 4),
           userId: random.uuid(),
           ask: random.pick(streams),
@@ -235,7 +235,7 @@ export const goodbyes: readonly Attack[] = [
   {
     name: 'what is no HTTP',
     weight: 0.5,
-    expected: ['refused with status 400', 'refused with status 431', 'refused with status 505', 'cut'],
+    expected: ['refused', 'cut'],
     draw: ({ random, between }) => {
       const bytes = random.pick([
         ...[

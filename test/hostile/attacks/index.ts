@@ -2,6 +2,7 @@ import type { Attack } from '../attack.js';
 import { documents } from './documents.js';
 import { frames } from './frames.js';
 import { goodbyes } from './goodbyes.js';
+import { introductions } from './introductions.js';
 import { kept } from './kept.js';
 import { messages } from './messages.js';
 import { refused } from './refusals.js';
@@ -13,6 +14,7 @@ export const attacks: readonly Attack[] = [
   ...variables,
   ...refused,
   ...messages,
+  ...introductions,
   ...frames,
   ...goodbyes,
   ...unread,

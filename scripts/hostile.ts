@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { Attack } from '../test/hostile/attack.js';
 import { attacks } from '../test/hostile/attacks/index.js';
 import { report } from '../test/hostile/report.js';
 import { runHostile } from '../test/hostile/run.js';
@@ -6,9 +7,9 @@ import { sabotagedCopy, sabotageNamed } from '../test/hostile/sabotage.js';
 import { full } from '../test/hostile/sizes.js';
 
 // Hostile clients against one server, beside honest ones. HOSTILE_SEED repeats a run; HOSTILE_MINUTES (3),
-// HOSTILE_VIEWERS and HOSTILE_LANES size it; HOSTILE_KINDS takes only attacks with one of these texts in their name,
-// separated by commas; HOSTILE_STEPS=1 takes one after another and looks after each for what it left behind.
-// HOSTILE_SABOTAGE switches a remedy of the server off, and then the run must fail.
+// HOSTILE_VIEWERS and HOSTILE_LANES size it. HOSTILE_KINDS takes only the attacks with one of these texts in their name,
+// separated by commas, HOSTILE_WITHOUT only the others. HOSTILE_STEPS=1 takes one attack after another and looks after
+// each what it left behind. HOSTILE_SABOTAGE switches a remedy of the server off, and then the run must fail.
 
 const {
   HOSTILE_SEED,
@@ -17,12 +18,16 @@ const {
   HOSTILE_LANES,
   HOSTILE_KINDS,
   HOSTILE_STEPS,
+  HOSTILE_WITHOUT,
   HOSTILE_SABOTAGE,
 } = process.env;
 
 const seed = Number(HOSTILE_SEED ?? randomInt(1_000_000));
-const texts = HOSTILE_KINDS?.split(',') ?? [''];
-const chosen = attacks.filter(({ name }) => texts.some(text => name.includes(text.trim())));
+const isNamedIn = (list: string | undefined) => (attack: Attack) =>
+  list?.split(',').some(text => attack.name.includes(text.trim())) ?? false;
+const chosen = attacks
+  .filter(HOSTILE_KINDS === undefined ? () => true : isNamedIn(HOSTILE_KINDS))
+  .filter(attack => !isNamedIn(HOSTILE_WITHOUT)(attack));
 if (chosen.length === 0) throw new Error(`HOSTILE_KINDS names none of\n${attacks.map(({ name }) => name).join('\n')}`);
 
 console.log(`HOSTILE_SEED=${seed}`);

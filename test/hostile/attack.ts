@@ -29,7 +29,7 @@ export interface Draws {
  * - `closed 4400`: the WebSocket was closed with this code; `cut`: the connection ended without a word;
  * - `left`: the client left first, so that only what stays behind can be wrong;
  * - `held up`: the server stopped reading; `silent`: nothing came in time;
- * - `held`: what is kept for the client is in proportion to what it sent;
+ * - `held`: what is kept for the client is in bounds, however much it sent;
  * - `wrong: ...`: never right.
  */
 export type Outcome = string;

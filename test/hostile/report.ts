@@ -23,6 +23,8 @@ export interface HostileResult {
   readonly probes: number;
   /** Bytes, while attacked. */
   readonly peak: { readonly heapUsed: number; readonly external: number; readonly rss: number };
+  /** Bytes of heap after a third of the attacks and after all; null: not measured. */
+  readonly heap: { readonly baseline: number | null; readonly after: number | null };
   /** Null: it was not asked to end, or was down. */
   readonly ending: Ending | null;
 }
@@ -39,6 +41,7 @@ export class Findings {
   readonly #outcomes = new Map<string, Map<string, number>>();
   readonly #violations: Violation[] = [];
   #peak = { heapUsed: 0, external: 0, rss: 0 };
+  #heap: HostileResult['heap'] = { baseline: null, after: null };
   #probe = { longest: 0, questions: 0 };
   #ending: Ending | null = null;
   #line = '';
@@ -76,6 +79,10 @@ export class Findings {
     };
   }
 
+  settled(baseline: number | null, after: number): void {
+    this.#heap = { baseline, after };
+  }
+
   probed({ longest, questions }: Probe): void {
     this.#probe = { longest, questions };
   }
@@ -98,6 +105,7 @@ export class Findings {
       longestWait: this.#probe.longest,
       probes: this.#probe.questions,
       peak: this.#peak,
+      heap: this.#heap,
       ending: this.#ending,
     };
   }
@@ -122,7 +130,7 @@ interface LogLine {
 
 /** The result for people. */
 export function report(result: HostileResult): string {
-  const { seed, outcomes, violations, longestWait, probes, peak, ending } = result;
+  const { seed, outcomes, violations, longestWait, probes, peak, heap, ending } = result;
   const kinds = [...outcomes].sort(([a], [b]) => (a < b ? -1 : 1));
   const total = kinds.reduce((sum, [, counts]) => sum + sumOf(counts), 0);
   return [
@@ -130,6 +138,9 @@ export function report(result: HostileResult): string {
     ...kinds.map(([kind, counts]) => `  ${kind.padEnd(76)} ${String(sumOf(counts)).padStart(5)}  ${summary(counts)}`),
     `${probes} probes, answered within ${Math.round(longestWait)} ms`,
     `at most ${megabytes(peak.heapUsed)} of heap, ${megabytes(peak.external)} beside it, ${megabytes(peak.rss)} resident`,
+    ...(heap.baseline === null || heap.after === null
+      ? []
+      : [`the heap came from ${megabytes(heap.baseline)} to ${megabytes(heap.after)}`]),
     ending === null
       ? 'it was not there to be ended'
       : `ended with ${ending.code} after ${Math.round(ending.milliseconds)} ms`,

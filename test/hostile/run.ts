@@ -1,11 +1,10 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mintToken } from '../../src/auth/token.js';
 import type { ServerLimits } from '../../src/server/http-server.js';
 import { inTime } from '../chaos/in-time.js';
 import { NodeProcess, type Sample } from '../chaos/node-process.js';
 import { Random } from '../chaos/random.js';
+import { ownAddresses } from './addresses.js';
 import { allowedHeap, leftInTheEnd, leftOver } from './aftermath.js';
 import { type Act, type Attack, drawsOf, isExpected, type Scale } from './attack.js';
 import { fillMemories } from './fill.js';
@@ -126,14 +125,18 @@ class HostileRun {
     const before = await this.#sample();
     if (before === null) return;
     if (honest.viewers.length > 0) honest.beginChanges();
-    const heapUsed = await this.#attack(before);
+    const baseline = await this.#attack(before);
 
     log?.('the attacks are over');
     await inTime(honest.endChanges(), 'the last change').catch(error => findings.violated('honest', String(error)));
     await this.#holds('honest', () => honest.wrong());
-    await this.#holds('aftermath', async () => leftOver(before, await node.sample(), isMeasured ? heapUsed : null));
+    await this.#holds('aftermath', async () => {
+      const sample = await node.sample();
+      findings.settled(baseline, sample.heapUsed);
+      return leftOver(before, sample, baseline === null ? null : allowedHeap(baseline));
+    });
     await this.#checkPlaces();
-    await this.#holds('aftermath', async () => leftOver(before, await node.sample(), null));
+    await this.#holds('aftermath', async () => leftOver(before, await this.#counts(), null));
     await probe.stop();
     findings.probed(probe);
     if (isMeasured && probe.longest > longestWait) findings.violated('probe', `waited ${Math.round(probe.longest)} ms`);
@@ -158,27 +161,28 @@ class HostileRun {
     await Promise.all([...this.#stages].map(stage => stage.leave()));
   }
 
-  /** Every kind once, and then as it comes. Returns what the heap may come to, as it was in between; null: anything. */
+  /** Every kind once, and then as it comes. Returns what the heap was after a third of the time; null: not measured. */
   async #attack(before: Sample): Promise<number | null> {
     const { duration, attacks, isMeasured = false, log } = this.#options;
     this.#attacked = true;
-    const end = performance.now() + duration;
     const watching = new AbortController();
     const watched = this.#watchHeap(watching.signal);
     if (isMeasured) await this.#on(0, stage => fillMemories(stage, count => this.#userIds(count)));
+    const start = performance.now();
+    const until = (end: number) => () => (performance.now() < start + end ? this.#random.weighted(attacks) : undefined);
     const round = this.#random.some(attacks, attacks.length);
     await this.#lanes(() => round.shift());
     log?.(`each kind once: ${this.findings.acts} attacks`);
-    let heapUsed: number | null = null;
+    let baseline: number | null = null;
     if (duration > 0) {
-      const settled = async () => leftOver(before, await (this.#node as NodeProcess).sample('counts'), null);
-      await this.#holds('aftermath', settled);
-      heapUsed = (await this.#sample())?.heapUsed ?? null;
-      await this.#lanes(() => (performance.now() < end ? this.#random.weighted(attacks) : undefined));
+      await this.#lanes(until(duration / 3));
+      await this.#holds('aftermath', async () => leftOver(before, await this.#counts(), null));
+      baseline = isMeasured ? ((await this.#sample())?.heapUsed ?? null) : null;
+      await this.#lanes(until(duration));
     }
     watching.abort();
     await watched;
-    return heapUsed === null ? null : allowedHeap(heapUsed);
+    return baseline;
   }
 
   async #lanes(next: () => Attack | undefined): Promise<void> {
@@ -196,7 +200,6 @@ class HostileRun {
 
   async #perform(attack: Attack, drawn: Act, lane: number): Promise<void> {
     const { isStepwise = false } = this.#options;
-    const node = this.#node as NodeProcess;
     const before = isStepwise ? await this.#sample('counts') : null;
     if (isStepwise) this.findings.current = attack.name;
     let outcome: string;
@@ -207,8 +210,7 @@ class HostileRun {
     }
     this.findings.came(attack, drawn, outcome, isExpected(attack, outcome));
     if (before === null) return;
-    const left = async () => leftOver(before, await node.sample('counts'), null);
-    await this.#holds(attack.name, left);
+    await this.#holds(attack.name, async () => leftOver(before, await this.#counts(), null));
   }
 
   /** On a stage that is cleared afterwards, unless it is to stay as it is. */
@@ -252,6 +254,10 @@ class HostileRun {
     }
   }
 
+  #counts(): Promise<Sample> {
+    return (this.#node as NodeProcess).sample('counts');
+  }
+
   /** Null, which is a finding, when the server does not say. */
   async #sample(what: 'counts' | 'everything' = 'everything'): Promise<Sample | null> {
     const node = this.#node as NodeProcess;
@@ -275,19 +281,5 @@ class HostileRun {
 
   get #hasAddresses(): boolean {
     return this.#addresses.length > 1;
-  }
-}
-
-/** Addresses of this machine beside the one that honest clients come from; only that one where there are no others. */
-async function ownAddresses(count: number): Promise<readonly string[]> {
-  const server = createServer();
-  try {
-    server.listen(0, '127.0.0.2');
-    await once(server, 'listening');
-    return Array.from({ length: Math.max(2, count) }, (_, index) => `127.0.0.${index + 2}`);
-  } catch {
-    return ['127.0.0.1'];
-  } finally {
-    server.close();
   }
 }

@@ -56,7 +56,7 @@ export const introductions: readonly Attack[] = [
     draw: () =>
       act({}, async stage => {
         const socket = await HostileSocket.open(stage);
-        await stage.pause(stage.scale.initTimeout / 3);
+        await stage.pause(stage.scale.initTimeout / 10);
         socket.send({ type: 'connection_init' });
         socket.wire.write(ping);
         await socket.until(() => socket.count('connection_ack') > 0);

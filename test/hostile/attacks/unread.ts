@@ -1,3 +1,4 @@
+import { getIntrospectionQuery } from 'graphql';
 import { type Attack, act, type Outcome } from '../attack.js';
 import { frame, message, opcodes } from '../frames.js';
 import { eventStream, headOf, rawGet, rawPost } from '../raw-http.js';
@@ -10,7 +11,8 @@ import { Wire } from '../wire.js';
 
 const page = rawGet('/graphql', { accept: 'text/html' });
 
-const introspection = `{ __schema { types { ${Array.from({ length: 3 }, (_, index) => `f${index}: fields { name description args { name description type { name ofType { name ofType { name } } } } type { name ofType { name ofType { name } } } }`).join(' ')} enumValues { name description } inputFields { name description } } } }`;
+/** As large an answer as anybody may ask for. */
+const introspection = getIntrospectionQuery();
 
 const asking = (query: string) => rawPost({ body: JSON.stringify({ query }) });
 
@@ -22,7 +24,7 @@ const asked: Readonly<Record<string, readonly [request: string, times: number]>>
   'many maps': [asking('{ viewer { featureMap features { key enabled reason } } }'), 20_000],
 };
 
-/** Whether anything of so many answers, all of the same length, is missing in the end. Reads on from here. */
+/** Whether anything of so many answers, all of the same length, is missing in the end, or was refused. Reads on from here. */
 async function isCut(wire: Wire, times: number, stage: Stage): Promise<boolean> {
   wire.socket.resume();
   for (let before = -1; !wire.isOver && wire.bytes > before; ) {
@@ -30,6 +32,7 @@ async function isCut(wire: Wire, times: number, stage: Stage): Promise<boolean> 
     await wire.until(() => wire.isOver || wire.bytes > before + 1_000_000, stage.scale.patience / 10);
   }
   const head = headOf(wire.text);
+  if (head !== null && head.status >= 400) return true;
   return wire.isOver && (head === null || wire.bytes < times * (head.size + (head.length ?? 0)));
 }
 
@@ -89,7 +92,11 @@ export const unread: readonly Attack[] = [
         const count = between(3, 40);
         return act({ count }, async stage => {
           const wires = await openPaused(stage, count, request.repeat(times));
-          return outcomeOf(await Promise.all(wires.map(wire => untilCut(wire, blankLine, stage))));
+          return outcomeOf(
+            await Promise.all(
+              wires.map(async wire => (await untilCut(wire, blankLine, stage)) || isCut(wire, times, stage)),
+            ),
+          );
         });
       },
     },
@@ -118,8 +125,9 @@ export const unread: readonly Attack[] = [
       weight: 0.3,
       expected: ['cut', 'closed 1013'],
       draw: ({ between }) => {
-        const count = between(1, 10);
-        const megabytes = between(16, 24);
+        const count = between(1, 2);
+        // More than kernels keep for a reader.
+        const megabytes = between(8, 10);
         return act({ count, megabytes }, async stage => {
           const sockets = await Promise.all(Array.from({ length: count }, () => HostileSocket.begin(stage)));
           const flood = Buffer.concat(Array.from({ length: megabytes * megabyte }, (_, index) => asked(index)));

@@ -76,7 +76,7 @@ function insertGroup(group: string, ids: readonly string[]): Statement[] {
 }
 
 /** Through a node, in the product's own words. */
-const mutations: readonly ChangeKind[] = [
+export const mutationKinds: readonly ChangeKind[] = [
   {
     name: 'createFlag',
     weight: 6,
@@ -360,4 +360,4 @@ const statements: readonly ChangeKind[] = [
   },
 ];
 
-export const changeKinds: readonly ChangeKind[] = [...mutations, ...statements];
+export const changeKinds: readonly ChangeKind[] = [...mutationKinds, ...statements];

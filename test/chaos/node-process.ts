@@ -14,7 +14,25 @@ export interface NodeSettings {
   readonly countQueries?: boolean;
 }
 
-/** What a node holds, after a collection of garbage. */
+/** How the process itself is run. */
+export interface NodeLaunch {
+  /** The program. Default: `node.ts` beside this file. */
+  readonly entry?: string;
+  /** Megabytes that its old generation may take before it runs out of memory. */
+  readonly heapLimit?: number;
+  /** Told of everything that it writes to its standard error. */
+  readonly onSaid?: (text: string) => void;
+}
+
+/** How it ended when it was asked to. */
+export interface Ending {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  /** From the signal to the end, in milliseconds. */
+  readonly milliseconds: number;
+}
+
+/** What a node holds. */
 export interface Sample {
   /** Bytes. */
   readonly heapUsed: number;
@@ -23,14 +41,22 @@ export interface Sample {
   /** How many of each kind of resource keep the process alive. */
   readonly handles: Readonly<Record<string, number>>;
   readonly subscribers: number;
+  /** What the server says that it carries; null: it does not say. */
+  readonly load: Readonly<Record<string, number>> | null;
   readonly revision: number;
   /** Statements sent to the database so far, where they are counted. */
   readonly queries: number;
 }
 
-export type NodeMessage = { readonly url: string } | { readonly sample: Sample };
+/** What a parent asks of a node: everything it holds, after a collection of garbage, or only to count, as it is. */
+export interface NodeQuestion {
+  readonly id: number;
+  readonly what: 'everything' | 'counts';
+}
 
-const entry = fileURLToPath(new URL('node.ts', import.meta.url));
+export type NodeMessage = { readonly url: string } | { readonly id: number; readonly sample: Sample };
+
+const ownEntry = fileURLToPath(new URL('node.ts', import.meta.url));
 /** Milliseconds within which a node must be up; one on a busy machine takes a few seconds. */
 const startTimeout = 60_000;
 
@@ -39,6 +65,7 @@ export class NodeProcess {
   #child: ChildProcess | null = null;
   #starting: Promise<void> | null = null;
   #said = '';
+  #questions = 0;
   /** How often it ended although nobody had asked it to, with what it said last. */
   readonly deaths: string[] = [];
   starts = 0;
@@ -47,10 +74,15 @@ export class NodeProcess {
     readonly port: number,
     readonly env: Readonly<Record<string, string>>,
     readonly settings: NodeSettings,
+    readonly launch: NodeLaunch,
   ) {}
 
-  static async start(env: Record<string, string>, settings: NodeSettings = {}): Promise<NodeProcess> {
-    const node = new NodeProcess(await freePort(), env, settings);
+  static async start(
+    env: Record<string, string>,
+    settings: NodeSettings = {},
+    launch: NodeLaunch = {},
+  ): Promise<NodeProcess> {
+    const node = new NodeProcess(await freePort(), env, settings, launch);
     await node.ensureUp();
     return node;
   }
@@ -83,10 +115,10 @@ export class NodeProcess {
     await this.#end('SIGKILL');
   }
 
-  /** Ends it as an operator would. */
-  async stop(): Promise<void> {
+  /** Ends it as an operator would, and for good after ten seconds. Null: it was down already. */
+  async stop(): Promise<Ending | null> {
     await this.#starting?.catch(() => undefined);
-    await this.#end('SIGTERM');
+    return this.#end('SIGTERM');
   }
 
   /** The process stands still: its sockets stay open. */
@@ -98,26 +130,40 @@ export class NodeProcess {
     this.#child?.kill('SIGCONT');
   }
 
-  async sample(): Promise<Sample> {
+  /** Rejects when the node ends before it has answered. */
+  sample(what: NodeQuestion['what'] = 'everything'): Promise<Sample> {
     const child = this.#child;
-    if (child === null) throw new Error('The node is down.');
-    child.send('sample');
-    for (;;) {
-      const [message] = (await once(child, 'message')) as [NodeMessage];
-      if ('sample' in message) return message.sample;
-    }
+    if (child === null) return Promise.reject(new Error('The node is down.'));
+    this.#questions += 1;
+    const id = this.#questions;
+    return new Promise((resolve, reject) => {
+      const onMessage = (message: NodeMessage) => {
+        if (!('sample' in message) || message.id !== id) return;
+        forget();
+        resolve(message.sample);
+      };
+      const onExit = () => {
+        forget();
+        reject(new Error(`The node ended before it answered:\n${this.#said}`));
+      };
+      const forget = () => child.off('message', onMessage).off('exit', onExit);
+      child.on('message', onMessage).once('exit', onExit);
+      child.send({ id, what } satisfies NodeQuestion, error => error !== null && onExit());
+    });
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
+  async #end(signal: NodeJS.Signals): Promise<Ending | null> {
     const child = this.#child;
     this.#child = null;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return null;
+    const asked = performance.now();
     const exited = once(child, 'exit');
     child.kill(signal);
     child.kill('SIGCONT');
     const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-    await exited;
+    const [code] = (await exited) as [number | null];
     clearTimeout(timer);
+    return { code, milliseconds: performance.now() - asked };
   }
 
   async #supervise(): Promise<void> {
@@ -131,8 +177,12 @@ export class NodeProcess {
   /** False when it ended before it was up: its database is away, say. */
   #spawn(): Promise<boolean> {
     this.starts += 1;
+    const { entry = ownEntry, heapLimit, onSaid } = this.launch;
     const child = fork(entry, {
-      execArgv: ['--import', 'tsx', '--expose-gc'],
+      execArgv: [
+        ...['--import', 'tsx', '--expose-gc'],
+        ...(heapLimit === undefined ? [] : [`--max-old-space-size=${heapLimit}`]),
+      ],
       env: {
         PATH: process.env['PATH'],
         HOME: process.env['HOME'],
@@ -144,6 +194,7 @@ export class NodeProcess {
     });
     child.stderr?.on('data', (chunk: Buffer) => {
       this.#said = (this.#said + chunk.toString()).slice(-4_000);
+      onSaid?.(chunk.toString());
     });
     return new Promise(resolve => {
       child.once('exit', (code, signal) => {

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { openDatabase } from '../../src/backends/database.js';
 import { readConfig } from '../../src/config.js';
 import { startServer } from '../../src/server/index.js';
-import type { NodeMessage, NodeSettings, Sample } from './node-process.js';
+import type { NodeMessage, NodeQuestion, NodeSettings, Sample } from './node-process.js';
 import { never, openSabotaged } from './sabotage.js';
 
 // One node in a process of its own, as `halyard serve` is: its settings come from the environment. Beyond that it tells
@@ -36,9 +36,19 @@ function tell(message: NodeMessage): void {
   process.send?.(message);
 }
 
-async function sample(): Promise<Sample> {
+const loads = ['connections', 'sockets', 'streams', 'requests', 'addresses', 'unsentBytes', 'deadlines'];
+
+/** Whichever of these counts the server keeps. */
+function loadOf(running: object): Sample['load'] {
+  const load: unknown = 'load' in running ? running.load : null;
+  if (typeof load !== 'object' || load === null) return null;
+  const counts = loads.map(name => [name, (load as Record<string, unknown>)[name]] as const);
+  return Object.fromEntries(counts.filter((count): count is [string, number] => typeof count[1] === 'number'));
+}
+
+async function sample(what: NodeQuestion['what']): Promise<Sample> {
   // What has just been let go of may be freed a turn or two later.
-  for (let turn = 0; turn < 3; turn += 1) {
+  for (let turn = 0; what === 'everything' && turn < 3; turn += 1) {
     await new Promise(resolve => setTimeout(resolve, 20));
     globalThis.gc?.();
   }
@@ -46,10 +56,10 @@ async function sample(): Promise<Sample> {
   const handles: Record<string, number> = {};
   for (const name of process.getActiveResourcesInfo()) handles[name] = (handles[name] ?? 0) + 1;
   const { subscribers, revision } = server.service.status;
-  return { heapUsed, external, rss, handles, subscribers, revision, queries };
+  return { heapUsed, external, rss, handles, subscribers, load: loadOf(server), revision, queries };
 }
 
-process.on('message', () => void sample().then(taken => tell({ sample: taken })));
+process.on('message', ({ id, what }: NodeQuestion) => void sample(what).then(taken => tell({ id, sample: taken })));
 process.once('SIGTERM', () => void server.close().finally(() => process.exit(0)));
 // Nobody is left to stop it.
 process.once('disconnect', () => process.exit(0));

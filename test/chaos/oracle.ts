@@ -10,10 +10,57 @@ import {
 import type { JsonObject } from '../../src/core/json.js';
 import type { ViewerSpec } from './viewer.js';
 
+export interface StoredFlag {
+  readonly key: string;
+  readonly enabled: boolean;
+  readonly percentage: number;
+  readonly conditions: JsonObject;
+}
+
+/** What is stored about a user. */
+export interface StoredUser {
+  readonly attributes: Attributes;
+  readonly groups: readonly string[];
+  readonly overrides: readonly (OverrideDecision & { readonly flagKey: string })[];
+}
+
+/** By flag key, what a viewer must have at that moment, `true ENABLED` and the like. */
+export type ExpectedAnswers = (viewer: ViewerSpec, now: number) => Map<string, string>;
+
+/** What core/evaluate makes of these flags and users. */
+export function answersOf(
+  flags: readonly StoredFlag[],
+  userOf: (userId: string) => StoredUser | undefined,
+): ExpectedAnswers {
+  const compiled = new Map(flags.map(flag => [flag.key, compileFlag(flag)]));
+  const keys = [...compiled.keys()].sort();
+  return ({ userId, claims, keys: asked }, now) => {
+    const user = userId === null ? undefined : userOf(userId);
+    const subject = createSubject({
+      userId,
+      attributes: { ...user?.attributes, ...claims },
+      groups: new Set(user?.groups),
+      overrides: new Map(
+        user?.overrides.map(({ flagKey, enabled, expiresAt }): [string, OverrideDecision] => [
+          flagKey,
+          { enabled, expiresAt },
+        ]),
+      ),
+    });
+    return new Map(
+      (asked ?? keys).map(key => {
+        const flag = compiled.get(key);
+        const { enabled, reason } = flag === undefined ? flagNotFound(key, false) : evaluate(flag, subject, now);
+        return [key, `${enabled} ${reason}`];
+      }),
+    );
+  };
+}
+
 /** What is stored, read past every node. */
 export interface Stored {
   readonly head: number;
-  answers(viewer: ViewerSpec, now: number): Map<string, string>;
+  readonly answers: ExpectedAnswers;
 }
 
 /** Reads the tables themselves, in one consistent read, as far as these viewers are concerned. */
@@ -22,9 +69,7 @@ export async function readStored(pool: pg.Pool, viewers: readonly ViewerSpec[]):
   const client = await pool.connect();
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const flags = await client.query<{ key: string; enabled: boolean; percentage: number; conditions: JsonObject }>(
-      'SELECT key, enabled, percentage, conditions FROM feature_flags',
-    );
+    const flags = await client.query<StoredFlag>('SELECT key, enabled, percentage, conditions FROM feature_flags');
     const users = await client.query<{ id: string; attributes: Attributes }>(
       'SELECT id, attributes FROM users WHERE id = ANY($1)',
       [ids],
@@ -42,33 +87,20 @@ export async function readStored(pool: pg.Pool, viewers: readonly ViewerSpec[]):
     const head = await client.query<{ revision: string }>('SELECT revision FROM feature_log_head');
     await client.query('COMMIT');
 
-    const compiled = new Map(flags.rows.map(flag => [flag.key, compileFlag(flag)]));
-    const keys = [...compiled.keys()].sort();
     const attributes = new Map(users.rows.map(user => [user.id, user.attributes]));
     return {
       head: Number(head.rows[0]?.revision),
-      answers({ userId, claims, keys: asked }, now) {
-        const subject = createSubject({
-          userId,
-          attributes: { ...attributes.get(userId ?? ''), ...claims },
-          groups: new Set(groups.rows.filter(row => row.user_id === userId).map(row => row.group_name)),
-          overrides: new Map(
-            overrides.rows
-              .filter(row => row.user_id === userId)
-              .map(({ flag_key, enabled, expires_at }): [string, OverrideDecision] => [
-                flag_key,
-                { enabled, expiresAt: expires_at?.getTime() ?? null },
-              ]),
-          ),
-        });
-        return new Map(
-          (asked ?? keys).map(key => {
-            const flag = compiled.get(key);
-            const { enabled, reason } = flag === undefined ? flagNotFound(key, false) : evaluate(flag, subject, now);
-            return [key, `${enabled} ${reason}`];
-          }),
-        );
-      },
+      answers: answersOf(flags.rows, userId => ({
+        attributes: attributes.get(userId) ?? {},
+        groups: groups.rows.filter(row => row.user_id === userId).map(row => row.group_name),
+        overrides: overrides.rows
+          .filter(row => row.user_id === userId)
+          .map(({ flag_key, enabled, expires_at }) => ({
+            flagKey: flag_key,
+            enabled,
+            expiresAt: expires_at?.getTime() ?? null,
+          })),
+      })),
     };
   } finally {
     // Also after an error in the transaction.

@@ -5,9 +5,11 @@ import { until } from '../support/wait.js';
 import { changeKinds, type Hands, type Statement, type World } from './changes.js';
 import { ChaosDatabase } from './database.js';
 import { faultKinds, type Stage } from './faults.js';
+import { inTime } from './in-time.js';
 import { NodeProcess, type NodeSettings } from './node-process.js';
 import { differences, readStored } from './oracle.js';
 import { Random } from './random.js';
+import { drawSpecs } from './specs.js';
 import { SseViewer, type Viewer, type ViewerSpec, WsViewer } from './viewer.js';
 
 /** What a round ends with: the fault that is there, or just over, when everything is to be right again. */
@@ -63,8 +65,6 @@ const key = new TextEncoder().encode(secret);
 const lanes = 3;
 /** Milliseconds within which every mutation must have been answered, however bad the weather. */
 const answerTime = 40_000;
-/** Milliseconds that anything may take. */
-const stepTime = 90_000;
 /** Milliseconds between the last change of a round and settling, at least. */
 const calm = 1_000;
 
@@ -162,7 +162,7 @@ class ChaosRun {
     const started = await Promise.all([NodeProcess.start(nodeEnv, node), NodeProcess.start(nodeEnv, node)]);
     this.#nodes.push(...started);
     this.#adminToken = await mintToken(key, { role: 'ADMIN', userId: null, expiresInSeconds: 86_400 });
-    const specs = await this.#specs(count);
+    const specs = await drawSpecs(this.#random, key, count);
     const watching = [...new Set(specs.flatMap(({ userId }) => userId ?? []))];
     this.#world = {
       users: [...watching, ...Array.from({ length: 20 }, () => this.#random.uuid())],
@@ -171,30 +171,6 @@ class ChaosRun {
       bulk,
     };
     this.#viewers = specs.map((spec, index) => this.#watch(spec, index));
-  }
-
-  /** Mostly users of their own; some share one, some are anonymous, some bring attributes, some name their flags. */
-  #specs(count: number): Promise<ViewerSpec[]> {
-    const random = this.#random;
-    const users: string[] = [];
-    return Promise.all(
-      Array.from({ length: count }, async (_, index): Promise<ViewerSpec> => {
-        const isAnonymous = random.chance(0.05);
-        const shared = users.length > 0 && random.chance(0.1) ? random.pick(users) : null;
-        const userId = isAnonymous ? null : (shared ?? random.uuid());
-        if (userId !== null) users.push(userId);
-        const claims = userId !== null && random.chance(0.1) ? { plan: random.pick(['free', 'pro']) } : null;
-        const keys = random.chance(0.1) ? ['flag_0', 'never_there', 'flag_3'] : null;
-        const request = {
-          role: 'USER',
-          userId,
-          expiresInSeconds: 86_400,
-          ...(claims === null ? {} : { attributes: claims }),
-        } as const;
-        const token = userId === null ? null : await mintToken(key, request);
-        return { name: `viewer ${index} (${userId ?? 'anonymous'})`, userId, claims, keys, token };
-      }),
-    );
   }
 
   #watch(spec: ViewerSpec, index: number): Viewer {
@@ -464,20 +440,6 @@ class ChaosRun {
     throw new Error(
       [`${violations.length} violations:`, ...violations.slice(0, 10), 'The nodes said:', ...said].join('\n'),
     );
-  }
-}
-
-/** No wait of this harness is without an end: one that hangs says so. */
-async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
-  const given = new AbortController();
-  const late = sleep(stepTime, null, { signal: given.signal }).then(() => {
-    throw new Error(`Waited ${stepTime} ms in vain for ${what}.`);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    late.catch(() => undefined);
-    given.abort();
   }
 }
 

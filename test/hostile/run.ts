@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mintToken } from '../../src/auth/token.js';
-import type { ServerLimits } from '../../src/server/http-server.js';
+import type { ServerLimits } from '../../src/server/server.js';
 import { inTime } from '../chaos/in-time.js';
 import { NodeProcess, type Sample } from '../chaos/node-process.js';
 import { Random } from '../chaos/random.js';

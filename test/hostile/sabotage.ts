@@ -8,6 +8,8 @@ export interface Sabotage {
   /** Texts of the names of attacks that are expected to find it. */
   readonly finders: readonly string[];
   readonly replacements: readonly Replacement[];
+  /** Whether it is found in seconds, so that every run of the tests can look. */
+  readonly isQuick?: boolean;
 }
 
 export interface Replacement {
@@ -18,27 +20,114 @@ export interface Replacement {
   readonly to: string;
 }
 
+/** Each remedy, with the attacks that need it. */
 export const sabotages: readonly Sabotage[] = [
   {
-    name: 'document limits',
-    finders: ['a document with many aliases over', 'a document with many directives'],
+    name: 'short messages',
+    finders: ['a variable of the wrong type that repeats'],
     replacements: [
       {
-        file: 'src/server/plugins/use-operation-rules.ts',
-        from: 'if (tooLarge.length > 0) return tooLarge;',
+        file: 'src/server/operations/mask-error.ts',
+        from: 'error.message = shortened(error.message);',
+        to: "error.message = error.message.replace(/ Did you mean [^?]*\\?/, '');",
+      },
+    ],
+  },
+  {
+    name: 'variables that are kept',
+    finders: ['much in variables that are not declared'],
+    replacements: [
+      {
+        file: 'src/server/operations/variables.ts',
+        from: 'return { variables: kept, bytes };',
+        to: 'return { variables: given ?? {}, bytes };',
+      },
+    ],
+  },
+  {
+    name: 'short introductions',
+    finders: ['much in connection_init'],
+    replacements: [
+      {
+        file: 'src/server/protocols/socket-inbox.ts',
+        from: 'if (text.length > controlMessageLength) {',
+        to: 'if (false) {',
+      },
+      {
+        file: 'src/server/protocols/socket-inbox.ts',
+        from: 'this.#host.introduce(payload);\n      this.#hand({ type });',
+        to: 'this.#host.introduce(payload);\n      this.#hand({ type, payload: payload ?? {} });',
+      },
+    ],
+  },
+  {
+    name: 'streams that end with their socket',
+    finders: ['complete and subscribe with one id in one segment'],
+    replacements: [
+      {
+        file: 'src/server/protocols/socket-inbox.ts',
+        from: 'if (!this.#ending.has(run.id)) this.#begin(run);',
+        to: 'this.#begin(run);',
+      },
+      { file: 'src/server/protocols/socket-connection.ts', from: 'this.streams.end();', to: '' },
+      {
+        file: 'src/server/protocols/graphql-ws.ts',
+        from: "if (run.state === 'over') return [noLonger()];",
         to: '',
       },
     ],
   },
   {
-    name: 'subscriptions of a socket',
-    finders: ['more subscriptions than a socket may hold'],
+    name: 'places that cannot leak',
+    finders: ['streams with '],
     replacements: [
       {
-        file: 'src/server/websocket.ts',
-        from: 'subscriptions.size >= limits.subscriptionsPerSocket',
-        to: 'false',
+        file: 'src/server/http/places.ts',
+        from: 'cancel = whenClosed(holder, release);',
+        to: "holder.once('close', release);",
       },
+    ],
+  },
+  {
+    name: 'short documents',
+    isQuick: true,
+    finders: ['a document of newlines'],
+    replacements: [
+      {
+        file: 'src/server/operations/document.ts',
+        from: 'if (text.length > limits.documentLength) throw tooLong(text.length, limits.documentLength);',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'readers that must read',
+    finders: ['the page of GraphiQL never read', 'large answers never read'],
+    replacements: [
+      { file: 'src/server/http/unsent.ts', from: 'this.setTimeout(this.#patience, () => this.#cut());', to: '' },
+      { file: 'src/server/http/unsent.ts', from: 'if (more > 0 && !unsent.hold(address, more)) {', to: 'if (false) {' },
+    ],
+  },
+  {
+    name: 'the cost of introspection',
+    finders: ['a document with many aliases of '],
+    replacements: [
+      { file: 'src/server/operations/documents.ts', from: 'if (cost > limits.complexity) {', to: 'if (false) {' },
+    ],
+  },
+  {
+    name: 'document limits',
+    finders: ['a document with many aliases over', 'a document with many directives'],
+    replacements: [
+      { file: 'src/server/operations/documents.ts', from: 'if (tooLarge.length > 0) return tooLarge;', to: '' },
+    ],
+  },
+  {
+    name: 'subscriptions of a socket',
+    isQuick: true,
+    finders: ['more subscriptions than a socket may hold'],
+    replacements: [
+      { file: 'src/server/protocols/graphql-ws.ts', from: 'count >= limits.subscriptionsPerSocket', to: 'false' },
     ],
   },
 ];

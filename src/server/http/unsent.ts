@@ -78,6 +78,14 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
     if (more < 0) unsent.release(address, -more);
     this.#held = waiting;
     if (!this.#isWatched) this.#watch();
+    this.#readOn(waiting === 0);
+  }
+
+  /** What a client sends puts off the timer below as well, so nothing is read from one that does not read itself. */
+  #readOn(isTaken: boolean): void {
+    const { socket } = this.req;
+    if (isTaken) socket.resume();
+    else socket.pause();
   }
 
   #watch(): void {
@@ -85,6 +93,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
     whenClosed(this, () => {
       this.#account?.unsent.release(this.#account.address, this.#held);
       this.#held = 0;
+      this.#readOn(true);
     });
     // Node puts the timer off as long as the operating system goes on taking some.
     this.setTimeout(this.#patience, () => this.#cut());

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Verifier } from '../auth/verifier.js';
@@ -12,6 +12,7 @@ import { type Place, type PlaceKind, type PlaceLimits, Places } from './http/pla
 import { HttpRequest, pathOf, requestIdOf } from './http/request.js';
 import { sendError } from './http/response.js';
 import type { Route, UpgradeRoute } from './http/route.js';
+import { createTurns } from './http/turns.js';
 import { HttpResponse } from './http/unsent.js';
 import type { ServerLimits } from './limits.js';
 import type { ServerMetrics } from './metrics/server-metrics.js';
@@ -63,8 +64,9 @@ export function createListener(options: ListenerOptions): Listener {
   const addressOf = createAddressReader(trustProxy);
   const peerOf = createPeerReader(trustProxy);
   const open = new Set<HttpResponse<HttpRequest>>();
-  /** Connections that Node's server no longer knows of. */
-  const upgraded = new Set<Duplex>();
+  const connections = new Set<Socket>();
+  const inTurn = createTurns();
+  const upgraded = new WeakSet<Duplex>();
   let isClosing = false;
   let warnedAt = Number.NEGATIVE_INFINITY;
 
@@ -113,15 +115,23 @@ export function createListener(options: ListenerOptions): Listener {
         open.delete(response);
         metrics?.requested(router.labelOf(request), response.headersSent ? response.statusCode : clientGone);
       });
-      router.route(request, response).catch(error => {
-        log.error({ err: error }, 'A request could not be answered.');
-        if (response.headersSent) response.destroy();
-        else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.');
-      });
+      inTurn(request.socket, () => answer(request, response));
     },
   );
 
+  async function answer(request: HttpRequest, response: HttpResponse<HttpRequest>): Promise<void> {
+    try {
+      await router.route(request, response);
+    } catch (error) {
+      log.error({ err: error }, 'A request could not be answered.');
+      if (response.headersSent) response.destroy();
+      else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.');
+    }
+  }
+
   server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
     // Each request that waits on a connection listens for its end.
     socket.setMaxListeners(0);
     const peer = peerOf(socket);
@@ -129,8 +139,6 @@ export function createListener(options: ListenerOptions): Listener {
   });
 
   server.on('upgrade', (request, socket, head) => {
-    upgraded.add(socket);
-    socket.once('close', () => upgraded.delete(socket));
     // From here on Node no longer times what is sent before: an answer that is still on its way could be left there for good.
     const isAnswering = [...open].some(response => response.req.socket === socket);
     if (isAnswering || socket.writableLength > 0) return socket.destroy();
@@ -145,6 +153,7 @@ export function createListener(options: ListenerOptions): Listener {
     if (!isOriginAllowed(request.headers.origin, corsOrigins)) return refuse(403);
     const address = addressOf(request);
     if (take('live', address, socket) === null) return refuse(429);
+    upgraded.add(socket);
     metrics?.requested(upgrade.path, 101);
     upgrade.accept(request, socket, head, { requestId, address });
   });
@@ -165,19 +174,27 @@ export function createListener(options: ListenerOptions): Listener {
       }),
     async close(end) {
       isClosing = true;
-      const closed = new Promise<void>(resolve => server.close(() => resolve()));
+      // Node's own `close` cuts connections whose answer has been written and not been taken yet.
+      const closed = new Promise<void>(resolve => NetServer.prototype.close.call(server, () => resolve()));
       for (const response of open) if (!response.headersSent) response.setHeader('connection', 'close');
       const timer = setTimeout(() => {
-        server.closeAllConnections();
-        for (const socket of upgraded) socket.destroy();
+        for (const socket of connections) socket.destroy();
       }, limits.shutdownGrace);
-      // A connection whose last answer was already on its way when this began is idle only once that has been sent.
-      const sweep = setInterval(() => server.closeIdleConnections(), 50);
+      // A connection whose last answer was already on its way when this began is idle only once that has been taken.
+      const sweep = setInterval(closeIdle, 50);
+      closeIdle();
       await Promise.all([closed, end()]);
       clearTimeout(timer);
       clearInterval(sweep);
+      server.close();
     },
   };
+
+  /** Closes connections on which nothing is under way: no request, no answer, no socket of ours. */
+  function closeIdle(): void {
+    const busy = new Set<Duplex>([...open].map(response => response.req.socket));
+    for (const socket of connections) if (!busy.has(socket) && !upgraded.has(socket)) socket.destroy();
+  }
 }
 
 /** 0, no limit, if either is. */

@@ -17,7 +17,8 @@ import { OpenStreams } from './operations/streams.js';
 import { createOperatorListener } from './operator-listener.js';
 import { EventStreams } from './protocols/event-stream.js';
 import { createGraphiQLRoute } from './protocols/graphiql.js';
-import { createGraphQLRoute, graphqlPath } from './protocols/graphql-http.js';
+import { createGraphQLRoute } from './protocols/graphql-http.js';
+import { graphqlPath } from './protocols/graphql-params.js';
 import { createSockets } from './protocols/graphql-ws.js';
 import { createHealthRoutes, createMetricsRoute, metricsPath, type Readiness } from './protocols/operators.js';
 

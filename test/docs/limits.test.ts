@@ -12,6 +12,7 @@ import { maxOpaqueLength, maxPageSize } from '../../src/graphql/connections.js';
 import { maxContexts, maxKeys, maxTargetingKeyLength, maxWatchedKeys } from '../../src/graphql/evaluation.js';
 import { maxSearchLength } from '../../src/graphql/flag.js';
 import { defaultServerLimits } from '../../src/server/limits.js';
+import { maxCoercionErrors, maxMembers } from '../../src/server/operations/variables.js';
 
 const named = (name: string, limits: object) =>
   Object.fromEntries(Object.entries(limits).map(([key, value]) => [`${name}.${key}`, value as number]));
@@ -23,6 +24,7 @@ const limits: Readonly<Record<string, number>> = {
   ...named('attributeLimits', attributeLimits),
   'issueLimits.count': issueLimits.count,
   ...{ maxContexts, maxEchoLength, maxFlagKeyLength, maxGroupUsers, maxKeys, maxMatchedLength, maxNameLength },
+  ...{ maxCoercionErrors, maxMembers },
   ...{ maxOpaqueLength, maxPageSize, maxSearchLength, maxTargetingKeyLength, maxWatchedKeys },
 };
 

@@ -157,12 +157,16 @@ describe('a client that leaves', () => {
     const request = `POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
     const socket = connect(server.port, '127.0.0.1');
     socket.write(request.repeat(20));
-    await until(() => server.load.requests === 20, 'all are under way');
+    await until(() => server.waiting === 1, 'the first is under way');
+    await settle();
+    expect(server.waiting).toBe(1);
     socket.destroy();
     await untilEmpty(server);
     server.openGate();
     await settle();
     await untilEmpty(server);
+    // Nothing is executed for a client that has left.
+    expect(server.waiting).toBe(1);
   });
 
   it('right after it has asked for a stream leaves nothing behind', async () => {

@@ -33,6 +33,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
   /** Milliseconds in which the reader must take something. */
   #patience = 0;
   #isWatched = false;
+  #isShared = false;
 
   /** To be called before anything is written. */
   account(account: UnsentAccount): void {
@@ -44,6 +45,11 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
   waitFor(patience: number): void {
     this.#patience = patience;
     this.setTimeout(patience);
+  }
+
+  /** What is written is one buffer for all readers: it costs no memory to have it wait. */
+  share(): void {
+    this.#isShared = true;
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the signatures are handed on as they are.
@@ -66,7 +72,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
   }
 
   #count(): void {
-    const waiting = this.writableLength;
+    const waiting = this.#isShared ? Math.min(1, this.writableLength) : this.writableLength;
     // Nearly always everything is taken at once.
     if (waiting === this.#held || this.#account === null || this.req.socket.destroyed) return;
     const { unsent, address } = this.#account;

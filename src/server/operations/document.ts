@@ -40,7 +40,7 @@ export function parseDocument(text: string, limits: ParseLimits): DocumentNode {
 }
 
 /** About what the tree takes in memory for each token: measured, for documents of many short fields. */
-const bytesPerToken = 256;
+const bytesPerToken = 512;
 
 const weights = new WeakMap<DocumentNode, number>();
 

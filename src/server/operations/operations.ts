@@ -1,4 +1,4 @@
-import { type DocumentNode, type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
+import { type DocumentNode, type ExecutionResult, GraphQLError, type GraphQLSchema, getOperationAST } from 'graphql';
 import { createYoga, type GraphQLParams, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Caller } from '../../auth/caller.js';
@@ -12,7 +12,7 @@ import { createOperationMetrics } from './metrics.js';
 import type { OperationOrigin } from './origin.js';
 import { createOperationRunner, nothingKept, type PreparedOperation, type ResultStream } from './runner.js';
 import { useOperations, type YogaParams } from './use-operations.js';
-import { variablesToKeep } from './variables.js';
+import { maxCoercionErrors, variablesToKeep } from './variables.js';
 
 export interface OperationLimits extends DocumentLimits {
   /** The largest body of a request, in bytes; a larger one is answered 413. */
@@ -122,6 +122,7 @@ export function createOperations(options: OperationsOptions): Operations {
       variableValues: kept?.variables ?? given,
       kept: kept?.bytes ?? nothingKept,
       hideSuggestions,
+      options: { maxCoercionErrors },
       contextValue: {
         ...context,
         caller,
@@ -147,7 +148,8 @@ export function createOperations(options: OperationsOptions): Operations {
       // The keyword spares most requests a look at their document.
       if (!query.includes('subscription')) return false;
       try {
-        return findOperation(documents.parse(query), operationName)?.kind === 'subscription';
+        // Nothing more is found out of a document that has not been judged.
+        return getOperationAST(documents.parse(query), operationName)?.operation === 'subscription';
       } catch {
         return false;
       }

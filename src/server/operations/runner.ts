@@ -6,6 +6,7 @@ import { maskError, reportTo } from './mask-error.js';
 import type { OperationObserver, OperationWatch } from './observer.js';
 import type { OperationOrigin } from './origin.js';
 import { SharedResults } from './shared-results.js';
+import { memberErrors } from './variables.js';
 
 export interface OperationRunnerOptions {
   readonly observers: readonly OperationObserver[];
@@ -57,7 +58,7 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
   return {
     async execute(prepared) {
       const watches = begin(prepared);
-      const refused = refusal(prepared.operation, prepared.contextValue);
+      const refused = refusal(prepared.operation, prepared.contextValue) ?? memberErrors(prepared.variableValues);
       if (refused !== null) return finish({ errors: [refused] }, prepared, watches);
       try {
         return finish(await execute(prepared), prepared, watches);
@@ -72,7 +73,7 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
 
     async subscribe(prepared) {
       const watches = begin(prepared);
-      const refused = refusal(prepared.operation, prepared.contextValue);
+      const refused = refusal(prepared.operation, prepared.contextValue) ?? memberErrors(prepared.variableValues);
       if (refused !== null) return finish({ errors: [refused] }, prepared, watches);
       let source: AsyncIterable<unknown> | ExecutionResult;
       try {

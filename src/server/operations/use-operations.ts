@@ -5,6 +5,7 @@ import type { FindOperation } from './known-operation.js';
 import { asWritten, maskError, reportTo } from './mask-error.js';
 import type { OperationOrigin } from './origin.js';
 import { nothingKept, type OperationRunner } from './runner.js';
+import { maxCoercionErrors } from './variables.js';
 
 /** What a request asks, for Yoga, which does not read it again; or what is wrong with it. */
 export interface YogaParams {
@@ -59,6 +60,7 @@ export function useOperations(hooks: OperationHooks): Plugin<OperationOrigin & Y
           contextValue: args.contextValue as OperationOrigin,
           operation,
           kept: nothingKept,
+          options: { maxCoercionErrors },
           hideSuggestions,
         });
       }),

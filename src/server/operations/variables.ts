@@ -1,4 +1,5 @@
 import { type DocumentNode, GraphQLError } from 'graphql';
+import { shortened } from '../../core/text.js';
 import { documentBytes } from './document.js';
 import { keptBytes } from './kept-bytes.js';
 import type { KnownOperation } from './known-operation.js';
@@ -37,3 +38,29 @@ const tooLarge = (size: number, limit: number) =>
     `The document and the variables of this subscription take about ${size} bytes; at most ${limit} are allowed.`,
     { extensions: { code: 'BAD_USER_INPUT', path: ['variables'], http: { spec: true, status: 400 } } },
   );
+
+/** Members of one object in the variables: no input and no conditions have more. */
+export const maxMembers = 1_000;
+/** Faults that graphql looks for in variables. It writes the whole object for each, before anything is cut. */
+export const maxCoercionErrors = 10;
+
+/** An error where an object in the variables has more members than any may have; null where none has. */
+export function memberErrors(variables: Variables | null | undefined): GraphQLError | null {
+  const rest: (readonly [value: unknown, name: string])[] = Object.entries(variables ?? {}).map(([name, value]) => [
+    value,
+    name,
+  ]);
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    const [value, name] = next;
+    if (typeof value !== 'object' || value === null) continue;
+    const members = Object.values(value);
+    if (!Array.isArray(value) && members.length > maxMembers) {
+      const message = `An object in the variable "$${shortened(name, 60)}" has ${members.length} members; at most ${maxMembers} are allowed.`;
+      return new GraphQLError(message, {
+        extensions: { code: 'BAD_USER_INPUT', path: [shortened(name)], http: { spec: true, status: 400 } },
+      });
+    }
+    for (const member of members) if (typeof member === 'object') rest.push([member, name]);
+  }
+  return null;
+}

@@ -119,6 +119,7 @@ export function createGraphiQLRoute(path: string): Route {
         'cache-control': 'no-cache',
         ...(accepted ? { 'content-encoding': 'gzip' } : {}),
       });
+      response.share();
       response.end(body);
     },
   };

@@ -7,7 +7,7 @@ import { type Answer, AnswerMemory, type MediaType } from '../operations/kept-an
 import { asWritten } from '../operations/mask-error.js';
 import type { Operations } from '../operations/operations.js';
 import type { OperationOrigin } from '../operations/origin.js';
-import type { Params } from './graphql-params.js';
+import { graphqlPath, type Params } from './graphql-params.js';
 
 /** What a request asks, as it came and as it was read. */
 export interface Asked {
@@ -109,6 +109,9 @@ export function createPlainAnswers(operations: Operations): PlainAnswers {
       }
       // Where Yoga looks for a body: it has been read already.
       Object.assign(request, { body: nothing });
+      // Yoga makes an address of these, and answers one that is none with what it caught. Nothing depends on them.
+      request.headers.host = 'localhost';
+      request.url = graphqlPath;
       const { caller, requestId, address } = origin;
       await yoga(request, response, {
         ...{ caller, requestId, address, asked },

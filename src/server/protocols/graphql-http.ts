@@ -5,15 +5,13 @@ import { sendError } from '../http/response.js';
 import type { Exchange, Route } from '../http/route.js';
 import type { OperationOrigin } from '../operations/origin.js';
 import { createPlainAnswers } from './graphql-answers.js';
-import { readBodyParams, readUrlParams, wellFormed } from './graphql-params.js';
+import { graphqlPath, readBodyParams, readUrlParams, wellFormed } from './graphql-params.js';
 import { createHttpSubscriptions, type HttpSubscriptionsOptions } from './graphql-sse.js';
 
 export interface GraphQLRouteOptions extends HttpSubscriptionsOptions {
   /** The largest body of a request, in bytes. */
   readonly maxBodySize: number;
 }
-
-export const graphqlPath = '/graphql';
 
 /** GraphQL over HTTP: reads what is asked, and answers a subscription with a stream of events and all else with JSON. */
 export function createGraphQLRoute(options: GraphQLRouteOptions): Route {

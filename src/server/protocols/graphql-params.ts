@@ -2,6 +2,9 @@ import { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
 import { isPlainObject } from '../../core/json.js';
 
+/** Where the API is. */
+export const graphqlPath = '/graphql';
+
 /** What is asked in a well-formed request. */
 export type Params = GraphQLParams & { readonly query: string };
 

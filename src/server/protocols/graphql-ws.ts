@@ -40,6 +40,9 @@ export interface Sockets {
   close(graceMs: number): Promise<void>;
 }
 
+/** Parts of one message: each costs hundreds of bytes beside what it carries. */
+const maxFragments = 64;
+
 export function createSockets(options: SocketsOptions): Sockets {
   const { operations, streams, deadlines, unsent, verifier, log, limits, metrics } = options;
   const server = new WebSocketServer({
@@ -47,6 +50,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: limits.maxMessageSize,
+    maxFragments,
     handleProtocols,
   });
   const connections = new Set<SocketConnection>();

@@ -43,14 +43,28 @@ export function createHealthRoutes(readiness: () => Readiness | Promise<Readines
 
 /** What Prometheus asks for. */
 export function createMetricsRoute(registry: Registry): Route {
+  let rendering: Promise<string> | null = null;
+
+  /** Those who ask at the same time are given the same: a rendering takes a millisecond. */
+  function render(): Promise<string> {
+    rendering ??= registry.metrics().finally(() => {
+      rendering = null;
+    });
+    return rendering;
+  }
+
   return {
     path: metricsPath,
     method: 'read',
     caller: 'operator',
     async handle({ response }) {
-      const text = await registry.metrics();
-      response.writeHead(200, { 'content-type': registry.contentType, 'cache-control': 'no-store' });
-      response.end(response.req.method === 'HEAD' ? undefined : text);
+      const headers = { 'content-type': registry.contentType, 'cache-control': 'no-store' };
+      if (response.req.method === 'HEAD') {
+        response.writeHead(200, headers).end();
+        return;
+      }
+      const text = await render();
+      response.writeHead(200, headers).end(text);
     },
   };
 }

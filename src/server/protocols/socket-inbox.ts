@@ -71,6 +71,8 @@ export class SocketInbox {
   #waiting: Run[] = [];
   #begun = 0;
   #isBusy = false;
+  /** Runs out when others have had their turn; null while one may begin. */
+  #turn: NodeJS.Immediate | null = null;
 
   constructor(host: InboxHost, limits: InboxLimits) {
     this.#host = host;
@@ -86,6 +88,8 @@ export class SocketInbox {
       count += 1;
       kept += run.kept;
     }
+    // What is ending is kept until its reader has taken what it was sent last.
+    for (const run of this.#ending.values()) kept += run.kept;
     return { count, kept };
   }
 
@@ -122,6 +126,7 @@ export class SocketInbox {
 
   /** Forgets everything that has not begun. */
   clear(): void {
+    if (this.#turn !== null) clearImmediate(this.#turn);
     this.#waiting = [];
     this.#current.clear();
     this.#ending.clear();
@@ -186,14 +191,20 @@ export class SocketInbox {
     return null;
   }
 
-  /** Begins those whose turn it is. */
+  /** Begins the first whose turn it is; the next one has its turn after everybody else's. */
   #next(): void {
-    for (const run of this.#waiting) {
-      if (this.#begun >= this.#limits.concurrentPerSocket) break;
-      // An id that is used again waits for its predecessor's end.
-      if (!this.#ending.has(run.id)) this.#begin(run);
+    const { concurrentPerSocket } = this.#limits;
+    // An id that is used again waits for its predecessor's end.
+    const isFull = this.#begun + this.#ending.size >= concurrentPerSocket;
+    const run = this.#turn !== null || isFull ? undefined : this.#waiting.find(({ id }) => !this.#ending.has(id));
+    if (run !== undefined) {
+      this.#waiting.splice(this.#waiting.indexOf(run), 1);
+      this.#turn = setImmediate(() => {
+        this.#turn = null;
+        this.#next();
+      });
+      this.#begin(run);
     }
-    this.#waiting = this.#waiting.filter(({ state }) => state === 'waiting');
     const isBusy = this.#waiting.length > 0;
     if (isBusy === this.#isBusy) return;
     this.#isBusy = isBusy;

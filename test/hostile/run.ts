@@ -47,6 +47,8 @@ const key = new TextEncoder().encode(secret);
 const longestWait = 5_000;
 /** Megabytes of heap beyond which the server dies, rather than the machine it runs on. */
 const heapLimit = 1_024;
+/** Milliseconds after which no attack is begun any more, in a run that takes each kind once. */
+const roundTime = 180_000;
 /** Milliseconds that one attack may take, whatever it waits for. */
 const attackTime = 80_000;
 /** Milliseconds between two looks. */
@@ -171,7 +173,9 @@ class HostileRun {
     const start = performance.now();
     const until = (end: number) => () => (performance.now() < start + end ? this.#random.weighted(attacks) : undefined);
     const round = this.#random.some(attacks, attacks.length);
-    await this.#lanes(() => round.shift());
+    const roundEnd = start + Math.max(duration, roundTime);
+    await this.#lanes(() => (performance.now() < roundEnd ? round.shift() : undefined));
+    if (round.length > 0) this.findings.violated('time', `${round.length} kinds of attacks were not begun`);
     log?.(`each kind once: ${this.findings.acts} attacks`);
     let baseline: number | null = null;
     if (duration > 0) {

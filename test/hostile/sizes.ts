@@ -23,7 +23,7 @@ export const small: Size = {
   limits: { initTimeout: 5_000, pingInterval: 1_500, stallTimeout: 1_000, answerTimeout: 1_000 },
   connectionsPerAddress: 40,
   viewers: 6,
-  lanes: 4,
+  lanes: 6,
   duration: 0,
   settleTime: 20_000,
 };

@@ -101,7 +101,7 @@ export const kept: readonly Attack[] = Object.entries(opens).map(([name, open]) 
   isAlone: true,
   expected: ['held'],
   draw: ({ between }: Draws): Act => {
-    const clients = between(4, 20);
+    const clients = between(4, 10);
     const bytes = between(900_000, 960_000);
     return {
       parameters: { clients, bytes },

@@ -66,8 +66,8 @@ export const sabotages: readonly Sabotage[] = [
     replacements: [
       {
         file: 'src/server/protocols/socket-inbox.ts',
-        from: 'if (!this.#ending.has(run.id)) this.#begin(run);',
-        to: 'this.#begin(run);',
+        from: 'this.#waiting.find(({ id }) => !this.#ending.has(id))',
+        to: 'this.#waiting[0]',
       },
       { file: 'src/server/protocols/socket-connection.ts', from: 'this.streams.end();', to: '' },
       {

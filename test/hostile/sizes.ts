@@ -19,7 +19,7 @@ export const full: Size = {
 
 /** What is waited for comes much sooner, except on a machine that is busy with other things. */
 export const small: Size = {
-  scale: { isSmall: true, patience: 30_000, silence: 6_000, initTimeout: 5_000 },
+  scale: { isSmall: true, patience: 30_000, silence: 4_000, initTimeout: 5_000 },
   limits: { initTimeout: 5_000, pingInterval: 1_500, stallTimeout: 1_000, answerTimeout: 1_000 },
   connectionsPerAddress: 40,
   viewers: 6,

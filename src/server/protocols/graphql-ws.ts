@@ -41,7 +41,7 @@ export interface Sockets {
 }
 
 /** Parts of one message: each costs hundreds of bytes beside what it carries. */
-const maxFragments = 64;
+const maxFragments = 1_024;
 
 export function createSockets(options: SocketsOptions): Sockets {
   const { operations, streams, deadlines, unsent, verifier, log, limits, metrics } = options;

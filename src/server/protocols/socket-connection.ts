@@ -38,6 +38,8 @@ export class SocketConnection {
   /** Whether it has asked for more than is done at a time. */
   #isBusy = false;
   #isPaused = false;
+  /** When its reader last took something, as `performance.now()` has it. */
+  #takenAt = performance.now();
   /** Bytes that are counted as waiting for its reader. */
   #unsent = 0;
   /** Resolves when the socket has closed. */
@@ -131,6 +133,7 @@ export class SocketConnection {
     if (socket.readyState !== socket.OPEN) return this.#whenClosed;
     return new Promise(resolve => {
       socket.send(data, () => {
+        this.#takenAt = performance.now();
         this.#count();
         resolve();
       });
@@ -145,8 +148,8 @@ export class SocketConnection {
     if (this.#stalledSince !== null) {
       if (performance.now() - this.#stalledSince >= stallTimeout) this.#drop();
     } else if (this.#isBusy) {
-      // Nothing is read from it meanwhile, no sign of life either.
-      this.#isAlive = true;
+      // Nothing is read from it meanwhile, no sign of life either. It is dropped if it is its reader who holds it up.
+      if (this.#unsent > 0 && performance.now() - this.#takenAt >= stallTimeout) this.#drop();
     } else if (!this.#isAlive) {
       socket.terminate();
     } else {

@@ -58,7 +58,7 @@ export const documents: readonly Attack[] = [
       weight: 1,
       expected: ['refused once'],
       draw: ({ between }, ask) => {
-        const bytes = between(100_000, 980_000);
+        const bytes = between(130_000, 980_000);
         return act({ bytes }, stage => ask(stage, { query: `{ __typename ${filled(unit, bytes)} }` }));
       },
     }),
@@ -69,7 +69,7 @@ export const documents: readonly Attack[] = [
       weight: 1,
       expected: ['refused once'],
       draw: ({ between }, ask) => {
-        const bytes = between(100_000, 980_000);
+        const bytes = between(130_000, 980_000);
         const fields = between(5, 100);
         const query = `{ ${filled(unit, bytes)} ${wrongFields(fields)} }`;
         return act({ bytes, fields }, stage => ask(stage, { query }));

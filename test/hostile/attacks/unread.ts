@@ -16,12 +16,14 @@ const introspection = getIntrospectionQuery();
 
 const asking = (query: string) => rawPost({ body: JSON.stringify({ query }) });
 
+const aliases = Array.from({ length: 95 }, (_, index) => `a${index}: features { key enabled reason }`).join(' ');
+
 /** What is asked on each connection: many bytes of answers. */
 const asked: Readonly<Record<string, readonly [request: string, times: number]>> = {
   'the page of GraphiQL': [page, 1],
   'many pages of GraphiQL': [page, 10],
   'large answers': [asking(introspection), 100],
-  'many maps': [asking('{ viewer { featureMap features { key enabled reason } } }'), 20_000],
+  'many maps': [asking(`{ viewer { ${aliases} } }`), 2_000],
 };
 
 /** Whether anything of so many answers, all of the same length, is missing in the end, or was refused. Reads on from here. */
@@ -58,13 +60,16 @@ const blankLine = Buffer.from('\r\n');
 
 const operation = (index: number, query: string) => message({ id: `${index}`, type: 'subscribe', payload: { query } });
 
+/** Twenty faults, each with its message. */
+const wrong = `{ ${Array.from({ length: 20 }, (_, index) => `wrong${index}`).join(' ')} }`;
+
 const ping = message({ type: 'ping' });
 const longPing = frame('a'.repeat(125), { opcode: opcodes.ping });
 
 /** What is asked over a WebSocket, and how often for a megabyte of answers. */
 const floods: readonly (readonly [what: string, megabyte: number, asking: (index: number) => Buffer])[] = [
   ['answers', 10, index => operation(index, introspection)],
-  ['errors', 5_000, index => operation(index, '{ wrong }')],
+  ['errors', 300, index => operation(index, wrong)],
   ['pongs', 60_000, () => ping],
   ['pongs below the protocol', 8_000, () => longPing],
 ];

@@ -30,9 +30,35 @@ export interface Router {
   labelOf(request: HttpRequest): string;
 }
 
+/** A class, as one is made for each request: an object with a getter of its own takes several times as long. */
+class RequestExchange implements Exchange {
+  #log: Logger | undefined;
+
+  constructor(
+    readonly request: HttpRequest,
+    readonly response: HttpResponse<HttpRequest>,
+    readonly requestId: string,
+    readonly address: string,
+    private readonly place: Place,
+    private readonly options: Pick<RouterOptions, 'log' | 'takeLivePlace'>,
+  ) {}
+
+  get log(): Logger {
+    const { requestId, address } = this;
+    this.#log ??= this.options.log.child({ requestId, address });
+    return this.#log;
+  }
+
+  stayOpen(): boolean {
+    if (!this.options.takeLivePlace(this.address, this.response)) return false;
+    this.place.release();
+    return true;
+  }
+}
+
 /** Finds who answers a request, and does for every route what is the same for all: ids, places, origins, tokens. */
 export function createRouter(options: RouterOptions): Router {
-  const { verifier, corsOrigins, addressOf, takePlace, takeLivePlace, account, log } = options;
+  const { verifier, corsOrigins, addressOf, takePlace, account } = options;
   const table = new Map<string, Route[]>();
   for (const route of options.routes) table.set(route.path, [...(table.get(route.path) ?? []), route]);
 
@@ -43,11 +69,12 @@ export function createRouter(options: RouterOptions): Router {
       ?.find(({ method, fits }) => (method === 'any' || isRead) && (fits === undefined || fits(request)));
   }
 
-  async function verify({ request, response, log }: Exchange): Promise<Caller | null> {
+  async function verify(exchange: Exchange): Promise<Caller | null> {
+    const { request, response } = exchange;
     try {
       return await verifier.verify(request.headers.authorization);
     } catch (error) {
-      const masked = maskError(error, cause => reportTo(log)(cause), true);
+      const masked = maskError(error, cause => reportTo(exchange.log)(cause), true);
       const status = { UNAUTHENTICATED: 401, UNAVAILABLE: 503 }[String(masked.extensions['code'])] ?? 500;
       if (status === 401) response.setHeader('www-authenticate', 'Bearer error="invalid_token"');
       sendJson(response, status, { errors: formatErrors([masked]) });
@@ -70,19 +97,7 @@ export function createRouter(options: RouterOptions): Router {
       return sendError(response, 429, 'TOO_MANY_REQUESTS', 'This address has as many requests under way as it may.');
     }
     if (found === undefined) return sendError(response, 404, 'NOT_FOUND', notFound);
-    let requestLog: Logger | undefined;
-    const exchange: Exchange = {
-      ...{ request, response, requestId, address },
-      get log() {
-        requestLog ??= log.child({ requestId, address });
-        return requestLog;
-      },
-      stayOpen() {
-        if (!takeLivePlace(address, response)) return false;
-        place.release();
-        return true;
-      },
-    };
+    const exchange = new RequestExchange(request, response, requestId, address, place, options);
     if (found.caller === 'anybody') return found.handle(exchange);
     const caller = await verify(exchange);
     if (caller !== null) await found.handle(exchange, caller);

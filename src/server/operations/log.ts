@@ -28,8 +28,8 @@ export function createOperationLog(serverLog: Logger): OperationObserver {
   }
 
   return {
-    refused(errors, { log }) {
-      if (log.isLevelEnabled('debug')) log.debug({ outcome: outcomeOf(errors) }, 'operation refused');
+    refused(errors, origin) {
+      if (serverLog.isLevelEnabled('debug')) origin.log.debug({ outcome: outcomeOf(errors) }, 'operation refused');
     },
     began,
     repeated: (operation, origin) => began(operation, origin)?.answered({}),

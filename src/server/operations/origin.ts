@@ -10,3 +10,23 @@ export interface OperationOrigin {
   /** Lines of this request. It may be made when it is first asked for: most requests write none. */
   readonly log: Logger;
 }
+
+/** Where an operation comes from that a request brings. */
+export class RequestOrigin implements OperationOrigin {
+  constructor(
+    readonly caller: Caller,
+    private readonly request: Omit<OperationOrigin, 'caller'>,
+  ) {}
+
+  get requestId(): string {
+    return this.request.requestId;
+  }
+
+  get address(): string {
+    return this.request.address;
+  }
+
+  get log(): Logger {
+    return this.request.log;
+  }
+}

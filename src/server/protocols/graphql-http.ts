@@ -3,7 +3,7 @@ import { readBody } from '../http/body.js';
 import type { HttpRequest } from '../http/request.js';
 import { sendError } from '../http/response.js';
 import type { Exchange, Route } from '../http/route.js';
-import type { OperationOrigin } from '../operations/origin.js';
+import { RequestOrigin } from '../operations/origin.js';
 import { createPlainAnswers } from './graphql-answers.js';
 import { graphqlPath, readBodyParams, readUrlParams, wellFormed } from './graphql-params.js';
 import { createHttpSubscriptions, type HttpSubscriptionsOptions } from './graphql-sse.js';
@@ -20,17 +20,12 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
   const subscribe = createHttpSubscriptions(options);
 
   async function handle(exchange: Exchange, caller: Caller): Promise<void> {
-    const { request, response, requestId, address } = exchange;
+    const { request, response } = exchange;
     if (request.method === 'POST' && !hasJson(request)) {
       response.setHeader('accept', 'application/json');
       return sendError(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'A POST takes a body of application/json.');
     }
-    const origin: OperationOrigin = {
-      ...{ caller, requestId, address },
-      get log() {
-        return exchange.log;
-      },
-    };
+    const origin = new RequestOrigin(caller, exchange);
     let text: string | null = null;
     if (request.method === 'POST') {
       const body = await readBody(request, maxBodySize);

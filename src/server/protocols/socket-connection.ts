@@ -120,6 +120,7 @@ export class SocketConnection {
 
   onBusy(isBusy: boolean): void {
     this.#isBusy = isBusy;
+    this.#takenAt = performance.now();
     this.#read();
   }
 
@@ -133,7 +134,8 @@ export class SocketConnection {
     if (socket.readyState !== socket.OPEN) return this.#whenClosed;
     return new Promise(resolve => {
       socket.send(data, () => {
-        this.#takenAt = performance.now();
+        // Asked only where a reader holds its socket up.
+        if (this.#isBusy) this.#takenAt = performance.now();
         this.#count();
         resolve();
       });

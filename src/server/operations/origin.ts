@@ -13,20 +13,24 @@ export interface OperationOrigin {
 
 /** Where an operation comes from that a request brings. */
 export class RequestOrigin implements OperationOrigin {
+  readonly #from: Omit<OperationOrigin, 'caller'>;
+
   constructor(
     readonly caller: Caller,
-    private readonly request: Omit<OperationOrigin, 'caller'>,
-  ) {}
+    from: Omit<OperationOrigin, 'caller'>,
+  ) {
+    this.#from = from;
+  }
 
   get requestId(): string {
-    return this.request.requestId;
+    return this.#from.requestId;
   }
 
   get address(): string {
-    return this.request.address;
+    return this.#from.address;
   }
 
   get log(): Logger {
-    return this.request.log;
+    return this.#from.log;
   }
 }

@@ -45,7 +45,7 @@ export function createHealthRoutes(readiness: () => Readiness | Promise<Readines
 export function createMetricsRoute(registry: Registry): Route {
   let rendering: Promise<string> | null = null;
 
-  /** Those who ask at the same time are given the same: a rendering takes a millisecond. */
+  /** Requests that come at the same time share one rendering. */
   function render(): Promise<string> {
     rendering ??= registry.metrics().finally(() => {
       rendering = null;

@@ -47,8 +47,8 @@ export { type CreateFeaturesOptions, createFeatures } from './create-features.js
 export type { OnEvaluation } from './features/evaluator.js';
 export type { By, ByInSlices, Features, FeatureUser, RequireOptions, UserFeatures } from './features/features.js';
 export type { Log } from './features/log.js';
-export type { Stop } from './features/stop.js';
 export type { FeaturesUpdate } from './features/subscriber.js';
 export type { UpdatesOptions, WatchListener, WatchOptions } from './features/watch.js';
 export type { GateOptions } from './gate/gate.js';
 export { type AnyGate, type Gate, type RequireFeatureOptions, requireFeature } from './gate/require-feature.js';
+export type { Stop } from './streams/stop.js';

@@ -6,7 +6,7 @@ import type { FeatureKey } from './core/feature-key.js';
 import { type CreateFeaturesOptions, createFeatures } from './create-features.js';
 import type { Features, FeatureUser } from './features/features.js';
 import { pin } from './features/pins.js';
-import { type Stop, stopping } from './features/stop.js';
+import { type Stop, stopping } from './streams/stop.js';
 
 /** Whether each feature is on, by flag key. */
 export type FeatureStates = { readonly [Key in FeatureKey]?: boolean };

@@ -1,7 +1,11 @@
-// A node under measurement: the product's server in a process of its own, which says how much memory it holds.
+// A node under measurement: the product's server in a process of its own, which reports its memory and processor time.
+import { pathToFileURL } from 'node:url';
 import { pino } from 'pino';
-import { readConfig } from '../../dist/config.js';
-import { startServer } from '../../dist/server/index.js';
+
+// BENCH_DIST: the built files of another commit, for `npm run bench:pairs`.
+const dist = pathToFileURL(process.env['BENCH_DIST'] ?? new URL('../../dist', import.meta.url).pathname);
+const { readConfig }: typeof import('../../dist/config.js') = await import(`${dist}/config.js`);
+const { startServer }: typeof import('../../dist/server/index.js') = await import(`${dist}/server/index.js`);
 
 const server = await startServer(readConfig(process.env), { log: pino({ level: 'warn' }) });
 

@@ -1,9 +1,9 @@
 import type { Attributes, OverrideDecision } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
+import { mapInSlices } from '../streams/slices.js';
 import type { Change, ChangePage, Definitions, TargetingRead } from './backend.js';
 import { toUnavailable } from './errors.js';
-import { mapInSlices } from './slices.js';
 import { flagOf, json, type Row, uuids } from './sql.js';
 
 /** One statement, outside any transaction. */

@@ -16,11 +16,11 @@ import type {
 } from '../core/inputs.js';
 import type { Json } from '../core/json.js';
 import { isUuid } from '../core/user-id.js';
+import type { Stop } from '../streams/stop.js';
 import type { Evaluator } from './evaluator.js';
 import { inSlices } from './group-slices.js';
 import { type PinnedAnswers, pin } from './pins.js';
 import type { EvaluationContext, FeatureService, FeatureServiceStatus } from './service.js';
-import type { Stop } from './stop.js';
 import type { FeaturesUpdate } from './subscriber.js';
 import { type UpdatesOptions, type WatchListener, type WatchOptions, watchUpdates } from './watch.js';
 

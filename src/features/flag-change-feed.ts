@@ -1,5 +1,5 @@
+import { pulled } from '../streams/pulled.js';
 import { type FlagChange, merged } from './flag-change.js';
-import { pulled } from './pulled.js';
 import type { Replica } from './replica.js';
 
 /**

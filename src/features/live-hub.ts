@@ -1,10 +1,11 @@
 import type { Targeting } from '../backends/backend.js';
 import { type Evaluation, evaluate, flagNotFound, type Subject } from '../core/evaluate.js';
+import { pulled } from '../streams/pulled.js';
+import { Slice } from '../streams/slices.js';
 import { Answers } from './answers.js';
 import type { OnEvaluation } from './evaluator.js';
 import type { Log } from './log.js';
 import type { FeatureObserver } from './observer.js';
-import { pulled } from './pulled.js';
 import type { Applied, Replica } from './replica.js';
 import { type Audience, type FeaturesUpdate, type SubscribeOptions, Subscriber } from './subscriber.js';
 
@@ -18,8 +19,6 @@ export interface LiveHubOptions {
   readonly now: () => number;
 }
 
-/** Milliseconds that re-evaluation may hold the event loop before other work gets its turn. */
-const sliceTime = 5;
 /** Updates handed over before other work gets its turn: what is done with each costs several times its evaluation. */
 const sliceUpdates = 100;
 /** Milliseconds until a failed load of targeting is tried again. */
@@ -170,13 +169,13 @@ export class LiveHub {
 
   #work(): void {
     this.#slice = null;
-    const end = performance.now() + sliceTime;
+    const slice = new Slice();
     let updates = 0;
     for (const subscriber of this.#due) {
       this.#due.delete(subscriber);
       if (subscriber.subject === null) void this.#load(subscriber);
       else if (this.#answer(subscriber, subscriber.subject)) updates += 1;
-      if (updates === sliceUpdates || performance.now() > end) break;
+      if (updates === sliceUpdates || slice.isOver) break;
     }
     if (this.#due.size > 0) this.#slice ??= setImmediate(() => this.#work());
     this.#armExpiry();

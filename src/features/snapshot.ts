@@ -1,10 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Change, type Definitions, flagFromLog } from '../backends/backend.js';
 import { type CompiledFlag, compileFlag } from '../core/evaluate.js';
 import type { FlagDefinition } from '../core/flag.js';
-
-/** How long compiling keeps the event loop at a time, in milliseconds. */
-const sliceTime = 5;
+import { Slice } from '../streams/slices.js';
 
 /**
  * All definitions, compiled, at exactly one revision of the change log. Never changes: who holds one across an `await`
@@ -31,12 +28,9 @@ export class Snapshot {
    */
   static async load({ epoch, revision, nonce, flags }: Definitions, known?: Snapshot): Promise<Snapshot> {
     const byKey = new Map<string, CompiledFlag>();
-    let end = performance.now() + sliceTime;
+    const slice = new Slice();
     for (const flag of flags) {
-      if (performance.now() > end) {
-        await nextTurn();
-        end = performance.now() + sliceTime;
-      }
+      if (slice.isOver) await slice.next();
       const definition = definitionOf(flag);
       const same = known?.get(flag.key);
       byKey.set(flag.key, same !== undefined && isSame(same.definition, definition) ? same : compileFlag(definition));

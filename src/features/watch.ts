@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FeatureKey } from '../core/feature-key.js';
-import { type Stop, stopping } from './stop.js';
+import { type Stop, stopping } from '../streams/stop.js';
 import type { FeaturesUpdate } from './subscriber.js';
 
 /**

@@ -1,8 +1,8 @@
 import { defaultFieldResolver, type GraphQLResolveInfo } from 'graphql';
 import { FeatureDisabledError } from '../core/errors.js';
 import type { FeatureKey } from '../core/feature-key.js';
-import { endable } from '../features/endable.js';
 import type { Features, FeatureUser } from '../features/features.js';
+import { endable } from '../streams/endable.js';
 import {
   answerClosed,
   type ClosedField,
@@ -74,16 +74,17 @@ export function gatedSubscribe<Context, User, Source, Args, Given extends Contex
     const events = await subscribe(source, args, context, info);
     // Graphql says best what is wrong with it.
     if (!isAsyncIterable(events)) return events;
-    const { stream, end } = endable(events, () => stop());
+    const stream = endable(events);
     // The first answer covers what has happened since it was asked above.
     const stop = options.features.watch(
       user,
       ({ features: [answer] }) => {
-        if (answer?.enabled === false) end(new Closing(new FeatureDisabledError(key, options)) as Event);
+        if (answer?.enabled === false) stream.end(new Closing(new FeatureDisabledError(key, options)) as Event);
       },
       // Outages are the features' own to report, not once for each subscriber.
       { keys: [key], onError: () => {} },
     );
+    stream.whenEnded(stop);
     return stream;
   };
 }

@@ -6,14 +6,13 @@ import type { Verifier } from '../auth/verifier.js';
 import type { TrustProxy } from '../config/schema.js';
 import { createAddressReader, createPeerReader } from './http/address.js';
 import type { ByteBudget } from './http/byte-budget.js';
-import { whenClosed } from './http/closed.js';
 import { type CorsOrigins, isOriginAllowed } from './http/cors.js';
 import { type Place, type PlaceKind, type PlaceLimits, Places } from './http/places.js';
 import { HttpRequest, pathOf, requestIdOf } from './http/request.js';
 import { sendError } from './http/response.js';
 import type { Route, UpgradeRoute } from './http/route.js';
 import { createTurns } from './http/turns.js';
-import { HttpResponse } from './http/unsent.js';
+import { HttpResponse, responsesOn, type UnsentPolicy } from './http/unsent.js';
 import type { ServerLimits } from './limits.js';
 import type { ServerMetrics } from './metrics/server-metrics.js';
 import { createRouter } from './router.js';
@@ -63,7 +62,6 @@ export function createListener(options: ListenerOptions): Listener {
   const places = new Places(perAddress);
   const addressOf = createAddressReader(trustProxy);
   const peerOf = createPeerReader(trustProxy);
-  const open = new Set<HttpResponse<HttpRequest>>();
   const connections = new Set<Socket>();
   const inTurn = createTurns();
   const upgraded = new WeakSet<Duplex>();
@@ -85,18 +83,17 @@ export function createListener(options: ListenerOptions): Listener {
     return null;
   }
 
+  const unsentPolicy: UnsentPolicy = {
+    unsent,
+    patience: limits.answerTimeout,
+    onCut: address => warn({ address }, 'A connection is cut: its reader does not take the answer.'),
+  };
   const router = createRouter({
     ...options,
+    unsentPolicy,
     addressOf,
     takePlace: (address, response) => take('requests', address, response),
     takeLivePlace: (address, response) => take('live', address, response) !== null,
-    account: (response, address, requestId) =>
-      response.account({
-        unsent,
-        address,
-        patience: limits.answerTimeout,
-        onCut: () => warn({ address, requestId }, 'A connection is cut: its reader does not take the answer.'),
-      }),
   });
 
   const server = createServer(
@@ -110,11 +107,11 @@ export function createListener(options: ListenerOptions): Listener {
     },
     (request, response: HttpResponse<HttpRequest>) => {
       if (isClosing) response.setHeader('connection', 'close');
-      open.add(response);
-      whenClosed(response, () => {
-        open.delete(response);
-        metrics?.requested(router.labelOf(request), response.headersSent ? response.statusCode : clientGone);
-      });
+      if (metrics !== null) {
+        response.whenClosed(() =>
+          metrics.requested(router.labelOf(request), response.headersSent ? response.statusCode : clientGone),
+        );
+      }
       inTurn(request.socket, () => answer(request, response));
     },
   );
@@ -140,8 +137,7 @@ export function createListener(options: ListenerOptions): Listener {
 
   server.on('upgrade', (request, socket, head) => {
     // From here on Node no longer times what is sent before: an answer that is still on its way could be left there for good.
-    const isAnswering = [...open].some(response => response.req.socket === socket);
-    if (isAnswering || socket.writableLength > 0) return socket.destroy();
+    if (responsesOn(request.socket).size > 0 || socket.writableLength > 0) return socket.destroy();
     const requestId = requestIdOf(request);
     socket.on('error', error => log.debug({ err: error, requestId }, 'A socket failed.'));
     const refuse = (status: keyof typeof refusals) => {
@@ -176,7 +172,9 @@ export function createListener(options: ListenerOptions): Listener {
       isClosing = true;
       // Node's own `close` cuts connections whose answer has been written and not been taken yet.
       const closed = new Promise<void>(resolve => NetServer.prototype.close.call(server, () => resolve()));
-      for (const response of open) if (!response.headersSent) response.setHeader('connection', 'close');
+      for (const response of [...connections].flatMap(socket => [...responsesOn(socket)])) {
+        if (!response.headersSent) response.setHeader('connection', 'close');
+      }
       const timer = setTimeout(() => {
         for (const socket of connections) socket.destroy();
       }, limits.shutdownGrace);
@@ -192,8 +190,7 @@ export function createListener(options: ListenerOptions): Listener {
 
   /** Closes connections on which nothing is under way: no request, no answer, no socket of ours. */
   function closeIdle(): void {
-    const busy = new Set<Duplex>([...open].map(response => response.req.socket));
-    for (const socket of connections) if (!busy.has(socket) && !upgraded.has(socket)) socket.destroy();
+    for (const socket of connections) if (responsesOn(socket).size === 0 && !upgraded.has(socket)) socket.destroy();
   }
 }
 

@@ -36,9 +36,10 @@ export function createOperatorListener({
   patience,
   onError,
 }: OperatorListenerOptions): OperatorListener {
+  const unsentPolicy = { unsent, patience, onCut: () => {} };
   const options = { IncomingMessage: HttpRequest, ServerResponse: HttpResponse, ...timeouts };
   const server = createServer(options, (request, response) => {
-    response.account({ unsent, address: request.socket.remoteAddress ?? '', patience, onCut: () => {} });
+    response.charge(request.socket.remoteAddress ?? '', unsentPolicy);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const route = routes.find(({ path }) => path === pathOf(request));
     if (!isRead || route?.caller !== 'operator') {

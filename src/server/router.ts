@@ -6,7 +6,7 @@ import type { Place } from './http/places.js';
 import { type HttpRequest, pathOf, requestIdOf } from './http/request.js';
 import { sendError, sendJson } from './http/response.js';
 import type { Exchange, Route } from './http/route.js';
-import type { HttpResponse } from './http/unsent.js';
+import type { HttpResponse, UnsentPolicy } from './http/unsent.js';
 import { formatErrors, maskError, reportTo } from './operations/mask-error.js';
 
 export interface RouterOptions {
@@ -18,8 +18,8 @@ export interface RouterOptions {
   readonly takePlace: (address: string, response: HttpResponse<HttpRequest>) => Place | null;
   /** Takes a place for what stays open; false when the address has none left. */
   readonly takeLivePlace: (address: string, response: HttpResponse<HttpRequest>) => boolean;
-  /** Charges what waits for the reader of a response to the address that asked. */
-  readonly account: (response: HttpResponse<HttpRequest>, address: string, requestId: string) => void;
+  /** What holds for answers that wait for their readers. */
+  readonly unsentPolicy: UnsentPolicy;
   readonly log: Logger;
 }
 
@@ -58,16 +58,9 @@ class RequestExchange implements Exchange {
 
 /** Finds who answers a request, and does for every route what is the same for all: ids, places, origins, tokens. */
 export function createRouter(options: RouterOptions): Router {
-  const { verifier, corsOrigins, addressOf, takePlace, account } = options;
+  const { verifier, corsOrigins, addressOf, takePlace, unsentPolicy } = options;
   const table = new Map<string, Route[]>();
   for (const route of options.routes) table.set(route.path, [...(table.get(route.path) ?? []), route]);
-
-  function find(request: HttpRequest): Route | undefined {
-    const isRead = request.method === 'GET' || request.method === 'HEAD';
-    return table
-      .get(pathOf(request))
-      ?.find(({ method, fits }) => (method === 'any' || isRead) && (fits === undefined || fits(request)));
-  }
 
   async function verify(exchange: Exchange): Promise<Caller | null> {
     const { request, response } = exchange;
@@ -86,10 +79,11 @@ export function createRouter(options: RouterOptions): Router {
     const requestId = requestIdOf(request);
     response.setHeader('x-request-id', requestId);
     const address = addressOf(request);
-    account(response, address, requestId);
-    const found = find(request);
+    response.charge(address, unsentPolicy);
+    const routes = table.get(pathOf(request));
+    const found = routes && find(routes, request);
     if (found?.caller === 'operator') return found.handle({ response });
-    const isOperators = table.get(pathOf(request))?.[0]?.caller === 'operator';
+    const isOperators = routes?.[0]?.caller === 'operator';
     if (!isOperators && handleCors(request, response, corsOrigins)) return;
     const place = takePlace(address, response);
     if (place === null) {
@@ -110,6 +104,14 @@ export function createRouter(options: RouterOptions): Router {
       return table.has(path) ? path : 'other';
     },
   };
+}
+
+function find(routes: readonly Route[], request: HttpRequest): Route | undefined {
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  for (const route of routes) {
+    if ((route.method === 'any' || isRead) && (route.fits === undefined || route.fits(request))) return route;
+  }
+  return undefined;
 }
 
 const notFound = 'There is nothing here: the API is at /graphql.';

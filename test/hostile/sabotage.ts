@@ -83,8 +83,8 @@ export const sabotages: readonly Sabotage[] = [
     replacements: [
       {
         file: 'src/server/http/places.ts',
-        from: 'cancel = whenClosed(holder, release);',
-        to: "holder.once('close', release);",
+        from: 'whenClosed(holder, () => place.release());',
+        to: "holder.once('close', () => place.release());",
       },
     ],
   },

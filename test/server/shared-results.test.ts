@@ -18,7 +18,7 @@ const operationOf = (query: string) => find(parse(query), null) as KnownOperatio
 async function executions(first: KnownOperation, second: KnownOperation, events: [unknown, unknown] = sameEvent()) {
   const shared = new SharedResults();
   let times = 0;
-  const execute = () => {
+  const execute = async () => {
     times += 1;
     return { data: { times } };
   };
@@ -60,7 +60,7 @@ describe('a result', () => {
     const shared = new SharedResults();
     const event = {};
     const failed = { errors: [] };
-    await shared.resultOf(steady, event, () => failed);
-    expect(await shared.resultOf(steady, event, () => ({ data: {} }))).toEqual({ data: {} });
+    await shared.resultOf(steady, event, async () => failed);
+    expect(await shared.resultOf(steady, event, async () => ({ data: {} }))).toEqual({ data: {} });
   });
 });

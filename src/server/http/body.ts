@@ -3,8 +3,10 @@ import type { IncomingMessage } from 'node:http';
 /** Why there is no body. */
 export type NoBody = 'gone' | 'too large';
 
-/** Bytes to begin with where no length is stated. */
+/** Bytes to begin with. */
 const firstSize = 4_096;
+
+const nothing = Buffer.alloc(0);
 
 /**
  * Reads a body to its end, and no further than `limit` bytes.
@@ -13,21 +15,29 @@ const firstSize = 4_096;
 export function readBody(request: IncomingMessage, limit: number): Promise<Buffer | NoBody> {
   return new Promise(resolve => {
     if (request.destroyed) return resolve('gone');
-    if (Number(request.headers['content-length'] ?? 0) > limit) return resolve('too large');
-    // One buffer that grows: each chunk of its own, a byte perhaps, would cost hundreds of times what it carries.
-    let body = Buffer.allocUnsafe(Math.min(limit, Number(request.headers['content-length'] ?? firstSize)));
+    const stated = Number(request.headers['content-length'] ?? 0);
+    if (stated > limit) return resolve('too large');
+    // One buffer that grows with what has come: each chunk of its own, a byte perhaps, would cost hundreds of times what it
+    // carries, and a length that is only stated costs nothing.
+    let body: Buffer = nothing;
     let length = 0;
     const settle = (result: Buffer | NoBody) => {
-      request.off('data', take).off('end', end).off('close', leave);
+      body = nothing;
       resolve(result);
     };
     const take = (chunk: Buffer) => {
+      // Most bodies are one chunk.
+      if (length === 0 && chunk.length === stated) {
+        body = chunk;
+        length = stated;
+        return;
+      }
       if (length + chunk.length > limit) {
-        request.pause();
+        request.pause().off('data', take);
         return settle('too large');
       }
       if (length + chunk.length > body.length) {
-        const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(2 * body.length, length + chunk.length)));
+        const larger = Buffer.allocUnsafe(Math.max(firstSize, 2 * body.length, length + chunk.length));
         body.copy(larger, 0, 0, length);
         body = larger;
       }
@@ -35,6 +45,6 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
     };
     const end = () => settle(body.subarray(0, length));
     const leave = () => settle('gone');
-    request.on('data', take).once('end', end).once('close', leave);
+    request.on('data', take).on('end', end).on('close', leave);
   });
 }

@@ -1,7 +1,7 @@
-import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { networkKey } from './address.js';
 import { whenClosed } from './closed.js';
+import type { HttpResponse } from './unsent.js';
 
 /** How many places of each kind one address may take. 0: no limit. */
 export interface PlaceLimits {
@@ -16,9 +16,25 @@ export interface PlaceLimits {
 export type PlaceKind = keyof PlaceLimits;
 
 /** A place that is held. */
-export interface Place {
+export class Place {
+  #taken: Map<string, number> | null;
+  readonly #network: string;
+
+  constructor(taken: Map<string, number>, network: string) {
+    taken.set(network, (taken.get(network) ?? 0) + 1);
+    this.#taken = taken;
+    this.#network = network;
+  }
+
   /** Gives it back before its holder closes. More than once is harmless. */
-  release(): void;
+  release(): void {
+    const taken = this.#taken;
+    if (taken === null) return;
+    this.#taken = null;
+    const left = (taken.get(this.#network) ?? 1) - 1;
+    if (left === 0) taken.delete(this.#network);
+    else taken.set(this.#network, left);
+  }
 }
 
 /**
@@ -50,24 +66,13 @@ export class Places {
   }
 
   /** @returns null when the address holds as many as it may. */
-  take(kind: PlaceKind, address: string, holder: ServerResponse | Duplex): Place | null {
+  take(kind: PlaceKind, address: string, holder: HttpResponse | Duplex): Place | null {
     const limit = this.#limits[kind];
     const taken = this.#taken[kind];
     const network = networkKey(address);
-    const before = taken.get(network) ?? 0;
-    if (limit > 0 && before >= limit) return null;
-    taken.set(network, before + 1);
-    let isHeld = true;
-    const release = () => {
-      if (!isHeld) return;
-      isHeld = false;
-      cancel();
-      const left = (taken.get(network) ?? 1) - 1;
-      if (left === 0) taken.delete(network);
-      else taken.set(network, left);
-    };
-    let cancel = () => {};
-    cancel = whenClosed(holder, release);
-    return { release };
+    if (limit > 0 && (taken.get(network) ?? 0) >= limit) return null;
+    const place = new Place(taken, network);
+    whenClosed(holder, () => place.release());
+    return place;
   }
 }

@@ -1,6 +1,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { ByteBudget } from './byte-budget.js';
-import { whenClosed } from './closed.js';
 
 export interface UnsentLimits {
   /** Bytes of answers that may wait for the readers of one address. */
@@ -11,15 +11,37 @@ export interface UnsentLimits {
   readonly answerTimeout: number;
 }
 
-/** On whose account a response waits for its reader. */
-export interface UnsentAccount {
-  /** Of bytes that have been written and that the operating system has not taken yet. */
+/** What holds for all responses of a server that wait for their readers. */
+export interface UnsentPolicy {
+  /** Bytes that have been written and that the operating system has not taken yet. */
   readonly unsent: ByteBudget;
-  readonly address: string;
-  /** Milliseconds in which the reader must take something. */
+  /** Milliseconds in which a reader must take something. */
   readonly patience: number;
-  /** Called when the connection is cut because of its reader. */
-  readonly onCut: () => void;
+  /** Called when the connection of this address is cut because of its reader. */
+  readonly onCut: (address: string) => void;
+}
+
+/** By connection, the responses that have not been sent. Most connections have one at a time. */
+const underWay = new WeakMap<Socket, Set<HttpResponse>>();
+
+/** The responses of a connection that have not been sent, in the order of their requests. */
+export function responsesOn(socket: Socket): ReadonlySet<HttpResponse> {
+  return underWay.get(socket) ?? none;
+}
+
+const none: ReadonlySet<HttpResponse> = new Set();
+
+function follow(socket: Socket, response: HttpResponse): void {
+  let responses = underWay.get(socket);
+  if (responses === undefined) {
+    const opened = new Set<HttpResponse>();
+    responses = opened;
+    underWay.set(socket, opened);
+    socket.once('close', () => {
+      for (const one of opened) one.settle();
+    });
+  }
+  responses.add(response);
 }
 
 /**
@@ -27,18 +49,47 @@ export interface UnsentAccount {
  * the connection is cut where too much waits, or where the reader takes nothing for some time. Whoever writes, it ends here.
  */
 export class HttpResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
-  #account: UnsentAccount | null = null;
+  #policy: UnsentPolicy | null = null;
+  #address = '';
   /** Bytes that are counted as waiting. */
   #held = 0;
   /** Milliseconds in which the reader must take something. */
   #patience = 0;
   #isWatched = false;
   #isShared = false;
+  #isClosed = false;
+  #onClosed: (() => void)[] = [];
 
-  /** To be called before anything is written. */
-  account(account: UnsentAccount): void {
-    this.#account = account;
-    this.#patience = account.patience;
+  constructor(request: Request) {
+    super(request);
+    follow(request.socket, this);
+    this.on('close', settle);
+  }
+
+  /** Charges what waits for the reader to an address. To be called before anything is written. */
+  charge(address: string, policy: UnsentPolicy): void {
+    this.#address = address;
+    this.#policy = policy;
+    this.#patience = policy.patience;
+  }
+
+  /** See `whenClosed`. */
+  whenClosed(act: () => void): void {
+    if (this.#isClosed) act();
+    else this.#onClosed.push(act);
+  }
+
+  /**
+   * Nothing more can be sent. Node tells a response so when it has been sent or cut, but not one that waits behind others
+   * on a connection that goes: its connection calls this.
+   */
+  settle(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    underWay.get(this.req.socket)?.delete(this);
+    const acts = this.#onClosed;
+    this.#onClosed = [];
+    for (const act of acts) act();
   }
 
   /** Grants the reader another time than a plain answer has, in milliseconds, from now on. */
@@ -74,14 +125,14 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
   #count(): void {
     const waiting = this.#isShared ? Math.min(1, this.writableLength) : this.writableLength;
     // Nearly always everything is taken at once.
-    if (waiting === this.#held || this.#account === null || this.req.socket.destroyed) return;
-    const { unsent, address } = this.#account;
+    if (waiting === this.#held || this.#policy === null || this.req.socket.destroyed) return;
+    const { unsent } = this.#policy;
     const more = waiting - this.#held;
-    if (more > 0 && !unsent.hold(address, more)) {
+    if (more > 0 && !unsent.hold(this.#address, more)) {
       this.#cut();
       return;
     }
-    if (more < 0) unsent.release(address, -more);
+    if (more < 0) unsent.release(this.#address, -more);
     this.#held = waiting;
     if (!this.#isWatched) this.#watch();
     this.#readOn(waiting === 0);
@@ -96,8 +147,8 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
 
   #watch(): void {
     this.#isWatched = true;
-    whenClosed(this, () => {
-      this.#account?.unsent.release(this.#account.address, this.#held);
+    this.whenClosed(() => {
+      this.#policy?.unsent.release(this.#address, this.#held);
       this.#held = 0;
       this.#readOn(true);
     });
@@ -106,8 +157,13 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
   }
 
   #cut(): void {
-    this.#account?.onCut();
+    this.#policy?.onCut(this.#address);
     // A response that waits behind others has no socket of its own yet.
     this.req.socket.destroy();
   }
+}
+
+/** One listener for all responses. */
+function settle(this: HttpResponse): void {
+  this.settle();
 }

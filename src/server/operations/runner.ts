@@ -1,6 +1,6 @@
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute, type GraphQLError } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
-import { pulled } from '../../features/pulled.js';
+import { EndableStream } from '../../streams/endable.js';
 import type { KnownOperation } from './known-operation.js';
 import { maskError, reportTo } from './mask-error.js';
 import type { OperationObserver, OperationWatch } from './observer.js';
@@ -25,7 +25,7 @@ export interface PreparedOperation extends ExecutionArgs {
 export const nothingKept: PreparedOperation['kept'] = Object.freeze({ document: 0, variables: 0 });
 
 /** A subscription that is open. */
-export type ResultStream = AsyncIterableIterator<ExecutionResult>;
+export type ResultStream = EndableStream<unknown, ExecutionResult>;
 
 /** Runs operations that have been found valid. Every entry point uses it: what is observed and masked here is so everywhere. */
 export interface OperationRunner {
@@ -82,30 +82,13 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
         source = { errors: [masked(error, prepared)] };
       }
       if (!isAsyncIterable(source)) return finish(source, prepared, watches);
-      const events = source[Symbol.asyncIterator]();
-      const ends = watches.map(watch => watch.opened());
-      const leave = () => {
-        for (const ended of ends.splice(0)) ended();
-        // Whoever reads has their end already: how the source takes it concerns nobody.
-        events.return?.().catch(() => {});
-      };
-      const next = async (): Promise<IteratorResult<ExecutionResult>> => {
-        try {
-          const event = await events.next();
-          if (event.done) {
-            leave();
-            return { done: true, value: undefined };
-          }
-          const run = () => execute({ ...prepared, rootValue: event.value });
-          const result = await shared.resultOf(prepared.operation, event.value, run);
-          return { done: false, value: withoutSecrets(result, prepared) };
-        } catch (error) {
-          // Nobody calls `return()` on a stream that has failed.
-          leave();
-          throw masked(error, prepared);
-        }
-      };
-      return pulled(next, leave);
+      const run = async (rootValue: unknown) => withoutSecrets(await execute({ ...prepared, rootValue }), prepared);
+      const stream: ResultStream = new EndableStream(source, {
+        map: event => shared.resultOf(prepared.operation, event, () => run(event)),
+        mapError: error => masked(error, prepared),
+      });
+      for (const watch of watches) stream.whenEnded(watch.opened());
+      return stream;
     },
   };
 }

@@ -10,17 +10,23 @@ export class SharedResults {
   readonly #results = new WeakMap<object, WeakMap<KnownOperation, ExecutionResult>>();
 
   /** What `execute` made of this event for the same operation, or makes of it now. Results with errors are not shared. */
-  async resultOf(
+  resultOf(
     operation: KnownOperation,
     event: unknown,
-    execute: () => ExecutionResult | PromiseLike<ExecutionResult>,
-  ): Promise<ExecutionResult> {
+    execute: () => Promise<ExecutionResult>,
+  ): ExecutionResult | Promise<ExecutionResult> {
     if (!operation.isShareable || typeof event !== 'object' || event === null) return execute();
-    const results = this.#results.get(event) ?? new WeakMap<KnownOperation, ExecutionResult>();
-    const known = results.get(operation);
-    if (known !== undefined) return known;
+    return this.#results.get(event)?.get(operation) ?? this.#make(operation, event, execute);
+  }
+
+  async #make(
+    operation: KnownOperation,
+    event: object,
+    execute: () => Promise<ExecutionResult>,
+  ): Promise<ExecutionResult> {
     const result = await execute();
     if (result.errors === undefined) {
+      const results = this.#results.get(event) ?? new WeakMap<KnownOperation, ExecutionResult>();
       results.set(operation, result);
       this.#results.set(event, results);
     }

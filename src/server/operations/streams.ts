@@ -1,7 +1,6 @@
 import { type DocumentNode, type ExecutionResult, GraphQLError } from 'graphql';
-import { endable } from '../../features/endable.js';
 import { ByteBudget } from '../http/byte-budget.js';
-import type { PreparedOperation } from './runner.js';
+import type { PreparedOperation, ResultStream } from './runner.js';
 
 export interface StreamLimits {
   /** Bytes of documents and variables that the subscriptions of one address may keep. */
@@ -19,7 +18,7 @@ interface KeptDocument {
 
 /** Every subscription that is open, over whatever protocol. */
 export class OpenStreams {
-  readonly #ends = new Set<() => void>();
+  readonly #open = new Set<ResultStream>();
   readonly #budget: ByteBudget;
   /** Thousands may share one document: it is charged once. */
   readonly #documents = new Map<DocumentNode, KeptDocument>();
@@ -29,7 +28,7 @@ export class OpenStreams {
   }
 
   get size(): number {
-    return this.#ends.size;
+    return this.#open.size;
   }
 
   /** Bytes of documents and variables that they keep. */
@@ -44,28 +43,28 @@ export class OpenStreams {
 
   /** Completes every subscription. */
   endAll(): void {
-    for (const end of [...this.#ends]) end();
+    for (const stream of [...this.#open]) stream.end();
   }
 
-  /** Registers a subscription. Null when what it keeps is more than may be kept. */
-  register(prepared: PreparedOperation, end: () => void): (() => void) | null {
-    const { document, kept, contextValue } = prepared;
+  /** Registers a subscription until it ends. False when what it keeps is more than may be kept. */
+  register(stream: ResultStream, { document, kept, contextValue }: PreparedOperation): boolean {
     const { address } = contextValue;
     const known = this.#documents.get(document);
     const bytes = kept.variables + (known === undefined ? kept.document : 0);
-    if (!this.#budget.hold(address, bytes)) return null;
+    if (!this.#budget.hold(address, bytes)) return false;
     const shared = known ?? { address, bytes: kept.document, subscriptions: 0 };
     shared.subscriptions += 1;
     this.#documents.set(document, shared);
-    this.#ends.add(end);
-    return () => {
-      this.#ends.delete(end);
+    this.#open.add(stream);
+    stream.whenEnded(() => {
+      this.#open.delete(stream);
       this.#budget.release(address, kept.variables);
       shared.subscriptions -= 1;
       if (shared.subscriptions > 0) return;
       this.#documents.delete(document);
       this.#budget.release(shared.address, shared.bytes);
-    };
+    });
+    return true;
   }
 }
 
@@ -75,7 +74,7 @@ export class OpenStreams {
  */
 export class ConnectionStreams {
   readonly #all: OpenStreams;
-  readonly #own = new Set<(last?: ExecutionResult) => void>();
+  readonly #own = new Set<ResultStream>();
   #isEnded = false;
 
   constructor(all: OpenStreams) {
@@ -83,32 +82,24 @@ export class ConnectionStreams {
   }
 
   /**
-   * Registers the stream of a subscription. Where the connection has gone meanwhile, it ends at once.
+   * Registers the stream of a subscription. If the connection has gone meanwhile, it ends at once.
    * @returns errors in place of a stream when the server may not keep more.
    */
-  open(
-    source: AsyncIterable<ExecutionResult>,
-    prepared: PreparedOperation,
-  ): AsyncGenerator<ExecutionResult, void, undefined> | ExecutionResult {
-    let release: (() => void) | null = null;
-    const { stream, end } = endable<ExecutionResult>(source, () => {
-      this.#own.delete(end);
-      release?.();
-    });
-    release = this.#all.register(prepared, end as () => void);
-    if (release === null) {
-      end();
+  open(stream: ResultStream, prepared: PreparedOperation): ResultStream | ExecutionResult {
+    if (!this.#all.register(stream, prepared)) {
+      stream.end();
       return { errors: [tooMuchKept()] };
     }
-    this.#own.add(end);
-    if (this.#isEnded) end();
+    this.#own.add(stream);
+    stream.whenEnded(() => this.#own.delete(stream));
+    if (this.#isEnded) stream.end();
     return stream;
   }
 
   /** Ends all of them, those too that are yet to open, after one last result if given. */
   end(last?: ExecutionResult): void {
     this.#isEnded = true;
-    for (const end of [...this.#own]) end(last);
+    for (const stream of [...this.#own]) stream.end(last);
   }
 }
 

@@ -1,5 +1,4 @@
 import type { ExecutionResult } from 'graphql';
-import { whenClosed } from '../http/closed.js';
 import type { HttpRequest } from '../http/request.js';
 import type { HttpResponse } from '../http/unsent.js';
 import { formatErrors, type maskError } from '../operations/mask-error.js';
@@ -77,7 +76,7 @@ class EventWriter {
 
   constructor(response: HttpResponse<HttpRequest>) {
     this.#response = response;
-    whenClosed(response, () => this.#taken?.());
+    response.whenClosed(() => this.#taken?.());
   }
 
   /** Resolves when the operating system has taken it, or the reader has gone: so a slow reader holds up its own source. */

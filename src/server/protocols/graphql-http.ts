@@ -58,6 +58,7 @@ function readAsked(text: string | null, { url = '' }: HttpRequest): unknown {
 }
 
 function hasJson(request: HttpRequest): boolean {
+  if (request.headers['content-type'] === 'application/json') return true;
   const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== 'application/json') return false;
   // Yoga compares the type letter by letter.

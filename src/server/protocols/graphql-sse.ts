@@ -1,7 +1,6 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Deadlines } from '../deadlines.js';
-import { whenClosed } from '../http/closed.js';
 import { readAccepted } from '../http/media-types.js';
 import { sendError } from '../http/response.js';
 import type { Exchange } from '../http/route.js';
@@ -40,16 +39,13 @@ export function createHttpSubscriptions(options: HttpSubscriptionsOptions): Http
     const { response } = exchange;
     if (!exchange.stayOpen()) return refuse(exchange, [tooManyConnections()]);
     const connection = streams.connection();
-    whenClosed(response, () => connection.end());
+    response.whenClosed(() => connection.end());
     const result = await operations.subscribe(prepared);
     if (!isAsyncIterable(result)) return refuse(exchange, result.errors ?? []);
     const open = connection.open(result, prepared);
     if (!isAsyncIterable(open)) return refuse(exchange, open.errors ?? []);
     const { expiresAt } = prepared.contextValue.caller;
-    whenClosed(
-      response,
-      deadlines.add(expiresAt, () => connection.end({ errors: [tokenExpired()] })),
-    );
+    response.whenClosed(deadlines.add(expiresAt, () => connection.end({ errors: [tokenExpired()] })));
     await eventStreams.send(response, open);
   }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
+import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Logger } from 'pino';
@@ -14,7 +14,7 @@ import type { ByteBudget } from '../http/byte-budget.js';
 import type { ServerMetrics } from '../metrics/server-metrics.js';
 import { formatErrors } from '../operations/mask-error.js';
 import type { Operations } from '../operations/operations.js';
-import type { PreparedOperation } from '../operations/runner.js';
+import type { PreparedOperation, ResultStream } from '../operations/runner.js';
 import type { OpenStreams } from '../operations/streams.js';
 import { SocketConnection, tryAgainLater } from './socket-connection.js';
 import type { SocketLimits } from './socket-inbox.js';
@@ -106,9 +106,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     },
     onOperation: ({ extra }, _id, _payload, args, result) =>
       // Ours to end, whatever becomes of the protocol's own record of it.
-      isAsyncIterable(result)
-        ? extra.streams.open(result as AsyncIterable<ExecutionResult>, args as PreparedOperation)
-        : undefined,
+      isAsyncIterable(result) ? extra.streams.open(result as ResultStream, args as PreparedOperation) : undefined,
     onComplete: ({ extra }, id) => extra.inbox.over(id),
     execute: (args: ExecutionArgs) => operations.execute(args as PreparedOperation),
     subscribe: (args: ExecutionArgs) => operations.subscribe(args as PreparedOperation),

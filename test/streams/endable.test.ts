@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { endable } from '../../src/features/endable.js';
+import { endable } from '../../src/streams/endable.js';
 
 describe('a stream with an end switch', () => {
   /** A source whose values come when the test says so, and whose `return` never settles. */
@@ -27,7 +27,8 @@ describe('a stream with an end switch', () => {
   it('passes on what comes, until the source ends', async () => {
     const from = source();
     const onEnd = vi.fn();
-    const { stream } = endable(from.iterator, onEnd);
+    const stream = endable(from.iterator);
+    stream.whenEnded(onEnd);
     const first = stream.next();
     from.send(1);
     expect(await first).toEqual({ done: false, value: 1 });
@@ -40,9 +41,10 @@ describe('a stream with an end switch', () => {
   it.each(['return', 'end'] as const)('answers at once when it is ended by %s while it waits', async how => {
     const from = source();
     const onEnd = vi.fn();
-    const { stream, end } = endable(from.iterator, onEnd);
+    const stream = endable(from.iterator);
+    stream.whenEnded(onEnd);
     const waiting = stream.next();
-    if (how === 'end') end();
+    if (how === 'end') stream.end();
     else await stream.return();
     expect(await waiting).toEqual({ done: true, value: undefined });
     expect(await stream.next()).toEqual({ done: true, value: undefined });
@@ -52,12 +54,22 @@ describe('a stream with an end switch', () => {
 
   it('has one last word, whether or not somebody waits for it', async () => {
     for (const waits of [true, false]) {
-      const { stream, end } = endable(source().iterator, () => {});
+      const stream = endable(source().iterator);
       const waiting = waits ? stream.next() : null;
-      end(7);
+      stream.end(7);
       expect(await (waiting ?? stream.next())).toEqual({ done: false, value: 7 });
       expect(await stream.next()).toEqual({ done: true, value: undefined });
     }
+  });
+
+  it('keeps its last word for a reader who has taken all that came before', async () => {
+    const from = source();
+    const stream = endable(from.iterator);
+    const first = stream.next();
+    from.send(1);
+    await first;
+    stream.end(7);
+    expect(await stream.next()).toEqual({ done: false, value: 7 });
   });
 
   it('passes on a failure, once', async () => {
@@ -65,7 +77,8 @@ describe('a stream with an end switch', () => {
       [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('broken')) }),
     };
     const onEnd = vi.fn();
-    const { stream } = endable(failing, onEnd);
+    const stream = endable(failing);
+    stream.whenEnded(onEnd);
     await expect(stream.next()).rejects.toThrow('broken');
     expect(await stream.next()).toEqual({ done: true, value: undefined });
     expect(onEnd).toHaveBeenCalledOnce();

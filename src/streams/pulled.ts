@@ -1,4 +1,7 @@
-/** An iterator over what is made when it is asked for. Leaving it early, in whichever way, calls `leave` at once. */
+/**
+ * An iterator whose values are made when they are asked for.
+ * @param leave called at once when the reader leaves early, in whichever way.
+ */
 export function pulled<T>(next: () => Promise<IteratorResult<T>>, leave: () => void): AsyncIterableIterator<T> {
   return {
     next,

@@ -1,0 +1,30 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+/** How long a slice keeps the event loop, in milliseconds. */
+const sliceTime = 5;
+
+/** Work that may take long is done in slices, with a turn of the event loop between two. One begins when this is made. */
+export class Slice {
+  #end = performance.now() + sliceTime;
+
+  get isOver(): boolean {
+    return performance.now() > this.#end;
+  }
+
+  /** Gives others their turn; then the next slice begins. */
+  async next(): Promise<void> {
+    await nextTurn();
+    this.#end = performance.now() + sliceTime;
+  }
+}
+
+/** Maps a list in slices. A short list is mapped in one. */
+export async function mapInSlices<T, R>(items: readonly T[], map: (item: T) => R): Promise<R[]> {
+  const mapped: R[] = [];
+  const slice = new Slice();
+  for (const item of items) {
+    if (slice.isOver) await slice.next();
+    mapped.push(map(item));
+  }
+  return mapped;
+}

@@ -6,16 +6,20 @@ import type { Output } from './terminal.js';
 
 /** Serves until a signal stops it; a second signal ends the process at once. */
 export async function serve(config: Config, output: Output): Promise<void> {
-  const log = createLogger({ level: config.logLevel, pretty: output.isTTY ?? false });
-  using signals = new Signals();
-  signals.first.then(signal => log.info({ signal }, 'Stopping.'));
-  const server = await startServer(config, { log }).catch(error => {
-    throw explainListenError(error, config);
-  });
-  if (!signals.received) output.write(banner(config, server));
-  await signals.first;
-  await server.close();
-  log.info('Stopped.');
+  const { log, close } = createLogger({ level: config.logLevel, pretty: output.isTTY ?? false });
+  try {
+    using signals = new Signals();
+    signals.first.then(signal => log.info({ signal }, 'Stopping.'));
+    const server = await startServer(config, { log }).catch(error => {
+      throw explainListenError(error, config);
+    });
+    if (!signals.received) output.write(banner(config, server));
+    await signals.first;
+    await server.close();
+    log.info('Stopped.');
+  } finally {
+    await close();
+  }
 }
 
 /** Listens for signals from the beginning: a signal during a slow start stops the server, a second one ends the process. */

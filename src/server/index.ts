@@ -47,7 +47,7 @@ const databaseGrace = 1_500;
  * @throws MigrationError, DirectoryLockedError, LocalSecretError, or the system's error when it cannot listen.
  */
 export async function startServer(config: Config, overrides: StartOverrides = {}): Promise<RunningServer> {
-  const log = overrides.log ?? createLogger({ level: config.logLevel, pretty: false });
+  const log = overrides.log ?? createLogger({ level: config.logLevel, pretty: false }).log;
   for (const warning of config.warnings) log.warn(warning);
   const verifier = createVerifier({ ...config.auth, keys: await tokenKeysOf(config) });
   const database = overrides.database ?? (await openDatabase({ ...databaseOptionsOf(config), log }));

@@ -1,4 +1,4 @@
-import type { UnsentLimits } from './http/unsent.js';
+import type { UnsentLimits } from './http/unsent-bytes.js';
 import { defaultDocumentLimits } from './operations/document-limits.js';
 import type { OperationLimits } from './operations/operations.js';
 import type { StreamLimits } from './operations/streams.js';

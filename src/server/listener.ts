@@ -5,7 +5,6 @@ import type { Logger } from 'pino';
 import type { Verifier } from '../auth/verifier.js';
 import type { TrustProxy } from '../config/schema.js';
 import { createAddressReader, createPeerReader } from './http/address.js';
-import type { ByteBudget } from './http/byte-budget.js';
 import { type CorsOrigins, isOriginAllowed } from './http/cors.js';
 import { type Place, type PlaceKind, type PlaceLimits, Places } from './http/places.js';
 import { HttpRequest, pathOf, requestIdOf } from './http/request.js';
@@ -13,6 +12,7 @@ import { sendError } from './http/response.js';
 import type { Route, UpgradeRoute } from './http/route.js';
 import { createTurns } from './http/turns.js';
 import { HttpResponse, responsesOn, type UnsentPolicy } from './http/unsent.js';
+import type { UnsentBytes } from './http/unsent-bytes.js';
 import type { ServerLimits } from './limits.js';
 import type { ServerMetrics } from './metrics/server-metrics.js';
 import { createRouter } from './router.js';
@@ -23,8 +23,7 @@ export interface ListenerOptions {
   readonly verifier: Verifier;
   readonly corsOrigins: CorsOrigins;
   readonly trustProxy: TrustProxy;
-  /** Of bytes that wait for their readers. */
-  readonly unsent: ByteBudget;
+  readonly unsent: UnsentBytes;
   readonly limits: ServerLimits;
   readonly metrics: ServerMetrics | null;
   readonly log: Logger;

@@ -20,18 +20,44 @@ const redact = [
   '*.secret',
 ];
 
-/** One JSON object a line, or coloured text. Written at once, so that the last lines before an exit are not lost. */
-export function createLogger({ level, pretty, destination }: LoggerOptions): Logger {
+/** Bytes that may wait for a reader of the log that stands still; lines beyond are lost. */
+const maxWaiting = 16_000_000;
+
+/** Milliseconds that the last lines before an exit may take. */
+const closeTime = 1_000;
+
+export interface OwnedLog {
+  readonly log: Logger;
+  /** Writes the last lines, as far as somebody reads them. */
+  close(): Promise<void>;
+}
+
+/** One JSON object a line, or coloured text. A reader of the log that stands still or is gone never holds up the server. */
+export function createLogger({ level, pretty, destination }: LoggerOptions): OwnedLog {
   const options = { level, redact };
-  if (!pretty) return destination === undefined ? pino(options) : pino(options, destination);
-  return pino(
-    options,
-    pinoPretty({
+  if (pretty) {
+    const forPeople = pinoPretty({
       sync: true,
       colorize: true,
       ignore: 'pid,hostname',
       translateTime: 'SYS:HH:MM:ss.l',
       ...(destination === undefined ? {} : { destination: destination as never }),
-    }),
-  );
+    });
+    return { log: pino(options, forPeople), close: async () => {} };
+  }
+  if (destination !== undefined) return { log: pino(options, destination), close: async () => {} };
+  const output = pino.destination({ sync: false, maxLength: maxWaiting });
+  return { log: pino(options, output), close: () => close(output) };
+}
+
+async function close(output: ReturnType<typeof pino.destination>): Promise<void> {
+  await new Promise<void>(resolve => {
+    const timer = setTimeout(resolve, closeTime);
+    output.flush(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+  // At an exit, pino writes what is left until it is taken: without end, where nobody reads.
+  output.destroy();
 }

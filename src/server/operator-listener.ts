@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ByteBudget } from './http/byte-budget.js';
 import { HttpRequest, pathOf } from './http/request.js';
 import type { Route } from './http/route.js';
 import { HttpResponse } from './http/unsent.js';
+import type { UnsentBytes } from './http/unsent-bytes.js';
 
 /** Serves what operators ask for, and nothing else, on a port of its own. */
 export interface OperatorListener {
@@ -16,8 +16,7 @@ export interface OperatorListenerOptions {
   readonly routes: readonly Route[];
   readonly host: string;
   readonly port: number;
-  /** Of bytes that wait for their readers. */
-  readonly unsent: ByteBudget;
+  readonly unsent: UnsentBytes;
   /** Milliseconds in which a reader must take some of an answer. */
   readonly patience: number;
   /** Told of what could not be answered. */

@@ -5,9 +5,9 @@ import type { Caller } from '../auth/caller.js';
 import type { Verifier } from '../auth/verifier.js';
 import type { TrustProxy } from '../config/schema.js';
 import { Deadlines } from './deadlines.js';
-import { ByteBudget } from './http/byte-budget.js';
 import type { CorsOrigins } from './http/cors.js';
 import type { Route } from './http/route.js';
+import { UnsentBytes } from './http/unsent-bytes.js';
 import { defaultServerLimits, type ServerLimits } from './limits.js';
 import { createListener } from './listener.js';
 import { ServerMetrics } from './metrics/server-metrics.js';
@@ -88,7 +88,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
   const limits: ServerLimits = { ...defaultServerLimits, ...options.limits };
   const streams = new OpenStreams(limits);
   const deadlines = new Deadlines();
-  const unsent = new ByteBudget({ perAddress: limits.unsentPerAddress, inAll: limits.unsentInAll });
+  const unsent = new UnsentBytes(limits);
   const eventStreams = new EventStreams(limits);
   const metrics =
     options.metrics === undefined

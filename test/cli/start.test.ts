@@ -54,3 +54,30 @@ it.each([
   expect(await run(['migrate'], terminal, { DATABASE_URL: url.replace(part, other) })).toBe(1);
   expect(errors).toBe(`The database refuses: ${reason}. Check DATABASE_URL.\n`);
 });
+
+it('ends at a signal although the reader of its log has gone', async () => {
+  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, 'serve'], {
+    env: {
+      PATH: process.env['PATH'],
+      PORT: '0',
+      FEATURE_BACKEND: 'memory',
+      AUTH_JWT_SECRET: '0123456789abcdef0123456789abcdef',
+    },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  try {
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', text => {
+      output += text;
+    });
+    await until(() => output.includes('Halyard is up'), 'it serves', 60_000);
+    child.stdout.destroy();
+    await once(child.stdout, 'close');
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});

@@ -104,8 +104,8 @@ export const sabotages: readonly Sabotage[] = [
     name: 'readers that must read',
     finders: ['the page of GraphiQL never read', 'large answers never read'],
     replacements: [
-      { file: 'src/server/http/unsent.ts', from: 'this.setTimeout(this.#patience, () => this.#cut());', to: '' },
-      { file: 'src/server/http/unsent.ts', from: 'if (more > 0 && !unsent.hold(address, more)) {', to: 'if (false) {' },
+      { file: 'src/server/http/unsent.ts', from: 'this.setTimeout(this.#patience, () => this.cut());', to: '' },
+      { file: 'src/server/http/unsent.ts', from: 'if (more > 0 && !unsent.hold(this, more)) {', to: 'if (false) {' },
     ],
   },
   {

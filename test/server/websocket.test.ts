@@ -197,6 +197,21 @@ describe('a WebSocket', () => {
     await live.close();
   });
 
+  it('that never ends its message is closed, however alive it is', async () => {
+    await using other = await startTestServer({ limits: { stallTimeout: 300, pingInterval: 100 } });
+    const raw = await initiated(other.url);
+    const [whole, slow] = [await initiated(other.url), await initiated(other.url)];
+    raw.socket.send('{"type":"ping","payload":{"a":"'.padEnd(100_000, 'x'), { fin: false });
+    slow.socket.send('{"type":"pi', { fin: false });
+    // Answers to pings come from the library.
+    expect(await raw.closed).toEqual({ code: 4400, reason: 'A message must be complete within 0.3 seconds.' });
+    slow.socket.send('ng"}', { fin: true });
+    await until(() => slow.messages.some(({ type }) => type === 'pong'), 'a short message may be slow');
+    whole.send({ type: 'subscribe', id: '1', payload: { query: `{ hello } #${'x'.repeat(30_000)}` } });
+    await until(() => whole.messages.some(({ type }) => type === 'complete'), 'others are answered');
+    for (const { socket } of [whole, slow]) socket.terminate();
+  });
+
   it('that asks much and reads nothing takes bounded memory and is closed', async () => {
     await using other = await startTestServer({
       limits: { maxBufferedBytes: 100_000, stallTimeout: 300, pingInterval: 500 },

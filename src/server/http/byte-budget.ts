@@ -18,6 +18,23 @@ export class ByteBudget {
     return this.#held;
   }
 
+  /** The network for which most is held, as `networkKey` names it; null when nothing is. */
+  get largest(): string | null {
+    let largest: string | null = null;
+    let most = 0;
+    for (const [network, held] of this.#byNetwork) {
+      if (held <= most) continue;
+      most = held;
+      largest = network;
+    }
+    return largest;
+  }
+
+  /** Whether so many more are too many for all together. */
+  isFullInAll(bytes: number): boolean {
+    return this.#held + bytes > this.#inAll;
+  }
+
   /** @returns false when so many more may not be held; then nothing was counted. */
   hold(address: string, bytes: number): boolean {
     const network = networkKey(address);

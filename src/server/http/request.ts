@@ -27,9 +27,14 @@ export function requestIdOf(request: IncomingMessage): string {
   return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
 }
 
-/** The path of a request without its query. */
+/** The path of a request without its query. A client may name the whole address, as it does to a proxy. */
 export function pathOf(request: IncomingMessage): string {
   const url = request.url ?? '/';
-  const end = url.indexOf('?');
-  return end === -1 ? url : url.slice(0, end);
+  const query = url.indexOf('?');
+  const target = query === -1 ? url : url.slice(0, query);
+  if (target.startsWith('/')) return target;
+  const scheme = target.indexOf('://');
+  if (scheme === -1) return target;
+  const path = target.indexOf('/', scheme + 3);
+  return path === -1 ? '/' : target.slice(path);
 }

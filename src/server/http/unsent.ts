@@ -1,20 +1,10 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ByteBudget } from './byte-budget.js';
-
-export interface UnsentLimits {
-  /** Bytes of answers that may wait for the readers of one address. */
-  readonly unsentPerAddress: number;
-  /** Bytes of answers that may wait for all readers together. */
-  readonly unsentInAll: number;
-  /** Milliseconds in which a reader must take some of the answer that waits for it. */
-  readonly answerTimeout: number;
-}
+import type { Reader, UnsentBytes } from './unsent-bytes.js';
 
 /** What holds for all responses of a server that wait for their readers. */
 export interface UnsentPolicy {
-  /** Bytes that have been written and that the operating system has not taken yet. */
-  readonly unsent: ByteBudget;
+  readonly unsent: UnsentBytes;
   /** Milliseconds in which a reader must take something. */
   readonly patience: number;
   /** Called when the connection of this address is cut because of its reader. */
@@ -48,9 +38,12 @@ function follow(socket: Socket, response: HttpResponse): void {
  * A response whose reader is not waited for without end: what the operating system does not take at once is counted, and
  * the connection is cut where too much waits, or where the reader takes nothing for some time. Whoever writes, it ends here.
  */
-export class HttpResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
+export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
+  extends ServerResponse<Request>
+  implements Reader
+{
+  address = '';
   #policy: UnsentPolicy | null = null;
-  #address = '';
   /** Bytes that are counted as waiting. */
   #held = 0;
   /** Milliseconds in which the reader must take something. */
@@ -68,7 +61,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
 
   /** Charges what waits for the reader to an address. To be called before anything is written. */
   charge(address: string, policy: UnsentPolicy): void {
-    this.#address = address;
+    this.address = address;
     this.#policy = policy;
     this.#patience = policy.patience;
   }
@@ -128,11 +121,11 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
     if (waiting === this.#held || this.#policy === null || this.req.socket.destroyed) return;
     const { unsent } = this.#policy;
     const more = waiting - this.#held;
-    if (more > 0 && !unsent.hold(this.#address, more)) {
-      this.#cut();
+    if (more > 0 && !unsent.hold(this, more)) {
+      this.cut();
       return;
     }
-    if (more < 0) unsent.release(this.#address, -more);
+    if (more < 0) unsent.release(this, -more, waiting);
     this.#held = waiting;
     if (!this.#isWatched) this.#watch();
     this.#readOn(waiting === 0);
@@ -148,16 +141,22 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage> ext
   #watch(): void {
     this.#isWatched = true;
     this.whenClosed(() => {
-      this.#policy?.unsent.release(this.#address, this.#held);
-      this.#held = 0;
+      this.#release();
       this.#readOn(true);
     });
     // Node puts the timer off as long as the operating system goes on taking some.
-    this.setTimeout(this.#patience, () => this.#cut());
+    this.setTimeout(this.#patience, () => this.cut());
   }
 
-  #cut(): void {
-    this.#policy?.onCut(this.#address);
+  #release(): void {
+    this.#policy?.unsent.release(this, this.#held, 0);
+    this.#held = 0;
+  }
+
+  /** Cuts the connection because of its reader. */
+  cut(): void {
+    this.#release();
+    this.#policy?.onCut(this.address);
     // A response that waits behind others has no socket of its own yet.
     this.req.socket.destroy();
   }

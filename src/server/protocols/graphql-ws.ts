@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
@@ -10,7 +11,7 @@ import { InvalidTokenError } from '../../auth/invalid-token-error.js';
 import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
 import type { Deadlines } from '../deadlines.js';
-import type { ByteBudget } from '../http/byte-budget.js';
+import type { UnsentBytes } from '../http/unsent-bytes.js';
 import type { ServerMetrics } from '../metrics/server-metrics.js';
 import { formatErrors } from '../operations/mask-error.js';
 import type { Operations } from '../operations/operations.js';
@@ -23,8 +24,7 @@ export interface SocketsOptions {
   readonly operations: Operations;
   readonly streams: OpenStreams;
   readonly deadlines: Deadlines;
-  /** Of bytes that wait for their readers. */
-  readonly unsent: ByteBudget;
+  readonly unsent: UnsentBytes;
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly limits: SocketLimits;
@@ -140,11 +140,16 @@ export function createSockets(options: SocketsOptions): Sockets {
     }
   }
 
-  function opened(socket: WebSocket, from: { requestId: string; address: string }): void {
-    const connection = new SocketConnection(socket, from, { streams: streams.connection(), unsent, log, limits });
+  function opened(socket: WebSocket, transport: Socket, from: { requestId: string; address: string }): void {
+    const connection = new SocketConnection(socket, transport, from, {
+      streams: streams.connection(),
+      unsent,
+      log,
+      limits,
+    });
     connections.add(connection);
     socket.on('error', error => connection.log.debug({ err: error }, 'A socket failed.'));
-    socket.on('pong', () => connection.heard());
+    for (const control of ['ping', 'pong'] as const) socket.on(control, data => connection.receiveControl(data));
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -175,7 +180,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       return connections.size;
     },
     accept(request, socket, head, from) {
-      server.handleUpgrade(request, socket, head, webSocket => opened(webSocket, from));
+      server.handleUpgrade(request, socket, head, webSocket => opened(webSocket, request.socket, from));
     },
     async close(graceMs) {
       clearInterval(heartbeat);

@@ -1,23 +1,30 @@
+import type { Socket } from 'node:net';
 import { CloseCode } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Caller } from '../../auth/caller.js';
 import { shortened } from '../../core/text.js';
-import type { ByteBudget } from '../http/byte-budget.js';
+import type { Reader, UnsentBytes } from '../http/unsent-bytes.js';
 import type { ConnectionStreams } from '../operations/streams.js';
 import { SocketInbox, type SocketLimits } from './socket-inbox.js';
 
 export const tryAgainLater = 1013;
 
+/** Bytes before the data of a ping or a pong of a client. */
+const controlHeader = 6;
+
+/** Bytes of a message, and of headers beside, that may wait for its end without a bound of time. */
+const shortMessage = 64_000;
+
 interface ConnectionParts {
   readonly streams: ConnectionStreams;
-  readonly unsent: ByteBudget;
+  readonly unsent: UnsentBytes;
   readonly log: Logger;
   readonly limits: SocketLimits;
 }
 
 /** One WebSocket: what is kept of it, what waits for its reader, and whether its peer is alive. */
-export class SocketConnection {
+export class SocketConnection implements Reader {
   readonly requestId: string;
   readonly address: string;
   readonly streams: ConnectionStreams;
@@ -38,6 +45,10 @@ export class SocketConnection {
   /** Whether it has asked for more than is done at a time. */
   #isBusy = false;
   #isPaused = false;
+  /** Bytes of the transport up to the end of the last message, ping or pong. */
+  #bytesTaken: number;
+  /** Since when a long message has been under way, as `performance.now()` has it; null while none is. */
+  #unfinishedSince: number | null = null;
   /** When its reader last took something, as `performance.now()` has it. */
   #takenAt = performance.now();
   /** Bytes that are counted as waiting for its reader. */
@@ -48,6 +59,7 @@ export class SocketConnection {
 
   constructor(
     readonly socket: WebSocket,
+    private readonly transport: Socket,
     { requestId, address }: { requestId: string; address: string },
     parts: ConnectionParts,
   ) {
@@ -55,6 +67,7 @@ export class SocketConnection {
     this.address = address;
     this.streams = parts.streams;
     this.#parts = parts;
+    this.#bytesTaken = transport.bytesRead;
     this.#whenClosed = new Promise(resolve => {
       this.#resolveClosed = resolve;
     });
@@ -75,6 +88,7 @@ export class SocketConnection {
   /** A message has come. After its end nothing of it is left here. */
   receive(text: string): void {
     this.#isAlive = true;
+    this.#bytesTaken = this.transport.bytesRead;
     if (this.socket.readyState !== this.socket.OPEN) return;
     try {
       this.inbox.receive(text);
@@ -83,9 +97,10 @@ export class SocketConnection {
     }
   }
 
-  /** The peer has answered a ping. */
-  heard(): void {
+  /** A ping or a pong has come, perhaps between the parts of a message. */
+  receiveControl(data: Buffer): void {
     this.#isAlive = true;
+    this.#bytesTaken += controlHeader + data.length;
   }
 
   /** Hands a message to the protocol library. Never rejects. */
@@ -147,7 +162,11 @@ export class SocketConnection {
   beat(): void {
     const { socket } = this;
     const { stallTimeout } = this.#parts.limits;
-    if (this.#stalledSince !== null) {
+    if (this.#isMessageLate(stallTimeout)) {
+      // A message that never ends holds up the peer's answer to this as well: it has until the next round.
+      if (socket.readyState !== socket.OPEN) socket.terminate();
+      else this.close(CloseCode.BadRequest, `A message must be complete within ${stallTimeout / 1_000} seconds.`);
+    } else if (this.#stalledSince !== null) {
       if (performance.now() - this.#stalledSince >= stallTimeout) this.#drop();
     } else if (this.#isBusy) {
       // Nothing is read from it meanwhile, no sign of life either. It is dropped if it is its reader who holds it up.
@@ -160,14 +179,31 @@ export class SocketConnection {
     }
   }
 
+  /** Parts of a message wait in memory until its end. What is shorter than {@link shortMessage} may. */
+  #isMessageLate(stallTimeout: number): boolean {
+    const isUnfinished = !this.#isPaused && this.transport.bytesRead - this.#bytesTaken > shortMessage;
+    this.#unfinishedSince = isUnfinished ? (this.#unfinishedSince ?? performance.now()) : null;
+    return this.#unfinishedSince !== null && performance.now() - this.#unfinishedSince >= stallTimeout;
+  }
+
   /** The socket has closed: everything that it held is let go of. */
   closed(): void {
     this.cancelDeadline();
     this.streams.end();
     this.inbox.clear();
-    this.#parts.unsent.release(this.address, this.#unsent);
-    this.#unsent = 0;
+    this.#release();
     this.#resolveClosed();
+  }
+
+  #release(): void {
+    this.#parts.unsent.release(this, this.#unsent, 0);
+    this.#unsent = 0;
+  }
+
+  cut(): void {
+    this.#release();
+    this.log.warn({ bufferedBytes: this.socket.bufferedAmount }, 'A socket is cut: too much waits for readers.');
+    this.socket.terminate();
   }
 
   /** Counts what waits for the reader, and stops or goes on reading from it. */
@@ -176,10 +212,10 @@ export class SocketConnection {
     if (bufferedAmount === 0 && this.#unsent === 0) return;
     if (readyState !== OPEN) return;
     const { unsent, limits } = this.#parts;
-    if (bufferedAmount < this.#unsent) unsent.release(this.address, this.#unsent - bufferedAmount);
-    else if (!unsent.hold(this.address, bufferedAmount - this.#unsent)) {
-      this.log.warn({ bufferedBytes: bufferedAmount }, 'A socket is cut: too much waits for readers.');
-      this.socket.terminate();
+    if (bufferedAmount < this.#unsent) {
+      unsent.release(this, this.#unsent - bufferedAmount, bufferedAmount);
+    } else if (bufferedAmount > this.#unsent && !unsent.hold(this, bufferedAmount - this.#unsent)) {
+      this.cut();
       return;
     }
     this.#unsent = bufferedAmount;

@@ -1,0 +1,63 @@
+import { networkKey } from './address.js';
+import { ByteBudget } from './byte-budget.js';
+
+export interface UnsentLimits {
+  /** Bytes of answers that may wait for the readers of one address. */
+  readonly unsentPerAddress: number;
+  /** Bytes of answers that may wait for all readers together. */
+  readonly unsentInAll: number;
+  /** Milliseconds in which a reader must take some of the answer that waits for it. */
+  readonly answerTimeout: number;
+}
+
+/** Something that bytes wait for: a response, or a socket. */
+export interface Reader {
+  readonly address: string;
+  /** Cuts the connection, and {@link UnsentBytes.release}s what waits for it before this returns. */
+  cut(): void;
+}
+
+/**
+ * Bytes that have been written and that the operating system has not taken yet. Where too many wait, readers are cut: one
+ * of the address that is beyond its share, or else those of the address for which most waits. So many slow readers of one
+ * address never cost another address its answers.
+ */
+export class UnsentBytes {
+  readonly #budget: ByteBudget;
+  readonly #readers = new Map<string, Set<Reader>>();
+
+  constructor({ unsentPerAddress, unsentInAll }: Pick<UnsentLimits, 'unsentPerAddress' | 'unsentInAll'>) {
+    this.#budget = new ByteBudget({ perAddress: unsentPerAddress, inAll: unsentInAll });
+  }
+
+  /** Bytes that wait now, for all readers together. */
+  get held(): number {
+    return this.#budget.held;
+  }
+
+  /** @returns false when so many more may not wait for this reader, who is to be cut; then nothing was counted. */
+  hold(reader: Reader, bytes: number): boolean {
+    while (!this.#budget.hold(reader.address, bytes)) {
+      const largest = this.#budget.largest;
+      // If it is this reader's own address, one of its others may be a page that is read well: the one that asks goes.
+      if (!this.#budget.isFullInAll(bytes) || largest === null || largest === networkKey(reader.address)) return false;
+      const [victim] = this.#readers.get(largest) ?? [];
+      if (victim === undefined) return false;
+      victim.cut();
+    }
+    const network = networkKey(reader.address);
+    const readers = this.#readers.get(network) ?? new Set();
+    this.#readers.set(network, readers.add(reader));
+    return true;
+  }
+
+  /** @param left bytes that still wait for this reader. */
+  release(reader: Reader, bytes: number, left: number): void {
+    this.#budget.release(reader.address, bytes);
+    if (left > 0) return;
+    const network = networkKey(reader.address);
+    const readers = this.#readers.get(network);
+    readers?.delete(reader);
+    if (readers?.size === 0) this.#readers.delete(network);
+  }
+}

@@ -53,7 +53,9 @@ const maxAuthorizationLength = 65_536;
 const bearer = bounded(/^Bearer +([\w.~+/=-]+) *$/i, maxAuthorizationLength);
 
 /** Verifying costs more than answering, so tokens that passed are kept until they end, within this many characters. */
-const keptTokens = { max: 10_000, maxSize: 16_000_000 };
+const maxKeptTokens = 10_000;
+const maxKeptTokenLength = 16_000_000;
+const keptTokens = { max: maxKeptTokens, maxSize: maxKeptTokenLength };
 
 /** Nothing is read from the network until the first token asks for it. */
 export function createVerifier(options: VerifierOptions): Verifier {

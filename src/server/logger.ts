@@ -21,7 +21,7 @@ const redact = [
 ];
 
 /** Bytes that may wait for a reader of the log that stands still; lines beyond are lost. */
-const maxWaiting = 16_000_000;
+const maxLogBuffer = 16_000_000;
 
 /** Milliseconds that the last lines before an exit may take. */
 const closeTime = 1_000;
@@ -46,7 +46,7 @@ export function createLogger({ level, pretty, destination }: LoggerOptions): Own
     return { log: pino(options, forPeople), close: async () => {} };
   }
   if (destination !== undefined) return { log: pino(options, destination), close: async () => {} };
-  const output = pino.destination({ sync: false, maxLength: maxWaiting });
+  const output = pino.destination({ sync: false, maxLength: maxLogBuffer });
   return { log: pino(options, output), close: () => close(output) };
 }
 

@@ -24,7 +24,7 @@ export interface OperatorListenerOptions {
 }
 
 /** Connections at a time: there are few who ask, and they do so briefly. */
-const maxConnections = 1_000;
+const maxOperatorConnections = 1_000;
 const timeouts = { headersTimeout: 20_000, requestTimeout: 20_000, connectionsCheckingInterval: 5_000 };
 
 export function createOperatorListener({
@@ -50,7 +50,7 @@ export function createOperatorListener({
       response.writeHead(500).end();
     });
   });
-  server.maxConnections = maxConnections;
+  server.maxConnections = maxOperatorConnections;
   return {
     start: () =>
       new Promise((resolve, reject) => {

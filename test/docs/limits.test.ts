@@ -1,31 +1,46 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { settings } from '../../src/config/settings.js';
 import { attributeLimits } from '../../src/core/attributes.js';
 import { issueLimits } from '../../src/core/errors.js';
-import { maxFlagKeyLength } from '../../src/core/flag.js';
-import { maxGroupUsers } from '../../src/core/inputs.js';
-import { maxMatchedLength } from '../../src/core/pattern.js';
-import { maxEchoLength, maxNameLength } from '../../src/core/text.js';
 import { operationLimits } from '../../src/graphql/builder.js';
-import { maxOpaqueLength, maxPageSize } from '../../src/graphql/connections.js';
-import { maxContexts, maxKeys, maxTargetingKeyLength, maxWatchedKeys } from '../../src/graphql/evaluation.js';
-import { maxSearchLength } from '../../src/graphql/flag.js';
 import { defaultServerLimits } from '../../src/server/limits.js';
-import { maxCoercionErrors, maxMembers } from '../../src/server/operations/variables.js';
 
 const named = (name: string, limits: object) =>
   Object.fromEntries(Object.entries(limits).map(([key, value]) => [`${name}.${key}`, value as number]));
+
+/** Limits that other pages describe: of conditions in docs/evaluation.md, of values that are dates, versions and addresses. */
+const elsewhere = new Set([
+  ...['maxLeaves', 'maxDepth', 'maxIssues', 'maxSearchedLength'],
+  ...['maxVersionLength', 'maxAddressLength', 'maxInstantLength'],
+]);
+
+const source = fileURLToPath(new URL('../../src/', import.meta.url));
+
+/** Every constant of the sources whose name says that it is a limit: a new one cannot be forgotten here. */
+function constants(): [name: string, value: number][] {
+  const layers = ['core', 'auth', 'graphql', 'server'];
+  const files = layers.flatMap(layer =>
+    readdirSync(source + layer, { recursive: true, encoding: 'utf8' }).map(file => `${layer}/${file}`),
+  );
+  return files
+    .filter(file => file.endsWith('.ts'))
+    .flatMap(file =>
+      [...readFileSync(source + file, 'utf8').matchAll(/^(?:export )?const (max[A-Z]\w*) = ([\d_]+);/gm)].flatMap(
+        ([, name = '', value = '']): [string, number][] =>
+          elsewhere.has(name) ? [] : [[name, Number(value.replaceAll('_', ''))]],
+      ),
+    );
+}
 
 /** Every limit that the page is to have, as the code has it. */
 const limits: Readonly<Record<string, number>> = {
   ...defaultServerLimits,
   ...named('operationLimits', operationLimits),
   ...named('attributeLimits', attributeLimits),
-  'issueLimits.count': issueLimits.count,
-  ...{ maxContexts, maxEchoLength, maxFlagKeyLength, maxGroupUsers, maxKeys, maxMatchedLength, maxNameLength },
-  ...{ maxCoercionErrors, maxMembers },
-  ...{ maxOpaqueLength, maxPageSize, maxSearchLength, maxTargetingKeyLength, maxWatchedKeys },
+  ...named('issueLimits', issueLimits),
+  ...Object.fromEntries(constants()),
 };
 
 const page = readFileSync(new URL('../../docs/limits.md', import.meta.url), 'utf8');
@@ -36,6 +51,12 @@ const rows = page
   .map(([, limit = '', name = '', value = '', setting = '', answer = '']) => ({ limit, name, value, setting, answer }));
 
 describe('docs/limits.md', () => {
+  it('finds the limits in the sources, each under a name of its own', () => {
+    const names = constants().map(([name]) => name);
+    expect(names.length).toBeGreaterThan(25);
+    expect([...new Set(names)]).toEqual(names);
+  });
+
   it('lists every limit of the code once, and no other', () => {
     expect(rows.map(({ name }) => name.replaceAll('`', '')).sort()).toEqual(Object.keys(limits).sort());
   });

@@ -76,10 +76,10 @@ function networkOf(text: string): Network {
   return network;
 }
 
-/** Longer than any address with brackets and a port. */
-const maxLength = 100;
-const bracketed = bounded(/^\[([^\]]*)\](?::\d+)?$/, maxLength);
-const withPort = bounded(/^([\d.]+):\d+$/, maxLength);
+/** Characters of one entry of `X-Forwarded-For`: more than any address with brackets and a port has. */
+const maxHopLength = 100;
+const bracketed = bounded(/^\[([^\]]*)\](?::\d+)?$/, maxHopLength);
+const withPort = bounded(/^([\d.]+):\d+$/, maxHopLength);
 
 /** An address, also with a port behind it as some proxies write it: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
 function readAddress(text: string): string | null {

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { IncomingMessage } from 'node:http';
 import { bounded } from '../../core/text.js';
 
-const requestIdPattern = bounded(/^[\w.:/+=@-]+$/, 128);
+/** Characters of an `X-Request-Id` that is used. */
+const maxRequestIdLength = 128;
+const requestIdPattern = bounded(/^[\w.:/+=@-]+$/, maxRequestIdLength);
 
 /**
  * A request that counts as an upgrade only when it asks for a WebSocket. Some clients (Java's, for one) offer HTTP/2 with

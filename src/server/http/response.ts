@@ -6,7 +6,7 @@ export function sendError(response: ServerResponse, status: number, code: string
 }
 
 /** How long a client may go on sending a body that nobody reads, in milliseconds. */
-const lingerTime = 2_000;
+const maxLingerTime = 2_000;
 
 /** Answers with this body, or with its headers alone where no more was asked for. */
 export function sendJson(response: ServerResponse, status: number, body: object): void {
@@ -16,6 +16,6 @@ export function sendJson(response: ServerResponse, status: number, body: object)
   if (request.complete) return;
   // Hanging up on a client that is still sending would reset the connection before it has read the answer.
   request.resume();
-  const timer = setTimeout(() => request.socket.destroy(), lingerTime).unref();
+  const timer = setTimeout(() => request.socket.destroy(), maxLingerTime).unref();
   request.once('close', () => clearTimeout(timer));
 }

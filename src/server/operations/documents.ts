@@ -17,12 +17,13 @@ import { presented } from './mask-error.js';
  * Documents that may run are kept parsed, bounded by count and by the bytes that they take, as a hostile client can send a
  * new one each time; what is unusually long is parsed anew.
  */
-const keptDocuments = { max: 1_000, maxSize: 32_000_000 };
+const maxKeptDocuments = 1_000;
+const maxKeptDocumentBytes = 32_000_000;
 /** Characters of the longest document that is kept. */
-const longestKept = 16_000;
+const maxKeptDocumentLength = 16_000;
 
 /** After so many faults nobody reads on. */
-const maxErrors = 20;
+const maxValidationErrors = 20;
 
 export interface DocumentOptions {
   readonly schema: GraphQLSchema;
@@ -43,7 +44,8 @@ export interface Documents {
 
 export function createDocuments({ schema, limits, suggestions }: DocumentOptions): Documents {
   const kept = new LRUCache<string, DocumentNode>({
-    ...keptDocuments,
+    max: maxKeptDocuments,
+    maxSize: maxKeptDocumentBytes,
     sizeCalculation: (document, text) => documentBytes(document) + 2 * text.length,
   });
   const valid = new WeakSet<DocumentNode>();
@@ -63,7 +65,7 @@ export function createDocuments({ schema, limits, suggestions }: DocumentOptions
         ),
       ];
     }
-    const errors = validate(schema, document, rules, { maxErrors, hideSuggestions: !suggestions });
+    const errors = validate(schema, document, rules, { maxErrors: maxValidationErrors, hideSuggestions: !suggestions });
     for (const { extensions } of errors) extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED';
     return errors.map(presented);
   }
@@ -83,7 +85,7 @@ export function createDocuments({ schema, limits, suggestions }: DocumentOptions
       unjudged.delete(document);
       if (errors.length > 0) return errors;
       valid.add(document);
-      if (text !== undefined && text.length <= longestKept) kept.set(text, document);
+      if (text !== undefined && text.length <= maxKeptDocumentLength) kept.set(text, document);
       return [];
     },
     isKnown(text) {

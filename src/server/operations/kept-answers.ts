@@ -19,7 +19,8 @@ export interface KeptAnswer extends Answer {
 }
 
 /** How much is kept: answers, and characters of them. */
-const kept = { max: 20_000, maxSize: 32_000_000 };
+const maxKeptAnswers = 20_000;
+const maxKeptAnswerLength = 32_000_000;
 
 /**
  * Answers that would be the same again, by caller and by the words of the request. A page that is loaded again asks for
@@ -28,7 +29,8 @@ const kept = { max: 20_000, maxSize: 32_000_000 };
 export class AnswerMemory {
   readonly #basisOf: (caller: Caller) => object | null;
   readonly #answers = new LRUCache<string, KeptAnswer>({
-    ...kept,
+    max: maxKeptAnswers,
+    maxSize: maxKeptAnswerLength,
     sizeCalculation: ({ body }, key) => body.length + key.length,
   });
   /** Callers are kept as long as their tokens are; each has a number here for as long as it is one object. */

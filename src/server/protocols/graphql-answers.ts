@@ -32,10 +32,11 @@ export interface PlainAnswers {
 }
 
 /** A request that states a longer body, in bytes, is Yoga's: its document would not be kept anyway. */
-const longestKeptBody = 16_384;
+const maxFastBody = 16_384;
 
 /** How Yoga answered what was asked in these words, bounded as the documents are. */
-const keptMediaTypes = { max: 1_000, maxSize: 1_000_000 };
+const maxKeptMediaTypes = 1_000;
+const maxKeptMediaTypeLength = 1_000_000;
 
 /**
  * Nine tenths of what a small query costs in Yoga are the `Request`, the `Response` and the streams of the fetch API. So
@@ -47,7 +48,8 @@ export function createPlainAnswers(operations: Operations): PlainAnswers {
   const { yoga, prepare, execute } = operations;
   /** By `Accept` and document, the media type of the answer: what was negotiated once holds for the same words. */
   const answered = new LRUCache<string, MediaType>({
-    ...keptMediaTypes,
+    max: maxKeptMediaTypes,
+    maxSize: maxKeptMediaTypeLength,
     sizeCalculation: (_type, words) => words.length,
   });
   const memory = new AnswerMemory(caller => operations.basisOf(caller));
@@ -142,5 +144,5 @@ const wordsOf = ({ headers }: HttpRequest, text: string) => `${headers.accept ??
 function isShort({ headers }: HttpRequest): boolean {
   if (headers['content-encoding'] !== undefined) return false;
   const length = Number(headers['content-length'] ?? 0);
-  return length > 0 && length <= longestKeptBody;
+  return length > 0 && length <= maxFastBody;
 }

@@ -14,7 +14,7 @@ export const tryAgainLater = 1013;
 const controlHeader = 6;
 
 /** Bytes of a message, and of headers beside, that may wait for its end without a bound of time. */
-const shortMessage = 64_000;
+const maxShortMessage = 64_000;
 
 interface ConnectionParts {
   readonly streams: ConnectionStreams;
@@ -179,9 +179,9 @@ export class SocketConnection implements Reader {
     }
   }
 
-  /** Parts of a message wait in memory until its end. What is shorter than {@link shortMessage} may. */
+  /** Parts of a message wait in memory until its end. What is shorter than {@link maxShortMessage} may. */
   #isMessageLate(stallTimeout: number): boolean {
-    const isUnfinished = !this.#isPaused && this.transport.bytesRead - this.#bytesTaken > shortMessage;
+    const isUnfinished = !this.#isPaused && this.transport.bytesRead - this.#bytesTaken > maxShortMessage;
     this.#unfinishedSince = isUnfinished ? (this.#unfinishedSince ?? performance.now()) : null;
     return this.#unfinishedSince !== null && performance.now() - this.#unfinishedSince >= stallTimeout;
   }

@@ -36,7 +36,10 @@ function tell(message: NodeMessage): void {
   process.send?.(message);
 }
 
-const loads = ['connections', 'sockets', 'streams', 'requests', 'addresses', 'unsentBytes', 'deadlines'];
+const loads = [
+  ...['connections', 'sockets', 'streams', 'live', 'requests', 'addresses'],
+  ...['unsentBytes', 'keptBytes', 'deadlines'],
+];
 
 /** Whichever of these counts the server keeps. */
 function loadOf(running: object): Sample['load'] {

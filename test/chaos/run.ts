@@ -5,6 +5,7 @@ import { until } from '../support/wait.js';
 import { changeKinds, type Hands, type Statement, type World } from './changes.js';
 import { ChaosDatabase } from './database.js';
 import { faultKinds, type Stage } from './faults.js';
+import { assertNobodyIsLeft, goodbyes } from './goodbyes.js';
 import { inTime } from './in-time.js';
 import { NodeProcess, type NodeSettings } from './node-process.js';
 import { differences, readStored } from './oracle.js';
@@ -125,8 +126,9 @@ class ChaosRun {
       log?.(
         `${done} of ${steps} steps; round ${round + 1} (${parting}) right after ${Math.round(time)} ms; revision ${this.#head}`,
       );
-      // Spread over both nodes again: who lost one has stayed with the other.
-      for (const viewer of this.#random.some(this.#viewers, this.#viewers.length / 3)) viewer.drop();
+      // Those who come back are spread over both nodes again.
+      await inTime(this.#sayGoodbye(round), 'a goodbye');
+      this.#assertNothingViolated();
     }
     return {
       seed,
@@ -181,6 +183,27 @@ class ChaosRun {
     const viewer = index % 2 === 0 ? new WsViewer(spec, options) : new SseViewer(spec, options);
     viewer.start();
     return viewer;
+  }
+
+  /** Everybody leaves, in one way a round, and nothing may be left of them; then all come back. */
+  async #sayGoodbye(round: number): Promise<void> {
+    const { name, leave } = goodbyes[round % goodbyes.length] as (typeof goodbyes)[number];
+    const leaving = this.#viewers;
+    const hasty: Viewer[] = [];
+    await leave(leaving, () => {
+      const index = hasty.length;
+      const viewer = this.#watch((leaving[index] as Viewer).spec, index);
+      hasty.push(viewer);
+      return viewer;
+    });
+    await Promise.all(this.#nodes.map(assertNobodyIsLeft));
+    await Promise.all(leaving.map(viewer => viewer.stop()));
+    for (const { updates, snapshots } of [...leaving, ...hasty]) {
+      this.#left.updates += updates;
+      this.#left.snapshots += snapshots;
+    }
+    this.#viewers = leaving.map(({ spec }, index) => this.#watch(spec, index));
+    count(this.#faults, `everybody left: ${name}`).done += 1;
   }
 
   /** Runs so many steps, some at a time. What they are depends on the seed alone. */

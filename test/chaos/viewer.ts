@@ -71,6 +71,18 @@ export abstract class Viewer {
   /** Its connection breaks. */
   abstract drop(): void;
 
+  /** Its connection breaks, and it does not come back. */
+  vanish(): void {
+    this.isStopped = true;
+    this.drop();
+  }
+
+  /** Reads no more, for good, and leaves its connection open. */
+  fallSilent(): void {
+    this.isStopped = true;
+    this.pause();
+  }
+
   /** The operation as it is sent; how far the viewer is stands in it at that moment. */
   protected payload(): { query: string; variables: Record<string, unknown> } {
     const viewer = this;

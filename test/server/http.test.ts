@@ -331,3 +331,16 @@ describe('log lines', () => {
     ]);
   });
 });
+
+describe('a request', () => {
+  it('may name the whole address, as clients of a proxy do', async () => {
+    const answer = await raw(
+      `GET http://halyard.example/health?probe=1 HTTP/1.1\r\nHost: halyard.example\r\nConnection: close\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+    for (const target of ['http://halyard.example', '*', 'http:x', 'nothing']) {
+      const refused = await raw(`GET ${target} HTTP/1.1\r\nHost: halyard.example\r\nConnection: close\r\n\r\n`);
+      expect(refused, target).toMatch(/^HTTP\/1.1 (307|400|404) /);
+    }
+  });
+});

@@ -118,12 +118,20 @@ export class Replica {
    * case costs no turn of the event loop. When the log cannot be read, the last known state stands.
    */
   refresh(): Promise<void> | undefined {
-    const { backend, maxAge } = this.#options;
-    if (this.#isAway) return undefined;
-    const isStale = maxAge === 0 || this.age > maxAge;
-    if (!isStale && !backend.isInstant) return undefined;
-    const read = isStale ? this.read() : (this.#next ?? this.#reading);
-    return read === null ? undefined : this.#waitBriefly(read);
+    if (this.isFresh) return undefined;
+    return this.#waitBriefly(this.#isStale ? this.read() : (this.#next ?? this.#reading ?? this.read()));
+  }
+
+  /** Whether {@link refresh} has nothing to wait for. Reads nothing. */
+  get isFresh(): boolean {
+    if (this.#isAway) return true;
+    if (this.#isStale) return false;
+    return !this.#options.backend.isInstant || (this.#next ?? this.#reading) === null;
+  }
+
+  get #isStale(): boolean {
+    const { maxAge } = this.#options;
+    return maxAge === 0 || this.age > maxAge;
   }
 
   /** Resolves once the log has been applied up to `revision`, or to its end when that comes sooner. */

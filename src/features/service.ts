@@ -75,8 +75,8 @@ export class FeatureService {
   readonly #flagChanges: FlagChangeFeed;
   readonly #now: () => number;
   readonly #evaluatorOptions: EvaluatorOptions;
-  /** By what is known of a user, the last definitions that were asked for with it. */
-  readonly #bases = new WeakMap<Targeting, { readonly snapshot: Snapshot; readonly basis: object | null }>();
+  /** By what is known of a user, the last definitions that were asked for with it, and the stamp of both. */
+  readonly #stamps = new WeakMap<Targeting, { readonly snapshot: Snapshot; readonly stamp: object | null }>();
   #cacheHits = 0;
   #cacheMisses = 0;
 
@@ -137,21 +137,21 @@ export class FeatureService {
   }
 
   /**
-   * What the answers for a user stand on: as long as it is the same object, whatever is asked for this user (with the same
-   * attributes of a token) is answered the same. Null where that cannot be told at once: the log or the user must be read
-   * first, the clock may change an answer, or each evaluation is watched.
+   * The version stamp of the answers for a user: while this returns the same object, every answer for this user, with the
+   * same attributes in the token, stays the same. It reads nothing. Null where that cannot be told: the log or the user must
+   * be read first, the clock may change an answer, or each evaluation is watched.
    */
-  basis(userId: string | null): object | null {
-    if (this.#evaluatorOptions.onEvaluation !== undefined || this.#replica.refresh() !== undefined) return null;
+  stamp(userId: string | null): object | null {
+    if (this.#evaluatorOptions.onEvaluation !== undefined || !this.#replica.isFresh) return null;
     const targeting = this.#targeting.peek(userId === null ? null : canonicalUserId(userId));
     if (targeting === undefined) return null;
     const { snapshot } = this.#replica;
-    const last = this.#bases.get(targeting);
-    if (last?.snapshot === snapshot) return last.basis;
+    const last = this.#stamps.get(targeting);
+    if (last?.snapshot === snapshot) return last.stamp;
     const expires = [...targeting.overrides.values()].some(({ expiresAt }) => expiresAt !== null);
-    const basis = expires ? null : {};
-    this.#bases.set(targeting, { snapshot, basis });
-    return basis;
+    const stamp = expires ? null : {};
+    this.#stamps.set(targeting, { snapshot, stamp });
+    return stamp;
   }
 
   /** Sends the context its own answers, then what changes in them. */

@@ -32,7 +32,7 @@ export function viewerContext({ userId, attributes }: Caller): EvaluationContext
 }
 
 /**
- * The answers of these fields, and of all fields below them, depend on the caller and `FeatureService.basis` alone: a server
+ * The answers of these fields, and of all fields below them, depend on the caller and `FeatureService.stamp` alone: a server
  * may repeat them while both are the same.
  */
 const repeatable = { repeatable: true };

@@ -74,7 +74,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
       service,
       prisma: database.prisma,
     }),
-    basisOf: ({ userId }) => service.basis(userId),
+    stampOf: ({ userId }) => service.stamp(userId),
     verifier,
     log,
     host: config.host,

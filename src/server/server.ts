@@ -29,8 +29,8 @@ export interface HalyardServerOptions {
   readonly schema: GraphQLSchema;
   /** Makes what resolvers see beside the {@link OperationOrigin}; called once an operation. */
   readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
-  /** What the answers of fields that the schema marks as repeatable stand on; see `FeatureService.basis`. */
-  readonly basisOf?: (caller: Caller) => object | null;
+  /** The version stamp of the answers of fields that the schema marks as repeatable; see `FeatureService.stamp`. */
+  readonly stampOf?: (caller: Caller) => object | null;
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly host: string;

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { httpClient } from '../support/clients.js';
+import { openPGlite } from '../support/pglite.js';
 import { ann, bob, startTestServer, type TestServer } from '../support/server.js';
 import { token } from './harness.js';
 import { exchange, startWaysServer } from './ways.js';
@@ -11,8 +12,8 @@ describe('an answer that stands on something', () => {
   const body = JSON.stringify({ query: 'query Steady($n: Int) { steady(n: $n) }', variables: { n: 1 } });
 
   it('is given again while that is the same, to the same caller and words, and counted and logged each time', async () => {
-    let basis: object | null = {};
-    await using server = await startWaysServer({ basisOf: () => basis, metrics: { registry: new Registry() } });
+    let stamp: object | null = {};
+    await using server = await startWaysServer({ stampOf: () => stamp, metrics: { registry: new Registry() } });
     const ask = (headers: Record<string, string> = {}, text = body) => exchange(server, { body: text, headers });
     const byYoga = await ask();
     const executed = await ask();
@@ -34,17 +35,17 @@ describe('an answer that stands on something', () => {
     expect((await ask({ accept: '*/*' })).way).toBe('yoga');
     expect((await ask(identity)).way).toBe('yoga');
     expect((await ask({}, body.replace('"n":1', '"n":2'))).way).toBe('thin');
-    basis = {};
+    stamp = {};
     expect((await ask()).way).toBe('thin');
     expect((await ask()).way).toBeUndefined();
-    basis = null;
+    stamp = null;
     expect((await ask()).way).toBe('thin');
     expect((await ask()).way).toBe('thin');
   });
 
   it('is executed each time beside a field that stands on nothing, and when it has errors', async () => {
-    const basis = {};
-    await using server = await startWaysServer({ basisOf: () => basis });
+    const stamp = {};
+    await using server = await startWaysServer({ stampOf: () => stamp });
     for (const query of ['{ steady hello }', 'mutation { count }', '{ steady(fail: true) }', '{ __typename steady }']) {
       const sent = [];
       for (let round = 0; round < 4; round += 1) sent.push(await exchange(server, { body: JSON.stringify({ query }) }));
@@ -53,11 +54,11 @@ describe('an answer that stands on something', () => {
   });
 
   it('is not kept when that changes while it executes', async () => {
-    let basis = {};
-    await using server = await startWaysServer({ basisOf: () => basis });
+    let stamp = {};
+    await using server = await startWaysServer({ stampOf: () => stamp });
     await exchange(server, { body });
     server.onSteady(() => {
-      basis = {};
+      stamp = {};
     });
     expect((await exchange(server, { body })).way).toBe('thin');
     server.onSteady(() => {});
@@ -131,5 +132,30 @@ describe('the answers of the product', () => {
     expect(await ask(bearer)).toEqual({ ...before, beta: true });
     await expect.poll(() => Date.now(), { timeout: 5_000 }).toBeGreaterThan(expiresAt.getTime());
     expect(await ask(bearer)).toEqual(before);
+  });
+});
+
+describe('with FEATURE_CACHE_TTL=0', () => {
+  it('each answer reads the log once, on every entry point', async () => {
+    const database = await openPGlite();
+    const reads = vi.spyOn(database, 'changes');
+    await using server = await startTestServer({ FEATURE_CACHE_TTL: '0' }, { database, pollInterval: 3_600_000 });
+    const query = '{ viewer { featureMap } }';
+    const token = await server.token('user');
+    const post = httpClient(server.url, token);
+    const socket = await server.ws('user');
+    const ways: Record<string, () => Promise<unknown>> = {
+      POST: () => post.query(query),
+      GET: () => fetch(`${server.url}/graphql?query=${encodeURIComponent(query)}`).then(answer => answer.json()),
+      WebSocket: () => socket.query(query),
+    };
+    for (const [way, ask] of Object.entries(ways)) {
+      for (let time = 0; time < 4; time += 1) {
+        reads.mockClear();
+        await ask();
+        expect(reads.mock.calls.length, `${way}, time ${time}`).toBe(1);
+      }
+    }
+    await socket.close();
   });
 });

@@ -14,8 +14,8 @@ export interface Answer {
 
 export interface KeptAnswer extends Answer {
   readonly operation: KnownOperation;
-  /** What it stands on; see `Operations.basisOf`. */
-  readonly basis: object;
+  /** The stamp of its caller when it was made; see `Operations.stampOf`. */
+  readonly stamp: object;
 }
 
 /** How much is kept: answers, and characters of them. */
@@ -27,7 +27,7 @@ const maxKeptAnswerLength = 32_000_000;
  * what it asked before, and between two changes nothing else can come out.
  */
 export class AnswerMemory {
-  readonly #basisOf: (caller: Caller) => object | null;
+  readonly #stampOf: (caller: Caller) => object | null;
   readonly #answers = new LRUCache<string, KeptAnswer>({
     max: maxKeptAnswers,
     maxSize: maxKeptAnswerLength,
@@ -37,16 +37,16 @@ export class AnswerMemory {
   readonly #numbers = new WeakMap<Caller, number>();
   #callers = 0;
 
-  /** @param basisOf what answers to a caller stand on now; null: nothing that is known at once. */
-  constructor(basisOf: (caller: Caller) => object | null) {
-    this.#basisOf = basisOf;
+  /** @param stampOf the version stamp of a caller's answers now; null when it cannot be told. */
+  constructor(stampOf: (caller: Caller) => object | null) {
+    this.#stampOf = stampOf;
   }
 
   /** The answer to this caller and these words, if nothing has changed since it was given. */
   recall(caller: Caller, words: string): KeptAnswer | undefined {
     const answer = this.#answers.get(this.#keyOf(caller, words));
-    // One that stands on something else is left to its successor: for a moment it may only not be known.
-    return answer?.basis === this.#basisOf(caller) ? answer : undefined;
+    // An answer with another stamp stays until its successor comes: the stamp may be unknown for a moment only.
+    return answer?.stamp === this.#stampOf(caller) ? answer : undefined;
   }
 
   keep(caller: Caller, words: string, answer: KeptAnswer): void {

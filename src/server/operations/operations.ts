@@ -25,8 +25,8 @@ export interface OperationsOptions {
   readonly schema: GraphQLSchema;
   /** Makes what resolvers see; called once an operation. */
   readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
-  /** What answers of fields marked as `repeatable` stand on, beside the caller. Absent: nothing that is known. */
-  readonly basisOf?: ((caller: Caller) => object | null) | undefined;
+  /** The version stamp of the answers of fields marked as `repeatable`. Absent: no answer is given again. */
+  readonly stampOf?: ((caller: Caller) => object | null) | undefined;
   readonly log: Logger;
   readonly limits: OperationLimits;
   /** Whether messages about unknown names propose known ones. */
@@ -46,8 +46,8 @@ export interface Operations {
   isSubscription(params: GraphQLParams): boolean;
   /** Whether this document is known to be valid: {@link prepare} finds nothing wrong with it. */
   isKnown(query: string): boolean;
-  /** What repeatable answers to this caller stand on: they are unchanged while this returns the same object. Null: not known. */
-  basisOf(caller: Caller): object | null;
+  /** Repeatable answers to this caller are unchanged while this returns the same object. Null: not known. */
+  stampOf(caller: Caller): object | null;
   /** A repeatable answer was given again without executing it. */
   repeat(operation: KnownOperation, origin: OperationOrigin): void;
   /** Never rejects. */
@@ -155,7 +155,7 @@ export function createOperations(options: OperationsOptions): Operations {
       }
     },
     isKnown: documents.isKnown,
-    basisOf: caller => options.basisOf?.(caller) ?? null,
+    stampOf: caller => options.stampOf?.(caller) ?? null,
     repeat: runner.repeat,
     execute: runner.execute,
     subscribe: runner.subscribe,

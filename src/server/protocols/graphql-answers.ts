@@ -52,7 +52,7 @@ export function createPlainAnswers(operations: Operations): PlainAnswers {
     maxSize: maxKeptMediaTypeLength,
     sizeCalculation: (_type, words) => words.length,
   });
-  const memory = new AnswerMemory(caller => operations.basisOf(caller));
+  const memory = new AnswerMemory(caller => operations.stampOf(caller));
 
   /** Executes what Yoga has answered before, and writes the answer. */
   async function execution(
@@ -66,13 +66,13 @@ export function createPlainAnswers(operations: Operations): PlainAnswers {
     // Yoga would find the same once more, and log it again.
     if (!('document' in prepared)) return sendErrors(response, { errors: prepared }, mediaType);
     const { operation } = prepared;
-    const basis = operation.isRepeatable ? operations.basisOf(origin.caller) : null;
+    const stamp = operation.isRepeatable ? operations.stampOf(origin.caller) : null;
     const result = await execute(prepared);
     if (result.errors !== undefined) return sendErrors(response, result, mediaType);
     const body = JSON.stringify(result);
     const answer = { mediaType, body, length: Buffer.byteLength(body) };
-    // What has changed since the basis was taken may or may not be in the answer: it is then never given again.
-    if (basis !== null) memory.keep(origin.caller, words, { operation, ...answer, basis });
+    // A change since the stamp was taken may or may not be in the answer: that answer is never given again.
+    if (stamp !== null) memory.keep(origin.caller, words, { operation, ...answer, stamp });
     send(response, answer);
   }
 

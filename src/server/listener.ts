@@ -77,7 +77,7 @@ export function createListener(options: ListenerOptions): Listener {
   function take(kind: PlaceKind, address: string, holder: HttpResponse<HttpRequest> | Duplex): Place | null {
     const place = places.take(kind, address, holder);
     if (place !== null) return place;
-    metrics?.refused(kind === 'live' ? 'connections' : kind);
+    metrics?.countRefusal(kind === 'live' ? 'connections' : kind);
     warn({ address, limit: perAddress[kind] }, `${refusedPlaces[kind]} If that is a proxy, set TRUST_PROXY.`);
     return null;
   }
@@ -108,7 +108,7 @@ export function createListener(options: ListenerOptions): Listener {
       if (isClosing) response.setHeader('connection', 'close');
       if (metrics !== null) {
         response.whenClosed(() =>
-          metrics.requested(router.labelOf(request), response.headersSent ? response.statusCode : clientGone),
+          metrics.countRequest(router.labelOf(request), response.headersSent ? response.statusCode : clientGone),
         );
       }
       inTurn(request.socket, () => answer(request, response));
@@ -140,7 +140,7 @@ export function createListener(options: ListenerOptions): Listener {
     const requestId = requestIdOf(request);
     socket.on('error', error => log.debug({ err: error, requestId }, 'A socket failed.'));
     const refuse = (status: keyof typeof refusals) => {
-      metrics?.requested(router.labelOf(request), status);
+      metrics?.countRequest(router.labelOf(request), status);
       refuseUpgrade(socket, status, requestId);
     };
     if (isClosing) return refuse(503);
@@ -149,7 +149,7 @@ export function createListener(options: ListenerOptions): Listener {
     const address = addressOf(request);
     if (take('live', address, socket) === null) return refuse(429);
     upgraded.add(socket);
-    metrics?.requested(upgrade.path, 101);
+    metrics?.countRequest(upgrade.path, 101);
     upgrade.accept(request, socket, head, { requestId, address });
   });
 

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Caller } from '../auth/caller.js';
 import type { Verifier } from '../auth/verifier.js';
 import { type CorsOrigins, handleCors } from './http/cors.js';
+import { LoggedRequest } from './http/logged-request.js';
 import type { Place } from './http/places.js';
 import { type HttpRequest, pathOf, requestIdOf } from './http/request.js';
 import { sendError, sendJson } from './http/response.js';
@@ -31,22 +32,16 @@ export interface Router {
 }
 
 /** A class, because one is made for each request, and object literals with getters showed in the profile. */
-class RequestExchange implements Exchange {
-  #log: Logger | undefined;
-
+class RequestExchange extends LoggedRequest implements Exchange {
   constructor(
     readonly request: HttpRequest,
     readonly response: HttpResponse<HttpRequest>,
-    readonly requestId: string,
-    readonly address: string,
+    requestId: string,
+    address: string,
     private readonly place: Place,
     private readonly options: Pick<RouterOptions, 'log' | 'takeLivePlace'>,
-  ) {}
-
-  get log(): Logger {
-    const { requestId, address } = this;
-    this.#log ??= this.options.log.child({ requestId, address });
-    return this.#log;
+  ) {
+    super(requestId, address, options.log);
   }
 
   stayOpen(): boolean {

@@ -6,7 +6,7 @@ import { FlagExistsError, UnavailableError } from '../../src/core/errors.js';
 import { type Evaluation, evaluationReasons } from '../../src/core/evaluate.js';
 import { EvaluationTally } from '../../src/server/metrics/evaluation-tally.js';
 import { FeatureMetrics } from '../../src/server/metrics/feature-metrics.js';
-import { observeBackend } from '../../src/server/observed-backend.js';
+import { observeBackend } from '../../src/server/metrics/observed-backend.js';
 import { httpClient, sseClient, wsClient } from '../support/clients.js';
 import { ann, startTestServer as startProduct, type TestServer as TestProduct } from '../support/server.js';
 import { until } from '../support/wait.js';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Deadlines } from '../../src/server/deadlines.js';
+import { Deadlines } from '../../src/server/http/deadlines.js';
 import { sseClient } from '../support/clients.js';
 import { until } from '../support/wait.js';
 import { startTestServer, type TestServer, token } from './harness.js';

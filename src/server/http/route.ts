@@ -1,18 +1,13 @@
 import type { Duplex } from 'node:stream';
-import type { Logger } from 'pino';
 import type { Caller } from '../../auth/caller.js';
+import type { LoggedRequest } from './logged-request.js';
 import type { HttpRequest } from './request.js';
 import type { HttpResponse } from './unsent.js';
 
 /** A request, and where it is answered. */
-export interface Exchange {
+export interface Exchange extends LoggedRequest {
   readonly request: HttpRequest;
   readonly response: HttpResponse<HttpRequest>;
-  readonly requestId: string;
-  /** Where the request comes from; see `createAddressReader`. */
-  readonly address: string;
-  /** Lines of this request; made when it is first asked for, as most requests write none. */
-  readonly log: Logger;
   /** Takes a place for what stays open, in place of that of a plain request. False when the address has none left. */
   stayOpen(): boolean;
 }

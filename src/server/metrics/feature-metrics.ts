@@ -4,8 +4,8 @@ import { type Evaluation, evaluationReasons } from '../../core/evaluate.js';
 import type { FeatureObserver } from '../../features/observer.js';
 import type { FeatureServiceStatus } from '../../features/service.js';
 import type { FeaturesUpdate } from '../../features/subscriber.js';
-import { observeBackend } from '../observed-backend.js';
 import { EvaluationTally } from './evaluation-tally.js';
+import { observeBackend } from './observed-backend.js';
 
 /** Seconds: from a push at once to one behind ten thousand others or an outage. */
 const pushBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

@@ -99,7 +99,7 @@ export class ServerMetrics {
   }
 
   /** Counted here and handed on when somebody asks: the counters of the library take microseconds. */
-  requested(route: string, status: number): void {
+  countRequest(route: string, status: number): void {
     let statuses = this.#requestsAnswered.get(route);
     if (statuses === undefined) {
       statuses = new Map();
@@ -109,13 +109,13 @@ export class ServerMetrics {
   }
 
   /** @param seconds how long it took; absent where it was refused before it ran, or is a subscription. */
-  operated({ kind, field }: OperationLabels, outcome: string, seconds?: number): void {
+  countOperation({ kind, field }: OperationLabels, outcome: string, seconds?: number): void {
     this.#operations.inc({ kind, field, outcome });
     if (seconds !== undefined) this.#durations.observe({ kind, field }, seconds);
   }
 
   /** @returns what is to be called when it has ended; more than once is harmless. */
-  subscribed({ field }: OperationLabels): () => void {
+  countSubscription({ field }: OperationLabels): () => void {
     this.#subscriptions.inc({ field });
     let isOpen = true;
     return () => {
@@ -124,12 +124,12 @@ export class ServerMetrics {
     };
   }
 
-  refused(limit: 'connections' | 'requests' | 'subscriptions'): void {
+  countRefusal(limit: 'connections' | 'requests' | 'subscriptions'): void {
     this.#refusals.inc({ limit });
   }
 
   /** @param labels the same object for the same words: it is what is counted by until somebody asks. */
-  repeated(labels: OperationLabels): void {
+  countRepeated(labels: OperationLabels): void {
     this.#repeated.inc();
     this.#answersRepeated.set(labels, (this.#answersRepeated.get(labels) ?? 0) + 1);
   }

@@ -10,7 +10,7 @@ import type { OperationOrigin } from './origin.js';
  * debug, as queries come by the thousand.
  */
 export function createOperationLog(serverLog: Logger): OperationObserver {
-  function began({ kind, name }: KnownOperation, origin: OperationOrigin): OperationWatch | null {
+  function onBegun({ kind, name }: KnownOperation, origin: OperationOrigin): OperationWatch | null {
     const level = kind === 'mutation' ? 'info' : 'debug';
     // The log of a request is made when it is first asked for.
     if (!serverLog.isLevelEnabled(level)) return null;
@@ -24,15 +24,15 @@ export function createOperationLog(serverLog: Logger): OperationObserver {
         'operation',
       );
     };
-    return { answered: write, opened: () => () => write({}) };
+    return { onAnswered: write, onOpened: () => () => write({}) };
   }
 
   return {
-    refused(errors, origin) {
+    onRefused(errors, origin) {
       if (serverLog.isLevelEnabled('debug')) origin.log.debug({ outcome: outcomeOf(errors) }, 'operation refused');
     },
-    began,
-    repeated: (operation, origin) => began(operation, origin)?.answered({}),
+    onBegun,
+    onRepeated: (operation, origin) => onBegun(operation, origin)?.onAnswered({}),
   };
 }
 

@@ -6,19 +6,19 @@ const unread: OperationLabels = { kind: 'unknown', field: 'none' };
 /** Counts operations by root field and outcome. */
 export function createOperationMetrics(metrics: ServerMetrics): OperationObserver {
   return {
-    repeated: ({ labels }) => metrics.repeated(labels),
-    refused: errors => metrics.operated(unread, codeOf(errors[0])),
-    began({ labels }) {
+    onRepeated: ({ labels }) => metrics.countRepeated(labels),
+    onRefused: errors => metrics.countOperation(unread, codeOf(errors[0])),
+    onBegun({ labels }) {
       const startedAt = performance.now();
       return {
-        answered({ errors }) {
+        onAnswered({ errors }) {
           const outcome = errors === undefined || errors.length === 0 ? 'ok' : codeOf(errors[0]);
           const seconds = labels.kind === 'subscription' ? undefined : (performance.now() - startedAt) / 1_000;
-          metrics.operated(labels, outcome, seconds);
+          metrics.countOperation(labels, outcome, seconds);
         },
-        opened() {
-          metrics.operated(labels, 'ok');
-          return metrics.subscribed(labels);
+        onOpened() {
+          metrics.countOperation(labels, 'ok');
+          return metrics.countSubscription(labels);
         },
       };
     },

@@ -5,19 +5,19 @@ import type { OperationOrigin } from './origin.js';
 /** What follows one operation. Outcomes are `ok` or the codes of errors. */
 export interface OperationWatch {
   /** It has been answered, or a subscription was refused. */
-  answered(result: ExecutionResult): void;
+  onAnswered(result: ExecutionResult): void;
   /** A subscription has been opened; what is returned is called once, when it has ended. */
-  opened(): () => void;
+  onOpened(): () => void;
 }
 
 /** Told of every operation, whatever its entry point. */
 export interface OperationObserver {
   /** It was refused before it ran: it could not be read, or is not valid. */
-  refused(errors: readonly unknown[], origin: OperationOrigin): void;
+  onRefused(errors: readonly unknown[], origin: OperationOrigin): void;
   /** Null where this operation is none of its business. */
-  began(operation: KnownOperation, origin: OperationOrigin): OperationWatch | null;
+  onBegun(operation: KnownOperation, origin: OperationOrigin): OperationWatch | null;
   /** An answer without errors was given again, and nothing executed for it. */
-  repeated(operation: KnownOperation, origin: OperationOrigin): void;
+  onRepeated(operation: KnownOperation, origin: OperationOrigin): void;
 }
 
 /** The code of an error as callers see it. */

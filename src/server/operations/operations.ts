@@ -68,7 +68,7 @@ export function createOperations(options: OperationsOptions): Operations {
   });
   const hideSuggestions = !suggestions;
   const refuse = (errors: readonly GraphQLError[], origin: OperationOrigin): readonly GraphQLError[] => {
-    for (const observer of observers) observer.refused(errors, origin);
+    for (const observer of observers) observer.onRefused(errors, origin);
     return errors;
   };
   const yoga = createYoga<OperationOrigin & YogaParams, object>({

@@ -1,23 +1,25 @@
 import type { Logger } from 'pino';
 import type { Caller } from '../../auth/caller.js';
+import type { LoggedRequest } from '../http/logged-request.js';
 
-/** What an entry point knows of an operation before it is read. Resolvers see it too, beside what `createContext` returns. */
+/**
+ * What an entry point knows of an operation before it is read: its caller, and what {@link LoggedRequest} says. Resolvers see
+ * it too, beside what `createContext` returns.
+ */
 export interface OperationOrigin {
   readonly caller: Caller;
   readonly requestId: string;
-  /** Where it comes from; see `createAddressReader`. */
   readonly address: string;
-  /** Lines of this request. It may be made when it is first asked for: most requests write none. */
   readonly log: Logger;
 }
 
-/** Where an operation comes from that a request brings. */
+/** The origin of an operation that a request brings. */
 export class RequestOrigin implements OperationOrigin {
-  readonly #from: Omit<OperationOrigin, 'caller'>;
+  readonly #from: LoggedRequest;
 
   constructor(
     readonly caller: Caller,
-    from: Omit<OperationOrigin, 'caller'>,
+    from: LoggedRequest,
   ) {
     this.#from = from;
   }

@@ -42,7 +42,7 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
   const shared = new SharedResults();
 
   function begin({ operation, contextValue }: PreparedOperation): readonly OperationWatch[] {
-    return observers.flatMap(observer => observer.began(operation, contextValue) ?? []);
+    return observers.flatMap(observer => observer.onBegun(operation, contextValue) ?? []);
   }
 
   function finish(
@@ -51,7 +51,7 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
     watches: readonly OperationWatch[],
   ): ExecutionResult {
     const answer = withoutSecrets(result, prepared);
-    for (const watch of watches) watch.answered(answer);
+    for (const watch of watches) watch.onAnswered(answer);
     return answer;
   }
 
@@ -68,7 +68,7 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
     },
 
     repeat(operation, origin) {
-      for (const observer of observers) observer.repeated(operation, origin);
+      for (const observer of observers) observer.onRepeated(operation, origin);
     },
 
     async subscribe(prepared) {
@@ -87,7 +87,7 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
         map: event => shared.resultOf(prepared.operation, event, () => run(event)),
         mapError: error => masked(error, prepared),
       });
-      for (const watch of watches) stream.whenEnded(watch.opened());
+      for (const watch of watches) stream.whenEnded(watch.onOpened());
       return stream;
     },
   };

@@ -1,6 +1,6 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
-import type { Deadlines } from '../deadlines.js';
+import type { Deadlines } from '../http/deadlines.js';
 import { readAccepted } from '../http/media-types.js';
 import { sendError } from '../http/response.js';
 import type { Exchange } from '../http/route.js';

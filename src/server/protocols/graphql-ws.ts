@@ -10,11 +10,13 @@ import type { Caller } from '../../auth/caller.js';
 import { InvalidTokenError } from '../../auth/invalid-token-error.js';
 import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
-import type { Deadlines } from '../deadlines.js';
+import type { Deadlines } from '../http/deadlines.js';
+import { LoggedRequest } from '../http/logged-request.js';
 import type { UnsentBytes } from '../http/unsent-bytes.js';
 import type { ServerMetrics } from '../metrics/server-metrics.js';
 import { formatErrors } from '../operations/mask-error.js';
 import type { Operations } from '../operations/operations.js';
+import { RequestOrigin } from '../operations/origin.js';
 import type { PreparedOperation, ResultStream } from '../operations/runner.js';
 import type { OpenStreams } from '../operations/streams.js';
 import { SocketConnection, tryAgainLater } from './socket-connection.js';
@@ -71,29 +73,19 @@ export function createSockets(options: SocketsOptions): Sockets {
       if (asked === null) return [noLonger()];
       const { run, params } = asked;
       extra.operations += 1;
-      const requestId = `${extra.requestId}/${extra.operations}`;
-      const { address } = extra;
-      let requestLog: Logger | undefined;
-      const prepared = await operations.prepare(params, {
-        caller: extra.caller as Caller,
-        requestId,
-        address,
-        get log() {
-          requestLog ??= log.child({ requestId, address });
-          return requestLog;
-        },
-      });
+      const from = new LoggedRequest(`${extra.requestId}/${extra.operations}`, extra.address, log);
+      const prepared = await operations.prepare(params, new RequestOrigin(extra.caller as Caller, from));
       if (!('document' in prepared)) return prepared;
       if (run.state === 'over') return [noLonger()];
       if (prepared.operation.kind !== 'subscription') return prepared;
       const { count, kept } = extra.inbox.open;
       if (limits.subscriptionsPerSocket > 0 && count >= limits.subscriptionsPerSocket) {
-        metrics?.refused('subscriptions');
+        metrics?.countRefusal('subscriptions');
         return [tooMany(`A socket may hold at most ${limits.subscriptionsPerSocket} subscriptions open.`)];
       }
       const bytes = prepared.kept.document + prepared.kept.variables;
       if (kept + bytes > limits.keptPerSocket) {
-        metrics?.refused('subscriptions');
+        metrics?.countRefusal('subscriptions');
         const size = `about ${kept + bytes} bytes`;
         return [
           tooMany(
@@ -101,13 +93,13 @@ export function createSockets(options: SocketsOptions): Sockets {
           ),
         ];
       }
-      extra.inbox.opening(run, bytes);
+      extra.inbox.markOpen(run, bytes);
       return prepared;
     },
     onOperation: ({ extra }, _id, _payload, args, result) =>
       // Ours to end, whatever becomes of the protocol's own record of it.
       isAsyncIterable(result) ? extra.streams.open(result as ResultStream, args as PreparedOperation) : undefined,
-    onComplete: ({ extra }, id) => extra.inbox.over(id),
+    onComplete: ({ extra }, id) => extra.inbox.markOver(id),
     execute: (args: ExecutionArgs) => operations.execute(args as PreparedOperation),
     subscribe: (args: ExecutionArgs) => operations.subscribe(args as PreparedOperation),
     onNext(_context, _id, _payload, _args, { errors, data, extensions }) {
@@ -116,7 +108,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       return { ...rest, errors: formatErrors(errors) };
     },
     onError({ extra }, id, _payload, errors: readonly GraphQLError[]) {
-      extra.inbox.over(id);
+      extra.inbox.markOver(id);
       return formatErrors(errors);
     },
   });
@@ -140,7 +132,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     }
   }
 
-  function opened(socket: WebSocket, transport: Socket, from: { requestId: string; address: string }): void {
+  function open(socket: WebSocket, transport: Socket, from: { requestId: string; address: string }): void {
     const connection = new SocketConnection(socket, transport, from, {
       streams: streams.connection(),
       unsent,
@@ -164,7 +156,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     );
     socket.once('close', (code, reason) => {
       connections.delete(connection);
-      connection.closed();
+      connection.letGo();
       closed(code, String(reason)).catch(error =>
         connection.log.error({ err: error }, 'A subscription did not end well.'),
       );
@@ -180,7 +172,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       return connections.size;
     },
     accept(request, socket, head, from) {
-      server.handleUpgrade(request, socket, head, webSocket => opened(webSocket, request.socket, from));
+      server.handleUpgrade(request, socket, head, webSocket => open(webSocket, request.socket, from));
     },
     async close(graceMs) {
       clearInterval(heartbeat);

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Caller } from '../../auth/caller.js';
 import { shortened } from '../../core/text.js';
+import { LoggedRequest } from '../http/logged-request.js';
 import type { Reader, UnsentBytes } from '../http/unsent-bytes.js';
 import type { ConnectionStreams } from '../operations/streams.js';
 import { SocketInbox, type SocketLimits } from './socket-inbox.js';
@@ -24,9 +25,7 @@ interface ConnectionParts {
 }
 
 /** One WebSocket: what is kept of it, what waits for its reader, and whether its peer is alive. */
-export class SocketConnection implements Reader {
-  readonly requestId: string;
-  readonly address: string;
+export class SocketConnection extends LoggedRequest implements Reader {
   readonly streams: ConnectionStreams;
   readonly inbox: SocketInbox;
   caller: Caller | null = null;
@@ -36,7 +35,6 @@ export class SocketConnection implements Reader {
   handle: (message: string) => Promise<void> = async () => {};
   cancelDeadline: () => void = () => {};
   readonly #parts: ConnectionParts;
-  #log: Logger | null = null;
   #authorization: unknown;
   /** Whether anything has come from the peer since the last ping. */
   #isAlive = true;
@@ -63,8 +61,7 @@ export class SocketConnection implements Reader {
     { requestId, address }: { requestId: string; address: string },
     parts: ConnectionParts,
   ) {
-    this.requestId = requestId;
-    this.address = address;
+    super(requestId, address, parts.log);
     this.streams = parts.streams;
     this.#parts = parts;
     this.#bytesTaken = transport.bytesRead;
@@ -72,13 +69,6 @@ export class SocketConnection implements Reader {
       this.#resolveClosed = resolve;
     });
     this.inbox = new SocketInbox(this, parts.limits);
-  }
-
-  /** Made when the first line is written: most sockets write none. */
-  get log(): Logger {
-    const { requestId, address } = this;
-    this.#log ??= this.#parts.log.child({ requestId, address });
-    return this.#log;
   }
 
   get isAcknowledged(): boolean {
@@ -187,7 +177,7 @@ export class SocketConnection implements Reader {
   }
 
   /** The socket has closed: everything that it held is let go of. */
-  closed(): void {
+  letGo(): void {
     this.cancelDeadline();
     this.streams.end();
     this.inbox.clear();

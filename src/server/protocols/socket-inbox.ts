@@ -103,7 +103,7 @@ export class SocketInbox {
   }
 
   /** A subscription has been found to be one, and may be opened. */
-  opening(run: Run, kept: number): void {
+  markOpen(run: Run, kept: number): void {
     run.isOpen = true;
     run.kept = kept;
     this.#begun -= 1;
@@ -111,7 +111,7 @@ export class SocketInbox {
   }
 
   /** The server has ended it: the client may use its id again as soon as it is told so. */
-  over(id: string): void {
+  markOver(id: string): void {
     const run = this.#current.get(id);
     if (run?.state !== 'begun') return;
     run.state = 'over';
@@ -185,7 +185,7 @@ export class SocketInbox {
       this.#waiting = this.#waiting.filter(other => other !== run);
       this.#next();
     } else if (run !== undefined) {
-      this.over(id);
+      this.markOver(id);
       this.#hand({ id, type: 'complete' });
     }
     return null;

@@ -1,5 +1,5 @@
-import type { Backend } from '../backends/backend.js';
-import { FeatureError, UnavailableError } from '../core/errors.js';
+import type { Backend } from '../../backends/backend.js';
+import { FeatureError, UnavailableError } from '../../core/errors.js';
 
 /** Why a call failed; null: it did not, or in a way that is an answer, such as a flag that exists already. */
 export type CallFailure = 'unavailable' | 'unexpected' | null;

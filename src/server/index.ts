@@ -15,7 +15,7 @@ import { tokenKeysOf } from './token-keys.js';
 
 export { type Config, ConfigError, readConfig } from '../config.js';
 
-/** What a program or a test may put in place of what the settings lead to. */
+/** Parts that a program or a test may put in place of those from the settings. */
 export interface StartOverrides {
   readonly log?: Logger;
   readonly limits?: Partial<ServerLimits>;
@@ -32,7 +32,7 @@ export interface RunningServer {
   /** Where Prometheus asks; null: nowhere. */
   readonly metricsUrl: string | null;
   readonly service: FeatureService;
-  /** What the server holds right now. */
+  /** The connections, requests and bytes that the server holds right now. */
   readonly load: ServerLoad;
   /** Lets answers under way finish, then closes everything. Takes at most five seconds; twice is harmless. */
   close(): Promise<void>;
@@ -111,7 +111,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
 }
 
 /**
- * A node that no longer hears of changes says so, although it goes on answering from what it knows. What the database said
+ * A node that no longer hears of changes says so, and goes on answering from the last known state. The message of the database
  * is written to the log, once for each outage: anybody may ask whether a node is ready.
  */
 function createReadiness(service: FeatureService, maxAgeSeconds: number, log: Logger): () => Readiness {
@@ -132,7 +132,7 @@ function createReadiness(service: FeatureService, maxAgeSeconds: number, log: Lo
   };
 }
 
-/** A database that hangs must not keep the process: what it owes an answer for is lost with the process either way. */
+/** A database that hangs must not keep the process: calls without an answer are lost with the process either way. */
 async function atMost(milliseconds: number, closing: Promise<void>, log: Logger): Promise<void> {
   const late = new AbortController();
   const timeout = sleep(milliseconds, 'late', { signal: late.signal, ref: false }).catch(() => 'in time');

@@ -4,7 +4,7 @@ import type { OperationLimits } from './operations/operations.js';
 import type { StreamLimits } from './operations/streams.js';
 import type { SocketLimits } from './protocols/socket-inbox.js';
 
-/** What one client may cost the server. docs/limits.md lists them all, with what a client gets that goes beyond. */
+/** The most that one client may cost the server. docs/limits.md lists every limit, and the answer to a client that exceeds it. */
 export interface ServerLimits extends OperationLimits, StreamLimits, SocketLimits, UnsentLimits {
   /** Milliseconds within which the headers of a request must have come; then the connection is answered 408. */
   readonly headersTimeout: number;

@@ -39,8 +39,8 @@ export interface Listener {
   /** Listens. Rejects with the error of the operating system (`EADDRINUSE`, `EACCES`, ...) when it cannot. */
   start(): Promise<number>;
   /**
-   * Stops accepting and waits for answers under way; what is left after the grace is cut.
-   * @param end ends what would otherwise stay open.
+   * Stops accepting and waits for answers under way. Connections that are left after the grace are cut.
+   * @param end ends the connections that would otherwise stay open.
    */
   close(end: () => Promise<void>): Promise<void>;
 }
@@ -48,7 +48,7 @@ export interface Listener {
 /** Milliseconds that an idle connection is kept: longer than balancers keep theirs, so that they are the ones to close it. */
 const keepAliveTimeout = 72_000;
 
-/** What metrics show for a request whose client left before it was answered, as nginx logs it. */
+/** The status in metrics of a request whose client left before it was answered, as nginx logs it. */
 const clientGone = 499;
 
 export function createListener(options: ListenerOptions): Listener {
@@ -135,7 +135,7 @@ export function createListener(options: ListenerOptions): Listener {
   });
 
   server.on('upgrade', (request, socket, head) => {
-    // From here on Node no longer times what is sent before: an answer that is still on its way could be left there for good.
+    // From here on Node no longer times earlier answers: one that is still on its way could stay there for good.
     if (responsesOn(request.socket).size > 0 || socket.writableLength > 0) return socket.destroy();
     const requestId = requestIdOf(request);
     socket.on('error', error => log.debug({ err: error, requestId }, 'A socket failed.'));

@@ -58,6 +58,6 @@ async function close(output: ReturnType<typeof pino.destination>): Promise<void>
       resolve();
     });
   });
-  // At an exit, pino writes what is left until it is taken: without end, where nobody reads.
+  // At an exit, pino goes on writing the rest until a reader takes it: without end if there is no reader.
   output.destroy();
 }

@@ -5,7 +5,7 @@ import type { Route } from './http/route.js';
 import { HttpResponse } from './http/unsent.js';
 import type { UnsentBytes } from './http/unsent-bytes.js';
 
-/** Serves what operators ask for, and nothing else, on a port of its own. */
+/** Serves the operator endpoints, and nothing else, on a port of its own. */
 export interface OperatorListener {
   /** Rejects with the error of the operating system when it cannot listen. */
   start(): Promise<number>;
@@ -19,11 +19,11 @@ export interface OperatorListenerOptions {
   readonly unsent: UnsentBytes;
   /** Milliseconds in which a reader must take some of an answer. */
   readonly patience: number;
-  /** Told of what could not be answered. */
+  /** Told of the error when a request could not be answered. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Connections at a time: there are few who ask, and they do so briefly. */
+/** Connections at a time: operators are few, and their requests are short. */
 const maxOperatorConnections = 1_000;
 const timeouts = { headersTimeout: 20_000, requestTimeout: 20_000, connectionsCheckingInterval: 5_000 };
 

@@ -17,17 +17,17 @@ export interface RouterOptions {
   readonly addressOf: (request: HttpRequest) => string;
   /** Takes the place of a plain request; null when the address has none left. */
   readonly takePlace: (address: string, response: HttpResponse<HttpRequest>) => Place | null;
-  /** Takes a place for what stays open; false when the address has none left. */
+  /** Takes the place of a live connection; false when the address has none left. */
   readonly takeLivePlace: (address: string, response: HttpResponse<HttpRequest>) => boolean;
-  /** What holds for answers that wait for their readers. */
+  /** The rules for answers that wait for their readers. */
   readonly unsentPolicy: UnsentPolicy;
   readonly log: Logger;
 }
 
 export interface Router {
-  /** Answers a request, or rejects with what was not expected. */
+  /** Answers a request, or rejects with the unexpected error. */
   route(request: HttpRequest, response: HttpResponse<HttpRequest>): Promise<void>;
-  /** What metrics call the path of a request: those that lead nowhere are the caller's to choose, and are one. */
+  /** The label of a request's path in metrics. All paths without a route share one: the caller could make up any number. */
   labelOf(request: HttpRequest): string;
 }
 
@@ -51,7 +51,7 @@ class RequestExchange extends LoggedRequest implements Exchange {
   }
 }
 
-/** Finds who answers a request, and does for every route what is the same for all: ids, places, origins, tokens. */
+/** Finds the route of a request, and does what is common to all routes: ids, places, origins, tokens. */
 export function createRouter(options: RouterOptions): Router {
   const { verifier, corsOrigins, addressOf, takePlace, unsentPolicy } = options;
   const table = new Map<string, Route[]>();

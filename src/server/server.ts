@@ -27,7 +27,7 @@ export type { Readiness } from './protocols/operators.js';
 
 export interface HalyardServerOptions {
   readonly schema: GraphQLSchema;
-  /** Makes what resolvers see beside the {@link OperationOrigin}; called once an operation. */
+  /** Makes the objects that resolvers see beside the {@link OperationOrigin}; called once an operation. */
   readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
   /** The version stamp of the answers of fields that the schema marks as repeatable; see `FeatureService.stamp`. */
   readonly stampOf?: (caller: Caller) => object | null;
@@ -44,15 +44,15 @@ export interface HalyardServerOptions {
   /** Whether callers without a token may ask for the schema. Default true. */
   readonly anonymousIntrospection?: boolean;
   readonly limits?: Partial<ServerLimits>;
-  /** Whose `X-Forwarded-For` is believed. Default false: nobody's. */
+  /** The proxies whose `X-Forwarded-For` is trusted. Default false: none. */
   readonly trustProxy?: TrustProxy;
   /** Where to count, and whether `/metrics` has a port of its own. Absent: nothing is counted. */
   readonly metrics?: { readonly registry: Registry; readonly port?: number };
 }
 
-/** What a server holds right now. */
+/** The connections, requests and bytes that a server holds right now. */
 export interface ServerLoad {
-  /** TCP connections whose address is counted: none of those of trusted proxies. */
+  /** TCP connections that are counted; those of trusted proxies are not. */
   readonly connections: number;
   readonly sockets: number;
   /** Places of WebSockets and streams of events. */
@@ -76,8 +76,8 @@ export interface HalyardServer {
   /** Listens. Rejects with the error of the operating system (`EADDRINUSE`, `EACCES`, ...) when it cannot. */
   start(): Promise<{ readonly url: string; readonly port: number; readonly metricsUrl: string | null }>;
   /**
-   * Stops accepting, closes sockets with 1001, completes streams, waits for answers under way and cuts what is left after
-   * the grace. May be called at any time, also twice.
+   * Stops accepting, closes sockets with 1001, completes streams, waits for answers under way and cuts connections that are
+   * left after the grace. May be called at any time, also twice.
    */
   close(): Promise<void>;
 }

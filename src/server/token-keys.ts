@@ -3,7 +3,7 @@ import type { TokenKeys } from '../auth/verifier.js';
 import type { Config } from '../config.js';
 
 /**
- * What proves tokens under these settings.
+ * The keys that verify tokens under these settings.
  * @throws LocalSecretError when the secret in the data directory cannot be used.
  */
 export async function tokenKeysOf(config: Config): Promise<TokenKeys> {

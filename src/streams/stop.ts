@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** Ends what it was returned for, at once; a second call does nothing. `using` calls it at the end of the block. */
+/** Ends a watch or a pin at once; a second call does nothing. `using` calls it at the end of the block. */
 export interface Stop extends Disposable {
   (): void;
 }

@@ -4,7 +4,7 @@ import type { TrustProxy } from '../../config/schema.js';
 import { isInNetwork, type Network, parseAddress, parseNetwork } from '../../core/network.js';
 import { bounded } from '../../core/text.js';
 
-/** What an address is read from. */
+/** The parts of a request that its address is read from. */
 export type AddressedRequest = Pick<IncomingMessage, 'headers'> & {
   readonly socket: { readonly remoteAddress?: string | undefined };
 };
@@ -13,7 +13,7 @@ export type AddressedRequest = Pick<IncomingMessage, 'headers'> & {
 export const unknownAddress = 'unknown';
 
 /**
- * Reads who a request comes from. Each proxy appends the address that it was called from to `X-Forwarded-For`, so the
+ * Reads the address of a request's client. Each proxy appends the address that called it to `X-Forwarded-For`, so the
  * header is read from its end, as far as those who wrote it are believed; what stands before that a client may have made
  * up. With `true` its first entry is believed, which is right only where nobody can come past the proxies.
  *
@@ -37,7 +37,7 @@ export function createAddressReader(trustProxy: TrustProxy): (request: Addressed
     const forwarded = String(header).split(',');
     for (let hop = 0; forwarded.length > 0 && isTrusted(nearest, hop); hop += 1) {
       const before = readAddress((forwarded.pop() as string).trim());
-      // Whoever wrote this is believed but has not written an address: the trail ends with the writer.
+      // A trusted proxy has written something that is no address: the trail ends with that proxy.
       if (before === null) break;
       nearest = before;
     }
@@ -46,8 +46,8 @@ export function createAddressReader(trustProxy: TrustProxy): (request: Addressed
 }
 
 /**
- * Reads whose a connection is before anything has come over it.
- * @returns null where that may be a trusted proxy, whose connections are many clients'.
+ * Reads the address of a connection's client before any byte has come.
+ * @returns null if the peer may be a trusted proxy, whose connections belong to many clients.
  */
 export function createPeerReader(trustProxy: TrustProxy): (socket: AddressedRequest['socket']) => string | null {
   const isTrusted = trustOf(trustProxy);
@@ -87,7 +87,7 @@ function readAddress(text: string): string | null {
   return parseAddress(bare)?.toString() ?? null;
 }
 
-/** What an address is counted by. The owner of one IPv6 address has the 2^64 others of its network too: they count as one. */
+/** The key that limits count an address by. The owner of one IPv6 address has its whole /64 network, which counts as one. */
 export function networkKey(address: string): string {
   const parsed = address.includes(':') ? parseAddress(address) : null;
   return parsed?.kind() === 'ipv6' ? parsed.toByteArray().slice(0, 8).join('.') : address;

@@ -10,15 +10,15 @@ const nothing = Buffer.alloc(0);
 
 /**
  * Reads a body to its end, and no further than `limit` bytes.
- * @returns `gone` when the client leaves before the end; `too large` as soon as that is known: what follows is not read.
+ * @returns `gone` when the client leaves before the end; `too large` as soon as that is known: the rest is not read.
  */
 export function readBody(request: IncomingMessage, limit: number): Promise<Buffer | NoBody> {
   return new Promise(resolve => {
     if (request.destroyed) return resolve('gone');
     const stated = Number(request.headers['content-length'] ?? 0);
     if (stated > limit) return resolve('too large');
-    // One buffer that grows with what has come: each chunk of its own, a byte perhaps, would cost hundreds of times what it
-    // carries, and a length that is only stated costs nothing.
+    // One buffer that grows as bytes come. Chunks of one byte, kept apart, would cost hundreds of times their size; and a
+    // length that is only stated costs nothing.
     let body: Buffer = nothing;
     let length = 0;
     const settle = (result: Buffer | NoBody) => {

@@ -45,7 +45,7 @@ export class ByteBudget {
     return true;
   }
 
-  /** Gives back what was held. */
+  /** Gives back bytes that were held. */
   release(address: string, bytes: number): void {
     const network = networkKey(address);
     const left = (this.#byNetwork.get(network) ?? 0) - bytes;

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 /** Origins whose pages may read answers and open sockets; `*`: any. */
 export type CorsOrigins = '*' | readonly string[];
 
-/** Whether a page of this origin may talk to the server. Who is no browser sends none. */
+/** Whether a page of this origin may talk to the server. Programs other than browsers send no origin. */
 export function isOriginAllowed(origin: string | undefined, allowed: CorsOrigins): boolean {
   return allowed === '*' || origin === undefined || allowed.includes(origin);
 }

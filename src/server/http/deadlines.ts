@@ -23,7 +23,7 @@ export class Deadlines {
    * Calls `act` at an instant, or within a second of a clock that was set past it. Past instants are acted on as soon as
    * possible, but never before this returns.
    * @param at milliseconds since the epoch; null: never.
-   * @returns what cancels it.
+   * @returns a function that cancels it.
    */
   add(at: number | null, act: () => void): () => void {
     if (at === null) return () => {};

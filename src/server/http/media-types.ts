@@ -1,4 +1,4 @@
-/** What a client accepts, as far as it concerns a subscription or the errors in place of one. */
+/** The media types that a client accepts for a subscription, or for the errors in place of one. */
 export interface Accepted {
   /** Whether it takes server-sent events. */
   readonly events: boolean;

@@ -7,7 +7,7 @@ import type { HttpResponse } from './unsent.js';
 export interface PlaceLimits {
   /** TCP connections, whatever they carry. */
   readonly connections: number;
-  /** WebSockets and streams of events: what stays open. */
+  /** Connections that stay open: WebSockets and streams of events. */
   readonly live: number;
   /** Plain requests that are under way: until the answer has been taken. */
   readonly requests: number;
@@ -38,8 +38,8 @@ export class Place {
 }
 
 /**
- * Bounds what one address may hold open. A place is taken for something that can close, and is given back when that
- * closes, whatever else happens; what has closed already holds none. So there is no way to forget one.
+ * Bounds the connections and requests of one address. A place belongs to a holder that can close, and is given back when
+ * the holder closes, whatever else happens. A holder that has closed already gets none. So no place can be forgotten.
  */
 export class Places {
   readonly #limits: PlaceLimits;

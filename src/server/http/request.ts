@@ -23,7 +23,7 @@ export class HttpRequest extends IncomingMessage {
   }
 }
 
-/** What a request calls itself in `X-Request-Id`, where that is harmless to repeat; otherwise a new id. */
+/** The `X-Request-Id` of a request if it is harmless to repeat; otherwise a new id. */
 export function requestIdOf(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
   return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();

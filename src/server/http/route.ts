@@ -8,7 +8,7 @@ import type { HttpResponse } from './unsent.js';
 export interface Exchange extends LoggedRequest {
   readonly request: HttpRequest;
   readonly response: HttpResponse<HttpRequest>;
-  /** Takes a place for what stays open, in place of that of a plain request. False when the address has none left. */
+  /** Exchanges the place of a plain request for one of a live connection. False when the address has none left. */
   stayOpen(): boolean;
 }
 
@@ -20,7 +20,7 @@ interface RouteBase {
   readonly fits?: (request: HttpRequest) => boolean;
 }
 
-/** What is answered at a path, and to whom. */
+/** A path, its handler, and the callers that it answers. */
 export type Route =
   /** The router proves who the caller is before it hands over. */
   | (RouteBase & { readonly caller: 'verified'; handle(exchange: Exchange, caller: Caller): void | Promise<void> })

@@ -13,7 +13,7 @@ export interface UnsentLimits {
 /** Something that bytes wait for: a response, or a socket. */
 export interface Reader {
   readonly address: string;
-  /** Cuts the connection, and {@link UnsentBytes.release}s what waits for it before this returns. */
+  /** Cuts the connection. It calls {@link UnsentBytes.release} for its waiting bytes before it returns. */
   cut(): void;
 }
 
@@ -35,7 +35,7 @@ export class UnsentBytes {
     return this.#budget.held;
   }
 
-  /** @returns false when so many more may not wait for this reader, who is to be cut; then nothing was counted. */
+  /** @returns false when this reader is to be cut because too many bytes would wait for it; then nothing was counted. */
   hold(reader: Reader, bytes: number): boolean {
     while (!this.#budget.hold(reader.address, bytes)) {
       const largest = this.#budget.largest;

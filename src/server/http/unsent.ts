@@ -2,7 +2,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reader, UnsentBytes } from './unsent-bytes.js';
 
-/** What holds for all responses of a server that wait for their readers. */
+/** The rules for all responses of a server that wait for their readers. */
 export interface UnsentPolicy {
   readonly unsent: UnsentBytes;
   /** Milliseconds in which a reader must take something. */
@@ -35,8 +35,8 @@ function follow(socket: Socket, response: HttpResponse): void {
 }
 
 /**
- * A response whose reader is not waited for without end: what the operating system does not take at once is counted, and
- * the connection is cut where too much waits, or where the reader takes nothing for some time. Whoever writes, it ends here.
+ * A response that does not wait for its reader without end. Bytes that the operating system does not take at once are counted.
+ * The connection is cut when too many wait, or when the reader takes nothing for some time. All responses are of this class.
  */
 export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
   extends ServerResponse<Request>
@@ -59,7 +59,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
     this.on('close', settle);
   }
 
-  /** Charges what waits for the reader to an address. To be called before anything is written. */
+  /** Charges bytes that wait for the reader to an address. To be called before anything is written. */
   charge(address: string, policy: UnsentPolicy): void {
     this.address = address;
     this.#policy = policy;
@@ -91,7 +91,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
     this.setTimeout(patience);
   }
 
-  /** What is written is one buffer for all readers: it costs no memory to have it wait. */
+  /** The body is one buffer for all readers: it costs no memory while it waits. */
   share(): void {
     this.#isShared = true;
   }
@@ -131,7 +131,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
     this.#readOn(waiting === 0);
   }
 
-  /** What a client sends puts off the timer below as well, so nothing is read from one that does not read itself. */
+  /** Bytes from the client would restart the timer below too, so nothing is read from a client that does not read itself. */
   #readOn(isTaken: boolean): void {
     const { socket } = this.req;
     if (isTaken) socket.resume();

@@ -40,7 +40,7 @@ const counters: readonly StatusGauge[] = [
 export class FeatureMetrics implements FeatureObserver {
   readonly #registry: Registry;
   readonly #tally = new EvaluationTally();
-  /** Since they were last asked for; counted by the plain, as there may be ten thousand at once. */
+  /** Pushes since the last scrape, counted in plain numbers: there may be ten thousand at once. */
   readonly #pushed = { snapshot: 0, difference: 0 };
   readonly #delays: Histogram;
   readonly #calls: Histogram<'call'>;
@@ -53,7 +53,7 @@ export class FeatureMetrics implements FeatureObserver {
     const tally = this.#tally;
     new Counter({
       name: 'halyard_evaluations_total',
-      help: 'Answers given, to who asked and to subscribers, by reason. Large sets are sampled: one of 16 counts for all.',
+      help: 'Answers given to queries and to subscribers, by reason. Large sets are sampled: one of 16 counts for all.',
       labelNames: ['reason'],
       registers,
       collect() {
@@ -89,7 +89,7 @@ export class FeatureMetrics implements FeatureObserver {
     });
     this.#errors = new Counter({
       name: 'halyard_database_errors_total',
-      help: 'What the database could not do: unavailable, or unexpected.',
+      help: 'Calls of the database that failed: unavailable, or unexpected.',
       labelNames: ['call', 'kind'],
       registers,
     });

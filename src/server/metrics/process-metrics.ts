@@ -21,10 +21,10 @@ const gcKinds: Readonly<Record<number, string>> = {
 };
 
 /**
- * What prom-client's `collectDefaultMetrics` tells of the process, under the same names, so that existing dashboards fit.
+ * Metrics of the process as prom-client's `collectDefaultMetrics` has them, under the same names, so that dashboards fit.
  * That function leaves two observers running for ever; here they are stopped with the server.
  *
- * @returns what stops it.
+ * @returns a function that stops it.
  */
 export function collectProcessMetrics(registry: Registry): () => void {
   for (const register of [

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { collectProcessMetrics } from './process-metrics.js';
 
-/** What an operation is, in words of which there are few: nothing that a caller may choose freely. */
+/** Names an operation for metrics. There are few such names, and a caller cannot make up one. */
 export interface OperationLabels {
   /** `query`, `mutation`, `subscription`; `unknown` where it could not be read. */
   readonly kind: string;
@@ -9,7 +9,7 @@ export interface OperationLabels {
   readonly field: string;
 }
 
-/** What is open right now. */
+/** Connections that are open right now. */
 export interface OpenConnections {
   readonly sockets: number;
   readonly streams: number;
@@ -114,7 +114,7 @@ export class ServerMetrics {
     if (seconds !== undefined) this.#durations.observe({ kind, field }, seconds);
   }
 
-  /** @returns what is to be called when it has ended; more than once is harmless. */
+  /** @returns a function to call when the subscription has ended; more than once is harmless. */
   countSubscription({ field }: OperationLabels): () => void {
     this.#subscriptions.inc({ field });
     let isOpen = true;
@@ -128,13 +128,13 @@ export class ServerMetrics {
     this.#refusals.inc({ limit });
   }
 
-  /** @param labels the same object for the same words: it is what is counted by until somebody asks. */
+  /** @param labels the same object for the same words: answers are counted by it until the next scrape. */
   countRepeated(labels: OperationLabels): void {
     this.#repeated.inc();
     this.#answersRepeated.set(labels, (this.#answersRepeated.get(labels) ?? 0) + 1);
   }
 
-  /** Stops what watches the process. What was counted can still be read. */
+  /** Stops watching the process. The counts can still be read. */
   close(): void {
     this.#stop();
   }

@@ -8,7 +8,7 @@ export interface DocumentLimits extends ParseLimits {
   readonly directives: number;
   /** Levels of fields. The introspection query of GraphiQL has 14. */
   readonly depth: number;
-  /** What the introspection of one operation may cost; see `createIntrospectionCost`. */
+  /** The highest cost of introspection in one operation; see `createIntrospectionCost`. */
   readonly complexity: number;
 }
 
@@ -28,7 +28,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const measures = ['fields', 'aliases', 'directives', 'depth'] as const;
 
 /**
- * What is too large in a parsed document: one error, or none where all fits. Each fragment is measured once, so that this
+ * The fault of a parsed document that is too large: one error, or none if all fits. Each fragment is measured once, so that this
  * takes time in proportion to the document however its fragments multiply; it runs before the rules of graphql, some of
  * which do not.
  */

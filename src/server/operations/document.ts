@@ -10,7 +10,7 @@ export interface ParseLimits {
 /**
  * Parses a document that is not too large.
  *
- * What is kept of it is the tree: without the text, the comments and the chain of tokens, and with the start of each line,
+ * Only the tree is kept: without the text, the comments and the chain of tokens, and with the start of each line,
  * from which {@link locate} tells places in a time that depends neither on the text nor on how many errors there are.
  *
  * @throws GraphQLError for a document that is too long or has too many tokens, or that cannot be read.
@@ -39,7 +39,7 @@ export function parseDocument(text: string, limits: ParseLimits): DocumentNode {
   return document;
 }
 
-/** About what the tree takes in memory for each token: a stream of 990 short fields took 499 kB of heap. */
+/** Bytes of memory that the tree takes for each token, about: a document of 990 short fields took 499 kB of heap. */
 const bytesPerToken = 512;
 
 const weights = new WeakMap<DocumentNode, number>();

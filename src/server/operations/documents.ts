@@ -15,7 +15,7 @@ import { presented } from './mask-error.js';
 
 /**
  * Documents that may run are kept parsed, bounded by count and by the bytes that they take, as a hostile client can send a
- * new one each time; what is unusually long is parsed anew.
+ * new one each time. An unusually long one is parsed anew.
  */
 const maxKeptDocuments = 1_000;
 const maxKeptDocumentBytes = 32_000_000;
@@ -36,7 +36,7 @@ export interface DocumentOptions {
 export interface Documents {
   /** @throws GraphQLError for a document that is too long or cannot be read. */
   parse(text: string): DocumentNode;
-  /** What is wrong with a document; nothing when it may run. */
+  /** The faults of a document; none when it may run. */
   validate(document: DocumentNode): readonly GraphQLError[];
   /** Whether this text is known to be a valid document. */
   isKnown(text: string): boolean;

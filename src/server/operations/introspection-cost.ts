@@ -21,14 +21,14 @@ interface ListLengths {
 
 /** The share of the limit that the whole schema costs, asked for once, as GraphiQL and code generators do. */
 const shareOfWholeSchema = 0.5;
-/** The share of the limit that each `__schema` and `__type` costs beside what is asked below it. */
+/** The share of the limit that each `__schema` and `__type` costs beside the fields below it. */
 const shareOfRootField = 0.02;
 
 /**
- * Makes what tells the cost of a document's introspection: a share of `limit` for each root field, and one for the fields
+ * Makes a function that computes the cost of a document's introspection: a share of `limit` for each root field, and one for the fields
  * that the answer has, counted by the lists of this schema. However large the schema, tools can ask for it once.
  *
- * @param limit what one operation may cost.
+ * @param limit the highest cost of one operation.
  */
 export function createIntrospectionCost(schema: GraphQLSchema, limit: number): (document: DocumentNode) => number {
   const count = createCounter(listLengths(schema));

@@ -24,7 +24,7 @@ const maxKeptAnswerLength = 32_000_000;
 
 /**
  * Answers that would be the same again, by caller and by the words of the request. A page that is loaded again asks for
- * what it asked before, and between two changes nothing else can come out.
+ * the same again, and between two changes the answer cannot differ.
  */
 export class AnswerMemory {
   readonly #stampOf: (caller: Caller) => object | null;

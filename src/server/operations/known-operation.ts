@@ -9,7 +9,7 @@ import {
 } from 'graphql';
 import type { OperationLabels } from '../metrics/server-metrics.js';
 
-/** An operation of a valid document, and what follows from its text alone. Found once for each document that is kept. */
+/** An operation of a valid document, and its properties that follow from the text alone. Found once a kept document. */
 export interface KnownOperation {
   readonly kind: OperationTypeNode;
   /** Null where the operation has none. */
@@ -23,8 +23,8 @@ export interface KnownOperation {
   /** A query of fields that the schema marks as `repeatable`: the answer follows from the variables and the caller's stamp. */
   readonly isRepeatable: boolean;
   /**
-   * A subscription to a field that the schema marks as `shareable`: what is sent follows from the event alone, whoever it is
-   * for, as no variable has a say below the root field.
+   * A subscription to a field that the schema marks as `shareable`: the result follows from the event alone and is the same
+   * for every subscriber, because no variable is used below the root field.
    */
   readonly isShareable: boolean;
 }
@@ -49,7 +49,7 @@ export function createOperationFinder(schema: GraphQLSchema): FindOperation {
       node.selectionSet.selections.map(selection => (selection.kind === Kind.FIELD ? selection.name.value : null)),
     );
     const [name] = names;
-    // What is selected through a fragment counts as several: nobody who watches a server asks so.
+    // A selection through a fragment counts as several: dashboards need no more.
     const field = names.size === 1 && name != null ? name : 'several';
     const key = `${node.operation} ${field}`;
     const known = labels.get(key) ?? { kind: node.operation, field };
@@ -120,7 +120,7 @@ function isShareable({ selectionSet }: OperationDefinitionNode, shareable: Reado
     Variable: () => {
       isFixed = false;
     },
-    // What a fragment holds stands elsewhere in the document.
+    // The fields of a fragment stand elsewhere in the document.
     FragmentSpread: () => {
       isFixed = false;
     },

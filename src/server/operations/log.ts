@@ -6,7 +6,7 @@ import { codeOf, type OperationObserver, type OperationWatch } from './observer.
 import type { OperationOrigin } from './origin.js';
 
 /**
- * Writes one line an operation: its name, what came of it, how long it took. A mutation's is at level info, any other's at
+ * Writes one line an operation: its name, its outcome, its duration. A mutation's is at level info, any other's at
  * debug, as queries come by the thousand.
  */
 export function createOperationLog(serverLog: Logger): OperationObserver {

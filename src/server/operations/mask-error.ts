@@ -5,19 +5,19 @@ import { maxEchoLength, shortened } from '../../core/text.js';
 import { readFailure } from '../../graphql/errors.js';
 import { locate } from './document.js';
 
-/** What callers read in place of a failure that they could not have caused. */
+/** The message for callers in place of a failure that they could not have caused. */
 export const unexpectedMessage = 'Unexpected error.';
 
-/** Reports to a log what callers do not get to see. */
+/** Reports to a log the failures that callers do not see. */
 export function reportTo(log: Logger): (cause: unknown) => void {
   return cause => log.error({ err: cause }, 'An operation failed unexpectedly.');
 }
 
 /**
- * The one door through which errors leave, whatever way in the operation came. What a caller can cause and should expect
+ * The one door through which errors leave, on every entry point. What a caller can cause and should expect
  * passes with its `extensions.code`; anything else is reported and comes out as `INTERNAL_SERVER_ERROR`, without details.
  *
- * What it returns it leaves as it is when given it again: Yoga masks once more what the runner of operations has masked.
+ * A masked error stays as it is when it is masked again: Yoga masks errors that the runner has masked already.
  *
  * @param report told of each failure that is hidden from the caller.
  * @param beforeExecution nothing was executed: the answer has no data and may carry an HTTP status of its own.
@@ -32,7 +32,7 @@ export function maskError(error: unknown, report: (cause: unknown) => void, befo
 /** An error as callers are to see it: with its place in the document, and no longer than anybody reads. */
 export function presented(error: GraphQLError): GraphQLError {
   const own = error.originalError instanceof FeatureError;
-  // The messages of graphql repeat what the caller has sent, however long.
+  // The messages of graphql repeat the caller's text, however long.
   if (!own && error.message.length > maxEchoLength) error.message = shortened(error.message);
   return locate(error);
 }
@@ -48,7 +48,7 @@ function maskAnew(error: unknown, report: (cause: unknown) => void, beforeExecut
     const http = beforeExecution && code === 'UNAVAILABLE' ? { http: { status: 503 } } : {};
     return place(outer, cause.message, { code, ...(path === null ? {} : { path }), ...http }, cause);
   }
-  // Errors of resolvers have a path. Without one the message is graphql's own, whatever made a scalar refuse its value.
+  // Errors of resolvers have a path. Without a path, the message is graphql's own.
   const own = outer !== null && outer.path === undefined ? outer : cause;
   const extensions = own instanceof GraphQLError ? extensionsOf(own) : null;
   if (extensions !== null) return place(outer, (own as GraphQLError).message, extensions);
@@ -58,7 +58,7 @@ function maskAnew(error: unknown, report: (cause: unknown) => void, beforeExecut
   return place(outer, unexpectedMessage, { code: 'INTERNAL_SERVER_ERROR', unexpected: true });
 }
 
-/** Errors as they go over the wire, without what only Yoga reads. */
+/** Errors as they go over the wire, without the extensions that only Yoga reads. */
 export function formatErrors(errors: readonly GraphQLError[]): GraphQLFormattedError[] {
   return errors.map(error => {
     const { http, unexpected, ...extensions } = error.extensions;
@@ -94,7 +94,7 @@ function where(error: GraphQLError | null) {
 
 const spec = { spec: true, status: 400 };
 
-/** What graphql throws itself carries no code of ours. It is known by how its message begins; null where it is not known. */
+/** The code of an error that graphql itself threw, known by the beginning of its message; null if it is not known. */
 function extensionsOf(error: GraphQLError): object | null {
   const { message } = error;
   if (message.startsWith('Syntax Error: ')) return { code: 'GRAPHQL_PARSE_FAILED', http: spec };

@@ -2,19 +2,19 @@ import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { KnownOperation } from './known-operation.js';
 import type { OperationOrigin } from './origin.js';
 
-/** What follows one operation. Outcomes are `ok` or the codes of errors. */
+/** Follows one operation. Outcomes are `ok` or the codes of errors. */
 export interface OperationWatch {
   /** It has been answered, or a subscription was refused. */
   onAnswered(result: ExecutionResult): void;
-  /** A subscription has been opened; what is returned is called once, when it has ended. */
+  /** A subscription has been opened. @returns a function that is called once, when it has ended. */
   onOpened(): () => void;
 }
 
-/** Told of every operation, whatever its entry point. */
+/** Told of every operation, on every entry point. */
 export interface OperationObserver {
   /** It was refused before it ran: it could not be read, or is not valid. */
   onRefused(errors: readonly unknown[], origin: OperationOrigin): void;
-  /** Null where this operation is none of its business. */
+  /** @returns null if the observer does not follow this operation. */
   onBegun(operation: KnownOperation, origin: OperationOrigin): OperationWatch | null;
   /** An answer without errors was given again, and nothing executed for it. */
   onRepeated(operation: KnownOperation, origin: OperationOrigin): void;

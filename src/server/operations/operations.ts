@@ -23,7 +23,7 @@ export interface OperationLimits extends DocumentLimits {
 
 export interface OperationsOptions {
   readonly schema: GraphQLSchema;
-  /** Makes what resolvers see; called once an operation. */
+  /** Makes the context of resolvers; called once an operation. */
   readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
   /** The version stamp of the answers of fields marked as `repeatable`. Absent: no answer is given again. */
   readonly stampOf?: ((caller: Caller) => object | null) | undefined;
@@ -40,7 +40,7 @@ export interface OperationsOptions {
 export interface Operations {
   /** Answers queries and mutations over HTTP. */
   readonly yoga: YogaServerInstance<OperationOrigin & YogaParams, object>;
-  /** Everything up to the execution. What is wrong with the operation comes back as errors; never rejects. */
+  /** Does everything up to the execution. Faults of the operation come back as errors; never rejects. */
   prepare(params: GraphQLParams, origin: OperationOrigin): Promise<PreparedOperation | readonly GraphQLError[]>;
   /** Whether this asks for a subscription, as far as it can be read. */
   isSubscription(params: GraphQLParams): boolean;
@@ -77,7 +77,7 @@ export function createOperations(options: OperationsOptions): Operations {
     plugins: [useOperations({ documents, findOperation, runner, refuse, hideSuggestions })],
     // Errors that no plugin saw, such as those of an unreadable body.
     maskedErrors: { maskError: error => maskError(error, reportTo(options.log), true) },
-    // Documents keeps what is parsed and valid.
+    // `Documents` keeps parsed and valid documents.
     parserAndValidationCache: false,
     maxRequestBodySize: limits.maxBodySize,
     logging: false,

@@ -3,8 +3,8 @@ import type { Caller } from '../../auth/caller.js';
 import type { LoggedRequest } from '../http/logged-request.js';
 
 /**
- * What an entry point knows of an operation before it is read: its caller, and what {@link LoggedRequest} says. Resolvers see
- * it too, beside what `createContext` returns.
+ * The facts that an entry point knows before an operation is read: its caller, and those of {@link LoggedRequest}. Resolvers
+ * see them too, beside the objects of `createContext`.
  */
 export interface OperationOrigin {
   readonly caller: Caller;

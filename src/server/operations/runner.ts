@@ -14,10 +14,10 @@ export interface OperationRunnerOptions {
   readonly refusal: (operation: KnownOperation, origin: OperationOrigin) => GraphQLError | null;
 }
 
-/** An operation that has been found valid, with what graphql executes it from. */
+/** An operation that has been found valid, with the arguments that graphql executes it from. */
 export interface PreparedOperation extends ExecutionArgs {
   readonly operation: KnownOperation;
-  /** Bytes that it keeps while it is open; none for what is no subscription. */
+  /** Bytes that it keeps while it is open; 0 unless it is a subscription. */
   readonly kept: { readonly document: number; readonly variables: number };
   readonly contextValue: OperationOrigin;
 }
@@ -27,13 +27,13 @@ export const nothingKept: PreparedOperation['kept'] = Object.freeze({ document: 
 /** A subscription that is open. */
 export type ResultStream = EndableStream<unknown, ExecutionResult>;
 
-/** Runs operations that have been found valid. Every entry point uses it: what is observed and masked here is so everywhere. */
+/** Runs valid operations. Every entry point uses it, so observation and masking are the same everywhere. */
 export interface OperationRunner {
   /** Never rejects. */
   execute(prepared: PreparedOperation): Promise<ExecutionResult>;
   /** An answer without errors was given again: it counts like any other. */
   repeat(operation: KnownOperation, origin: OperationOrigin): void;
-  /** Never rejects. The stream executes when it is read, and throws what its source throws, masked. */
+  /** Never rejects. The stream executes when it is read, and throws the masked errors of its source. */
   subscribe(prepared: PreparedOperation): Promise<ResultStream | ExecutionResult>;
 }
 

@@ -3,13 +3,13 @@ import type { KnownOperation } from './known-operation.js';
 
 /**
  * Results of events that many subscribers of one operation get: a flag turned on for all is one event for thousands, and
- * what comes of it is one result. Shared are results of operations that are shareable, to those who sent the same document.
+ * its result is the same for all. Results of shareable operations are shared among subscribers of the same document.
  * Events are told apart by identity.
  */
 export class SharedResults {
   readonly #results = new WeakMap<object, WeakMap<KnownOperation, ExecutionResult>>();
 
-  /** What `execute` made of this event for the same operation, or makes of it now. Results with errors are not shared. */
+  /** The known result of this event for the same operation, or a new one. Results with errors are not shared. */
   resultOf(
     operation: KnownOperation,
     event: unknown,

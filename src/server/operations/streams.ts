@@ -9,14 +9,14 @@ export interface StreamLimits {
   readonly keptInAll: number;
 }
 
-/** A document that subscriptions keep, and on whose account: the first's, as long as there is one. */
+/** A document that subscriptions keep. It is charged to the address of the first, as long as any keeps it. */
 interface KeptDocument {
   readonly address: string;
   readonly bytes: number;
   subscriptions: number;
 }
 
-/** Every subscription that is open, over whatever protocol. */
+/** Every subscription that is open, over any protocol. */
 export class OpenStreams {
   readonly #open = new Set<ResultStream>();
   readonly #budget: ByteBudget;
@@ -36,7 +36,7 @@ export class OpenStreams {
     return this.#budget.held;
   }
 
-  /** What a new connection opens its subscriptions through. */
+  /** The registry of a new connection, which opens its subscriptions through it. */
   connection(): ConnectionStreams {
     return new ConnectionStreams(this);
   }
@@ -46,7 +46,7 @@ export class OpenStreams {
     for (const stream of [...this.#open]) stream.end();
   }
 
-  /** Registers a subscription until it ends. False when what it keeps is more than may be kept. */
+  /** Registers a subscription until it ends. False when it would keep more bytes than are left. */
   register(stream: ResultStream, { document, kept, contextValue }: PreparedOperation): boolean {
     const { address } = contextValue;
     const known = this.#documents.get(document);
@@ -70,7 +70,7 @@ export class OpenStreams {
 
 /**
  * The subscriptions of one connection. Each is registered when it opens and removed when it ends, and all end with their
- * connection, whatever the library that speaks its protocol believes.
+ * connection, even if the protocol library still counts them as open.
  */
 export class ConnectionStreams {
   readonly #all: OpenStreams;

@@ -7,7 +7,7 @@ import type { OperationOrigin } from './origin.js';
 import { nothingKept, type OperationRunner } from './runner.js';
 import { maxCoercionErrors } from './variables.js';
 
-/** What a request asks, for Yoga, which does not read it again; or what is wrong with it. */
+/** The parameters of a request, which Yoga does not read again; or the error for those that cannot be read. */
 export interface YogaParams {
   readonly asked: unknown;
 }
@@ -16,7 +16,7 @@ export interface OperationHooks {
   readonly documents: Documents;
   readonly findOperation: FindOperation;
   readonly runner: OperationRunner;
-  /** Tells the observers what was refused before it ran. */
+  /** Tells the observers of an operation that was refused before it ran. */
   readonly refuse: (errors: readonly GraphQLError[], origin: OperationOrigin) => void;
   readonly hideSuggestions: boolean;
 }
@@ -53,7 +53,7 @@ export function useOperations(hooks: OperationHooks): Plugin<OperationOrigin & Y
     onExecute: ({ setExecuteFn }) =>
       setExecuteFn(args => {
         const operation = findOperation(args.document, args.operationName);
-        // Yoga has refused what names no operation of the document.
+        // Yoga has refused a name that no operation of the document has.
         if (operation === null) return { errors: [new GraphQLError('There is no such operation.')] };
         return runner.execute({
           ...args,

@@ -6,7 +6,7 @@ import type { KnownOperation } from './known-operation.js';
 
 type Variables = { readonly [name: string]: unknown };
 
-/** What a subscription keeps of its request for as long as it lives. */
+/** The part of its request that a subscription keeps for as long as it lives. */
 export interface Kept {
   readonly variables: Variables;
   /** Bytes that the document and the variables take, as {@link documentBytes} and {@link keptBytes} count them. */

@@ -91,7 +91,7 @@ class EventWriter {
     });
   }
 
-  /** Nothing is sent behind what waits already. */
+  /** Skipped while an earlier write waits. */
   ping(): void {
     if (this.#taken === null && !this.#response.destroyed) this.#response.write(ping);
   }

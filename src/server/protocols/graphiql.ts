@@ -86,7 +86,7 @@ const options: GraphiQLOptions & { readonly query: string } = {
   defaultEditorToolsVisibility: 'headers',
 };
 
-/** Makes what serves GraphiQL to browsers. The page is 9 MB, 2 MB compressed; it is made when it is first asked for. */
+/** Makes the function that serves GraphiQL to browsers. The page is 9 MB, 2 MB compressed; it is made when it is first asked for. */
 export function createGraphiQLRoute(path: string): Route {
   let page: Promise<{ readonly plain: Buffer; readonly compressed: Buffer }> | null = null;
 

@@ -9,11 +9,11 @@ import type { Operations } from '../operations/operations.js';
 import type { OperationOrigin } from '../operations/origin.js';
 import { graphqlPath, type Params } from './graphql-params.js';
 
-/** What a request asks, as it came and as it was read. */
+/** The parameters of a request, as text and as read. */
 export interface Asked {
   /** The body; null where there is none. */
   readonly text: string | null;
-  /** What Yoga is to judge: the parameters, or the error for those that could not be read. */
+  /** The input of Yoga: the parameters, or the error for those that could not be read. */
   readonly asked: unknown;
   /** The parameters where they are well-formed. */
   readonly params: Params | null;
@@ -34,19 +34,19 @@ export interface PlainAnswers {
 /** A request that states a longer body, in bytes, is Yoga's: its document would not be kept anyway. */
 const maxFastBody = 16_384;
 
-/** How Yoga answered what was asked in these words, bounded as the documents are. */
+/** The media types of Yoga's answers, by the words of the request; bounded as the documents are. */
 const maxKeptMediaTypes = 1_000;
 const maxKeptMediaTypeLength = 1_000_000;
 
 /**
- * Nine tenths of what a small query costs in Yoga are the `Request`, the `Response` and the streams of the fetch API. So
- * what Yoga has answered once is from then on executed (by the same code) and written here, straight on Node's own request
- * and response. Everything else is Yoga's: what is asked for the first time, GET, batches, and every request that is
+ * Nine tenths of the cost of a small query in Yoga are the `Request`, the `Response` and the streams of the fetch API. So a
+ * query that Yoga has answered once is from then on executed (by the same code) and written here, straight on Node's own
+ * request and response. Yoga answers all others: the first request for a query, GET, batches, and every request that is
  * malformed. See docs/decisions/0014-a-fast-path.md.
  */
 export function createPlainAnswers(operations: Operations): PlainAnswers {
   const { yoga, prepare, execute } = operations;
-  /** By `Accept` and document, the media type of the answer: what was negotiated once holds for the same words. */
+  /** By `Accept` and document, the media type of the answer: the same words negotiate the same type. */
   const answered = new LRUCache<string, MediaType>({
     max: maxKeptMediaTypes,
     maxSize: maxKeptMediaTypeLength,
@@ -54,7 +54,7 @@ export function createPlainAnswers(operations: Operations): PlainAnswers {
   });
   const memory = new AnswerMemory(caller => operations.stampOf(caller));
 
-  /** Executes what Yoga has answered before, and writes the answer. */
+  /** Executes a query that Yoga has answered before, and writes the answer. */
   async function execution(
     params: Params,
     words: string,
@@ -82,7 +82,7 @@ export function createPlainAnswers(operations: Operations): PlainAnswers {
     response.end(body, length === body.length ? 'latin1' : 'utf8');
   }
 
-  /** What status and headers errors lead to is Yoga's to say. */
+  /** Yoga decides the status and the headers for errors. */
   async function sendErrors(
     response: HttpResponse<HttpRequest>,
     result: ExecutionResult,
@@ -111,7 +111,7 @@ export function createPlainAnswers(operations: Operations): PlainAnswers {
       }
       // Where Yoga looks for a body: it has been read already.
       Object.assign(request, { body: nothing });
-      // Yoga makes an address of these, and answers one that is none with what it caught. Nothing depends on them.
+      // Yoga makes an address of these, and a malformed one would fail. Nothing depends on them.
       request.headers.host = 'localhost';
       request.url = graphqlPath;
       const { caller, requestId, address } = origin;
@@ -129,7 +129,7 @@ export function createPlainAnswers(operations: Operations): PlainAnswers {
   };
 }
 
-/** Of any content: Yoga is given what was asked apart from it. */
+/** Of any content: Yoga gets the parameters apart from it. */
 const nothing = Buffer.alloc(1);
 
 const mediaTypes: readonly MediaType[] = ['application/json', 'application/graphql-response+json'];

@@ -13,7 +13,7 @@ export interface GraphQLRouteOptions extends HttpSubscriptionsOptions {
   readonly maxBodySize: number;
 }
 
-/** GraphQL over HTTP: reads what is asked, and answers a subscription with a stream of events and all else with JSON. */
+/** GraphQL over HTTP: reads the operation, and answers a subscription with a stream of events, any other with JSON. */
 export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
   const { operations, maxBodySize } = options;
   const answers = createPlainAnswers(operations);
@@ -39,7 +39,7 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
     }
     const asked = readAsked(text, request);
     const params = wellFormed(asked);
-    // Returned, not awaited: what was asked would be kept here for as long as a stream lives.
+    // Returned, not awaited: an `await` would keep the request's parameters here for as long as a stream lives.
     const isAsked = request.method === 'POST' || request.method === 'GET';
     if (isAsked && params !== null && operations.isSubscription(params)) return subscribe(exchange, params, origin);
     return answers.answer(request, response, origin, { text, asked, params });
@@ -48,7 +48,7 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
   return { path: graphqlPath, method: 'any', caller: 'verified', handle };
 }
 
-/** What a request asks, or what is wrong with it. */
+/** The parameters of a request, or the error for those that cannot be read. */
 function readAsked(text: string | null, { url = '' }: HttpRequest): unknown {
   try {
     return text === null ? readUrlParams(url) : readBodyParams(text);

@@ -5,13 +5,13 @@ import { isPlainObject } from '../../core/json.js';
 /** Where the API is. */
 export const graphqlPath = '/graphql';
 
-/** What is asked in a well-formed request. */
+/** The parameters of a well-formed request. */
 export type Params = GraphQLParams & { readonly query: string };
 
 const knownParams = ['query', 'operationName', 'variables', 'extensions'];
 
 /**
- * What the body of a POST asks, as JSON has it.
+ * Reads the parameters in the body of a POST.
  * @throws GraphQLError `BAD_REQUEST` when it is no JSON object or list. Nothing of the body is repeated.
  */
 export function readBodyParams(body: string): object {
@@ -26,7 +26,7 @@ export function readBodyParams(body: string): object {
 }
 
 /**
- * What the query string of a GET asks.
+ * Reads the parameters in the query string of a GET.
  * @throws GraphQLError `BAD_REQUEST` when `variables` or `extensions` are no JSON.
  */
 export function readUrlParams(url: string): object {
@@ -50,7 +50,7 @@ export function readUrlParams(url: string): object {
   };
 }
 
-/** Null for whatever is not plainly one well-formed request: Yoga knows what is wrong with it. */
+/** Null unless this is plainly one well-formed request: Yoga finds the words for the others. */
 export function wellFormed(asked: unknown): Params | null {
   if (!isPlainObject(asked) || typeof asked['query'] !== 'string') return null;
   const { operationName, variables, extensions } = asked;

@@ -26,7 +26,7 @@ export type HttpSubscriptions = (exchange: Exchange, params: Params, origin: Ope
 export function createHttpSubscriptions(options: HttpSubscriptionsOptions): HttpSubscriptions {
   const { operations, streams, eventStreams, deadlines } = options;
 
-  /** What is wrong with a subscription: as JSON to those who take it, else as the only event of a stream. */
+  /** Answers with the errors of a subscription: as JSON if the client takes it, else as the only event of a stream. */
   async function refuse({ request, response }: Exchange, errors: readonly GraphQLError[]): Promise<void> {
     const { status, headers } = httpOf(errors);
     const { json } = readAccepted(request.headers.accept);
@@ -63,7 +63,7 @@ async function* onlyResult(result: ExecutionResult): AsyncGenerator<ExecutionRes
   yield result;
 }
 
-/** What errors ask for of the answer that carries them, as Yoga reads it for `application/json`. */
+/** The status and headers that errors ask for, as Yoga reads them for `application/json`. */
 function httpOf(errors: readonly GraphQLError[]) {
   const asked = errors.flatMap(({ extensions: { http } }) => (http === undefined ? [] : [http as HttpExtensions]));
   const statuses = asked.flatMap(({ spec, status }) => (spec === true || status === undefined ? [] : [status]));

@@ -42,7 +42,7 @@ export interface Sockets {
   close(graceMs: number): Promise<void>;
 }
 
-/** Parts of one message: each costs hundreds of bytes beside what it carries. */
+/** Frames of one message: each costs hundreds of bytes beside its content. */
 const maxFragments = 1_024;
 
 export function createSockets(options: SocketsOptions): Sockets {
@@ -97,7 +97,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       return prepared;
     },
     onOperation: ({ extra }, _id, _payload, args, result) =>
-      // Ours to end, whatever becomes of the protocol's own record of it.
+      // The server ends it, whether or not the protocol library still knows it.
       isAsyncIterable(result) ? extra.streams.open(result as ResultStream, args as PreparedOperation) : undefined,
     onComplete: ({ extra }, id) => extra.inbox.markOver(id),
     execute: (args: ExecutionArgs) => operations.execute(args as PreparedOperation),

@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import { sendJson } from '../http/response.js';
 import type { Route } from '../http/route.js';
 
-/** Whether the server can do its work; `reason` says why not. Whatever else stands here is shown too. */
+/** Whether the server can do its work; `reason` says why not. Other members are shown too. */
 export interface Readiness {
   readonly ready: boolean;
   readonly reason?: string;
@@ -41,7 +41,7 @@ export function createHealthRoutes(readiness: () => Readiness | Promise<Readines
   ];
 }
 
-/** What Prometheus asks for. */
+/** The endpoint for Prometheus. */
 export function createMetricsRoute(registry: Registry): Route {
   let rendering: Promise<string> | null = null;
 

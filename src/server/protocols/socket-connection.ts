@@ -24,7 +24,7 @@ interface ConnectionParts {
   readonly limits: SocketLimits;
 }
 
-/** One WebSocket: what is kept of it, what waits for its reader, and whether its peer is alive. */
+/** One WebSocket: its state, the bytes that wait for its reader, and whether its peer is alive. */
 export class SocketConnection extends LoggedRequest implements Reader {
   readonly streams: ConnectionStreams;
   readonly inbox: SocketInbox;
@@ -38,7 +38,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   #authorization: unknown;
   /** Whether anything has come from the peer since the last ping. */
   #isAlive = true;
-  /** Since when the peer does not take what it asked for, as `performance.now()` has it; null while it does. */
+  /** When the peer stopped taking its answers, as `performance.now()` has it; null while it takes them. */
   #stalledSince: number | null = null;
   /** Whether it has asked for more than is done at a time. */
   #isBusy = false;
@@ -112,7 +112,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : shortened(reason, 41));
   }
 
-  /** Keeps of a `connection_init` what proves who the caller is, until that is asked for. */
+  /** Keeps only the credentials of a `connection_init`, until they are verified. */
   introduce(payload: unknown): void {
     this.#authorization = authorizationIn(payload);
   }
@@ -130,8 +130,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
   }
 
   /**
-   * Resolves when the operating system has taken the message: what produces messages waits for that before it makes the
-   * next, so a slow reader holds up its own streams. What it asks for beyond that is held up by no longer reading from it.
+   * Resolves when the operating system has taken the message. A stream waits for that before it makes its next message, so a
+   * slow reader holds up its own streams. Further requests of a slow reader are held up by no longer reading from it.
    */
   send(data: string): Promise<void> {
     const { socket } = this;
@@ -159,7 +159,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
     } else if (this.#stalledSince !== null) {
       if (performance.now() - this.#stalledSince >= stallTimeout) this.#drop();
     } else if (this.#isBusy) {
-      // Nothing is read from it meanwhile, no sign of life either. It is dropped if it is its reader who holds it up.
+      // Nothing is read from it meanwhile, so no sign of life is seen. It is dropped if its reader holds it up.
       if (this.#unsent > 0 && performance.now() - this.#takenAt >= stallTimeout) this.#drop();
     } else if (!this.#isAlive) {
       socket.terminate();
@@ -169,7 +169,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
     }
   }
 
-  /** Parts of a message wait in memory until its end. What is shorter than {@link maxShortMessage} may. */
+  /** Parts of a message wait in memory until its end. Fewer bytes than {@link maxShortMessage} may wait for ever. */
   #isMessageLate(stallTimeout: number): boolean {
     const isUnfinished = !this.#isPaused && this.transport.bytesRead - this.#bytesTaken > maxShortMessage;
     this.#unfinishedSince = isUnfinished ? (this.#unfinishedSince ?? performance.now()) : null;
@@ -196,7 +196,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.socket.terminate();
   }
 
-  /** Counts what waits for the reader, and stops or goes on reading from it. */
+  /** Counts the bytes that wait for the reader, and stops or resumes reading from it. */
   #count(): void {
     const { bufferedAmount, readyState, OPEN } = this.socket;
     if (bufferedAmount === 0 && this.#unsent === 0) return;

@@ -24,14 +24,14 @@ export interface SocketLimits extends InboxLimits, EventStreamLimits {
   readonly keptPerSocket: number;
 }
 
-/** What the inbox does to its socket. */
+/** The socket as its inbox uses it. */
 export interface InboxHost {
   /** Hands a message to the protocol library. For `subscribe` it resolves when the operation is over. */
   deliver(message: string): Promise<void>;
   close(code: number, reason: string): void;
   /** Whether the client has introduced itself. */
   readonly isAcknowledged: boolean;
-  /** What the client introduces itself with. It is not kept here. */
+  /** Takes the payload of `connection_init`. The inbox does not keep it. */
   introduce(payload: unknown): void;
   /** Called when there begins or ceases to be more than can be done at a time: the socket is to be read later. */
   onBusy(isBusy: boolean): void;
@@ -49,7 +49,7 @@ export interface InboxHost {
 export interface Run {
   readonly id: string;
   state: 'waiting' | 'begun' | 'over';
-  /** What was asked; taken when it is prepared, so that it is not kept for as long as a subscription lives. */
+  /** The parameters; taken when the operation is prepared, so that a long subscription does not keep them. */
   params: Params | null;
   /** Whether it is a subscription that is open: those are counted apart. */
   isOpen: boolean;
@@ -58,8 +58,8 @@ export interface Run {
 }
 
 /**
- * Takes the messages of one socket. It hands the protocol library one operation an id at a time, whatever the client does
- * with ids, and a few at a time in all; and it leaves nothing with the library that a client may choose freely.
+ * Takes the messages of one socket. It hands the protocol library one operation an id at a time, even if the client reuses
+ * ids, and a few at a time in all. The library keeps nothing that a client may choose freely.
  */
 export class SocketInbox {
   readonly #host: InboxHost;
@@ -79,7 +79,7 @@ export class SocketInbox {
     this.#limits = limits;
   }
 
-  /** The subscriptions that are open, and those that are being opened, with what they keep. */
+  /** The number of open subscriptions, with those that are being opened, and the bytes that they keep. */
   get open(): { readonly count: number; readonly kept: number } {
     let count = 0;
     let kept = 0;
@@ -88,12 +88,12 @@ export class SocketInbox {
       count += 1;
       kept += run.kept;
     }
-    // What is ending is kept until its reader has taken what it was sent last.
+    // An operation that is ending is kept until its reader has taken its last message.
     for (const run of this.#ending.values()) kept += run.kept;
     return { count, kept };
   }
 
-  /** What was asked under this id, once. */
+  /** The parameters of the operation with this id; a second call gets none. */
   take(id: string): { readonly run: Run; readonly params: Params } | null {
     const run = this.#current.get(id);
     if (run === undefined || run.params === null) return null;
@@ -132,7 +132,7 @@ export class SocketInbox {
     this.#ending.clear();
   }
 
-  /** Takes a message. What is wrong with it closes the socket. */
+  /** Takes a message. A malformed one closes the socket. */
   #take(text: string): Refusal | null {
     let message: unknown;
     try {
@@ -191,7 +191,7 @@ export class SocketInbox {
     return null;
   }
 
-  /** Begins the first whose turn it is; the next one has its turn after everybody else's. */
+  /** Begins the first operation that may begin. The next one waits until other sockets had their turn. */
   #next(): void {
     const { concurrentPerSocket } = this.#limits;
     // An id that is used again waits for its predecessor's end.
@@ -225,7 +225,7 @@ export class SocketInbox {
   }
 
   #hand(message: object): void {
-    // What the host handles never rejects.
+    // `deliver` never rejects.
     void this.#host.deliver(JSON.stringify(message));
   }
 }

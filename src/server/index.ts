@@ -136,7 +136,7 @@ function createReadiness(service: FeatureService, maxAgeSeconds: number, log: Lo
 async function atMost(milliseconds: number, closing: Promise<void>, log: Logger): Promise<void> {
   const late = new AbortController();
   const timeout = sleep(milliseconds, 'late', { signal: late.signal, ref: false }).catch(() => 'in time');
-  if ((await Promise.race([closing, timeout])) === 'late') log.warn('the database did not close in time');
+  if ((await Promise.race([closing, timeout])) === 'late') log.warn('The database did not close in time.');
   late.abort();
 }
 
@@ -144,6 +144,6 @@ function logEvaluation(log: Logger): NonNullable<Parameters<typeof FeatureServic
   return (evaluation, subject) =>
     log.debug(
       { flag: evaluation.key, userId: subject.userId, enabled: evaluation.enabled, reason: evaluation.reason },
-      'evaluation',
+      'A flag was evaluated.',
     );
 }

@@ -197,7 +197,7 @@ describe('what is counted and logged', () => {
       const lines = other.lines.slice(linesBefore).map(({ time, duration, requestId, address, ...line }) => {
         expect(address).toBe('127.0.0.1');
         expect(requestId).toMatch(/^request-/);
-        expect(typeof duration).toBe(line['msg'] === 'operation' ? 'number' : 'undefined');
+        expect(typeof duration).toBe(line['msg'] === 'An operation was answered.' ? 'number' : 'undefined');
         return line;
       });
       return { sent, grown: Object.fromEntries(grown), lines: lines.map(({ err, ...line }) => line) };

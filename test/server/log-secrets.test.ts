@@ -74,7 +74,7 @@ it('log lines of requests carry an id and an address, and never a token', async 
     .trim()
     .split('\n')
     .map(line => JSON.parse(line) as Record<string, unknown>);
-  const operations = lines.filter(({ msg }) => msg === 'operation' || msg === 'operation refused');
+  const operations = lines.filter(({ msg }) => String(msg).startsWith('An operation was '));
   expect(operations.length).toBeGreaterThan(30);
   for (const line of operations) {
     expect(line).toMatchObject({ requestId: expect.stringMatching(/^[0-9a-f-]{36}(\/\d+)?$/), address: '127.0.0.1' });

@@ -21,7 +21,7 @@ export function createOperationLog(serverLog: Logger): OperationObserver {
       const outcome = errors === undefined ? 'ok' : outcomeOf(errors);
       log[level](
         { operation: kind, name: name === null ? null : shortened(name), role: caller.role, outcome, duration },
-        'operation',
+        'An operation was answered.',
       );
     };
     return { onAnswered: write, onOpened: () => () => write({}) };
@@ -29,7 +29,8 @@ export function createOperationLog(serverLog: Logger): OperationObserver {
 
   return {
     onRefused(errors, origin) {
-      if (serverLog.isLevelEnabled('debug')) origin.log.debug({ outcome: outcomeOf(errors) }, 'operation refused');
+      if (serverLog.isLevelEnabled('debug'))
+        origin.log.debug({ outcome: outcomeOf(errors) }, 'An operation was refused.');
     },
     onBegun,
     onRepeated: (operation, origin) => onBegun(operation, origin)?.onAnswered({}),

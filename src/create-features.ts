@@ -1,14 +1,18 @@
 import type { Backend } from './backends/backend.js';
 import { Features, type FeatureUser } from './features/features.js';
+import { type OnEvaluation, observeEach } from './features/observer.js';
 import { FeatureService, type FeatureServiceOptions } from './features/service.js';
 
-export interface CreateFeaturesOptions<User = FeatureUser> extends Omit<FeatureServiceOptions, 'backend'> {
+export interface CreateFeaturesOptions<User = FeatureUser>
+  extends Omit<FeatureServiceOptions, 'backend' | 'observers'> {
   /** Where flags are kept: this, `databaseUrl` or `dataDir`. */
   readonly backend?: Backend;
   /** A PostgreSQL database, which servers may share. */
   readonly databaseUrl?: string;
   /** A directory for an embedded database, which no other process uses. */
   readonly dataDir?: string;
+  /** Told of each evaluation. It must not throw. */
+  readonly onEvaluation?: OnEvaluation | undefined;
   /** What of the program's own user objects evaluations see. Default: the object as it is. */
   readonly user?: (user: User) => FeatureUser;
 }
@@ -25,15 +29,16 @@ type Mapped<User> = User extends FeatureUser ? unknown : Required<Pick<CreateFea
 export async function createFeatures<User = FeatureUser>(
   options: CreateFeaturesOptions<User> & Mapped<User>,
 ): Promise<Features<User>> {
-  const { backend, databaseUrl, dataDir, user = asItIs, ...rest } = options;
+  const { backend, databaseUrl, dataDir, onEvaluation, user = asItIs, ...rest } = options;
   const { log } = rest;
   const report = (error: unknown) => {
     if (log !== undefined) log.error({ err: error }, 'a watch of features has failed and goes on');
     else process.emitWarning(error instanceof Error ? error : String(error));
   };
+  const observers = onEvaluation === undefined ? [] : [observeEach(onEvaluation)];
   const opened = backend ?? (await openDatabase(databaseUrl, dataDir));
   try {
-    return new Features<User>(await FeatureService.open({ ...rest, backend: opened }), user, report);
+    return new Features<User>(await FeatureService.open({ ...rest, observers, backend: opened }), user, report);
   } catch (error) {
     await opened.close();
     throw error;

@@ -2,53 +2,66 @@ import { type Evaluation, evaluate, flagNotFound, type Subject } from '../core/e
 import type { FeatureObserver } from './observer.js';
 import type { Snapshot } from './snapshot.js';
 
-/** Told of each evaluation: the answer, and whom it is for. Must not throw and should be quick. */
-export type OnEvaluation = (evaluation: Evaluation, subject: Subject) => void;
-
 export interface EvaluatorOptions {
   /** The answer for a flag that does not exist. */
   readonly defaultEnabled: boolean;
-  readonly onEvaluation?: OnEvaluation | undefined;
-  readonly observer?: FeatureObserver | undefined;
+  readonly observers: readonly FeatureObserver[];
+}
+
+/**
+ * The answer for one key, for the evaluator and the live hub alike.
+ * @param now milliseconds since the epoch.
+ * @param fallback the answer for a flag that does not exist.
+ */
+export function answerKey(
+  snapshot: Snapshot,
+  key: string,
+  subject: Subject,
+  now: number,
+  fallback: boolean,
+): Evaluation {
+  const flag = snapshot.get(key);
+  return flag === undefined ? flagNotFound(key, fallback) : evaluate(flag, subject, now);
 }
 
 /** Answers for one subject at one revision and one instant: however many flags are asked, they belong together. */
 export class Evaluator {
   readonly #snapshot: Snapshot;
-  readonly #defaultEnabled: boolean;
-  readonly #onEvaluation: OnEvaluation | undefined;
-  readonly #observer: FeatureObserver | undefined;
+  readonly #options: EvaluatorOptions;
 
   constructor(
     snapshot: Snapshot,
     readonly subject: Subject,
-    /** Milliseconds since the epoch: what overrides are expired. */
+    /** Milliseconds since the epoch: decides which overrides have expired. */
     readonly now: number,
     options: EvaluatorOptions,
   ) {
     this.#snapshot = snapshot;
-    this.#defaultEnabled = options.defaultEnabled;
-    this.#onEvaluation = options.onEvaluation;
-    this.#observer = options.observer;
+    this.#options = options;
   }
 
-  /** The revision of the change log that these answers stand on. */
+  /** The revision of the change log that these answers are computed from. */
   get revision(): number {
     return this.#snapshot.revision;
   }
 
   /** @param fallback the answer for a flag that does not exist, in place of the general default. */
-  evaluate(key: string, fallback: boolean = this.#defaultEnabled): Evaluation {
-    const evaluation = this.#evaluate(key, fallback);
-    this.#observer?.evaluated(evaluation);
+  evaluate(key: string, fallback: boolean = this.#options.defaultEnabled): Evaluation {
+    const evaluation = answerKey(this.#snapshot, key, this.subject, this.now, fallback);
+    for (const observer of this.#options.observers) observer.onEvaluated(evaluation, this.subject);
     return evaluation;
   }
 
   /** All flags, sorted by key; or these, in the order asked. */
   evaluateAll(keys?: readonly string[] | null): Evaluation[] {
+    const { defaultEnabled, observers } = this.#options;
+    const { subject, now } = this;
+    const snapshot = this.#snapshot;
     const evaluations =
-      keys == null ? this.#evaluateEvery() : keys.map(key => this.#evaluate(key, this.#defaultEnabled));
-    this.#observer?.evaluatedAll(evaluations);
+      keys == null
+        ? snapshot.flags.map(flag => evaluate(flag, subject, now))
+        : keys.map(key => answerKey(snapshot, key, subject, now, defaultEnabled));
+    for (const observer of observers) observer.onEvaluatedAll(evaluations, subject);
     return evaluations;
   }
 
@@ -59,21 +72,6 @@ export class Evaluator {
     const map = { ...allOff(this.#snapshot.flags) };
     for (const { key, enabled } of evaluations) if (enabled) map[key] = true;
     return map;
-  }
-
-  #evaluate(key: string, fallback: boolean): Evaluation {
-    const flag = this.#snapshot.get(key);
-    const evaluation = flag === undefined ? flagNotFound(key, fallback) : evaluate(flag, this.subject, this.now);
-    this.#onEvaluation?.(evaluation, this.subject);
-    return evaluation;
-  }
-
-  #evaluateEvery(): Evaluation[] {
-    return this.#snapshot.flags.map(flag => {
-      const evaluation = evaluate(flag, this.subject, this.now);
-      this.#onEvaluation?.(evaluation, this.subject);
-      return evaluation;
-    });
   }
 }
 
@@ -88,8 +86,8 @@ export function featureMap(evaluations: readonly Evaluation[]): Record<string, b
 const patterns = new WeakMap<Snapshot['flags'], Readonly<Record<string, boolean>>>();
 
 /**
- * What maps of these flags are copied from: several times quicker than building each key by key, and so is writing the
- * copy as JSON, as all have one hidden class. The copy of an object has one even where what was built has not.
+ * The map that maps of these flags are copied from: several times quicker than building each key by key. Writing a copy as
+ * JSON is quicker too, because all copies have one hidden class, even if the object that was built key by key has none.
  */
 function allOff(flags: Snapshot['flags']): Readonly<Record<string, boolean>> {
   let pattern = patterns.get(flags);

@@ -1,9 +1,9 @@
 import type { Targeting } from '../backends/backend.js';
-import { type Evaluation, evaluate, flagNotFound, type Subject } from '../core/evaluate.js';
+import type { Evaluation, Subject } from '../core/evaluate.js';
 import { pulled } from '../streams/pulled.js';
 import { Slice } from '../streams/slices.js';
 import { Answers } from './answers.js';
-import type { OnEvaluation } from './evaluator.js';
+import { answerKey } from './evaluator.js';
 import type { Log } from './log.js';
 import type { FeatureObserver } from './observer.js';
 import type { Applied, Replica } from './replica.js';
@@ -13,18 +13,17 @@ export interface LiveHubOptions {
   readonly replica: Replica;
   readonly loadTargeting: (userId: string | null) => Promise<Targeting>;
   readonly defaultEnabled: boolean;
-  readonly onEvaluation?: OnEvaluation | undefined;
-  readonly observer?: FeatureObserver | undefined;
+  readonly observers: readonly FeatureObserver[];
   readonly log: Log;
   readonly now: () => number;
 }
 
-/** Updates handed over before other work gets its turn: what is done with each costs several times its evaluation. */
+/** Updates handed over before other work gets its turn: sending one costs several times its evaluation. */
 const sliceUpdates = 100;
 /** Milliseconds until a failed load of targeting is tried again. */
 const retryDelay = 1_000;
 /**
- * Timers do not notice a clock that is set, or a machine that was asleep: what is due is looked at again after so many
+ * Timers do not notice a clock that is set, or a machine that was asleep: expiries are looked at again after so many
  * milliseconds at most.
  */
 const longestDelay = 1_000;
@@ -32,17 +31,17 @@ const longestDelay = 1_000;
 /**
  * Hands each subscriber its own answers again when they change.
  *
- * A change marks the subscribers that it touches. Those that wait are re-evaluated together, in slices; the others when
- * they ask next. What holds is compared with what was handed over, so a slow subscriber gets one difference over all that
- * happened meanwhile, and nobody gets an update in which nothing changed.
+ * A change marks the subscribers that it touches. Those that wait are evaluated again together, in slices; the others when
+ * they ask next. The new answers are compared with the last ones of the subscriber. So a slow subscriber gets one difference
+ * over all changes meanwhile, and no subscriber gets an update without a change. `SubscriberState` has the states.
  */
 export class LiveHub {
   readonly #options: LiveHubOptions;
   readonly #subscribers = new Set<Subscriber>();
   readonly #byUser = new Map<string, Set<Subscriber>>();
-  /** Waiting subscribers with something to evaluate. */
+  /** Subscribers in the state `due`, in that order. */
   readonly #due = new Set<Subscriber>();
-  /** Waiting subscribers whose targeting could not be loaded. */
+  /** Subscribers in the state `failed`. */
   readonly #failed = new Set<Subscriber>();
   /** By subscriber, when the next of its overrides ends. */
   readonly #expiries = new Map<Subscriber, number>();
@@ -70,7 +69,7 @@ export class LiveHub {
    */
   subscribe(audience: Audience, options: SubscribeOptions = {}): AsyncIterableIterator<FeaturesUpdate> {
     const subscriber = new Subscriber(audience, options);
-    if (this.#isClosed) subscriber.isClosed = true;
+    if (this.#isClosed) subscriber.state = 'closed';
     else this.#enter(subscriber);
     // One pull at a time, whatever the consumer does: a difference belongs to exactly one answer.
     let last: Promise<unknown> = Promise.resolve();
@@ -102,11 +101,11 @@ export class LiveHub {
   }
 
   #leave(subscriber: Subscriber): void {
-    if (subscriber.isClosed) return;
-    subscriber.isClosed = true;
-    this.#subscribers.delete(subscriber);
+    if (subscriber.state === 'closed') return;
     this.#due.delete(subscriber);
     this.#failed.delete(subscriber);
+    subscriber.state = 'closed';
+    this.#subscribers.delete(subscriber);
     this.#expiries.delete(subscriber);
     const { userId } = subscriber.audience;
     if (userId !== null) {
@@ -119,7 +118,7 @@ export class LiveHub {
   }
 
   async #pull(subscriber: Subscriber): Promise<IteratorResult<FeaturesUpdate>> {
-    if (subscriber.handed === null && !subscriber.isClosed) {
+    if (subscriber.handed === null && subscriber.state !== 'closed') {
       try {
         await this.#options.replica.refresh();
         // A log that ends before it is another history (a restored database): the whole set is right there too.
@@ -129,9 +128,10 @@ export class LiveHub {
         throw error;
       }
     }
-    if (subscriber.isClosed) return { done: true, value: undefined };
+    if (subscriber.state !== 'idle') return { done: true, value: undefined };
     return new Promise((resolve, reject) => {
       subscriber.pull = { resolve, reject };
+      subscriber.state = 'waiting';
       if (subscriber.stale !== 'nothing') this.#schedule(subscriber);
     });
   }
@@ -139,18 +139,15 @@ export class LiveHub {
   #touch({ flags, userIds }: Applied): void {
     if (flags.size > 0) {
       for (const subscriber of this.#subscribers) {
-        if (subscriber.keys?.some(key => flags.has(key)) ?? true) this.#touched(subscriber, flags);
+        if (!(subscriber.keys?.some(key => flags.has(key)) ?? true)) continue;
+        subscriber.touchFlags(flags);
+        this.#schedule(subscriber);
       }
     }
     for (const subscriber of this.#ofUsers(userIds)) {
       subscriber.touchUser();
-      this.#touched(subscriber, null);
+      this.#schedule(subscriber);
     }
-  }
-
-  #touched(subscriber: Subscriber, flags: Applied['flags'] | null): void {
-    if (flags !== null) subscriber.touchFlags(flags);
-    if (subscriber.pull !== null) this.#schedule(subscriber);
   }
 
   *#ofUsers(userIds: ReadonlySet<string> | null): Iterable<Subscriber> {
@@ -161,7 +158,11 @@ export class LiveHub {
     for (const userId of userIds) yield* this.#byUser.get(userId) ?? [];
   }
 
+  /** Makes a subscriber due that waits. One that is idle becomes due when it asks, one that is loading when it is loaded. */
   #schedule(subscriber: Subscriber): void {
+    if (subscriber.state !== 'waiting' && subscriber.state !== 'failed') return;
+    this.#failed.delete(subscriber);
+    subscriber.state = 'due';
     this.#due.add(subscriber);
     subscriber.dueSince ??= performance.now();
     this.#slice ??= setImmediate(() => this.#work());
@@ -182,24 +183,24 @@ export class LiveHub {
   }
 
   async #load(subscriber: Subscriber): Promise<void> {
-    if (subscriber.isLoading) return;
-    subscriber.isLoading = true;
+    subscriber.state = 'loading';
     const { touches, audience } = subscriber;
     try {
       const targeting = await this.#options.loadTargeting(audience.userId);
       if (touches === subscriber.touches) subscriber.subject = audience.subject(targeting);
     } catch (error) {
+      if (isClosed(subscriber)) return;
+      subscriber.state = 'failed';
       this.#loadFailed(subscriber, error);
       return;
-    } finally {
-      subscriber.isLoading = false;
     }
-    if (subscriber.pull !== null) this.#schedule(subscriber);
+    if (isClosed(subscriber)) return;
+    subscriber.state = 'waiting';
+    this.#schedule(subscriber);
   }
 
-  // Who has nothing yet is told; who has answers keeps them until the store can be asked again.
+  /** A reader without answers gets the error. One that has answers keeps them until the store can be asked again. */
   #loadFailed(subscriber: Subscriber, error: unknown): void {
-    if (subscriber.isClosed) return;
     if (subscriber.handed === null) {
       subscriber.pull?.reject(error);
       subscriber.pull = null;
@@ -208,58 +209,55 @@ export class LiveHub {
     }
     this.#failed.add(subscriber);
     if (this.#retry !== null) return;
-    this.#options.log.warn({ err: error }, 'targeting cannot be loaded; subscribers keep their last answers');
+    this.#options.log.warn({ err: error }, 'Targeting cannot be loaded. Subscribers keep their last answers.');
     this.#retry = setTimeout(() => {
       this.#retry = null;
-      const failed = [...this.#failed];
-      this.#failed.clear();
-      for (const again of failed) this.#schedule(again);
+      for (const again of [...this.#failed]) this.#schedule(again);
     }, retryDelay).unref();
   }
 
-  /** Hands over what is different; false when nothing is. */
+  /** Hands over the answers that changed; false when none did. */
   #answer(subscriber: Subscriber, subject: Subject): boolean {
-    const { dueSince } = subscriber;
+    const { dueSince, pull } = subscriber;
     subscriber.dueSince = null;
-    if (subscriber.pull === null) return false;
+    subscriber.state = 'waiting';
     const now = this.#options.now();
-    // What has expired is no longer the next to expire, so it must not wait for its timer.
+    // An expired override is no longer the next to expire, so it must not wait for its timer.
     if ((this.#expiries.get(subscriber) ?? Number.POSITIVE_INFINITY) <= now) subscriber.stale = 'everything';
     const expiry = subscriber.nextExpiry(now);
     if (expiry === null) this.#expiries.delete(subscriber);
     else this.#expiries.set(subscriber, expiry);
     const update = this.#difference(subscriber, subject, now);
     if (update === null) return false;
-    subscriber.pull.resolve({ done: false, value: update });
     subscriber.pull = null;
-    if (dueSince !== null) this.#options.observer?.pushed(update, performance.now() - dueSince);
+    subscriber.state = 'idle';
+    pull?.resolve({ done: false, value: update });
+    const handedAt = performance.now();
+    const delay = handedAt - (dueSince ?? handedAt);
+    for (const observer of this.#options.observers) observer.onPushed(update, subject, delay);
     return true;
   }
 
-  /** What is different from what was handed over, which it then counts as; null when nothing is. */
+  /** The answers that changed since the subscriber's last update, and remembers them; null when none did. */
   #difference(subscriber: Subscriber, subject: Subject, now: number): FeaturesUpdate | null {
     const { snapshot } = this.#options.replica;
     const { stale, keys } = subscriber;
+    const fallback = subscriber.fallback ?? this.#options.defaultEnabled;
     const isFirst = subscriber.handed === null;
     const handed = subscriber.handed ?? new Answers();
     const features: Evaluation[] = [];
     const removed: string[] = [];
 
     const consider = (key: string) => {
-      const flag = snapshot.get(key);
-      if (flag === undefined && keys === null) {
+      if (keys === null && snapshot.get(key) === undefined) {
         if (handed.delete(key)) removed.push(key);
         return;
       }
-      const evaluation =
-        flag === undefined
-          ? flagNotFound(key, subscriber.fallback ?? this.#options.defaultEnabled)
-          : evaluate(flag, subject, now);
+      const evaluation = answerKey(snapshot, key, subject, now, fallback);
       const before = handed.get(key);
       if (before !== undefined && subscriber.isSame(before, evaluation)) return;
       handed.set(evaluation);
       features.push(evaluation);
-      this.#options.onEvaluation?.(evaluation, subject);
     };
 
     if (keys !== null) {
@@ -277,7 +275,7 @@ export class LiveHub {
     return this.#same({ revision: snapshot.revision, snapshot: isFirst, features, removed });
   }
 
-  /** One flag turned on for all is one update, handed to thousands: what is made of it once need not be made again. */
+  /** One flag turned on for all is one update, handed to thousands: its result need not be made again for each. */
   #same(update: FeaturesUpdate): FeaturesUpdate {
     const { revision, snapshot, features, removed } = update;
     if (snapshot || features.length !== 1 || removed.length > 0) return update;
@@ -285,7 +283,7 @@ export class LiveHub {
     return this.#last;
   }
 
-  // One timer for everybody, set to the first override that ends.
+  /** One timer for all subscribers, set to the first override that ends. */
   #armExpiry(): void {
     if (this.#expiry !== null) clearTimeout(this.#expiry);
     this.#expiry = null;
@@ -302,7 +300,7 @@ export class LiveHub {
       if (expiry > now) continue;
       this.#expiries.delete(subscriber);
       subscriber.stale = 'everything';
-      this.#touched(subscriber, null);
+      this.#schedule(subscriber);
     }
     this.#armExpiry();
   }
@@ -311,3 +309,6 @@ export class LiveHub {
 function isStale(stale: Subscriber['stale'], key: string): boolean {
   return stale === 'everything' || (typeof stale === 'object' && stale.has(key));
 }
+
+/** The state may have changed during an `await`, which the compiler does not see. */
+const isClosed = ({ state }: Subscriber): boolean => state === 'closed';

@@ -5,20 +5,20 @@ import type { Log } from './log.js';
 import { type PinnedAnswers, Pins } from './pins.js';
 import { Snapshot } from './snapshot.js';
 
-/** What a stretch of the log, applied at once, has touched. */
+/** The flags and users that a stretch of the log, applied at once, has touched. */
 export interface Applied {
   /** By key, in the order of revisions. */
   readonly flags: ReadonlyMap<string, FlagChange>;
-  /** Users whose overrides, groups or attributes changed; `null`: nobody knows, so everybody. */
+  /** Users whose overrides, groups or attributes changed; `null`: any may have changed. */
   readonly userIds: ReadonlySet<string> | null;
 }
 
 export interface ReplicaOptions {
   readonly backend: Backend;
   readonly log: Log;
-  /** Milliseconds. Older than this, what is known must be confirmed before it answers; 0: before every answer. */
+  /** Milliseconds. A state confirmed longer ago is confirmed before it answers; 0: before every answer. */
   readonly maxAge: number;
-  /** Milliseconds between reads of the log that nobody asked for. */
+  /** Milliseconds between reads of the log that nothing prompted. */
   readonly pollInterval: number;
   /** Milliseconds that an answer waits for a read; past it the last known state stands. Default 500. */
   readonly patience?: number | undefined;
@@ -35,15 +35,24 @@ const shortestBackoff = 250;
  * The log is the truth and a hint only a reason to read it sooner: it is also read every few seconds, and before an
  * answer when the last confirmed read is too old. So a lost hint costs time, never correctness.
  *
- * A read that fails, or that an answer has waited for in vain, means that the log is away: from then on no answer waits
- * until a read has come through again.
+ * | state     | means                                        | leaves it by                                               |
+ * |-----------|----------------------------------------------|------------------------------------------------------------|
+ * | following | the log can be read: an answer waits for a   | a read that fails, or that an answer waited for in vain:   |
+ * |           | read if the last one is too old              | away                                                       |
+ * | away      | the log cannot be read: no answer waits, the | a read that comes through: following                       |
+ * |           | last known state answers; the log is read    |                                                            |
+ * |           | after a growing pause                        |                                                            |
+ * | closed    | every read is refused                        | never                                                      |
+ *
+ * Beside that, at most one read is under way (`#reading`), and at most one waits to begin after it (`#next`). Both states
+ * but the last can become closed.
  */
 export class Replica {
   readonly #options: ReplicaOptions;
   readonly #listeners = new Set<(applied: Applied) => void>();
   readonly #pins = new Pins();
   #snapshot: Snapshot;
-  /** The snapshot under what is pinned. */
+  /** The snapshot with the pinned answers over it. */
   #shown: Snapshot;
   #confirmedAt = performance.now();
   #reading: Promise<void> | null = null;
@@ -51,8 +60,7 @@ export class Replica {
   #unwatch: () => void = () => {};
   #timer: NodeJS.Timeout | null = null;
   #backoff = shortestBackoff;
-  #isAway = false;
-  #isClosed = false;
+  #state: 'following' | 'away' | 'closed' = 'following';
   #problem: string | null = null;
 
   private constructor(options: ReplicaOptions, snapshot: Snapshot) {
@@ -82,7 +90,7 @@ export class Replica {
     return this.#shown;
   }
 
-  /** Lays answers over the definitions of the store, which does not hear of it, until the returned function is called. */
+  /** Lays answers over the definitions, without a change in the store, until the returned function is called. */
   pin(answers: PinnedAnswers): () => void {
     const apply = () => {
       const before = this.#shown;
@@ -114,7 +122,7 @@ export class Replica {
   }
 
   /**
-   * Confirms what is known if it is older than `maxAge`. Undefined when there is nothing to wait for, so that the usual
+   * Confirms the known state if it is older than `maxAge`. Undefined when there is nothing to wait for, so that the usual
    * case costs no turn of the event loop. When the log cannot be read, the last known state stands.
    */
   refresh(): Promise<void> | undefined {
@@ -124,7 +132,7 @@ export class Replica {
 
   /** Whether {@link refresh} has nothing to wait for. Reads nothing. */
   get isFresh(): boolean {
-    if (this.#isAway) return true;
+    if (this.#state === 'away') return true;
     if (this.#isStale) return false;
     return !this.#options.backend.isInstant || (this.#next ?? this.#reading) === null;
   }
@@ -146,7 +154,7 @@ export class Replica {
    * @throws UnavailableError
    */
   read(): Promise<void> {
-    if (this.#isClosed) return Promise.reject(new UnavailableError('The change log is followed no more.'));
+    if (this.#state === 'closed') return Promise.reject(new UnavailableError('The change log is no longer followed.'));
     if (this.#reading === null) {
       this.#reading = this.#readToEnd()
         .then(
@@ -171,7 +179,7 @@ export class Replica {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#state = 'closed';
     this.#unwatch();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#listeners.clear();
@@ -193,13 +201,13 @@ export class Replica {
     });
   }
 
-  /** Who needs the read is told by it; here nobody waits. */
+  /** Callers that need the read get its error; this call does not wait. */
   #readQuietly(): void {
     this.read().catch(() => {});
   }
 
   #pollLater(delay: number): void {
-    if (this.#isClosed) return;
+    if (this.#state === 'closed') return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     // Jitter, or nodes that were started together ask together for ever.
     this.#timer = setTimeout(() => this.#poll(), delay * (0.8 + Math.random() * 0.2)).unref();
@@ -218,11 +226,11 @@ export class Replica {
 
   #lost(problem: string, error?: unknown): void {
     this.#problem = problem;
-    if (this.#isAway || this.#isClosed) return;
-    this.#isAway = true;
+    if (this.#state !== 'following') return;
+    this.#state = 'away';
     this.#options.log.warn(
       { err: error, age: this.age },
-      'the change log cannot be read; answering from what is known',
+      'The change log cannot be read. The last known state answers.',
     );
     // The next attempt must not wait for the turn of a healthy log.
     this.#backoff = shortestBackoff;
@@ -232,9 +240,9 @@ export class Replica {
   #found(): void {
     this.#problem = null;
     this.#backoff = shortestBackoff;
-    if (!this.#isAway) return;
-    this.#isAway = false;
-    this.#options.log.info({ revision: this.#snapshot.revision }, 'the change log is read again');
+    if (this.#state !== 'away') return;
+    this.#state = 'following';
+    this.#options.log.info({ revision: this.#snapshot.revision }, 'The change log can be read again.');
   }
 
   async #readToEnd(): Promise<void> {
@@ -262,7 +270,7 @@ export class Replica {
     const before = this.#snapshot;
     const after = await Snapshot.load(await this.#options.backend.definitions(), before);
     this.#show(after);
-    this.#options.log.info({ revision: after.revision }, 'reloaded all definitions');
+    this.#options.log.info({ revision: after.revision }, 'All definitions were reloaded.');
     this.#emit({ flags: changesBetween(after.differences(before), before, after), userIds: null });
   }
 
@@ -296,7 +304,7 @@ export class Replica {
     for (const key of keys) {
       const faults = this.#snapshot.get(key)?.faults ?? [];
       if (faults.length > 0) {
-        this.#options.log.warn({ flag: key, faults }, 'stored conditions are not valid and never match');
+        this.#options.log.warn({ flag: key, faults }, 'Stored conditions are not valid and match nobody.');
       }
     }
   }

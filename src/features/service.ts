@@ -2,7 +2,7 @@ import type { Backend, Targeting } from '../backends/backend.js';
 import { type Attributes, createSubject, type Subject } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import { canonicalUserId } from '../core/user-id.js';
-import { Evaluator, type EvaluatorOptions, type OnEvaluation } from './evaluator.js';
+import { Evaluator, type EvaluatorOptions } from './evaluator.js';
 import type { FlagChange } from './flag-change.js';
 import { FlagChangeFeed } from './flag-change-feed.js';
 import { LiveHub } from './live-hub.js';
@@ -35,8 +35,7 @@ export interface FeatureServiceOptions {
   readonly cacheSize?: number | undefined;
   /** Milliseconds between reads of the change log that nothing prompted. Default 3,000. */
   readonly pollInterval?: number | undefined;
-  readonly onEvaluation?: OnEvaluation | undefined;
-  readonly observer?: FeatureObserver | undefined;
+  readonly observers?: readonly FeatureObserver[] | undefined;
   readonly log?: Log | undefined;
   /** Milliseconds since the epoch; the clock that overrides expire by. Default Date.now. */
   readonly now?: (() => number) | undefined;
@@ -81,7 +80,7 @@ export class FeatureService {
   #cacheMisses = 0;
 
   private constructor(options: FeatureServiceOptions, replica: Replica) {
-    const { backend, defaultEnabled = false, cacheTtl = 60, cacheSize = 50_000, onEvaluation, observer } = options;
+    const { backend, defaultEnabled = false, cacheTtl = 60, cacheSize = 50_000, observers = [] } = options;
     const { log = silentLog, now = Date.now } = options;
     const targeting = new TargetingCache({
       backend,
@@ -93,11 +92,11 @@ export class FeatureService {
     this.#replica = replica;
     this.#targeting = targeting;
     this.#now = now;
-    this.#evaluatorOptions = { defaultEnabled, onEvaluation, observer };
+    this.#evaluatorOptions = { defaultEnabled, observers };
     // Before the hub listens: what it loads after a change must not come from what was kept before it.
     replica.onApplied(({ userIds }) => targeting.forget(userIds));
     const loadTargeting = async (userId: string | null) => this.#targetingOf(userId);
-    this.#hub = new LiveHub({ replica, loadTargeting, defaultEnabled, onEvaluation, observer, log, now });
+    this.#hub = new LiveHub({ replica, loadTargeting, defaultEnabled, observers, log, now });
     this.#flagChanges = new FlagChangeFeed(replica);
     this.management = new Management({ backend, replica, now });
   }
@@ -142,7 +141,8 @@ export class FeatureService {
    * be read first, the clock may change an answer, or each evaluation is watched.
    */
   stamp(userId: string | null): object | null {
-    if (this.#evaluatorOptions.onEvaluation !== undefined || !this.#replica.isFresh) return null;
+    if (this.#evaluatorOptions.observers.some(observer => observer.seesEveryAnswer)) return null;
+    if (!this.#replica.isFresh) return null;
     const targeting = this.#targeting.peek(userId === null ? null : canonicalUserId(userId));
     if (targeting === undefined) return null;
     const { snapshot } = this.#replica;

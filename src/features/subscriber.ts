@@ -2,22 +2,22 @@ import type { Targeting } from '../backends/backend.js';
 import { type Evaluation, type Subject, sameAnswer } from '../core/evaluate.js';
 import type { Answers } from './answers.js';
 
-/** What a subscriber is handed. */
+/** One update of a subscriber. */
 export interface FeaturesUpdate {
-  /** The revision of the change log that these answers stand on. */
+  /** The revision of the change log that these answers are computed from. */
   readonly revision: number;
-  /** Whether this is the whole set; otherwise only what is different from what this subscriber was last handed. */
+  /** Whether this is the whole set; otherwise only the answers that changed since this subscriber's last update. */
   readonly snapshot: boolean;
   /** Sorted by key, or in the order asked. */
   readonly features: readonly Evaluation[];
-  /** Flags that are no more. Always empty for who named the keys: there a missing flag is an answer. */
+  /** Keys of deleted flags. Always empty if the subscriber named the keys: there a missing flag has an answer. */
   readonly removed: readonly string[];
 }
 
-/** Whom a subscription is for. */
+/** The user that a subscription is for. */
 export interface Audience {
   readonly userId: string | null;
-  /** Makes the subject from what is stored about its user. */
+  /** Makes the subject from the stored data of its user. */
   readonly subject: (targeting: Targeting) => Subject;
 }
 
@@ -26,35 +26,60 @@ export interface SubscribeOptions {
   readonly keys?: readonly string[] | null;
   /** The answer for flags that do not exist, in place of the general default. */
   readonly fallback?: boolean | null;
-  /** Nothing older than this revision is handed over, unless the log ends before it. */
+  /** No update is older than this revision, unless the log ends before it. */
   readonly sinceRevision?: number | null;
-  /** What counts as no change. Default: the same `enabled` and the same `reason`. */
+  /** Whether two answers count as the same. Default: the same `enabled` and the same `reason`. */
   readonly isSame?: (a: Evaluation, b: Evaluation) => boolean;
 }
 
 /** The flags to evaluate again. */
 export type Stale = 'nothing' | 'everything' | ReadonlyMap<string, unknown>;
 
-/** What the hub knows of one subscriber. */
+/** The request of a reader for the next update. */
+export interface Pull {
+  readonly resolve: (result: IteratorResult<FeaturesUpdate>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The state of one subscriber. In each, changes mark the flags to evaluate again; only the states that have a reader's
+ * pull evaluate them.
+ *
+ * | state   | means                                                | leaves it by                                        |
+ * |---------|------------------------------------------------------|-----------------------------------------------------|
+ * | idle    | its reader has not asked for the next update         | a pull: waiting, or due if something is marked      |
+ * | waiting | its reader has asked, and nothing is marked          | a change that touches it, an expiry: due            |
+ * | due     | it will be evaluated in the next slice               | its slice: idle with an update, waiting without one; |
+ * |         |                                                      | loading if its user's targeting is not known        |
+ * | loading | its targeting is being loaded                        | loaded: due. A failure: failed if it has answers,   |
+ * |         |                                                      | otherwise its reader gets the error: closed         |
+ * | failed  | its targeting could not be loaded; it keeps its last | the retry, or a change that touches it: due         |
+ * |         | answers                                              |                                                     |
+ * | closed  | it has left, or the hub was closed                   | never                                               |
+ *
+ * Every state can become closed: its reader leaves, or the hub closes.
+ */
+export type SubscriberState = 'idle' | 'waiting' | 'due' | 'loading' | 'failed' | 'closed';
+
+/** One subscriber of the hub, which moves it from state to state. */
 export class Subscriber {
   readonly audience: Audience;
   readonly keys: readonly string[] | null;
   readonly fallback: boolean | null;
   readonly sinceRevision: number;
   readonly isSame: (a: Evaluation, b: Evaluation) => boolean;
-  /** Null while it must be loaded. */
+  state: SubscriberState = 'idle';
+  /** Null while its targeting must be loaded. */
   subject: Subject | null = null;
-  isLoading = false;
   /** How often a change has touched the user: a load that began before the last one is void. */
   touches = 0;
   stale: Stale = 'everything';
-  /** What was last handed over; null before the first update. */
+  /** Its last answers; null before the first update. */
   handed: Answers | null = null;
-  /** The pull that waits for an answer. */
-  pull: { resolve: (result: IteratorResult<FeaturesUpdate>) => void; reject: (error: unknown) => void } | null = null;
-  /** Since when, by `performance.now()`, that pull has had something to evaluate; null while it has not. */
+  /** Null if it is idle or closed. */
+  pull: Pull | null = null;
+  /** When it became due, as `performance.now()` has it; null while there is nothing to evaluate for its reader. */
   dueSince: number | null = null;
-  isClosed = false;
 
   constructor(audience: Audience, options: SubscribeOptions) {
     this.audience = audience;

@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import { createVerifier } from '../auth/verifier.js';
 import { type DatabaseBackend, openDatabase } from '../backends/database.js';
 import type { Config } from '../config.js';
+import { type OnEvaluation, observeEach } from '../features/observer.js';
 import { FeatureService } from '../features/service.js';
 import { createContextFactory } from '../graphql/context.js';
 import { createSchema } from '../graphql/index.js';
@@ -55,13 +56,15 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
   const featureMetrics = registry && new FeatureMetrics(registry);
   const service = await FeatureService.open({
     backend: featureMetrics?.observe(database) ?? database,
-    observer: featureMetrics ?? undefined,
+    observers: [
+      ...(featureMetrics === null ? [] : [featureMetrics]),
+      ...(log.isLevelEnabled('debug') ? [observeEach(logEvaluation(log))] : []),
+    ],
     defaultEnabled: config.defaultEnabled,
     cacheTtl: config.cacheTtlSeconds,
     cacheSize: config.cacheSize,
     pollInterval: overrides.pollInterval,
     log,
-    onEvaluation: log.isLevelEnabled('debug') ? logEvaluation(log) : undefined,
   }).catch(async error => {
     await database.close();
     throw error;
@@ -140,7 +143,7 @@ async function atMost(milliseconds: number, closing: Promise<void>, log: Logger)
   late.abort();
 }
 
-function logEvaluation(log: Logger): NonNullable<Parameters<typeof FeatureService.open>[0]['onEvaluation']> {
+function logEvaluation(log: Logger): OnEvaluation {
   return (evaluation, subject) =>
     log.debug(
       { flag: evaluation.key, userId: subject.userId, enabled: evaluation.enabled, reason: evaluation.reason },

@@ -390,11 +390,14 @@ describe('an observer', () => {
     const pushes: { update: FeaturesUpdate; delay: number }[] = [];
     const answered: string[] = [];
     const { service, manage } = await start({
-      observer: {
-        evaluated: ({ key }) => answered.push(key),
-        evaluatedAll: evaluations => answered.push(`all ${evaluations.length}`),
-        pushed: (update, delay) => pushes.push({ update, delay }),
-      },
+      observers: [
+        {
+          seesEveryAnswer: false,
+          onEvaluated: ({ key }) => answered.push(key),
+          onEvaluatedAll: evaluations => answered.push(`all ${evaluations.length}`),
+          onPushed: (update, _subject, delay) => pushes.push({ update, delay }),
+        },
+      ],
     });
     await manage.createFlag({ key: 'a', name: 'A' });
     const viewer = watch(service.subscribe({ userId: ann }));

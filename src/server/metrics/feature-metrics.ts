@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Backend } from '../../backends/backend.js';
-import { type Evaluation, evaluationReasons } from '../../core/evaluate.js';
+import { type Evaluation, evaluationReasons, type Subject } from '../../core/evaluate.js';
 import type { FeatureObserver } from '../../features/observer.js';
 import type { FeatureServiceStatus } from '../../features/service.js';
 import type { FeaturesUpdate } from '../../features/subscriber.js';
@@ -95,15 +95,17 @@ export class FeatureMetrics implements FeatureObserver {
     });
   }
 
-  evaluated(evaluation: Evaluation): void {
+  readonly seesEveryAnswer = false;
+
+  onEvaluated(evaluation: Evaluation): void {
     this.#tally.add(evaluation);
   }
 
-  evaluatedAll(evaluations: readonly Evaluation[]): void {
+  onEvaluatedAll(evaluations: readonly Evaluation[]): void {
     this.#tally.addAll(evaluations);
   }
 
-  pushed({ snapshot, features }: FeaturesUpdate, delay: number): void {
+  onPushed({ snapshot, features }: FeaturesUpdate, _subject: Subject, delay: number): void {
     this.#tally.addAll(features);
     this.#pushed[snapshot ? 'snapshot' : 'difference'] += 1;
     if (!snapshot) this.#delays.observe(delay / 1_000);

@@ -71,11 +71,18 @@ export class LiveHub {
     const subscriber = new Subscriber(audience, options);
     if (this.#isClosed) subscriber.state = 'closed';
     else this.#enter(subscriber);
-    // One pull at a time, whatever the consumer does: a difference belongs to exactly one answer.
+    // One pull at a time, even if the reader asks for several: a difference belongs to exactly one answer.
     let last: Promise<unknown> = Promise.resolve();
+    let queued = 0;
+    const inTurn = () => {
+      queued -= 1;
+      return this.#pull(subscriber);
+    };
     const next = () => {
-      const pull = last.then(() => this.#pull(subscriber));
-      last = pull.catch(() => {});
+      const isFirst = queued === 0 && subscriber.state === 'idle' && subscriber.handed !== null;
+      if (!isFirst) queued += 1;
+      const pull = isFirst ? this.#wait(subscriber) : last.then(inTurn, inTurn);
+      last = pull;
       return pull;
     };
     return pulled(next, () => this.#leave(subscriber));
@@ -129,6 +136,10 @@ export class LiveHub {
       }
     }
     if (subscriber.state !== 'idle') return { done: true, value: undefined };
+    return this.#wait(subscriber);
+  }
+
+  #wait(subscriber: Subscriber): Promise<IteratorResult<FeaturesUpdate>> {
     return new Promise((resolve, reject) => {
       subscriber.pull = { resolve, reject };
       subscriber.state = 'waiting';

@@ -1,12 +1,14 @@
 import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
-import { type Flag as FlagShape, maxFlagKeyLength } from '../core/flag.js';
+import { type Flag as FlagShape, isFlagKey, maxFlagKeyLength } from '../core/flag.js';
 import type { UpdateFlagInput as FlagChanges, CreateFlagInput as NewFlag } from '../core/inputs.js';
 import { maxNameLength } from '../core/text.js';
-import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
+import { type FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
 import { storable } from './errors.js';
 import { unchecked } from './input.js';
+import { bothWaysArgs, page, totalCount } from './page.js';
+import { type Reader, readFlagKey, readTime } from './place.js';
 
 /** Longest text to search flags for, in characters: no name is longer. */
 export const maxSearchLength = 200;
@@ -44,17 +46,6 @@ export const Flag = builder.prismaNode('FeatureFlag', {
       description:
         'The user who created the flag. Null if the program that created it named no user, or if that user was deleted since.',
     }),
-    overrides: t.relatedConnection(
-      'overrides',
-      {
-        cursor: 'userId_flagKey',
-        description: 'The overrides of this flag, sorted by user id, including those that have expired.',
-        query: { orderBy: { userId: 'asc' } },
-        totalCount: true,
-      },
-      { name: 'FlagOverridesConnection', description: 'A page of overrides of a flag.' },
-      { name: 'FlagOverridesEdge', description: 'An override on a page.' },
-    ),
   }),
 });
 
@@ -116,6 +107,49 @@ function likeText(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('%', '\\%').replaceAll('_', '\\_');
 }
 
+type OrderField = typeof FlagOrderField.$inferType;
+
+/** Where a flag stands among others: what they are sorted by, then the key. */
+interface FlagPlace {
+  readonly field: OrderField;
+  readonly value: string | Date;
+  readonly key: string;
+}
+
+/** What the places of flags look like in cursors. */
+function flagPlaces(field: OrderField) {
+  const readValue: Reader<string | Date> = field === 'key' ? readFlagKey : field === 'name' ? text => text : readTime;
+  return {
+    name: `flags.${field}`,
+    placeOf: (flag: FeatureFlag) => {
+      const value = flag[field];
+      return [value instanceof Date ? String(value.getTime()) : value, flag.key];
+    },
+    parse: ([text = '', key = '', ...others]: readonly string[]): FlagPlace | null => {
+      const value = readValue(text);
+      return value === null || !isFlagKey(key) || others.length > 0 ? null : { field, value, key };
+    },
+  };
+}
+
+/** The flags on one side of a place. The first condition follows from the second one; an index can answer it. */
+function beyond({ field, value, key }: FlagPlace, isAscending: boolean): Prisma.FeatureFlagWhereInput {
+  const [than, orSame] = isAscending ? (['gt', 'gte'] as const) : (['lt', 'lte'] as const);
+  return {
+    AND: [{ [field]: { [orSame]: value } }, { OR: [{ [field]: { [than]: value } }, { key: { [than]: key } }] }],
+  };
+}
+
+const FlagConnection = builder.connectionObject(
+  {
+    type: Flag,
+    name: 'FlagConnection',
+    description: 'A page of flags.',
+    fields: t => ({ totalCount: t.int(totalCount) }),
+  },
+  { name: 'FlagEdge', description: 'A flag on a page.' },
+);
+
 builder.queryFields(t => ({
   flag: t.prismaField({
     type: 'FeatureFlag',
@@ -126,30 +160,36 @@ builder.queryFields(t => ({
     resolve: (query, _root, { key }, { prisma }) =>
       prisma.featureFlag.findUnique({ ...query, where: { key: storable(key, ['key'], maxFlagKeyLength) } }),
   }),
-  flags: t.prismaConnection(
-    {
-      type: 'FeatureFlag',
-      cursor: 'key',
-      description: 'Admin. The flags.',
-      authScopes: { admin: true },
-      args: {
-        filter: t.arg({ type: FlagFilter, description: 'Selects flags. Default: all flags.' }),
-        orderBy: t.arg({ type: FlagOrder, description: 'The order of the list. Default: by key, ascending.' }),
-      },
-      totalCount: (_root, { filter }, context) =>
-        context.prisma.featureFlag.count({ where: flagsWhere(filter, context) }),
-      resolve: (query, _root, { filter, orderBy }, context) => {
-        const { field, direction } = orderBy ?? { field: 'key', direction: 'asc' };
-        return context.prisma.featureFlag.findMany({
-          ...query,
-          where: flagsWhere(filter, context),
-          orderBy: field === 'key' ? { key: direction } : [{ [field]: direction }, { key: direction }],
-        });
-      },
+  flags: t.field({
+    type: FlagConnection,
+    description: 'Admin. The flags.',
+    authScopes: { admin: true },
+    args: {
+      filter: t.arg({ type: FlagFilter, description: 'Selects flags. Default: all flags.' }),
+      orderBy: t.arg({ type: FlagOrder, description: 'The order of the list. Default: by key, ascending.' }),
+      ...bothWaysArgs,
     },
-    { name: 'FlagConnection', description: 'A page of flags.' },
-    { name: 'FlagEdge', description: 'A flag on a page.' },
-  ),
+    resolve: async (_root, { filter, orderBy, ...args }, context) => {
+      const where = flagsWhere(filter, context);
+      const { featureFlag } = context.prisma;
+      const flags = await page(args, {
+        ...flagPlaces(orderBy?.field ?? 'key'),
+        load: ({ from, backwards, limit }) => {
+          const isAscending = (orderBy?.direction ?? 'asc') === (backwards ? 'desc' : 'asc');
+          const range = from === null ? {} : beyond(from, isAscending);
+          const direction = isAscending ? Prisma.SortOrder.asc : Prisma.SortOrder.desc;
+          const fields =
+            orderBy == null || orderBy.field === 'key' ? (['key'] as const) : ([orderBy.field, 'key'] as const);
+          return featureFlag.findMany({
+            where: { AND: [where, range] },
+            orderBy: fields.map(field => ({ [field]: direction })),
+            take: limit,
+          });
+        },
+      });
+      return { ...flags, count: () => featureFlag.count({ where }) };
+    },
+  }),
 }));
 
 const CreateFlagInput = builder.inputType('CreateFlagInput', {

@@ -42,6 +42,14 @@ export interface FeatureServiceOptions {
   readonly now?: (() => number) | undefined;
 }
 
+/** What answers for a user stand on. */
+interface Basis {
+  readonly snapshot: Snapshot;
+  readonly basis: object;
+  /** From when on the clock changes no answer, in milliseconds since the epoch; null means always. */
+  readonly settledAt: number | null;
+}
+
 /** How current this process is. */
 export interface FeatureServiceStatus {
   /** The last applied revision of the change log. */
@@ -76,7 +84,7 @@ export class FeatureService {
   readonly #now: () => number;
   readonly #evaluatorOptions: EvaluatorOptions;
   /** By what is known of a user, the last definitions that were asked for with it. */
-  readonly #bases = new WeakMap<Targeting, { readonly snapshot: Snapshot; readonly basis: object | null }>();
+  readonly #bases = new WeakMap<Targeting, Basis>();
   #cacheHits = 0;
   #cacheMisses = 0;
 
@@ -146,12 +154,12 @@ export class FeatureService {
     const targeting = this.#targeting.peek(userId === null ? null : canonicalUserId(userId));
     if (targeting === undefined) return null;
     const { snapshot } = this.#replica;
-    const last = this.#bases.get(targeting);
-    if (last?.snapshot === snapshot) return last.basis;
-    const expires = [...targeting.overrides.values()].some(({ expiresAt }) => expiresAt !== null);
-    const basis = expires ? null : {};
-    this.#bases.set(targeting, { snapshot, basis });
-    return basis;
+    let last = this.#bases.get(targeting);
+    if (last?.snapshot !== snapshot) {
+      last = { snapshot, basis: {}, settledAt: lastExpiry(targeting) };
+      this.#bases.set(targeting, last);
+    }
+    return last.settledAt === null || last.settledAt <= this.#now() ? last.basis : null;
   }
 
   /** Sends the context its own answers, then what changes in them. */
@@ -204,6 +212,15 @@ export class FeatureService {
     await this.#replica.close();
     await this.#backend.close();
   }
+}
+
+/** When the last of the user's overrides expires, in milliseconds since the epoch; null when none does. */
+function lastExpiry({ overrides }: Targeting): number | null {
+  let last: number | null = null;
+  for (const { expiresAt } of overrides.values()) {
+    if (expiresAt !== null && (last === null || expiresAt > last)) last = expiresAt;
+  }
+  return last;
 }
 
 function audienceOf({ userId, targetingKey, attributes }: EvaluationContext): Audience {

@@ -1,8 +1,9 @@
-import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
+import { GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLUUID } from 'graphql-scalars';
 import { isPlainObject } from '../core/json.js';
 import { isUuid } from '../core/user-id.js';
 import { builder } from './builder.js';
+import { jsonLiteral } from './json-literal.js';
 
 const expectedObject = 'Expected a JSON object, such as {"plan": "pro"}.';
 
@@ -45,7 +46,7 @@ builder.addScalarType(
     },
     parseLiteral: (node, variables) => {
       if (node.kind !== Kind.OBJECT) throw new TypeError(expectedObject);
-      return valueFromASTUntyped(node, variables) as Record<string, unknown>;
+      return jsonLiteral(node, variables) as Record<string, unknown>;
     },
   }),
 );
@@ -67,7 +68,7 @@ builder.addScalarType(
     ].join('\n'),
     serialize: value => value,
     parseValue: value => value,
-    parseLiteral: (node: ValueNode, variables) => valueFromASTUntyped(node, variables),
+    parseLiteral: jsonLiteral,
   }),
 );
 

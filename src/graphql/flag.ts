@@ -218,7 +218,7 @@ const CreateFlagInput = builder.inputType('CreateFlagInput', {
 });
 
 const UpdateFlagInput = builder.inputType('UpdateFlagInput', {
-  description: 'The changes to make to a flag. Omitted fields keep their value.',
+  description: 'The changes to make to a flag. Fields that are omitted or null keep their value, except `description`.',
   fields: t => ({
     key: t.string({ required: true, description: 'The key of the flag to change.' }),
     name: t.string({ description: 'The new name, for people; 1 to 200 characters.' }),

@@ -47,3 +47,18 @@ it('a seed may hold an override that has expired, to test what then holds', asyn
   });
   expect((await backend.targeting([ann])).users.get(ann)?.overrides.get('a')?.expiresAt).toBe(0);
 });
+
+it.each([undefined, null])('a seed may say %s in place of what it leaves out', async absent => {
+  const backend = new MemoryBackend();
+  const optional = { description: absent, enabled: absent, percentage: absent, conditions: absent };
+  backend.seed({
+    flags: [{ key: 'a', ...optional }],
+    overrides: [{ userId: ann.toUpperCase(), flagKey: 'a', enabled: true, reason: absent, expiresAt: absent }],
+  } as unknown as Seed);
+  const [flag] = (await backend.definitions()).flags;
+  expect(flag).toMatchObject({ name: 'a', description: null, enabled: false, percentage: 100, conditions: {} });
+  expect((await backend.targeting([ann])).users.get(ann)?.overrides.get('a')).toEqual({
+    enabled: true,
+    expiresAt: null,
+  });
+});

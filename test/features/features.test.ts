@@ -213,7 +213,7 @@ describe('management refuses', () => {
     ],
     ['an unknown field', f => f.createFlag({ key: 'a', name: 'A', colour: 'red' } as never), ['colour']],
     ['a missing name', f => f.createFlag({ key: 'a' } as never), ['name']],
-    ['null as a name', f => f.updateFlag({ key: 'a', name: null } as never), ['name']],
+    ['null as the name of a new flag', f => f.createFlag({ key: 'a', name: null } as never), ['name']],
     ['version 0', f => f.updateFlag({ key: 'a', expectedVersion: 0 }), ['expectedVersion']],
     ['a user id that is no UUID', f => f.setOverride({ userId: 'ann', flagKey: 'a', enabled: true }), ['userId']],
     [

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
@@ -70,6 +71,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       const asked = extra.inbox.take(id);
       if (asked === null) return [noLonger()];
       const { run, params } = asked;
+      if (params instanceof GraphQLError) return [params];
       extra.operations += 1;
       const requestId = `${extra.requestId}/${extra.operations}`;
       const { address } = extra;
@@ -154,7 +156,11 @@ export function createSockets(options: SocketsOptions): Sockets {
         close: (code = CloseCode.InternalServerError, reason = '') => connection.close(code, reason),
         onMessage: handle => {
           connection.handle = handle;
-          socket.on('message', (data: RawData) => connection.receive(String(data)));
+          socket.on('message', (data: RawData, isBinary: boolean) => {
+            // The library has looked at frames of text alone.
+            if (isBinary && !isUtf8(data as Buffer)) connection.close(CloseCode.BadRequest, 'A message is not UTF-8.');
+            else connection.receive(String(data));
+          });
         },
       },
       connection,

@@ -107,7 +107,7 @@ export const inputs = {
     enabled,
     reason: text(0, 500).nullable().default(null),
     expiresAt: z
-      .date('Expected a date.')
+      .date('Expected a valid Date, such as new Date("2026-06-01T00:00:00Z").')
       .max(latestExpiry, 'Expected a date before the year 10000.')
       .nullable()
       .default(null),

@@ -25,7 +25,7 @@ builder.addScalarType(
   new GraphQLScalarType<Date, Date>({
     ...GraphQLDateTime.toConfig(),
     description:
-      'A time in ISO 8601 with an offset, such as `2026-06-01T00:00:00Z`, in the years 1 to 9999. Output is in UTC.',
+      'A time in ISO 8601 with an offset, such as `2026-06-01T00:00:00Z`, in the years 1 to 9999. Input may be a date, such as `2026-06-01`, which means midnight in UTC. Output is in UTC.',
     specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
     extensions: {},
     parseValue: readDateTime,
@@ -87,15 +87,27 @@ function readUuid(value: unknown): string {
 /** Longest text that is read as an instant, in UTF-16 code units: with 9 digits of a second it has 35. */
 const maxInstantLength = 64;
 
+const expectedTime =
+  'Expected a time such as "2026-06-01T00:00:00Z", or a date such as "2026-06-01", which means midnight in UTC.';
+const dateLength = '2026-06-01'.length;
+
 function readDateTime(value: unknown): Date {
-  // A server that calls the schema itself may have made the date already.
-  if (!(value instanceof Date) && (typeof value !== 'string' || value.length > maxInstantLength)) {
-    throw new TypeError('Expected an instant in ISO 8601 with an offset, such as "2026-06-01T00:00:00Z".');
-  }
-  const date = GraphQLDateTime.parseValue(value);
+  const date = parseTime(value);
+  if (date === null) throw new TypeError(expectedTime);
   const year = date.getUTCFullYear();
   // PostgreSQL has no year 0, and JavaScript and PostgreSQL write years of five digits differently.
   if (year < 1 || year > 9_999)
     throw new TypeError(`Expected a DateTime in the years 1 to 9999, found the year ${year}.`);
   return date;
+}
+
+function parseTime(value: unknown): Date | null {
+  // A server that calls the schema itself may have made the date already.
+  if (!(value instanceof Date) && (typeof value !== 'string' || value.length > maxInstantLength)) return null;
+  const isDate = typeof value === 'string' && value.length === dateLength;
+  try {
+    return GraphQLDateTime.parseValue(isDate ? `${value}T00:00:00Z` : value);
+  } catch {
+    return null;
+  }
 }

@@ -16,7 +16,11 @@ export interface ParseLimits {
  * @throws GraphQLError for a document that is too long or has too many tokens, or that cannot be read.
  */
 export function parseDocument(text: string, limits: ParseLimits): DocumentNode {
-  if (text.length > limits.documentLength) throw tooLong(text.length, limits.documentLength);
+  const { documentLength } = limits;
+  if (text.length > documentLength) {
+    const found = `The document has ${text.length} characters; at most ${documentLength} are allowed.`;
+    throw tooLarge(`${found} Use variables for values.`);
+  }
   const source = new Source(text);
   let document: DocumentNode;
   try {
@@ -24,6 +28,11 @@ export function parseDocument(text: string, limits: ParseLimits): DocumentNode {
   } catch (error) {
     // The parser goes down a level of nesting by calling itself, until the stack ends.
     if (error instanceof RangeError) throw new GraphQLError('Syntax Error: The document is nested too deeply.');
+    if (error instanceof GraphQLError && error.message.endsWith('tokens. Parsing aborted.')) {
+      throw tooLarge(
+        `The document has more than ${limits.tokens} tokens. Use variables for values, such as long lists of ids.`,
+      );
+    }
     throw error;
   }
   lineStarts.set(source, lineStartsOf(text));
@@ -86,8 +95,5 @@ function lineOf(starts: readonly number[], position: number): number {
   return low;
 }
 
-const tooLong = (length: number, limit: number) =>
-  new GraphQLError(
-    `The document has ${length} characters; at most ${limit} are allowed. Values belong into variables.`,
-    { extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { spec: true, status: 400 } } },
-  );
+const tooLarge = (message: string) =>
+  new GraphQLError(message, { extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { spec: true, status: 400 } } });

@@ -10,6 +10,16 @@ it.each<[string, object, string]>([
   ['a switch that is text', { flags: [{ key: 'a', enabled: 'yes' }] }, 'flags.0.enabled'],
   ['an empty name', { flags: [{ key: 'a', name: '' }] }, 'flags.0.name'],
   ['a faulty rule', { flags: [{ key: 'a', conditions: { like: 1 } }] }, 'flags.0.conditions.like'],
+  [
+    'a number that JavaScript rounds in a rule',
+    { flags: [{ key: 'a', conditions: { attributes: { n: 2 ** 53 } } }] },
+    'flags.0.conditions.attributes.n',
+  ],
+  [
+    'a number that JavaScript rounds in an attribute',
+    { users: { [ann]: { n: [2 ** 53] } } },
+    `users.${ann}.attributes.n.0`,
+  ],
   ['a user who is no UUID', { users: { ann: {} } }, 'users.ann.userId'],
   ['a group without a name', { groups: { '': [ann] } }, 'groups..group'],
   ['a long name of a group', { groups: { [`g${'x'.repeat(150)}`]: [ann] } }, `groups.g${'x'.repeat(150)}.group`],

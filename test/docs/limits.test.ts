@@ -10,7 +10,7 @@ import { maxEchoLength, maxNameLength } from '../../src/core/text.js';
 import { operationLimits } from '../../src/graphql/builder.js';
 import { maxOpaqueLength, maxPageSize } from '../../src/graphql/connections.js';
 import { maxContexts, maxKeys, maxTargetingKeyLength, maxWatchedKeys } from '../../src/graphql/evaluation.js';
-import { maxSearchLength } from '../../src/graphql/flag.js';
+import { maxSearchLength } from '../../src/graphql/flag-list.js';
 import { defaultServerLimits } from '../../src/server/limits.js';
 import { maxCoercionErrors, maxMembers } from '../../src/server/operations/variables.js';
 

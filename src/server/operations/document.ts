@@ -16,11 +16,7 @@ export interface ParseLimits {
  * @throws GraphQLError for a document that is too long or has too many tokens, or that cannot be read.
  */
 export function parseDocument(text: string, limits: ParseLimits): DocumentNode {
-  const { documentLength } = limits;
-  if (text.length > documentLength) {
-    const found = `The document has ${text.length} characters; at most ${documentLength} are allowed.`;
-    throw tooLarge(`${found} Use variables for values.`);
-  }
+  if (text.length > limits.documentLength) throw tooLong(text.length, limits.documentLength);
   const source = new Source(text);
   let document: DocumentNode;
   try {
@@ -94,6 +90,9 @@ function lineOf(starts: readonly number[], position: number): number {
   }
   return low;
 }
+
+const tooLong = (length: number, limit: number) =>
+  tooLarge(`The document has ${length} characters; at most ${limit} are allowed. Use variables for values.`);
 
 const tooLarge = (message: string) =>
   new GraphQLError(message, { extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { spec: true, status: 400 } } });

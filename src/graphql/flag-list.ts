@@ -118,19 +118,17 @@ builder.queryFields(t => ({
       ...bothWaysArgs,
     },
     resolve: async (_root, { filter, orderBy, ...args }, context) => {
+      const { field, direction } = orderBy ?? { field: 'key', direction: 'asc' };
       const where = flagsWhere(filter, context);
       const { featureFlag } = context.prisma;
       const flags = await page(args, {
-        ...flagPlaces(orderBy?.field ?? 'key'),
+        ...flagPlaces(field),
         load: ({ from, backwards, limit }) => {
-          const isAscending = (orderBy?.direction ?? 'asc') === (backwards ? 'desc' : 'asc');
-          const range = from === null ? {} : beyond(from, isAscending);
-          const direction = isAscending ? Prisma.SortOrder.asc : Prisma.SortOrder.desc;
-          const fields =
-            orderBy == null || orderBy.field === 'key' ? (['key'] as const) : ([orderBy.field, 'key'] as const);
+          const isAscending = (direction === 'asc') !== backwards;
+          const order = isAscending ? Prisma.SortOrder.asc : Prisma.SortOrder.desc;
           return featureFlag.findMany({
-            where: { AND: [where, range] },
-            orderBy: fields.map(field => ({ [field]: direction })),
+            where: { AND: [where, from === null ? {} : beyond(from, isAscending)] },
+            orderBy: [...new Set([field, 'key'])].map(name => ({ [name]: order })),
             take: limit,
           });
         },

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openInitiatedSocket } from '../support/raw-socket.js';
@@ -111,6 +112,18 @@ describe('the query string of a GET', () => {
       expect((await get(search)).text).toBe('{"data":{"hello":"world"}}');
     },
   );
+});
+
+it('an address with bytes that are not in percent-encoding is refused', async () => {
+  const socket = connect(server.port, '127.0.0.1');
+  const closed = new Promise(resolve => socket.once('close', resolve));
+  let answer = '';
+  socket.setEncoding('utf8').on('data', text => {
+    answer += text;
+  });
+  socket.write('GET /graphql?query={hello}&operationName=größe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  await closed;
+  expect(answer).toMatch(/^HTTP\/1.1 400 /);
 });
 
 describe('what a client accepts', () => {

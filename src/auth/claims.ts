@@ -64,6 +64,7 @@ function readUserId(value: unknown, role: Role): string | null {
 function readAttributes(value: unknown): Attributes {
   if (value === undefined) return Object.freeze({});
   const [issue] = attributeIssues(value);
-  if (issue !== undefined) throw new InvalidTokenError(`The attributes in the token are refused: ${issue.message}`);
+  if (issue !== undefined)
+    throw new InvalidTokenError(`The attributes in the token are refused: ${issue.path.join('.')}: ${issue.message}`);
   return value as Attributes;
 }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
 import type { Attributes } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
+import { inputs, parseInput } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
 import { canonicalUserId } from '../core/user-id.js';
 import type {
@@ -69,14 +70,10 @@ export class MemoryBackend implements Backend {
     const unknown = overrides.find(({ flagKey }) => !keys.has(flagKey));
     if (unknown !== undefined) throw new FlagNotFoundError(unknown.flagKey, 'flagKey');
 
-    const blank = { description: null, enabled: false, percentage: 100, conditions: {} };
-    for (const flag of flags) this.#createFlag({ ...blank, name: flag.key, ...flag }, null);
+    for (const flag of flags) this.#createFlag(parseInput(inputs.createFlag, { name: flag.key, ...flag }), null);
     for (const [id, attributes] of Object.entries(users)) this.#setAttributes(canonicalUserId(id), attributes, null);
     for (const [group, ids] of Object.entries(groups)) this.#addToGroup(group, ids.map(canonicalUserId), null);
-    for (const override of overrides) {
-      const userId = canonicalUserId(override.userId);
-      this.#setOverride({ reason: null, expiresAt: null, ...override, userId }, null);
-    }
+    for (const override of overrides) this.#setOverride(parseInput(inputs.setOverride, override), null);
   }
 
   /** Removes everything; the log goes on with a RESET. */

@@ -1,13 +1,13 @@
 import type { Issue } from './errors.js';
-import { isPlainObject } from './json.js';
-import { isName, isStorable, maxNameLength, unstorableText } from './text.js';
+import { inexactNumber, isExact, isPlainObject, type Json, type JsonObject } from './json.js';
+import { isName, isStorable, maxNameLength, shortened, unstorableText } from './text.js';
 
 /** What one context may carry: an unbounded one would cost memory for as long as its subscription lives. */
 export const attributeLimits = { count: 100, bytes: 16_384, depth: 8 } as const;
 
 /**
  * The faults of a JSON value that is to be stored. PostgreSQL keeps neither U+0000 nor half a surrogate pair in text, and
- * JSON has no number that is not finite.
+ * an integer beyond 2^53 has been rounded before it came here.
  *
  * @param depth how many levels of lists and objects are allowed; the walk stops there.
  */
@@ -16,14 +16,15 @@ export function storableIssues(value: unknown, path: readonly string[], depth = 
     case 'boolean':
       return [];
     case 'number':
-      return Number.isFinite(value) ? [] : [{ path, message: 'Expected a finite number.' }];
+      return isExact(value) ? [] : [{ path, message: inexactNumber }];
     case 'string':
       return isStorable(value) ? [] : [{ path, message: unstorableText }];
     case 'object': {
       if (value === null) return [];
       if (depth === 0) return [{ path, message: 'Nested too deeply.' }];
       if (Array.isArray(value)) {
-        return value.flatMap((item, index) => storableIssues(item, [...path, String(index)], depth - 1));
+        // Not `value.flatMap`, which passes over gaps.
+        return Array.from(value, (item, index) => storableIssues(item, [...path, String(index)], depth - 1)).flat();
       }
       if (!isPlainObject(value)) return [{ path, message: 'Expected a JSON value.' }];
       return Object.entries(value).flatMap(([name, item]) =>
@@ -52,3 +53,51 @@ export function attributeIssues(value: unknown, path: readonly string[] = ['attr
     ? [{ path, message: `Expected at most ${attributeLimits.bytes} bytes of JSON, found ${bytes}.` }]
     : [];
 }
+
+/**
+ * What an attribute of a program's own user object counts as: what `JSON.stringify` would write. So a date is its ISO 8601 text,
+ * and what has a `toJSON` is what that returns. A bigint is a number. An object is not looked into: it exists, and equals nothing.
+ * @returns undefined where JSON would have nothing or null in place of it: `undefined`, functions, symbols, NaN, the infinities, and dates
+ *   that are not valid. Such an attribute is missing.
+ * @throws TypeError for an integer beyond 2^53, also in a list: the number that it was meant to be is not known any more.
+ */
+export function attributeValue(given: unknown, name: string): Json | undefined {
+  const value = written(given, name);
+  if (!Array.isArray(value)) return plainValue(value, name);
+  return Array.from(value as unknown[], element => {
+    const item = written(element, name);
+    // A list in a list equals nothing, as an object does.
+    return Array.isArray(item) ? (item as Json) : (plainValue(item, name) ?? null);
+  });
+}
+
+/** What JSON writes in place of an object. */
+function written(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if ('toJSON' in value && typeof value.toJSON === 'function') return value.toJSON(name);
+  return value instanceof String || value instanceof Number || value instanceof Boolean ? value.valueOf() : value;
+}
+
+function plainValue(value: unknown, name: string): Json | undefined {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return value;
+    case 'number':
+      if (!Number.isFinite(value)) return undefined;
+      if (!isExact(value)) throw rounded(name);
+      return value;
+    case 'bigint':
+      if (!isExact(Number(value))) throw rounded(name);
+      return Number(value);
+    case 'object':
+      return value as JsonObject | null;
+    default:
+      return undefined;
+  }
+}
+
+const rounded = (name: string) =>
+  new TypeError(
+    `The attribute "${shortened(name)}" is an integer beyond 9,007,199,254,740,991, which JavaScript rounds. Write it as text, such as "9007199254740993".`,
+  );

@@ -77,6 +77,16 @@ export class Subject implements SubjectFields {
     return this.#targetingKey === null ? null : canonicalUserId(this.#targetingKey);
   }
 
+  /** The written form: it names the user. Attributes are personal data, and stay out of logs unless a program writes them there. */
+  toJSON(): Pick<SubjectFields, 'userId' | 'targetingKey'> {
+    return { userId: this.userId, targetingKey: this.targetingKey };
+  }
+
+  /** What `console.log` writes. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    return this.toJSON();
+  }
+
   /**
    * The bucket that the targeting key, else the user id, falls into for a flag with this seed; null when there is
    * neither. The first is read straight from the text; from the second on, the key is premixed for all flags.

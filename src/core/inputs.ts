@@ -34,6 +34,16 @@ const checked = <T>(issuesOf: (value: unknown) => Issue[]) =>
     }
   });
 
+// Generated clients send null for what they leave out.
+
+/** A field that has this value where it is absent or null. */
+const orElse = <Schema extends z.ZodType>(schema: Schema, value: z.output<Schema>) =>
+  schema.nullish().transform(given => given ?? value);
+
+/** A field that may be absent. Null counts as absent. */
+const unlessNull = <Schema extends z.ZodType>(schema: Schema) =>
+  schema.nullish().transform(given => given ?? undefined);
+
 const conditions = checked<JsonObject>(validateConditions);
 
 const name = text(1, 200);
@@ -72,17 +82,18 @@ export const inputs = {
     key: flagKey,
     name,
     description: description.default(null),
-    enabled: enabled.default(false),
-    percentage: percentage.default(100),
-    conditions: conditions.default({}),
+    enabled: orElse(enabled, false),
+    percentage: orElse(percentage, 100),
+    conditions: orElse(conditions, {}),
   }),
   updateFlag: z.strictObject({
     key: flagKey,
-    name: name.optional(),
+    name: unlessNull(name),
+    // Null removes a description.
     description: description.optional(),
-    enabled: enabled.optional(),
-    percentage: percentage.optional(),
-    conditions: conditions.optional(),
+    enabled: unlessNull(enabled),
+    percentage: unlessNull(percentage),
+    conditions: unlessNull(conditions),
     expectedVersion: z
       .number('Expected a number.')
       .int('Expected a whole number.')
@@ -96,7 +107,7 @@ export const inputs = {
     enabled,
     reason: text(0, 500).nullable().default(null),
     expiresAt: z
-      .date('Expected a date.')
+      .date('Expected a valid Date, such as new Date("2026-06-01T00:00:00Z").')
       .max(latestExpiry, 'Expected a date before the year 10000.')
       .nullable()
       .default(null),

@@ -2,6 +2,7 @@ import type { RE2JS } from 're2js';
 import type SemVer from 'semver/classes/semver.js';
 import parseSemver from 'semver/functions/parse.js';
 import { parseInstant } from './instant.js';
+import { inexactNumber, isExact } from './json.js';
 import { type Network, parseNetwork } from './network.js';
 import { compilePattern } from './pattern.js';
 import type { SearchBudget } from './search-budget.js';
@@ -66,7 +67,9 @@ export const searchedTexts: Operand<readonly string[]> = {
 export const bound: Operand<Bound> = {
   words: 'a number, or an ISO 8601 date or instant',
   read: (value, report) => {
-    if (typeof value === 'number' && Number.isFinite(value)) return { type: 'number', value };
+    if (typeof value === 'number') {
+      return isExact(value) ? { type: 'number', value } : fault(report, inexactNumber);
+    }
     const instant = typeof value === 'string' ? parseInstant(value) : Number.NaN;
     if (!Number.isNaN(instant)) return { type: 'instant', value: instant };
     return fault(report, 'Expected a number, or a date that exists such as "2024-01-31" or "2024-01-31T09:30:00Z".');
@@ -107,7 +110,7 @@ export function parseVersion(value: unknown): SemVer | null {
 
 function readScalar(value: unknown, report: Report): Scalar | null {
   if (typeof value === 'boolean') return value;
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (typeof value === 'number') return isExact(value) ? value : fault(report, inexactNumber);
   if (typeof value === 'string') return isStorable(value) ? value : fault(report, unstorableText);
   if (value === null) return fault(report, 'null counts as missing: say {"exists": false} instead.');
   return fault(report, 'Expected a string, number or boolean.');
@@ -142,10 +145,11 @@ function oneOrEach<T>(value: unknown, report: Report, read: Read<T>): readonly T
 function readEach<T>(list: readonly unknown[], report: Report, read: Read<T>): readonly T[] | null {
   if (list.length === 0) return fault(report, 'Expected at least one value in the list.');
   const values: T[] = [];
-  list.forEach((element, index) => {
+  // Not `forEach`, which passes over gaps.
+  for (const [index, element] of list.entries()) {
     const value = read(element, (message, ...path) => report(message, String(index), ...path));
     if (value !== null) values.push(value);
-  });
+  }
   return values.length === list.length ? values : null;
 }
 

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Override, User as StoredUser } from '../backends/backend.js';
+import { attributeValue } from '../core/attributes.js';
 import { type ClosedAnswer, FeatureDisabledError, UnavailableError, ValidationError } from '../core/errors.js';
 import type { Attributes, Evaluation } from '../core/evaluate.js';
 import type { FeatureKey } from '../core/feature-key.js';
@@ -25,8 +26,9 @@ import type { FeaturesUpdate } from './subscriber.js';
 import { type UpdatesOptions, type WatchListener, type WatchOptions, watchUpdates } from './watch.js';
 
 /**
- * A program's own user object: `id`, and everything else as attributes, which win over stored ones. A `Date` counts as
- * its ISO 8601 text, `undefined` as missing.
+ * A program's own user object: `id`, and everything else as attributes, which win over stored ones. An attribute counts as
+ * `JSON.stringify` would write it: a `Date` as its ISO 8601 text, `undefined` and a `Date` that is not valid as missing. A bigint
+ * is a number.
  */
 export interface FeatureUser {
   /** A UUID for users who have stored groups, overrides or attributes; any other text is only hashed for rollouts. */
@@ -128,11 +130,12 @@ export class Features<User = FeatureUser> extends UserFeatures {
   }
 
   /**
-   * The features of this user; null: somebody anonymous.
-   * @throws TypeError when the user has no `id`.
+   * The features of this user; null means an anonymous user.
+   * @throws TypeError for a user without an `id`, for `undefined`, and for an attribute that is an integer beyond 2^53.
    */
   for(user: User | null): UserFeatures {
-    return new UserFeatures(this.#service, contextOf(user === null ? null : this.#toFeatureUser(user)));
+    const featureUser = user == null ? (user as null | undefined) : this.#toFeatureUser(user);
+    return new UserFeatures(this.#service, contextOf(featureUser));
   }
 
   /**
@@ -234,16 +237,21 @@ export class Features<User = FeatureUser> extends UserFeatures {
   }
 }
 
-function contextOf(user: FeatureUser | null): EvaluationContext {
+function contextOf(user: FeatureUser | null | undefined): EvaluationContext {
   if (user === null) return {};
+  if (typeof user !== 'object') {
+    throw new TypeError(
+      `Expected a user, such as { id: "ann" }, or null for anonymous; found ${user === undefined ? 'undefined' : `a ${typeof user}`}.`,
+    );
+  }
   const { id, ...rest } = user;
   // A number has no text to hash, and everybody without an id would be the same person.
   if (typeof id !== 'string' || id === '') {
     throw new TypeError('A user needs an `id` that is text; somebody anonymous is null.');
   }
   const attributes = Object.entries(rest).flatMap(([name, value]): [string, Json][] => {
-    if (value === undefined) return [];
-    return [[name, value instanceof Date ? value.toISOString() : (value as Json)]];
+    const attribute = attributeValue(value, name);
+    return attribute === undefined ? [] : [[name, attribute]];
   });
   return { userId: id, attributes: Object.fromEntries(attributes) satisfies Attributes };
 }

@@ -41,6 +41,14 @@ export interface FeatureServiceOptions {
   readonly now?: (() => number) | undefined;
 }
 
+/** The version stamp of the answers for a user, and the snapshot that it belongs to. */
+interface Stamp {
+  readonly snapshot: Snapshot;
+  readonly stamp: object;
+  /** When the last override expires, in milliseconds since the epoch: from then on the clock changes no answer. Null: none does. */
+  readonly settledAt: number | null;
+}
+
 /** How current this process is. */
 export interface FeatureServiceStatus {
   /** The last applied revision of the change log. */
@@ -74,8 +82,8 @@ export class FeatureService {
   readonly #flagChanges: FlagChangeFeed;
   readonly #now: () => number;
   readonly #evaluatorOptions: EvaluatorOptions;
-  /** By what is known of a user, the last definitions that were asked for with it, and the stamp of both. */
-  readonly #stamps = new WeakMap<Targeting, { readonly snapshot: Snapshot; readonly stamp: object | null }>();
+  /** By what is known of a user, the stamp of its answers under the last definitions that were asked for with it. */
+  readonly #stamps = new WeakMap<Targeting, Stamp>();
   #cacheHits = 0;
   #cacheMisses = 0;
 
@@ -146,12 +154,12 @@ export class FeatureService {
     const targeting = this.#targeting.peek(userId === null ? null : canonicalUserId(userId));
     if (targeting === undefined) return null;
     const { snapshot } = this.#replica;
-    const last = this.#stamps.get(targeting);
-    if (last?.snapshot === snapshot) return last.stamp;
-    const expires = [...targeting.overrides.values()].some(({ expiresAt }) => expiresAt !== null);
-    const stamp = expires ? null : {};
-    this.#stamps.set(targeting, { snapshot, stamp });
-    return stamp;
+    let last = this.#stamps.get(targeting);
+    if (last?.snapshot !== snapshot) {
+      last = { snapshot, stamp: {}, settledAt: lastExpiry(targeting) };
+      this.#stamps.set(targeting, last);
+    }
+    return last.settledAt === null || last.settledAt <= this.#now() ? last.stamp : null;
   }
 
   /** Sends the context its own answers, then what changes in them. */
@@ -204,6 +212,15 @@ export class FeatureService {
     await this.#replica.close();
     await this.#backend.close();
   }
+}
+
+/** When the last of the user's overrides expires, in milliseconds since the epoch; null when none does. */
+function lastExpiry({ overrides }: Targeting): number | null {
+  let last: number | null = null;
+  for (const { expiresAt } of overrides.values()) {
+    if (expiresAt !== null && (last === null || expiresAt > last)) last = expiresAt;
+  }
+  return last;
 }
 
 function audienceOf({ userId, targetingKey, attributes }: EvaluationContext): Audience {

@@ -7,7 +7,7 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import type { JsonObject } from '../core/json.js';
 import type PrismaTypes from '../generated/pothos.js';
 import { getDatamodel } from '../generated/pothos.js';
-import { connectionsPlugin, defaultPageSize, maxOpaqueLength, maxPageSize } from './connections.js';
+import { connectionsPlugin, defaultPageSize, maxOpaqueLength } from './connections.js';
 import type { Context } from './context.js';
 import { forbidden, tooCostly, unauthenticated } from './errors.js';
 
@@ -58,9 +58,6 @@ export const builder = new SchemaBuilder<{
   prisma: {
     client: ({ prisma }) => prisma,
     dmmf: getDatamodel(),
-    defaultConnectionSize: defaultPageSize,
-    maxConnectionSize: maxPageSize,
-    filterConnectionTotalCount: true,
   },
   complexity: { limit: operationLimits, defaultListMultiplier: defaultPageSize, complexityError: tooCostly },
   relay: {
@@ -98,12 +95,6 @@ export const builder = new SchemaBuilder<{
     },
     nodeFieldOptions: { description: 'The item.', nullable: false },
     cursorFieldOptions: { description: 'The position of this item in the list. Pass it as `after` or `before`.' },
-    firstArgOptions: {
-      description: `The number of items to return from the start, 0 to ${maxPageSize}. Default: ${defaultPageSize}.`,
-    },
-    afterArgOptions: { description: 'A cursor. Only items after it are returned.' },
-    lastArgOptions: { description: `The number of items to return from the end, 0 to ${maxPageSize}.` },
-    beforeArgOptions: { description: 'A cursor. Only items before it are returned.' },
     defaultConnectionTypeOptions: { description: 'A page of a list.' },
     defaultEdgeTypeOptions: { description: 'An item of a list, with its cursor.' },
   },

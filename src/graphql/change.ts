@@ -1,13 +1,12 @@
 import { maxFlagKeyLength } from '../core/flag.js';
-import { bounded, maxNameLength } from '../core/text.js';
+import { maxNameLength } from '../core/text.js';
 import type { FeatureChange, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
 import { storable } from './errors.js';
 import { Flag } from './flag.js';
-import { page, pageArgs } from './page.js';
-
-const revisionPattern = bounded(/^\d{1,18}$/, 18);
+import { bothWaysArgs, page, pageArgs } from './page.js';
+import { revisionPlace } from './place.js';
 
 /** The most user ids that one change lists; `userCount` is the number of all. */
 const shownUsers = 100;
@@ -99,19 +98,35 @@ function changesWhere(filter: typeof ChangeFilter.$inferInput | null | undefined
   };
 }
 
+/** The place of a change in the log, and in every list of changes. */
+const byRevision = {
+  placeOf: (change: FeatureChange) => [String(change.revision)],
+  parse: revisionPlace,
+};
+
 builder.queryFields(t => ({
-  changes: t.prismaConnection(
-    {
-      type: Change,
-      cursor: 'revision',
-      description: 'Admin. The change log, newest first.',
-      authScopes: { admin: true },
-      args: { filter: t.arg({ type: ChangeFilter, description: 'Selects changes. Default: all changes.' }) },
-      resolve: (query, _root, { filter }, { prisma }) =>
-        prisma.featureChange.findMany({ ...query, where: changesWhere(filter), orderBy: { revision: 'desc' } }),
+  changes: t.field({
+    type: ChangeConnection,
+    description: 'Admin. The change log, newest first.',
+    authScopes: { admin: true },
+    args: {
+      filter: t.arg({ type: ChangeFilter, description: 'Selects changes. Default: all changes.' }),
+      ...bothWaysArgs,
     },
-    ChangeConnection,
-  ),
+    resolve: (_root, { filter, ...args }, { prisma }) =>
+      page(args, {
+        name: 'changes',
+        ...byRevision,
+        load: ({ from, backwards, limit }) =>
+          prisma.featureChange.findMany({
+            where: {
+              AND: [changesWhere(filter), from === null ? {} : { revision: { [backwards ? 'gt' : 'lt']: from } }],
+            },
+            orderBy: { revision: backwards ? 'asc' : 'desc' },
+            take: limit,
+          }),
+      }),
+  }),
 }));
 
 builder.prismaObjectField(Flag, 'changes', t =>
@@ -122,9 +137,9 @@ builder.prismaObjectField(Flag, 'changes', t =>
     select: { key: true },
     resolve: ({ key }, args, { loaders }) =>
       page(args, {
-        placeOf: (change: FeatureChange) => String(change.revision),
-        parse: place => (revisionPattern.test(place) ? BigInt(place) : null),
-        load: (after, limit) => loaders.flagChanges.load({ name: key, after, limit }),
+        name: 'flag.changes',
+        ...byRevision,
+        load: slice => loaders.flagChanges.load({ of: key, ...slice }),
       }),
   }),
 );

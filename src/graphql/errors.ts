@@ -1,11 +1,8 @@
-import { PothosValidationError } from '@pothos/core';
 import type { ComplexityErrorKind } from '@pothos/plugin-complexity';
 import { GraphQLError } from 'graphql';
 import type { Role } from '../auth/caller.js';
-import { toUnavailable } from '../backends/errors.js';
-import { type FeatureError, type Issue, shortIssue, ValidationError } from '../core/errors.js';
+import { type Issue, shortIssue } from '../core/errors.js';
 import { isLongerThan, isStorable, unstorableText } from '../core/text.js';
-import { Prisma } from '../generated/prisma/client.js';
 
 /** `extensions.code` of the top-level errors that callers should expect. */
 export type ErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_USER_INPUT' | 'UNAVAILABLE' | 'INTERNAL_SERVER_ERROR';
@@ -83,27 +80,5 @@ export function tooCostly(
   return codedError(
     'BAD_USER_INPUT',
     `The ${kind.toLowerCase()} of this operation is ${found}; at most ${limit} is allowed. ${remedies[kind]}`,
-  );
-}
-
-/** Prisma's codes for a value that the column cannot hold: invalid, out of range, inconsistent. */
-const impossibleValue = new Set(['P2007', 'P2020', 'P2023']);
-
-/**
- * Translates an error that a library threw in an admin's read: the database cannot be reached, or the cursor does not belong
- * to the list. Every other argument of such a read has been checked before. Null: the error is neither of these.
- */
-export function readFailure(error: unknown): FeatureError | null {
-  return isCursorFault(error)
-    ? new ValidationError([{ path: ['after'], message: foreignCursor }])
-    : toUnavailable(error);
-}
-
-function isCursorFault(error: unknown): boolean {
-  if (error instanceof PothosValidationError || error instanceof Prisma.PrismaClientValidationError) return true;
-  if (error instanceof Prisma.PrismaClientKnownRequestError) return impossibleValue.has(error.code);
-  return (
-    error instanceof Prisma.PrismaClientUnknownRequestError &&
-    error.message.includes('Could not convert argument value')
   );
 }

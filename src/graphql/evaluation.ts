@@ -58,7 +58,7 @@ export const EvaluationContextInput = builder.inputType('EvaluationContextInput'
     }),
     targetingKey: t.string({
       description:
-        'The text that percentages hash instead of the user id, such as the id of an organisation; at most 200 characters.',
+        'The text that percentages hash instead of the user id, such as the id of an organisation; 1 to 200 characters.',
     }),
     attributes: t.field({
       type: 'JSONObject',
@@ -149,6 +149,10 @@ builder.queryFields(t => ({
 /** @throws GraphQLError `BAD_USER_INPUT` */
 export function checkContext(context: EvaluationContext, path: readonly string[]): EvaluationContext {
   const { targetingKey, attributes } = context;
+  if (targetingKey === '') {
+    const message = 'Expected text that is not empty, or no targeting key: everybody would be in the same bucket.';
+    throw badUserInput({ path: [...path, 'targetingKey'], message });
+  }
   if (targetingKey != null && (targetingKey.length > maxTargetingKeyLength || !isStorable(targetingKey))) {
     throw badUserInput({
       path: [...path, 'targetingKey'],

@@ -1,15 +1,10 @@
 import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
 import { type Flag as FlagShape, maxFlagKeyLength } from '../core/flag.js';
 import type { UpdateFlagInput as FlagChanges, CreateFlagInput as NewFlag } from '../core/inputs.js';
-import { maxNameLength } from '../core/text.js';
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
-import type { Context } from './context.js';
 import { storable } from './errors.js';
 import { unchecked } from './input.js';
-
-/** Longest text to search flags for, in characters: no name is longer. */
-export const maxSearchLength = 200;
 
 export const Flag = builder.prismaNode('FeatureFlag', {
   name: 'Flag',
@@ -44,76 +39,12 @@ export const Flag = builder.prismaNode('FeatureFlag', {
       description:
         'The user who created the flag. Null if the program that created it named no user, or if that user was deleted since.',
     }),
-    overrides: t.relatedConnection(
-      'overrides',
-      {
-        cursor: 'userId_flagKey',
-        description: 'The overrides of this flag, sorted by user id, including those that have expired.',
-        query: { orderBy: { userId: 'asc' } },
-        totalCount: true,
-      },
-      { name: 'FlagOverridesConnection', description: 'A page of overrides of a flag.' },
-      { name: 'FlagOverridesEdge', description: 'An override on a page.' },
-    ),
   }),
 });
 
 /** Turns a flag of the service into the row that the type is built on. Relations are loaded when they are selected. */
 export function flagRow(flag: FlagShape): FeatureFlag {
   return { ...flag, conditions: flag.conditions as Prisma.JsonObject };
-}
-
-const FlagFilter = builder.inputType('FlagFilter', {
-  description: 'Selects flags. A flag must match all filters that are given; omitted filters match everything.',
-  fields: t => ({
-    search: t.string({
-      description: `Only flags with this text in the key, the name or the description; up to ${maxSearchLength} characters. Upper and lower case are the same.`,
-    }),
-    enabled: t.boolean({ description: 'Only flags whose global switch is on (true) or off (false).' }),
-    group: t.string({ description: 'Only flags whose conditions name this group.' }),
-  }),
-});
-
-const FlagOrderField = builder.enumType('FlagOrderField', {
-  description: 'A field that flags can be sorted by.',
-  values: {
-    KEY: { value: 'key', description: 'Sort by key.' },
-    NAME: { value: 'name', description: 'Sort by name, then by key.' },
-    CREATED_AT: { value: 'createdAt', description: 'Sort by time of creation, then by key.' },
-    UPDATED_AT: { value: 'updatedAt', description: 'Sort by time of the last change, then by key.' },
-  } as const,
-});
-
-const OrderDirection = builder.enumType('OrderDirection', {
-  description: 'The direction of a sort.',
-  values: {
-    ASC: { value: 'asc', description: 'Smallest or oldest first.' },
-    DESC: { value: 'desc', description: 'Greatest or newest first.' },
-  } as const,
-});
-
-const FlagOrder = builder.inputType('FlagOrder', {
-  description: 'The order of a list of flags.',
-  fields: t => ({
-    field: t.field({ type: FlagOrderField, required: true, description: 'The field to sort by.' }),
-    direction: t.field({ type: OrderDirection, required: true, description: 'The direction of the sort.' }),
-  }),
-});
-
-function flagsWhere(filter: typeof FlagFilter.$inferInput | null | undefined, { service }: Context) {
-  const text = storable(filter?.search, ['filter', 'search'], maxSearchLength);
-  const group = storable(filter?.group, ['filter', 'group'], maxNameLength);
-  const contains = text == null || text === '' ? null : { contains: likeText(text), mode: 'insensitive' as const };
-  return {
-    ...(filter?.enabled == null ? {} : { enabled: filter.enabled }),
-    ...(group == null ? {} : { key: { in: service.flagKeysNaming(group) } }),
-    ...(contains === null ? {} : { OR: [{ key: contains }, { name: contains }, { description: contains }] }),
-  } satisfies Prisma.FeatureFlagWhereInput;
-}
-
-// Prisma does not escape the wildcards of LIKE. In a search for "a_b" the underscore is an underscore.
-function likeText(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('%', '\\%').replaceAll('_', '\\_');
 }
 
 builder.queryFields(t => ({
@@ -126,30 +57,6 @@ builder.queryFields(t => ({
     resolve: (query, _root, { key }, { prisma }) =>
       prisma.featureFlag.findUnique({ ...query, where: { key: storable(key, ['key'], maxFlagKeyLength) } }),
   }),
-  flags: t.prismaConnection(
-    {
-      type: 'FeatureFlag',
-      cursor: 'key',
-      description: 'Admin. The flags.',
-      authScopes: { admin: true },
-      args: {
-        filter: t.arg({ type: FlagFilter, description: 'Selects flags. Default: all flags.' }),
-        orderBy: t.arg({ type: FlagOrder, description: 'The order of the list. Default: by key, ascending.' }),
-      },
-      totalCount: (_root, { filter }, context) =>
-        context.prisma.featureFlag.count({ where: flagsWhere(filter, context) }),
-      resolve: (query, _root, { filter, orderBy }, context) => {
-        const { field, direction } = orderBy ?? { field: 'key', direction: 'asc' };
-        return context.prisma.featureFlag.findMany({
-          ...query,
-          where: flagsWhere(filter, context),
-          orderBy: field === 'key' ? { key: direction } : [{ [field]: direction }, { key: direction }],
-        });
-      },
-    },
-    { name: 'FlagConnection', description: 'A page of flags.' },
-    { name: 'FlagEdge', description: 'A flag on a page.' },
-  ),
 }));
 
 const CreateFlagInput = builder.inputType('CreateFlagInput', {
@@ -178,7 +85,7 @@ const CreateFlagInput = builder.inputType('CreateFlagInput', {
 });
 
 const UpdateFlagInput = builder.inputType('UpdateFlagInput', {
-  description: 'The changes to make to a flag. Omitted fields keep their value.',
+  description: 'The changes to make to a flag. Fields that are omitted or null keep their value, except `description`.',
   fields: t => ({
     key: t.string({ required: true, description: 'The key of the flag to change.' }),
     name: t.string({ description: 'The new name, for people; 1 to 200 characters.' }),

@@ -1,14 +1,13 @@
 import { ValidationError } from '../core/errors.js';
 import { maxGroupUsers } from '../core/inputs.js';
-import { compareNames, isName, maxNameLength } from '../core/text.js';
-import { isUuid } from '../core/user-id.js';
-import type { User as UserRow } from '../generated/prisma/client.js';
+import { compareNames, maxNameLength } from '../core/text.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
 import { storable } from './errors.js';
 import { Flag } from './flag.js';
-import type { MemberRow } from './loaders.js';
+import { type MemberRow, stillThere } from './loaders.js';
 import { type Page, page, pageArgs } from './page.js';
+import { groupPlace, userPlace } from './place.js';
 import { User } from './user.js';
 
 const Group = builder.objectRef<{ readonly name: string }>('Group');
@@ -20,7 +19,7 @@ const GroupMembersEdge = builder.objectRef<Page<MemberRow>['edges'][number]>('Gr
     node: t.field({
       type: User,
       description: 'The member.',
-      resolve: ({ node }, _args, { loaders }) => loaders.userById.load(node.userId).then(must),
+      resolve: ({ node }, _args, { loaders }) => loaders.userById.load(node.userId).then(stillThere),
     }),
     addedAt: t.field({
       type: 'DateTime',
@@ -54,7 +53,7 @@ const GroupMembersConnection = builder.objectRef<Page<MemberRow>>('GroupMembersC
       complexity: { multiplier: 1 },
       description: 'The members of this page without their cursors.',
       resolve: ({ edges }, _args, { loaders }) =>
-        Promise.all(edges.map(({ node }) => loaders.userById.load(node.userId).then(must))),
+        Promise.all(edges.map(({ node }) => loaders.userById.load(node.userId).then(stillThere))),
     }),
     pageInfo: t.field({
       type: PageInfo,
@@ -78,9 +77,10 @@ Group.implement({
       args: pageArgs,
       resolve: ({ name }, args, { loaders }) =>
         page(args, {
-          placeOf: (member: MemberRow) => member.userId,
-          parse: place => (isUuid(place) ? place : null),
-          load: (after, limit) => loaders.members.load({ name, after, limit }),
+          name: 'group.members',
+          placeOf: (member: MemberRow) => [member.userId],
+          parse: userPlace,
+          load: slice => loaders.members.load({ of: name, ...slice }),
         }),
     }),
     flags: t.field({
@@ -129,9 +129,10 @@ builder.queryFields(t => ({
     args: pageArgs,
     resolve: (_root, args, context) =>
       page(args, {
-        placeOf: (group: { name: string }) => group.name,
-        parse: place => (isName(place) ? place : null),
-        load: (after, limit) => groupNames(after ?? '', limit, context),
+        name: 'groups',
+        placeOf: (group: { name: string }) => [group.name],
+        parse: groupPlace,
+        load: ({ from, limit }) => groupNames(from ?? '', limit, context),
       }),
   }),
 }));
@@ -212,10 +213,3 @@ builder.mutationFields(t => ({
     }),
   }),
 }));
-
-// Rare: the member was deleted between the read of the list and the read of its users. The next read is right.
-function must(user: UserRow | null): UserRow {
-  if (user === null)
-    throw new Error('A member of the group was deleted while the group was read. Read the group again.');
-  return user;
-}

@@ -4,6 +4,7 @@ import './scalars.js';
 import './evaluation.js';
 import './viewer.js';
 import './flag.js';
+import './flag-list.js';
 import './user.js';
 import './override.js';
 import './group.js';

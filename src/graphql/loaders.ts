@@ -1,21 +1,15 @@
 import DataLoader from 'dataloader';
-import type { FeatureChange, FeatureFlag, User } from '../generated/prisma/client.js';
+import type { FeatureChange, FeatureFlag, Membership, Override, User } from '../generated/prisma/client.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
+import type { Slice } from './place.js';
 
-/** A page of a list that belongs to one of many parents, such as the members of a group. */
-export interface PageRequest<Cursor> {
-  /** The name or key of the parent. */
-  readonly name: string;
-  /** The page begins after this place; null means the first page. */
-  readonly after: Cursor | null;
-  readonly limit: number;
+/** A slice of a list that belongs to one of many parents, such as the members of a group. */
+export interface SliceRequest<Place> extends Slice<Place> {
+  /** The name, key or id of the parent. */
+  readonly of: string;
 }
 
-export interface MemberRow {
-  readonly userId: string;
-  readonly addedAt: Date;
-  readonly addedById: string | null;
-}
+export type MemberRow = Pick<Membership, 'userId' | 'addedAt' | 'addedById'>;
 
 export type Loaders = ReturnType<typeof createLoaders>;
 
@@ -45,38 +39,53 @@ export function createLoaders(prisma: PrismaClient) {
       return groups.map(group => byName.get(group) ?? 0);
     }),
 
+    overrideCountOfFlag: batched<string, number>(async flagKeys => {
+      const where = { flagKey: { in: [...flagKeys] } };
+      const counts = await prisma.override.groupBy({ by: ['flagKey'], where, _count: true });
+      const byFlag = new Map(counts.map(count => [count.flagKey, count._count]));
+      return flagKeys.map(flagKey => byFlag.get(flagKey) ?? 0);
+    }),
+
+    overrideCountOfUser: batched<string, number>(async userIds => {
+      const where = { userId: { in: [...userIds] } };
+      const counts = await prisma.override.groupBy({ by: ['userId'], where, _count: true });
+      const byUser = new Map(counts.map(count => [count.userId, count._count]));
+      return userIds.map(userId => byUser.get(userId) ?? 0);
+    }),
+
     /** Sorted by user id. */
-    members: batched<PageRequest<string>, readonly MemberRow[]>(async pages => {
-      const rows = await prisma.$queryRaw<(MemberRow & { page: number })[]>`
-        SELECT p.page::int AS page, m.user_id AS "userId", m.added_at AS "addedAt", m.added_by_id AS "addedById"
-        FROM unnest(${pages.map(page => page.name)}::text[], ${pages.map(page => page.after)}::uuid[],
-          ${pages.map(page => page.limit)}::int[]) WITH ORDINALITY AS p(name, after, size, page)
-        CROSS JOIN LATERAL (
-          SELECT user_id, added_at, added_by_id FROM user_feature_groups
-          WHERE group_name = p.name AND (p.after IS NULL OR user_id > p.after)
-          ORDER BY user_id LIMIT p.size
-        ) m
-        ORDER BY page, m.user_id`;
-      return byPage(pages, rows);
+    members: slices<string, MemberRow>(prisma, {
+      table: Prisma.sql`user_feature_groups`,
+      parent: { column: Prisma.sql`group_name`, type: Prisma.sql`text` },
+      place: { column: Prisma.sql`user_id`, ...uuidPlace },
+      columns: Prisma.sql`user_id AS "userId", added_at AS "addedAt", added_by_id AS "addedById"`,
+    }),
+
+    /** Sorted by user id. */
+    overridesOfFlag: slices<string, Override>(prisma, {
+      table: Prisma.sql`feature_flag_overrides`,
+      parent: { column: Prisma.sql`flag_key`, type: Prisma.sql`text` },
+      place: { column: Prisma.sql`user_id`, ...uuidPlace },
+      columns: overrideColumns,
+    }),
+
+    /** Sorted by flag key. */
+    overridesOfUser: slices<string, Override>(prisma, {
+      table: Prisma.sql`feature_flag_overrides`,
+      parent: { column: Prisma.sql`user_id`, type: Prisma.sql`uuid` },
+      // Keys are ASCII, and sort by its order.
+      place: { column: Prisma.sql`flag_key`, type: Prisma.sql`text`, least: '', greatest: '~' },
+      columns: overrideColumns,
     }),
 
     /** The changes of each flag, newest first. */
-    flagChanges: batched<PageRequest<bigint>, readonly FeatureChange[]>(async pages => {
-      const places = await prisma.$queryRaw<{ page: number; revision: bigint }[]>`
-        SELECT p.page::int AS page, c.revision
-        FROM unnest(${pages.map(page => page.name)}::text[], ${pages.map(page => page.after)}::bigint[],
-          ${pages.map(page => page.limit)}::int[]) WITH ORDINALITY AS p(name, after, size, page)
-        CROSS JOIN LATERAL (
-          SELECT revision FROM feature_changes
-          WHERE flag_key = p.name AND (p.after IS NULL OR revision < p.after)
-          ORDER BY revision DESC LIMIT p.size
-        ) c
-        ORDER BY page, c.revision DESC`;
-      const changes = await prisma.featureChange.findMany({
-        where: { revision: { in: places.map(place => place.revision) } },
-      });
-      const byRevision = new Map(changes.map(change => [change.revision, change]));
-      return byPage(pages, places).map(page => page.flatMap(({ revision }) => byRevision.get(revision) ?? []));
+    flagChanges: slices<bigint, FeatureChange>(prisma, {
+      table: Prisma.sql`feature_changes`,
+      parent: { column: Prisma.sql`flag_key`, type: Prisma.sql`text` },
+      place: { column: Prisma.sql`revision`, type: Prisma.sql`bigint`, least: 0n, greatest: 2n ** 63n - 1n },
+      descending: true,
+      columns: Prisma.sql`revision, at, actor_id AS "actorId", kind::text AS kind, flag_key AS "flagKey",
+        user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after, nonce`,
     }),
 
     /** The groups that have members, sorted by name. Not batched: an operation reads this list once. */
@@ -90,6 +99,67 @@ export function createLoaders(prisma: PrismaClient) {
       return groups.map(group => group.groupName);
     },
   };
+}
+
+const uuidPlace = {
+  type: Prisma.sql`uuid`,
+  least: '00000000-0000-0000-0000-000000000000',
+  greatest: 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+};
+
+const overrideColumns = Prisma.sql`user_id AS "userId", flag_key AS "flagKey", enabled, reason, expires_at AS "expiresAt",
+  created_at AS "createdAt", created_by_id AS "createdById"`;
+
+/** A table that holds the lists of many parents. An index on both columns, in this order, keeps each slice cheap. */
+interface ListTable<Place> {
+  readonly table: Prisma.Sql;
+  readonly parent: { readonly column: Prisma.Sql; readonly type: Prisma.Sql };
+  /** The column that tells the items of one parent apart, and that they are sorted by. No value is beyond the bounds. */
+  readonly place: {
+    readonly column: Prisma.Sql;
+    readonly type: Prisma.Sql;
+    readonly least: Place;
+    readonly greatest: Place;
+  };
+  /** Whether the greatest place comes first. */
+  readonly descending?: boolean;
+  /** The columns of an item, each under the name of its field. */
+  readonly columns: Prisma.Sql;
+}
+
+/** Loads slices of the lists of a table: all that are asked for together in one query for each direction. */
+function slices<Place, Row>(
+  prisma: PrismaClient,
+  { table, parent, place, descending = false, columns }: ListTable<Place>,
+): { load(request: SliceRequest<Place>): Promise<readonly Row[]> } {
+  const inDirection = (down: boolean) =>
+    batched<SliceRequest<Place>, readonly Row[]>(async requests => {
+      const order = down ? Prisma.sql`DESC` : Prisma.sql`ASC`;
+      // Together these mean "beyond the place, or anywhere without one", in a form that the index can answer.
+      const bound = down
+        ? Prisma.sql`${place.column} <= coalesce(p.place, ${place.greatest}::${place.type})`
+        : Prisma.sql`${place.column} >= coalesce(p.place, ${place.least}::${place.type})`;
+      const rows = await prisma.$queryRaw<(Row & { page: number })[]>`
+        SELECT p.page::int AS page, item.*
+        FROM unnest(${requests.map(({ of }) => of)}::${parent.type}[], ${requests.map(({ from }) => from)}::${place.type}[],
+          ${requests.map(({ limit }) => limit)}::int[]) WITH ORDINALITY AS p(parent, place, size, page)
+        CROSS JOIN LATERAL (
+          SELECT ${columns}, ${place.column} AS place FROM ${table}
+          WHERE ${parent.column} = p.parent AND ${bound} AND (p.place IS NULL OR ${place.column} <> p.place)
+          ORDER BY ${place.column} ${order} LIMIT p.size
+        ) item
+        ORDER BY page, item.place ${order}`;
+      return byPage(requests, rows);
+    });
+  const [up, down] = [inDirection(false), inDirection(true)];
+  return { load: request => (request.backwards === descending ? up : down).load(request) };
+}
+
+/** The row that another row refers to. */
+export function stillThere<Row>(row: Row | null): Row {
+  // Rare: it was deleted between the two reads. The next read is right.
+  if (row === null) throw new Error('A row was deleted while what refers to it was read. Read it again.');
+  return row;
 }
 
 function batched<Key, Value>(load: (keys: readonly Key[]) => Promise<readonly Value[]>): DataLoader<Key, Value> {

@@ -2,15 +2,28 @@ import { FlagNotFoundError, ValidationError } from '../core/errors.js';
 import type { SetOverrideInput as NewOverride } from '../core/inputs.js';
 import type { Override as OverrideRow } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
+import { Flag } from './flag.js';
 import { unchecked } from './input.js';
+import { stillThere } from './loaders.js';
+import { bothWaysArgs, page, totalCount } from './page.js';
+import { flagKeyPlace, userPlace } from './place.js';
+import { User } from './user.js';
 
 const Override = builder.prismaObject('Override', {
   name: 'Override',
   description:
     'An answer that is set for one flag and one user. It takes precedence over the global switch, the percentage and the conditions of the flag.',
   fields: t => ({
-    user: t.relation('user', { description: 'The user.' }),
-    flag: t.relation('flag', { description: 'The flag.' }),
+    user: t.field({
+      type: User,
+      description: 'The user.',
+      resolve: ({ userId }, _args, { loaders }) => loaders.userById.load(userId).then(stillThere),
+    }),
+    flag: t.field({
+      type: Flag,
+      description: 'The flag.',
+      resolve: ({ flagKey }, _args, { loaders }) => loaders.flagByKey.load(flagKey).then(stillThere),
+    }),
     enabled: t.exposeBoolean('enabled', { description: 'Whether the feature is on for this user.' }),
     reason: t.exposeString('reason', {
       nullable: true,
@@ -22,13 +35,72 @@ const Override = builder.prismaObject('Override', {
       description: 'The time when the override expires. From then on it has no effect. Null means never.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time when the override was last set.' }),
-    createdBy: t.relation('createdBy', {
+    createdBy: t.field({
+      type: User,
       nullable: true,
       description:
         'The user who set the override. Null if the program that set it named no user, or if that user was deleted since.',
+      resolve: ({ createdById }, _args, { loaders }) =>
+        createdById === null ? null : loaders.userById.load(createdById),
     }),
   }),
 });
+
+const FlagOverridesConnection = builder.connectionObject(
+  {
+    type: Override,
+    name: 'FlagOverridesConnection',
+    description: 'A page of overrides of a flag.',
+    fields: t => ({ totalCount: t.int(totalCount) }),
+  },
+  { name: 'FlagOverridesEdge', description: 'An override on a page.' },
+);
+
+builder.prismaObjectField(Flag, 'overrides', t =>
+  t.field({
+    type: FlagOverridesConnection,
+    description: 'The overrides of this flag, sorted by user id, including those that have expired.',
+    args: bothWaysArgs,
+    select: { key: true },
+    resolve: async ({ key }, args, { loaders }) => {
+      const overrides = await page(args, {
+        name: 'flag.overrides',
+        placeOf: ({ userId }: OverrideRow) => [userId],
+        parse: userPlace,
+        load: slice => loaders.overridesOfFlag.load({ of: key, ...slice }),
+      });
+      return { ...overrides, count: () => loaders.overrideCountOfFlag.load(key) };
+    },
+  }),
+);
+
+const UserOverridesConnection = builder.connectionObject(
+  {
+    type: Override,
+    name: 'UserOverridesConnection',
+    description: 'A page of overrides of a user.',
+    fields: t => ({ totalCount: t.int(totalCount) }),
+  },
+  { name: 'UserOverridesEdge', description: 'An override on a page.' },
+);
+
+builder.prismaObjectField(User, 'overrides', t =>
+  t.field({
+    type: UserOverridesConnection,
+    description: "The user's overrides, sorted by flag key, including those that have expired.",
+    args: bothWaysArgs,
+    select: { id: true },
+    resolve: async ({ id }, args, { loaders }) => {
+      const overrides = await page(args, {
+        name: 'user.overrides',
+        placeOf: ({ flagKey }: OverrideRow) => [flagKey],
+        parse: flagKeyPlace,
+        load: slice => loaders.overridesOfUser.load({ of: id, ...slice }),
+      });
+      return { ...overrides, count: () => loaders.overrideCountOfUser.load(id) };
+    },
+  }),
+);
 
 const SetOverrideInput = builder.inputType('SetOverrideInput', {
   description: 'The override to set. It replaces an earlier override of the same flag for the same user.',

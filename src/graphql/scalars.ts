@@ -1,8 +1,9 @@
-import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
+import { GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLUUID } from 'graphql-scalars';
 import { isPlainObject } from '../core/json.js';
 import { isUuid } from '../core/user-id.js';
 import { builder } from './builder.js';
+import { jsonLiteral } from './json-literal.js';
 
 const expectedObject = 'Expected a JSON object, such as {"plan": "pro"}.';
 
@@ -24,7 +25,7 @@ builder.addScalarType(
   new GraphQLScalarType<Date, Date>({
     ...GraphQLDateTime.toConfig(),
     description:
-      'A time in ISO 8601 with an offset, such as `2026-06-01T00:00:00Z`, in the years 1 to 9999. Output is in UTC.',
+      'A time in ISO 8601 with an offset, such as `2026-06-01T00:00:00Z`, in the years 1 to 9999. Input may be a date, such as `2026-06-01`, which means midnight in UTC. Output is in UTC.',
     specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
     extensions: {},
     parseValue: readDateTime,
@@ -45,7 +46,7 @@ builder.addScalarType(
     },
     parseLiteral: (node, variables) => {
       if (node.kind !== Kind.OBJECT) throw new TypeError(expectedObject);
-      return valueFromASTUntyped(node, variables) as Record<string, unknown>;
+      return jsonLiteral(node, variables) as Record<string, unknown>;
     },
   }),
 );
@@ -67,7 +68,7 @@ builder.addScalarType(
     ].join('\n'),
     serialize: value => value,
     parseValue: value => value,
-    parseLiteral: (node: ValueNode, variables) => valueFromASTUntyped(node, variables),
+    parseLiteral: jsonLiteral,
   }),
 );
 
@@ -86,15 +87,27 @@ function readUuid(value: unknown): string {
 /** Longest text that is read as an instant, in UTF-16 code units: with 9 digits of a second it has 35. */
 const maxInstantLength = 64;
 
+const expectedTime =
+  'Expected a time such as "2026-06-01T00:00:00Z", or a date such as "2026-06-01", which means midnight in UTC.';
+const dateLength = '2026-06-01'.length;
+
 function readDateTime(value: unknown): Date {
-  // A server that calls the schema itself may have made the date already.
-  if (!(value instanceof Date) && (typeof value !== 'string' || value.length > maxInstantLength)) {
-    throw new TypeError('Expected an instant in ISO 8601 with an offset, such as "2026-06-01T00:00:00Z".');
-  }
-  const date = GraphQLDateTime.parseValue(value);
+  const date = parseTime(value);
+  if (date === null) throw new TypeError(expectedTime);
   const year = date.getUTCFullYear();
   // PostgreSQL has no year 0, and JavaScript and PostgreSQL write years of five digits differently.
   if (year < 1 || year > 9_999)
     throw new TypeError(`Expected a DateTime in the years 1 to 9999, found the year ${year}.`);
   return date;
+}
+
+function parseTime(value: unknown): Date | null {
+  // A server that calls the schema itself may have made the date already.
+  if (!(value instanceof Date) && (typeof value !== 'string' || value.length > maxInstantLength)) return null;
+  const isDate = typeof value === 'string' && value.length === dateLength;
+  try {
+    return GraphQLDateTime.parseValue(isDate ? `${value}T00:00:00Z` : value);
+  } catch {
+    return null;
+  }
 }

@@ -22,17 +22,6 @@ export const User = builder.prismaNode('User', {
       select: { memberships: { select: { groupName: true }, orderBy: { groupName: 'asc' } } },
       resolve: ({ memberships }) => memberships.map(({ groupName }) => groupName),
     }),
-    overrides: t.relatedConnection(
-      'overrides',
-      {
-        cursor: 'userId_flagKey',
-        description: "The user's overrides, sorted by flag key, including those that have expired.",
-        query: { orderBy: { flagKey: 'asc' } },
-        totalCount: true,
-      },
-      { name: 'UserOverridesConnection', description: 'A page of overrides of a user.' },
-      { name: 'UserOverridesEdge', description: 'An override on a page.' },
-    ),
     features: t.field({
       type: [Evaluation],
       description:

@@ -58,6 +58,11 @@ describe('a verifier with a shared secret', () => {
     ['a user who is no UUID', () => sign({ sub: 'alice', exp: soon() }), /UUID/],
     ['an admin who is no UUID', () => sign({ sub: 'alice', role: 'admin', exp: soon() }), /UUID/],
     ['attributes as a list', () => sign({ sub: user, attributes: [], exp: soon() }), /attributes/],
+    [
+      'an attribute that JavaScript rounds',
+      () => signRaw(`{"sub":"${user}","exp":${soon()},"attributes":{"account":9007199254740993}}`),
+      /attributes\.account: .* Write it as text/,
+    ],
     ['attributes as text', () => sign({ sub: user, attributes: 'x', exp: soon() }), /attributes/],
     [
       'a hundred and one attributes',

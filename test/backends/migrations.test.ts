@@ -75,7 +75,7 @@ describe('migrations and schema.prisma', () => {
     'ALTER TABLE feature_flags ALTER percentage SET DEFAULT 99',
     'ALTER TABLE users ADD nickname text',
     'ALTER TABLE users ALTER id DROP DEFAULT',
-    'DROP INDEX user_feature_groups_group_name_idx',
+    'DROP INDEX user_feature_groups_group_name_user_id_idx',
     'DROP INDEX feature_changes_user_ids_idx',
     "ALTER TYPE feature_change_kind ADD VALUE 'OTHER'",
     'ALTER TABLE feature_flag_overrides DROP CONSTRAINT feature_flag_overrides_flag_key_fkey',

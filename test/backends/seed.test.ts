@@ -10,6 +10,16 @@ it.each<[string, object, string]>([
   ['a switch that is text', { flags: [{ key: 'a', enabled: 'yes' }] }, 'flags.0.enabled'],
   ['an empty name', { flags: [{ key: 'a', name: '' }] }, 'flags.0.name'],
   ['a faulty rule', { flags: [{ key: 'a', conditions: { like: 1 } }] }, 'flags.0.conditions.like'],
+  [
+    'a number that JavaScript rounds in a rule',
+    { flags: [{ key: 'a', conditions: { attributes: { n: 2 ** 53 } } }] },
+    'flags.0.conditions.attributes.n',
+  ],
+  [
+    'a number that JavaScript rounds in an attribute',
+    { users: { [ann]: { n: [2 ** 53] } } },
+    `users.${ann}.attributes.n.0`,
+  ],
   ['a user who is no UUID', { users: { ann: {} } }, 'users.ann.userId'],
   ['a group without a name', { groups: { '': [ann] } }, 'groups..group'],
   ['a long name of a group', { groups: { [`g${'x'.repeat(150)}`]: [ann] } }, `groups.g${'x'.repeat(150)}.group`],
@@ -46,4 +56,19 @@ it('a seed may hold an override that has expired, to test what then holds', asyn
     overrides: [{ userId: ann, flagKey: 'a', enabled: true, expiresAt: new Date(0) }],
   });
   expect((await backend.targeting([ann])).users.get(ann)?.overrides.get('a')?.expiresAt).toBe(0);
+});
+
+it.each([undefined, null])('a seed may say %s in place of what it leaves out', async absent => {
+  const backend = new MemoryBackend();
+  const optional = { description: absent, enabled: absent, percentage: absent, conditions: absent };
+  backend.seed({
+    flags: [{ key: 'a', ...optional }],
+    overrides: [{ userId: ann.toUpperCase(), flagKey: 'a', enabled: true, reason: absent, expiresAt: absent }],
+  } as unknown as Seed);
+  const [flag] = (await backend.definitions()).flags;
+  expect(flag).toMatchObject({ name: 'a', description: null, enabled: false, percentage: 100, conditions: {} });
+  expect((await backend.targeting([ann])).users.get(ann)?.overrides.get('a')).toEqual({
+    enabled: true,
+    expiresAt: null,
+  });
 });

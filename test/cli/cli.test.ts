@@ -107,6 +107,10 @@ describe('halyard', () => {
     [['token', '--admin', '--expires', '9999999d'], /--expires/],
     [['token', '--admin', '--attributes', '{'], /--attributes is not JSON/],
     [['token', '--admin', '--attributes', '[]'], /^--attributes: Expected an object/],
+    [
+      ['token', '--admin', '--attributes', '{"account":9007199254740993}'],
+      /^--attributes\.account: .* Write it as text/,
+    ],
   ])('says what is wrong with %s and ends with 2', async (args, message) => {
     const { code, out, err } = await run(args);
     expect({ code, out }).toEqual({ code: 2, out: '' });

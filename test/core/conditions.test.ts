@@ -10,6 +10,13 @@ const patterns = (count: number, pattern: string) => ({
 });
 const leaves = (count: number) => ({ any: Array.from({ length: count }, (_, n) => ({ attributes: { n } })) });
 
+/** A list of two whose second place is empty. */
+function gap(first: unknown = 'a'): unknown[] {
+  const list = [first];
+  list.length = 2;
+  return list;
+}
+
 function nested(depth: number): object {
   let conditions: object = { groups: ['g'] };
   for (let level = 1; level < depth; level++) conditions = { not: conditions };
@@ -56,6 +63,13 @@ describe('validateConditions', () => {
     ['a Date', new Date(), ['conditions']],
     ['a Map', { attributes: new Map() }, ['conditions.attributes']],
     ['undefined in a known place', { attributes: undefined }, ['conditions.attributes']],
+    ['a list with a gap', { attributes: { tier: gap() } }, ['conditions.attributes.tier.1']],
+    ['a list of groups with a gap', { groups: gap() }, ['conditions.groups.1']],
+    [
+      'a list of ranges with a gap',
+      { attributes: { ip: { in_cidr: gap('::/0') } } },
+      ['conditions.attributes.ip.in_cidr.1'],
+    ],
     ['attributes as a list', { attributes: ['tier'] }, ['conditions.attributes']],
     ['a group that is not text', { groups: ['a', 5, null] }, ['conditions.groups.1', 'conditions.groups.2']],
     ['a group of 101 characters', { groups: ['g'.repeat(101)] }, ['conditions.groups.0']],

@@ -1,3 +1,4 @@
+import { format, inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Features } from '../../src/index.js';
 import { type CreateFeaturesOptions, createFeatures, MemoryBackend, ValidationError } from '../../src/index.js';
@@ -114,6 +115,42 @@ describe('embedded features', () => {
     expect(await features.for({ id: ann }).evaluate('a')).toMatchObject({ enabled: false, reason: 'DISABLED' });
   });
 
+  it('take an attribute that JSON has no value for as missing, and a bigint as a number', async () => {
+    const { features } = await start();
+    const attributes = { none: { exists: false }, account: 10 };
+    await features.createFlag({ key: 'a', name: 'A', enabled: true, conditions: { attributes } });
+    for (const none of [new Date(Number.NaN), Number.NaN, () => 1, Symbol('x'), undefined, null]) {
+      expect(await features.for({ id: ann, account: 10n, none }).isEnabled('a')).toBe(true);
+    }
+    expect(await features.for({ id: ann, account: 10n, none: new Map() }).isEnabled('a')).toBe(false);
+    expect(() => features.for({ id: ann, account: 2n ** 53n + 1n })).toThrow(/"account".*Write it as text/);
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, 'undefined'],
+    ['ann', 'a string'],
+  ])('say what to write in place of %j', async (user, found) => {
+    const { features } = await start();
+    const message = `Expected a user, such as { id: "ann" }, or null for anonymous; found ${found}.`;
+    expect(() => features.for(user as never)).toThrow(new TypeError(message));
+    expect(() => features.watch(user as never, () => {})).toThrow(new TypeError(message));
+  });
+
+  it('hand out subjects whose written form names the user and tells no attributes', async () => {
+    const subjects: unknown[] = [];
+    const { features } = await start({ onEvaluation: (_evaluation, subject) => subjects.push(subject) });
+    await features.for({ id: ann.toUpperCase(), email: 'ann@example.com' }).isEnabled('a');
+    await features.isEnabled('a');
+    expect(JSON.parse(JSON.stringify(subjects))).toEqual([
+      { userId: ann, targetingKey: null },
+      { userId: null, targetingKey: null },
+    ]);
+    for (const written of [inspect(subjects, { depth: 9 }), format('%o %O', subjects[0], subjects[0])]) {
+      expect(written).toContain(`userId: '${ann}'`);
+      expect(written).not.toContain('ann@example.com');
+    }
+  });
+
   it.each([7, '', undefined])('refuse a user whose id is %j', async id => {
     const { features } = await start();
     expect(() => features.for({ id } as never)).toThrow(TypeError);
@@ -176,7 +213,7 @@ describe('management refuses', () => {
     ],
     ['an unknown field', f => f.createFlag({ key: 'a', name: 'A', colour: 'red' } as never), ['colour']],
     ['a missing name', f => f.createFlag({ key: 'a' } as never), ['name']],
-    ['null as a name', f => f.updateFlag({ key: 'a', name: null } as never), ['name']],
+    ['null as the name of a new flag', f => f.createFlag({ key: 'a', name: null } as never), ['name']],
     ['version 0', f => f.updateFlag({ key: 'a', expectedVersion: 0 }), ['expectedVersion']],
     ['a user id that is no UUID', f => f.setOverride({ userId: 'ann', flagKey: 'a', enabled: true }), ['userId']],
     [

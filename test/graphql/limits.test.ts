@@ -25,6 +25,11 @@ describe('an operation that would cost too much is refused before it starts', ()
       'features of many users',
       `{ groups(first: 100) { nodes { members(first: 100) { nodes { features { key enabled reason } } } } } }`,
     ],
+    [
+      'nested pages beside one of a negative size',
+      `{ flags(first: 100) { nodes { overrides(first: 100) { nodes { user { overrides(first: 100) { nodes { enabled } } } } } } }
+        none: flags(first: -1000000) { nodes { key } } }`,
+    ],
     ['depth', `{ flag(key: "a") ${'{ overrides { nodes { flag '.repeat(6)}{ key }${' } } }'.repeat(6)} }`],
   ])('%s', async (_what, query) => {
     const queries = await api.countQueries(async () => {
@@ -64,6 +69,17 @@ describe('what a caller states is bounded', () => {
       'a long targeting key',
       `{ evaluate(context: { targetingKey: "${'x'.repeat(201)}" }) { key } }`,
       'context.targetingKey',
+    ],
+    ['an empty targeting key', `{ evaluate(context: { targetingKey: "" }) { key } }`, 'context.targetingKey'],
+    [
+      'an empty targeting key among many contexts',
+      `{ evaluateMany(contexts: [{}, { targetingKey: "" }]) { userId } }`,
+      'contexts.1.targetingKey',
+    ],
+    [
+      'a page of a negative size, which makes nothing else cheaper',
+      `{ flags(first: -1000000) { nodes { key } } flag(key: "a") { key } }`,
+      'first',
     ],
     [
       'a fault in the second context',
@@ -125,7 +141,7 @@ describe('a value that no scalar takes is not repeated by it', () => {
     [
       'DateTime',
       'query($value: DateTime!) { changes(filter: { since: $value }) { nodes { revision } } }',
-      'Expected an instant',
+      'Expected a time such as',
     ],
   ])('%s', async (name, query, message) => {
     const scalar = api.schema.getType(name) as GraphQLScalarType;

@@ -55,12 +55,25 @@ describe.each(Object.keys(entryPoints))('over %s', name => {
   it('a document of more than 40,000 characters is not read', async () => {
     const errors = [
       {
-        message: 'The document has 40001 characters; at most 40000 are allowed. Values belong into variables.',
+        message: 'The document has 40001 characters; at most 40000 are allowed. Use variables for values.',
         extensions: { code: 'GRAPHQL_PARSE_FAILED' },
       },
     ];
     expect(await ask('{ hello }'.padEnd(40_001))).toEqual({ errors });
     expect(await ask('{ hello }'.padEnd(40_000))).toEqual({ data: { hello: 'world' } });
+  });
+
+  it('a document of more than 2,000 tokens says to use variables', async () => {
+    const list = (count: number) => `{ hello(ids: [${'"x" '.repeat(count)}]) }`;
+    expect(await ask(list(2_000))).toEqual({
+      errors: [
+        {
+          message: 'The document has more than 2000 tokens. Use variables for values, such as long lists of ids.',
+          extensions: { code: 'GRAPHQL_PARSE_FAILED' },
+        },
+      ],
+    });
+    expect(JSON.stringify(await ask(list(1_900)))).toContain('Unknown argument');
   });
 
   it('errors in a document of lines cost no more than in one of blanks, and are where they are', async () => {

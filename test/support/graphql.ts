@@ -21,7 +21,7 @@ export const callers = {
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
 type Data = any;
 
-/** The schema over an embedded database, without a server. */
+/** The schema over a database (embedded unless another is given), without a server. */
 export interface TestGraphQL {
   readonly database: DatabaseBackend;
   readonly service: FeatureService;
@@ -40,10 +40,9 @@ export interface TestGraphQL {
 }
 
 export async function openGraphQL(
-  options: Partial<FeatureServiceOptions> & { allowAnonymous?: boolean } = {},
+  options: Partial<FeatureServiceOptions> & { allowAnonymous?: boolean; database?: DatabaseBackend } = {},
 ): Promise<TestGraphQL> {
-  const { allowAnonymous = true, ...serviceOptions } = options;
-  const database = await openPGlite();
+  const { allowAnonymous = true, database = await openPGlite(), ...serviceOptions } = options;
   const service = await FeatureService.open({ pollInterval: 3_600_000, ...serviceOptions, backend: database });
   const schema = createSchema();
   const contextFor = createContextFactory({ service, prisma: database.prisma, allowAnonymous });

@@ -1,7 +1,45 @@
-import type { IncomingMessage } from 'node:http';
+import { isUtf8 } from 'node:buffer';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { shortened } from '../../core/text.js';
 
 /** Why there is no body. */
 export type NoBody = 'gone' | 'too large';
+
+/** Longest part of a header that an error repeats, in UTF-16 code units. */
+const maxHeaderEcho = 60;
+
+/** Why a body in this form is not read, for people; null means that it is. Only plain UTF-8 is read. */
+export function bodyFormFault(headers: IncomingHttpHeaders): string | null {
+  const encoding = headers['content-encoding']?.trim().toLowerCase();
+  if (encoding !== undefined && encoding !== '' && encoding !== 'identity') {
+    return `The body has the Content-Encoding "${shortened(encoding, maxHeaderEcho)}". Send it without one.`;
+  }
+  const charset = charsetOf(headers['content-type']);
+  if (charset !== null && charset !== 'utf-8' && charset !== 'utf8') {
+    return `The body has the character set "${shortened(charset, maxHeaderEcho)}". Send it in UTF-8.`;
+  }
+  return null;
+}
+
+/** The parameter `charset` of a media type, in lower case and without quotes; null where there is none. */
+function charsetOf(type = ''): string | null {
+  // Nearly every request has none, or none but this one.
+  if (!type.includes(';')) return null;
+  for (const parameter of type.toLowerCase().split(';').slice(1)) {
+    const [name = '', value = ''] = parameter.split('=', 2);
+    if (name.trim() === 'charset') return value.trim().replaceAll('"', '');
+  }
+  return null;
+}
+
+const byteOrderMark = 0xfeff;
+
+/** The text of a body, without the byte order mark that may stand before it; null when the bytes are not UTF-8. */
+export function textOf(body: Buffer): string | null {
+  if (!isUtf8(body)) return null;
+  const text = body.toString();
+  return text.charCodeAt(0) === byteOrderMark ? text.slice(1) : text;
+}
 
 /** Bytes to begin with. */
 const firstSize = 4_096;

@@ -24,6 +24,11 @@ export function parseDocument(text: string, limits: ParseLimits): DocumentNode {
   } catch (error) {
     // The parser goes down a level of nesting by calling itself, until the stack ends.
     if (error instanceof RangeError) throw new GraphQLError('Syntax Error: The document is nested too deeply.');
+    if (error instanceof GraphQLError && error.message.endsWith('tokens. Parsing aborted.')) {
+      throw tooLarge(
+        `The document has more than ${limits.tokens} tokens. Use variables for values, such as long lists of ids.`,
+      );
+    }
     throw error;
   }
   lineStarts.set(source, lineStartsOf(text));
@@ -87,7 +92,7 @@ function lineOf(starts: readonly number[], position: number): number {
 }
 
 const tooLong = (length: number, limit: number) =>
-  new GraphQLError(
-    `The document has ${length} characters; at most ${limit} are allowed. Values belong into variables.`,
-    { extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { spec: true, status: 400 } } },
-  );
+  tooLarge(`The document has ${length} characters; at most ${limit} are allowed. Use variables for values.`);
+
+const tooLarge = (message: string) =>
+  new GraphQLError(message, { extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { spec: true, status: 400 } } });

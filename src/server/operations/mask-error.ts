@@ -1,8 +1,8 @@
 import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import type { Logger } from 'pino';
+import { toUnavailable } from '../../backends/errors.js';
 import { FeatureError } from '../../core/errors.js';
 import { maxEchoLength, shortened } from '../../core/text.js';
-import { readFailure } from '../../graphql/errors.js';
 import { locate } from './document.js';
 
 /** The message for callers in place of a failure that they could not have caused. */
@@ -42,7 +42,7 @@ const masked = new WeakSet<GraphQLError>();
 function maskAnew(error: unknown, report: (cause: unknown) => void, beforeExecution: boolean): GraphQLError {
   const outer = error instanceof GraphQLError ? error : null;
   const thrown = rootCause(error);
-  const cause = readFailure(thrown) ?? thrown;
+  const cause = toUnavailable(thrown) ?? thrown;
   if (cause instanceof FeatureError) {
     const { code, path } = cause;
     const http = beforeExecution && code === 'UNAVAILABLE' ? { http: { status: 503 } } : {};

@@ -1,7 +1,9 @@
 import type { ExecutionResult } from 'graphql';
 import { processRegularResult } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
+import { acceptsAnswers } from '../http/media-types.js';
 import type { HttpRequest } from '../http/request.js';
+import { sendError } from '../http/response.js';
 import type { HttpResponse } from '../http/unsent.js';
 import { type Answer, AnswerMemory, type MediaType } from '../operations/kept-answers.js';
 import { asWritten } from '../operations/mask-error.js';
@@ -109,6 +111,8 @@ export function createPlainAnswers(operations: Operations): PlainAnswers {
       if (isKeepable && mediaType !== undefined) {
         return execution(params, wordsOf(request, text), mediaType, response, origin);
       }
+      // Yoga would execute it before it finds no form for the answer.
+      if (!acceptsAnswers(request.headers.accept)) return sendError(response, 406, 'NOT_ACCEPTABLE', notAcceptable);
       // Where Yoga looks for a body: it has been read already.
       Object.assign(request, { body: nothing });
       // Yoga makes an address of these, and a malformed one would fail. Nothing depends on them.
@@ -128,6 +132,9 @@ export function createPlainAnswers(operations: Operations): PlainAnswers {
     },
   };
 }
+
+const notAcceptable =
+  'The answer is application/json or application/graphql-response+json; a subscription is sent as text/event-stream, or over WebSocket. Accept one of these.';
 
 /** Of any content: Yoga gets the parameters apart from it. */
 const nothing = Buffer.alloc(1);

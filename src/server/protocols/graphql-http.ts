@@ -1,11 +1,11 @@
 import type { Caller } from '../../auth/caller.js';
-import { readBody } from '../http/body.js';
+import { bodyFormFault, readBody, textOf } from '../http/body.js';
 import type { HttpRequest } from '../http/request.js';
 import { sendError } from '../http/response.js';
 import type { Exchange, Route } from '../http/route.js';
 import { RequestOrigin } from '../operations/origin.js';
 import { createPlainAnswers } from './graphql-answers.js';
-import { graphqlPath, readBodyParams, readUrlParams, wellFormed } from './graphql-params.js';
+import { graphqlPath, persistedQueryFault, readBodyParams, readUrlParams, wellFormed } from './graphql-params.js';
 import { createHttpSubscriptions, type HttpSubscriptionsOptions } from './graphql-sse.js';
 
 export interface GraphQLRouteOptions extends HttpSubscriptionsOptions {
@@ -21,9 +21,14 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
 
   async function handle(exchange: Exchange, caller: Caller): Promise<void> {
     const { request, response } = exchange;
+    const fault = request.method === 'POST' ? bodyFormFault(request.headers) : null;
     if (request.method === 'POST' && !hasJson(request)) {
       response.setHeader('accept', 'application/json');
       return sendError(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'A POST takes a body of application/json.');
+    }
+    if (fault !== null) {
+      response.setHeader('accept-encoding', 'identity');
+      return sendError(response, 415, 'UNSUPPORTED_MEDIA_TYPE', fault);
     }
     const origin = new RequestOrigin(caller, exchange);
     let text: string | null = null;
@@ -34,7 +39,10 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
         const message = `The body of a request may have at most ${maxBodySize} bytes.`;
         return sendError(response, 413, 'REQUEST_ENTITY_TOO_LARGE', message);
       }
-      text = body.toString();
+      text = textOf(body);
+      if (text === null) {
+        return sendError(response, 400, 'BAD_REQUEST', 'The body is not UTF-8. Encode it as UTF-8.');
+      }
       if (answers.repeat(request, response, origin, text)) return;
     }
     const asked = readAsked(text, request);
@@ -51,7 +59,8 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
 /** The parameters of a request, or the error for those that cannot be read. */
 function readAsked(text: string | null, { url = '' }: HttpRequest): unknown {
   try {
-    return text === null ? readUrlParams(url) : readBodyParams(text);
+    const asked = text === null ? readUrlParams(url) : readBodyParams(text);
+    return persistedQueryFault(asked) ?? asked;
   } catch (error) {
     return error;
   }

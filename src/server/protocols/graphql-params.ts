@@ -27,11 +27,16 @@ export function readBodyParams(body: string): object {
 
 /**
  * Reads the parameters in the query string of a GET.
- * @throws GraphQLError `BAD_REQUEST` when `variables` or `extensions` are no JSON.
+ * @throws GraphQLError `BAD_REQUEST` when it is not UTF-8, or `variables` or `extensions` are no JSON.
  */
 export function readUrlParams(url: string): object {
   const start = url.indexOf('?');
-  const search = new URLSearchParams(start === -1 ? '' : url.slice(start + 1));
+  const encoded = start === -1 ? '' : url.slice(start + 1);
+  const search = new URLSearchParams(encoded);
+  // A replacement character that was not sent stands for bytes that could not be read.
+  if (count([...search.values()].join(), '\uFFFD') > count(encoded.toUpperCase(), '%EF%BF%BD')) {
+    throw badRequest('The query string of the address is not UTF-8. Encode it as UTF-8, then in percent-encoding.');
+  }
   const textOf = (name: string) => search.get(name) || undefined;
   const jsonOf = (name: string): unknown => {
     const text = textOf(name);
@@ -48,6 +53,21 @@ export function readUrlParams(url: string): object {
     variables: jsonOf('variables'),
     extensions: jsonOf('extensions'),
   };
+}
+
+const count = (text: string, part: string) => text.split(part).length - 1;
+
+/**
+ * Clients of persisted queries send the hash of a query alone at first. They know by this message that they must send the query, and
+ * send no more hashes. Null for everything else.
+ */
+export function persistedQueryFault(asked: unknown): GraphQLError | null {
+  if (!isPlainObject(asked) || (asked['query'] != null && asked['query'] !== '')) return null;
+  const { extensions } = asked;
+  if (!isPlainObject(extensions) || !isPlainObject(extensions['persistedQuery'])) return null;
+  return new GraphQLError('PersistedQueryNotSupported', {
+    extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED', http: { spec: true, status: 400 } },
+  });
 }
 
 /** Null unless this is plainly one well-formed request: Yoga finds the words for the others. */

@@ -55,9 +55,12 @@ export function createHttpSubscriptions(options: HttpSubscriptionsOptions): Http
     if (!('document' in prepared)) return refuse(exchange, prepared);
     if (readAccepted(request.headers.accept).events) return stream(exchange, prepared);
     response.setHeader('accept', 'text/event-stream');
-    sendError(response, 406, 'NOT_ACCEPTABLE', 'A subscription is sent as text/event-stream: accept that.');
+    sendError(response, 406, 'NOT_ACCEPTABLE', notAcceptable);
   };
 }
+
+const notAcceptable =
+  'A subscription is sent as text/event-stream (Server-Sent Events), or over WebSocket (graphql-transport-ws). Accept text/event-stream, or use a WebSocket client such as graphql-ws.';
 
 async function* onlyResult(result: ExecutionResult): AsyncGenerator<ExecutionResult> {
   yield result;

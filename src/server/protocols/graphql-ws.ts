@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -72,6 +73,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       const asked = extra.inbox.take(id);
       if (asked === null) return [noLonger()];
       const { run, params } = asked;
+      if (params instanceof GraphQLError) return [params];
       extra.operations += 1;
       const from = new LoggedRequest(`${extra.requestId}/${extra.operations}`, extra.address, log);
       const prepared = await operations.prepare(params, new RequestOrigin(extra.caller as Caller, from));
@@ -149,7 +151,11 @@ export function createSockets(options: SocketsOptions): Sockets {
         close: (code = CloseCode.InternalServerError, reason = '') => connection.close(code, reason),
         onMessage: handle => {
           connection.handle = handle;
-          socket.on('message', (data: RawData) => connection.receive(String(data)));
+          socket.on('message', (data: RawData, isBinary: boolean) => {
+            // The library has looked at frames of text alone.
+            if (isBinary && !isUtf8(data as Buffer)) connection.close(CloseCode.BadRequest, 'A message is not UTF-8.');
+            else connection.receive(String(data));
+          });
         },
       },
       connection,

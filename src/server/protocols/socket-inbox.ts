@@ -1,6 +1,7 @@
+import type { GraphQLError } from 'graphql';
 import { isPlainObject } from '../../core/json.js';
 import type { EventStreamLimits } from './event-stream.js';
-import { type Params, wellFormed } from './graphql-params.js';
+import { type Params, persistedQueryFault, wellFormed } from './graphql-params.js';
 
 export interface InboxLimits {
   /** Characters of a message that begins no operation, such as `connection_init`. */
@@ -50,7 +51,7 @@ export interface Run {
   readonly id: string;
   state: 'waiting' | 'begun' | 'over';
   /** The parameters; taken when the operation is prepared, so that a long subscription does not keep them. */
-  params: Params | null;
+  params: Params | GraphQLError | null;
   /** Whether it is a subscription that is open: those are counted apart. */
   isOpen: boolean;
   /** Bytes that it keeps while it is open. */
@@ -94,7 +95,7 @@ export class SocketInbox {
   }
 
   /** The parameters of the operation with this id; a second call gets none. */
-  take(id: string): { readonly run: Run; readonly params: Params } | null {
+  take(id: string): { readonly run: Run; readonly params: Params | GraphQLError } | null {
     const run = this.#current.get(id);
     if (run === undefined || run.params === null) return null;
     const { params } = run;
@@ -166,7 +167,8 @@ export class SocketInbox {
     }
     // Members that the protocol does not know say nothing.
     const { query, operationName, variables, extensions } = isPlainObject(payload) ? payload : {};
-    const params = wellFormed({ query, operationName, variables, extensions });
+    const asked = { query, operationName, variables, extensions };
+    const params = persistedQueryFault(asked) ?? wellFormed(asked);
     if (params === null) return invalid;
     if (!this.#host.isAcknowledged) return [unauthorized, 'Unauthorized'];
     if (this.#current.has(id)) return [alreadyExists, 'This id is in use.'];

@@ -132,12 +132,12 @@ const refusals: readonly Refusal[] = [
   },
   {
     what: 'answers of no known type',
-    outcome: 'refused',
+    outcome: 'refused once: NOT_ACCEPTABLE',
     draw: ({ random }) => ({ headers: { accept: random.pick(['image/png', 'text/plain', 'a/b;q=0']) }, body }),
   },
   {
     what: 'bodies in another encoding',
-    outcome: 'refused',
+    outcome: 'refused once: UNSUPPORTED_MEDIA_TYPE',
     draw: ({ random }) => ({
       headers: { 'content-encoding': random.pick(['gzip', 'br', 'zstd']) },
       body: Buffer.alloc(1_000, 7),

@@ -1,0 +1,65 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { MemoryBackend } from '../../src/backends/memory.js';
+import { FeatureService } from '../../src/features/service.js';
+
+const ann = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
+
+let service: FeatureService;
+let now = Date.now();
+
+afterEach(() => service.close());
+
+async function start(): Promise<void> {
+  now = Date.now();
+  service = await FeatureService.open({ backend: new MemoryBackend(), now: () => now });
+  await service.management.createFlag({ key: 'a', name: 'A' });
+  await service.management.createFlag({ key: 'b', name: 'B' });
+}
+
+/** As a request does, which loads the user. */
+const stamp = async () => {
+  await service.evaluator({ userId: ann });
+  return service.stamp(ann);
+};
+
+describe('the answers for a user may be repeated', () => {
+  it('while nothing changes, and a user without overrides has none that expire', async () => {
+    await start();
+    const first = await stamp();
+    expect(first).not.toBeNull();
+    expect(await stamp()).toBe(first);
+    await service.management.setOverride({ userId: ann, flagKey: 'a', enabled: true });
+    const second = await stamp();
+    expect(second).not.toBeNull();
+    expect(second).not.toBe(first);
+  });
+
+  it('not while an override is going to expire, and again once all of them have', async () => {
+    await start();
+    await service.management.setOverride({
+      userId: ann,
+      flagKey: 'a',
+      enabled: true,
+      expiresAt: new Date(now + 1_000),
+    });
+    await service.management.setOverride({
+      userId: ann,
+      flagKey: 'b',
+      enabled: true,
+      expiresAt: new Date(now + 5_000),
+    });
+    expect(await stamp()).toBeNull();
+    now += 1_000;
+    expect(await stamp()).toBeNull();
+    now += 3_999;
+    expect(await stamp()).toBeNull();
+    now += 1;
+    const after = await stamp();
+    expect(after).not.toBeNull();
+    expect(await stamp()).toBe(after);
+    // A clock that is set back lets the overrides live again.
+    now -= 1;
+    expect(await stamp()).toBeNull();
+    expect((await service.evaluator({ userId: ann })).evaluate('b').reason).toBe('OVERRIDE');
+  });
+});

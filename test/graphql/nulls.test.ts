@@ -1,0 +1,136 @@
+import { isInputObjectType, isNonNullType, isObjectType } from 'graphql';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ann, openGraphQL, type TestGraphQL } from '../support/graphql.js';
+
+let api: TestGraphQL;
+
+beforeAll(async () => {
+  api = await openGraphQL();
+});
+
+afterAll(() => api.close());
+
+beforeEach(async () => {
+  const { management } = api.service;
+  await management.createFlag({ key: 'a', name: 'A', enabled: true, percentage: 50, conditions: { groups: ['g'] } });
+  await management.addToGroup({ group: 'g', userIds: [ann] });
+  await management.setOverride({ userId: ann, flagKey: 'a', enabled: true });
+});
+
+afterEach(async () => {
+  for (const key of ['a', 'new']) await api.service.management.deleteFlag({ key });
+});
+
+const flag = 'flag { name description enabled percentage conditions }';
+const fault = '... on ValidationError { issues { path message } }';
+
+/** For each input with fields that may be null: an operation that takes it, and the fields that it must have. */
+const inputs: Record<string, { readonly document: string; readonly required: object }> = {
+  CreateFlagInput: {
+    document: `mutation($input: CreateFlagInput!) { createFlag(input: $input) { ... on CreateFlagPayload { ${flag} } ${fault} } }`,
+    required: { key: 'new', name: 'New' },
+  },
+  UpdateFlagInput: {
+    document: `mutation($input: UpdateFlagInput!) { updateFlag(input: $input) { ... on UpdateFlagPayload { ${flag} } ${fault} } }`,
+    required: { key: 'a' },
+  },
+  SetOverrideInput: {
+    document: `mutation($input: SetOverrideInput!) { setOverride(input: $input) {
+      ... on SetOverridePayload { override { enabled reason expiresAt } } ${fault} } }`,
+    required: { userId: ann, flagKey: 'a', enabled: false },
+  },
+  FlagFilter: {
+    document: 'query($input: FlagFilter!) { flags(filter: $input) { totalCount nodes { key } } }',
+    required: {},
+  },
+  ChangeFilter: {
+    document: 'query($input: ChangeFilter!) { changes(first: 1, filter: $input) { nodes { kind flagKey } } }',
+    required: {},
+  },
+  EvaluationContextInput: {
+    document: 'query($input: EvaluationContextInput!) { evaluate(context: $input) { key reason } }',
+    required: {},
+  },
+};
+
+/** For each field with arguments that may be null: a selection of it. */
+const fields: Record<string, (args: string) => string> = {
+  'Query.isEnabled': args => `{ isEnabled(key: "nope" ${args}) }`,
+  'Query.flags': args => `{ flags ${args && `(${args})`} { nodes { key } } }`,
+  'Query.groups': args => `{ groups ${args && `(${args})`} { nodes { name } } }`,
+  'Query.changes': args => `{ changes ${args && `(${args})`} { nodes { kind } } }`,
+  'Query.evaluate': args => `{ evaluate(context: {} ${args}) { key } }`,
+  'Query.evaluateMany': args => `{ evaluateMany(contexts: [{}] ${args}) { featureMap } }`,
+  'Flag.overrides': args => `{ flag(key: "a") { overrides ${args && `(${args})`} { nodes { enabled } } } }`,
+  'Flag.changes': args => `{ flag(key: "a") { changes ${args && `(${args})`} { nodes { kind } } } }`,
+  'User.overrides': args => `{ user(id: "${ann}") { overrides ${args && `(${args})`} { nodes { enabled } } } }`,
+  'User.features': args => `{ user(id: "${ann}") { features ${args && `(${args})`} { key } } }`,
+  'Group.members': args => `{ group(name: "g") { members ${args && `(${args})`} { nodes { userId } } } }`,
+  'Viewer.isEnabled': args => `{ viewer { isEnabled(key: "nope" ${args}) } }`,
+  'Viewer.feature': args => `{ viewer { feature(key: "nope" ${args}) { enabled } } }`,
+  'Viewer.features': args => `{ viewer { features ${args && `(${args})`} { key } } }`,
+  'Viewer.featureMap': args => `{ viewer { featureMap ${args && `(${args})`} } }`,
+  'Subscription.viewerFeatures': args => `subscription { viewerFeatures ${args && `(${args})`} { featureMap } }`,
+  'Subscription.isEnabled': args => `subscription { isEnabled(key: "nope" ${args}) }`,
+  'Subscription.evaluations': args => `subscription { evaluations(context: {} ${args}) { featureMap } }`,
+};
+
+describe('null is as if absent', () => {
+  it('in every input and argument of the schema that may be null', () => {
+    const types = Object.values(api.schema.getTypeMap());
+    const withNulls = types.filter(isInputObjectType).filter(nullable);
+    expect(withNulls.map(({ name }) => name).sort()).toEqual(Object.keys(inputs).sort());
+    const withArgs = types.filter(isObjectType).flatMap(type =>
+      Object.values(type.getFields()).flatMap(field => {
+        const isNullable = field.args.some(({ type: argument }) => !isNonNullType(argument));
+        return isNullable && !type.name.startsWith('__') ? [`${type.name}.${field.name}`] : [];
+      }),
+    );
+    expect(withArgs.sort()).toEqual(Object.keys(fields).sort());
+  });
+
+  const nullable = (type: { getFields(): Record<string, { type: unknown }> }) =>
+    Object.values(type.getFields()).some(field => !isNonNullType(field.type));
+
+  it.each(Object.entries(inputs))('in each field of %s', async (name, { document, required }) => {
+    const type = api.schema.getType(name);
+    if (!isInputObjectType(type)) throw new Error(name);
+    const optional = Object.values(type.getFields()).filter(field => !isNonNullType(field.type));
+    const undo = () => api.service.management.deleteFlag({ key: 'new' });
+    const absent = await api.data(document, { input: required });
+    await undo();
+    for (const field of optional) {
+      const answer = await api.data(document, { input: { ...required, [field.name]: null } });
+      expect([field.name, answer]).toEqual([field.name, absent]);
+      await undo();
+    }
+    const nulls = Object.fromEntries(optional.map(field => [field.name, null]));
+    expect(await api.data(document, { input: { ...required, ...nulls } })).toEqual(absent);
+  });
+
+  it.each(Object.entries(fields))('in each argument of %s', async (name, document) => {
+    const [parent = '', child = ''] = name.split('.');
+    const type = api.schema.getType(parent);
+    if (!isObjectType(type)) throw new Error(name);
+    const run = async (source: string) => {
+      if (!source.startsWith('subscription')) return api.data(source);
+      const stream = await api.watch(source);
+      if (!(Symbol.asyncIterator in stream)) throw new Error(JSON.stringify(stream));
+      const { value } = await stream.next();
+      await stream.return(undefined);
+      return value;
+    };
+    const absent = await run(document(''));
+    for (const argument of type.getFields()[child]?.args ?? []) {
+      if (isNonNullType(argument.type)) continue;
+      expect([argument.name, await run(document(`${argument.name}: null`))]).toEqual([argument.name, absent]);
+    }
+  });
+});
+
+it('but null removes a description', async () => {
+  const { management } = api.service;
+  await management.updateFlag({ key: 'a', description: 'old' });
+  expect((await management.updateFlag({ key: 'a', name: 'B' })).description).toBe('old');
+  expect((await management.updateFlag({ key: 'a', description: null })).description).toBeNull();
+});

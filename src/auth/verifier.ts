@@ -1,9 +1,9 @@
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, type RemoteJWKSet } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { UnavailableError } from '../core/errors.js';
-import { bounded } from '../core/text.js';
 import { anonymous, type Caller } from './caller.js';
 import { type ClaimNames, callerFromClaims, defaultClaimNames } from './claims.js';
+import type { Credential } from './credentials.js';
 import { InvalidTokenError } from './invalid-token-error.js';
 
 /** What proves a token: a secret shared with whoever mints (HS256), or the public keys of an identity provider. */
@@ -26,11 +26,11 @@ export interface VerifierOptions {
 
 export interface Verifier {
   /**
-   * Who sent this `Authorization` value. None at all: anonymous.
-   * @throws InvalidTokenError when it is not `Bearer` and a valid token.
-   * @throws UnavailableError when the identity provider's keys are needed and cannot be read.
+   * The caller that presented this credential. Null: the anonymous caller.
+   * @throws InvalidTokenError if the credential is refused, or the token is not valid.
+   * @throws UnavailableError if the identity provider's keys are needed and cannot be read.
    */
-  verify(authorization: string | null | undefined): Promise<Caller>;
+  verify(credential: Credential): Promise<Caller>;
 }
 
 /** With public keys a shared-secret algorithm must never be accepted: the public key would be the secret. */
@@ -47,10 +47,6 @@ const publicKeyAlgorithms = [
   'EdDSA',
   'Ed25519',
 ];
-
-/** In UTF-16 code units. Attributes alone may have 16,384 bytes, which are a third longer in a token. */
-const maxAuthorizationLength = 65_536;
-const bearer = bounded(/^Bearer +([\w.~+/=-]+) *$/i, maxAuthorizationLength);
 
 /** Verifying costs more than answering, so tokens that passed are kept until they end, within this many characters. */
 const keptTokens = { max: 10_000, maxSize: 16_000_000 };
@@ -82,15 +78,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   return {
-    async verify(authorization) {
-      if (authorization === null || authorization === undefined) return anonymous;
-      const token = bearer.exec(authorization)?.[1];
-      if (token === undefined) {
-        throw new InvalidTokenError(
-          `The authorization is not of the form "Bearer <token>" with at most ${maxAuthorizationLength.toLocaleString('en')} characters.`,
-        );
-      }
-      return verifyToken(token);
+    async verify(credential) {
+      if (credential === null) return anonymous;
+      if (credential instanceof InvalidTokenError) throw credential;
+      return verifyToken(credential.token);
     },
   };
 }

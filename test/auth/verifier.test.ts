@@ -23,8 +23,8 @@ function signRaw(payload: string, header = '{"alg":"HS256"}'): string {
 describe('a verifier with a shared secret', () => {
   const verifier = createVerifier({ keys: { kind: 'secret', secret } });
 
-  it.each([undefined, null])('takes the absence of a header (%s) as anonymous', async header => {
-    expect(await verifier.verify(header)).toBe(anonymous);
+  it('takes the absence of a credential as anonymous', async () => {
+    expect(await verifier.verify(null)).toBe(anonymous);
   });
 
   it.each([
@@ -37,7 +37,7 @@ describe('a verifier with a shared secret', () => {
     ['claims that are null as absent', { sub: user, role: null, attributes: null }, { role: 'USER', attributes: {} }],
   ])('accepts %s', async (_name, payload, expected) => {
     const exp = soon();
-    const caller = await verifier.verify(`Bearer ${await sign({ exp, ...payload })}`);
+    const caller = await verifier.verify({ token: await sign({ exp, ...payload }) });
     expect(caller).toMatchObject({ ...expected, expiresAt: (exp + 5) * 1000 });
     expect(Object.isFrozen(caller)).toBe(true);
   });
@@ -83,30 +83,24 @@ describe('a verifier with a shared secret', () => {
     ['text that is no token', () => 'hello', /well-formed/],
   ])('refuses %s', async (_name, make, message) => {
     const token = await make();
-    const refused = verifier.verify(`Bearer ${token}`);
+    const refused = verifier.verify({ token });
     await expect(refused).rejects.toBeInstanceOf(InvalidTokenError);
     await expect(refused).rejects.toMatchObject({ code: 'UNAUTHENTICATED', message: expect.stringMatching(message) });
     const { message: said } = (await refused.catch(error => error)) as Error;
     for (const part of token.split('.').filter(part => part !== '')) expect(said).not.toContain(part);
   });
 
-  it.each(['', ' ', 'Bearer', 'Bearer ', 'Basic dTpw', 'token', 'Bearer a b', 'Bearer a, Bearer b'])(
-    'refuses the header "%s"',
-    async header => {
-      await expect(verifier.verify(header)).rejects.toBeInstanceOf(InvalidTokenError);
-    },
-  );
-
-  it('takes a token with as many attributes as there may be, and refuses a longer header without looking at it', async () => {
-    const attributes = { a: 'é'.repeat(8_188) };
-    expect(Buffer.byteLength(JSON.stringify(attributes))).toBe(16_384);
-    const header = `Bearer ${await sign({ sub: user, exp: soon(), attributes })}`;
-    expect(await verifier.verify(header)).toMatchObject({ attributes });
-    await expect(verifier.verify(header + ' '.repeat(65_536))).rejects.toThrow('at most 65,536 characters');
+  it('throws what is wrong with a credential', async () => {
+    const refusal = new InvalidTokenError('The header is odd.');
+    await expect(verifier.verify(refusal)).rejects.toBe(refusal);
   });
 
-  it('takes the scheme in any case', async () => {
-    expect(await verifier.verify(`bearer ${await sign({ sub: user, exp: soon() })}`)).toMatchObject({ role: 'USER' });
+  it('takes a token with as many attributes as there may be', async () => {
+    const attributes = { a: 'é'.repeat(8_188) };
+    expect(Buffer.byteLength(JSON.stringify(attributes))).toBe(16_384);
+    expect(await verifier.verify({ token: await sign({ sub: user, exp: soon(), attributes }) })).toMatchObject({
+      attributes,
+    });
   });
 
   it('reads no claim from the prototype', async () => {
@@ -114,7 +108,7 @@ describe('a verifier with a shared secret', () => {
       keys: { kind: 'secret', secret },
       claims: { user: 'sub', role: 'constructor', attributes: '__proto__' },
     });
-    const caller = await odd.verify(`Bearer ${await sign({ sub: user, exp: soon() })}`);
+    const caller = await odd.verify({ token: await sign({ sub: user, exp: soon() }) });
     expect(caller).toMatchObject({ role: 'USER', attributes: {} });
   });
 
@@ -129,13 +123,13 @@ describe('a verifier with a shared secret', () => {
       app: { data: { a: 2 } },
       exp: soon(),
     });
-    expect(await named.verify(`Bearer ${token}`)).toMatchObject({ role: 'ADMIN', userId: user, attributes: { a: 1 } });
+    expect(await named.verify({ token })).toMatchObject({ role: 'ADMIN', userId: user, attributes: { a: 1 } });
   });
 
   it('holds to the issuer and the audience', async () => {
     const strict = createVerifier({ keys: { kind: 'secret', secret }, issuer: 'us', audience: 'halyard' });
     const verify = async (payload: object) =>
-      strict.verify(`Bearer ${await sign({ sub: user, exp: soon(), ...payload })}`);
+      strict.verify({ token: await sign({ sub: user, exp: soon(), ...payload }) });
     expect(await verify({ iss: 'us', aud: ['other', 'halyard'] })).toMatchObject({ role: 'USER' });
     await expect(verify({ iss: 'them', aud: 'halyard' })).rejects.toThrow(/issuer/);
     await expect(verify({ iss: 'us', aud: 'other' })).rejects.toThrow(/audience/);
@@ -147,13 +141,13 @@ describe('a verifier with a shared secret', () => {
     let now = Date.now();
     const clocked = createVerifier({ keys: { kind: 'secret', secret }, now: () => now });
     const exp = Math.floor(now / 1000) + 60;
-    const header = `Bearer ${await sign({ sub: user, exp })}`;
-    const first = await clocked.verify(header);
-    expect(await clocked.verify(header)).toBe(first);
+    const credential = { token: await sign({ sub: user, exp }) };
+    const first = await clocked.verify(credential);
+    expect(await clocked.verify(credential)).toBe(first);
     now = (exp + 4) * 1000;
-    expect(await clocked.verify(header)).toBe(first);
+    expect(await clocked.verify(credential)).toBe(first);
     now = (exp + 6) * 1000;
-    await expect(clocked.verify(header)).rejects.toThrow(/expired/);
+    await expect(clocked.verify(credential)).rejects.toThrow(/expired/);
   });
 });
 
@@ -169,7 +163,7 @@ describe('a verifier with public keys', () => {
     const before = provider.requests;
     for (const alg of ['ES256', 'RS256'] as const) {
       const token = await provider.sign({ sub: user, exp: soon() }, { alg });
-      expect(await verifier.verify(`Bearer ${token}`)).toMatchObject({ role: 'USER', userId: user });
+      expect(await verifier.verify({ token })).toMatchObject({ role: 'USER', userId: user });
     }
     expect(provider.requests - before).toBe(1);
   });
@@ -177,15 +171,15 @@ describe('a verifier with public keys', () => {
   it('finds the key of a token that names none', async () => {
     const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
     const token = await provider.sign({ sub: user, exp: soon() }, { alg: 'RS256', kid: null });
-    expect(await verifier.verify(`Bearer ${token}`)).toMatchObject({ role: 'USER' });
+    expect(await verifier.verify({ token })).toMatchObject({ role: 'USER' });
   });
 
   it('refuses a shared-secret token made from the public key', async () => {
     const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
     const forged = await sign({ sub: user, role: 'admin', exp: soon() }, Buffer.from(JSON.stringify(provider.keys[1])));
-    await expect(verifier.verify(`Bearer ${forged}`)).rejects.toThrow(/algorithm/);
+    await expect(verifier.verify({ token: forged })).rejects.toThrow(/algorithm/);
     await expect(
-      verifier.verify(`Bearer ${new UnsecuredJWT({ sub: user, exp: soon() }).encode()}`),
+      verifier.verify({ token: new UnsecuredJWT({ sub: user, exp: soon() }).encode() }),
     ).rejects.toBeInstanceOf(InvalidTokenError);
   });
 
@@ -194,9 +188,9 @@ describe('a verifier with public keys', () => {
     const other = await startJwksServer();
     try {
       const token = await other.sign({ sub: user, exp: soon() });
-      await expect(verifier.verify(`Bearer ${token}`)).rejects.toThrow(/signature/);
+      await expect(verifier.verify({ token })).rejects.toThrow(/signature/);
       const unknownKey = await other.sign({ sub: user, exp: soon() }, { kid: 'elsewhere' });
-      await expect(verifier.verify(`Bearer ${unknownKey}`)).rejects.toThrow(/signature/);
+      await expect(verifier.verify({ token: unknownKey })).rejects.toThrow(/signature/);
     } finally {
       await other.close();
     }
@@ -208,14 +202,14 @@ describe('a verifier with public keys', () => {
     ['answers with something else', { status: 200, body: '{"keys":7}' }],
   ])('says unavailable, not invalid, while the endpoint %s', async (_name, answer) => {
     const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
-    const header = `Bearer ${await provider.sign({ sub: user, exp: soon() })}`;
+    const credential = { token: await provider.sign({ sub: user, exp: soon() }) };
     provider.answer(answer);
     try {
-      await expect(verifier.verify(header)).rejects.toBeInstanceOf(UnavailableError);
+      await expect(verifier.verify(credential)).rejects.toBeInstanceOf(UnavailableError);
     } finally {
       provider.answer(null);
     }
-    expect(await verifier.verify(header)).toMatchObject({ role: 'USER' });
+    expect(await verifier.verify(credential)).toMatchObject({ role: 'USER' });
   });
 
   it('says unavailable where nothing listens, yet refuses what is no token at all', async () => {
@@ -223,8 +217,8 @@ describe('a verifier with public keys', () => {
     await gone.close();
     const verifier = createVerifier({ keys: { kind: 'jwks', url: gone.url } });
     const token = await provider.sign({ sub: user, exp: soon() });
-    await expect(verifier.verify(`Bearer ${token}`)).rejects.toBeInstanceOf(UnavailableError);
-    await expect(verifier.verify('Bearer hello')).rejects.toBeInstanceOf(InvalidTokenError);
+    await expect(verifier.verify({ token })).rejects.toBeInstanceOf(UnavailableError);
+    await expect(verifier.verify({ token: 'hello' })).rejects.toBeInstanceOf(InvalidTokenError);
   });
 });
 
@@ -240,7 +234,7 @@ describe('a minted token', () => {
       claims: { user: 'uid', role: 'https://example.com/role', attributes: 'attrs' },
     };
     const token = await mintToken(secret, { ...request, ...options, expiresInSeconds: 3_600 });
-    const caller = await createVerifier({ keys: { kind: 'secret', secret }, ...options }).verify(`Bearer ${token}`);
+    const caller = await createVerifier({ keys: { kind: 'secret', secret }, ...options }).verify({ token });
     expect(caller).toMatchObject({ ...request, userId: request.userId?.toLowerCase() ?? null });
     expect(caller.expiresAt).toBeGreaterThan(Date.now() + 3_590_000);
     expect(caller.expiresAt).toBeLessThan(Date.now() + 3_610_000);

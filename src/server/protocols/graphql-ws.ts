@@ -6,6 +6,7 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { Caller } from '../../auth/caller.js';
+import { type Credential, credentialOfHandshake } from '../../auth/credentials.js';
 import { InvalidTokenError } from '../../auth/invalid-token-error.js';
 import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
@@ -124,12 +125,8 @@ export function createSockets(options: SocketsOptions): Sockets {
   });
 
   async function identify(connection: SocketConnection): Promise<Caller | null> {
-    const authorization = connection.takeAuthorization();
     try {
-      if (authorization != null && typeof authorization !== 'string') {
-        throw new InvalidTokenError('The authorization is not text.');
-      }
-      return await verifier.verify(authorization);
+      return await verifier.verify(connection.takeCredential());
     } catch (error) {
       if (error instanceof InvalidTokenError) {
         connection.close(CloseCode.Forbidden, error.message);
@@ -142,7 +139,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     }
   }
 
-  function opened(socket: WebSocket, from: { requestId: string; address: string }): void {
+  function opened(socket: WebSocket, from: { requestId: string; address: string; credential: Credential }): void {
     const connection = new SocketConnection(socket, from, { streams: streams.connection(), unsent, log, limits });
     connections.add(connection);
     socket.on('error', error => connection.log.debug({ err: error }, 'A socket failed.'));
@@ -177,7 +174,8 @@ export function createSockets(options: SocketsOptions): Sockets {
       return connections.size;
     },
     accept(request, socket, head, from) {
-      server.handleUpgrade(request, socket, head, webSocket => opened(webSocket, from));
+      const credential = credentialOfHandshake(request);
+      server.handleUpgrade(request, socket, head, webSocket => opened(webSocket, { ...from, credential }));
     },
     async close(graceMs) {
       clearInterval(heartbeat);

@@ -2,6 +2,7 @@ import { CloseCode } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Caller } from '../../auth/caller.js';
+import { type Credential, credentialOfParameters, credentialOfSocket } from '../../auth/credentials.js';
 import { shortened } from '../../core/text.js';
 import type { ByteBudget } from '../http/byte-budget.js';
 import type { ConnectionStreams } from '../operations/streams.js';
@@ -30,7 +31,8 @@ export class SocketConnection {
   cancelDeadline: () => void = () => {};
   readonly #parts: ConnectionParts;
   #log: Logger | null = null;
-  #authorization: unknown;
+  /** What the client has presented so far; nothing of it is kept once it is verified. */
+  #credential: Credential;
   /** Whether anything has come from the peer since the last ping. */
   #isAlive = true;
   /** Since when the peer does not take what it asked for, as `performance.now()` has it; null while it does. */
@@ -48,11 +50,12 @@ export class SocketConnection {
 
   constructor(
     readonly socket: WebSocket,
-    { requestId, address }: { requestId: string; address: string },
+    { requestId, address, credential }: { requestId: string; address: string; credential: Credential },
     parts: ConnectionParts,
   ) {
     this.requestId = requestId;
     this.address = address;
+    this.#credential = credential;
     this.streams = parts.streams;
     this.#parts = parts;
     this.#whenClosed = new Promise(resolve => {
@@ -109,13 +112,13 @@ export class SocketConnection {
 
   /** Keeps of a `connection_init` what proves who the caller is, until that is asked for. */
   introduce(payload: unknown): void {
-    this.#authorization = authorizationIn(payload);
+    this.#credential = credentialOfSocket(this.#credential, credentialOfParameters(payload));
   }
 
-  takeAuthorization(): unknown {
-    const authorization = this.#authorization;
-    this.#authorization = undefined;
-    return authorization;
+  takeCredential(): Credential {
+    const credential = this.#credential;
+    this.#credential = null;
+    return credential;
   }
 
   onBusy(isBusy: boolean): void {
@@ -205,10 +208,4 @@ export class SocketConnection {
     if (socket.readyState === socket.OPEN) socket.close(tryAgainLater, 'The connection is too slow.');
     else socket.terminate();
   }
-}
-
-/** Like a header's, its name is taken in any case. */
-function authorizationIn(params: unknown): unknown {
-  const found = Object.entries(params ?? {}).find(([name]) => name.toLowerCase() === 'authorization');
-  return found?.[1];
 }

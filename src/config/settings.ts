@@ -138,7 +138,7 @@ export const settings = [
   {
     name: 'AUTH_ROLE_CLAIM',
     default: 'role',
-    description: 'The claim with the role: "admin", "service", or absent for a plain user.',
+    description: 'The claim with the role: "admin" or "service", as a text or in a list. Any other value is a plain user.',
   },
   { name: 'AUTH_ATTRIBUTES_CLAIM', default: 'attributes', description: 'The claim with the attributes of the user.' },
 ] as const satisfies readonly Setting[];

@@ -1,12 +1,13 @@
 import { createHmac } from 'node:crypto';
 import { SignJWT, UnsecuredJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { anonymous } from '../../src/auth/caller.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { anonymous, hasExpired } from '../../src/auth/caller.js';
 import { InvalidTokenError } from '../../src/auth/invalid-token-error.js';
 import { mintToken } from '../../src/auth/token.js';
 import { createVerifier } from '../../src/auth/verifier.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { type JwksServer, startJwksServer } from '../support/jwks-server.js';
+import { until } from '../support/wait.js';
 
 const secret = new TextEncoder().encode('0123456789abcdef0123456789abcdef');
 const user = '5b0ed6f2-6f0c-4b9a-9b50-0a4f4c7f9d11';
@@ -34,6 +35,13 @@ describe('a verifier with a shared secret', () => {
     ['an admin without a user', { role: 'admin' }, { role: 'ADMIN', userId: null }],
     ['an admin with a user', { role: 'admin', sub: user }, { role: 'ADMIN', userId: user }],
     ['attributes', { sub: user, attributes: { plan: 'pro' } }, { role: 'USER', attributes: { plan: 'pro' } }],
+    ['an unknown role as a plain user', { sub: user, role: 'support' }, { role: 'USER', userId: user }],
+    ['a role in another case as a plain user', { sub: user, role: 'Admin' }, { role: 'USER' }],
+    ['a role that is no text as a plain user', { sub: user, role: { admin: true } }, { role: 'USER' }],
+    ['a list of roles by the highest', { role: ['support', 'service', 'admin'] }, { role: 'ADMIN' }],
+    ['a list of one role', { role: ['service'] }, { role: 'SERVICE' }],
+    ['a list without a known role as a plain user', { sub: user, role: ['staff', 1, null] }, { role: 'USER' }],
+    ['an empty list of roles as a plain user', { sub: user, role: [] }, { role: 'USER' }],
     ['claims that are null as absent', { sub: user, role: null, attributes: null }, { role: 'USER', attributes: {} }],
   ])('accepts %s', async (_name, payload, expected) => {
     const exp = soon();
@@ -43,21 +51,30 @@ describe('a verifier with a shared secret', () => {
   });
 
   it.each<[string, () => Promise<string> | string, RegExp]>([
-    ['no expiry', () => sign({ sub: user }), /no expiry/],
+    ['no expiry', () => sign({ sub: user }), /no claim "exp": expected the time/],
     ['an expiry in the past', () => sign({ sub: user, exp: soon() - 120 }), /expired/],
-    ['an expiry that is text', () => signRaw(`{"sub":"${user}","exp":"${soon()}"}`), /not valid/],
+    ['an expiry that is text', () => signRaw(`{"sub":"${user}","exp":"${soon()}"}`), /claim "exp".*number/],
     ['an infinite expiry', () => signRaw(`{"sub":"${user}","exp":1e999}`), /./],
-    ['an expiry past the end of time', () => signRaw(`{"sub":"${user}","exp":1e300}`), /not a time/],
+    ['an expiry past the end of time', () => signRaw(`{"sub":"${user}","exp":1e300}`), /claim "exp".*too large/],
     ['a start in the future', () => sign({ sub: user, exp: soon(), nbf: soon() }), /not valid yet/],
-    ['a plain user who says so', () => sign({ sub: user, role: 'user', exp: soon() }), /role/],
-    ['an unknown role', () => sign({ sub: user, role: 'root', exp: soon() }), /role/],
-    ['a role in the wrong case', () => sign({ sub: user, role: 'Admin', exp: soon() }), /role/],
-    ['a list of roles', () => sign({ sub: user, role: ['admin'], exp: soon() }), /role/],
-    ['anonymous as a role', () => sign({ sub: user, role: 'anonymous', exp: soon() }), /role/],
-    ['a user without a subject', () => sign({ exp: soon() }), /UUID/],
-    ['a user who is no UUID', () => sign({ sub: 'alice', exp: soon() }), /UUID/],
-    ['an admin who is no UUID', () => sign({ sub: 'alice', role: 'admin', exp: soon() }), /UUID/],
-    ['attributes as a list', () => sign({ sub: user, attributes: [], exp: soon() }), /attributes/],
+    ['a user without a subject', () => sign({ exp: soon() }), /no claim "sub" \(AUTH_USER_CLAIM\): expected the UUID/],
+    [
+      'a user whose subject is null',
+      () => sign({ sub: null, exp: soon() }),
+      /no claim "sub" \(AUTH_USER_CLAIM\): expected the UUID/,
+    ],
+    [
+      'a subject that is not a UUID',
+      () => sign({ sub: 'alice', exp: soon() }),
+      /claim "sub".*\(AUTH_USER_CLAIM\) is a text that is not a UUID: expected the UUID/,
+    ],
+    ['a subject that is a number', () => signRaw(`{"sub":42,"exp":${soon()}}`), /is a JSON number: expected the UUID/],
+    ['an admin whose subject is not a UUID', () => sign({ sub: 'alice', role: 'admin', exp: soon() }), /UUID/],
+    [
+      'attributes as a list',
+      () => sign({ sub: user, attributes: [], exp: soon() }),
+      /claim "attributes".*\(AUTH_ATTRIBUTES_CLAIM\).*an object/,
+    ],
     ['attributes as text', () => sign({ sub: user, attributes: 'x', exp: soon() }), /attributes/],
     [
       'a hundred and one attributes',
@@ -212,6 +229,73 @@ describe('a verifier with public keys', () => {
     expect(await verifier.verify(credential)).toMatchObject({ role: 'USER' });
   });
 
+  describe('that change', () => {
+    const exp = () => Math.floor(Date.now() / 1000) + 86_400;
+    const withoutEs256 = () => JSON.stringify({ keys: provider.keys.filter(({ alg }) => alg !== 'ES256') });
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ['Date'] });
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+      provider.answer(null);
+    });
+    const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
+
+    it('refuses a kept token within ten minutes after its key has left the set', async () => {
+      const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+      const [leaving, staying] = await Promise.all([
+        provider.sign({ sub: user, exp: exp() }, { alg: 'ES256' }),
+        provider.sign({ sub: user, exp: exp() }, { alg: 'RS256' }),
+      ]);
+      await verifier.verify({ token: leaving });
+      pass(1);
+      provider.answer({ status: 200, body: withoutEs256() });
+      pass(597);
+      // Kept late: what counts is the age of the key set and not when the token was kept.
+      await verifier.verify({ token: leaving });
+      await verifier.verify({ token: staying });
+      pass(2);
+      await expect(verifier.verify({ token: leaving })).rejects.toThrow(/signature/);
+      expect(await verifier.verify({ token: staying })).toMatchObject({ userId: user });
+    });
+
+    it('reads the set once in ten minutes, and pays for a token once as long as the keys stay', async () => {
+      const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+      const token = await provider.sign({ sub: user, exp: exp() });
+      await verifier.verify({ token });
+      const first = await verifier.verify({ token });
+      const before = provider.requests;
+      for (let i = 0; i < 3; i += 1) {
+        pass(601);
+        const callers = await Promise.all([verifier.verify({ token }), verifier.verify({ token })]);
+        expect(callers).toEqual([first, first]);
+        expect(callers[0]).toBe(first);
+      }
+      expect(provider.requests - before).toBe(3);
+    });
+
+    it('accepts kept tokens while the set cannot be read, and asks for it again every thirty seconds', async () => {
+      const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+      const token = await provider.sign({ sub: user, exp: exp() });
+      await verifier.verify({ token });
+      await verifier.verify({ token });
+      provider.answer({ status: 500, body: 'oops' });
+      pass(601);
+      const before = provider.requests;
+      for (let i = 0; i < 5; i += 1) expect(await verifier.verify({ token })).toMatchObject({ userId: user });
+      expect(provider.requests - before).toBe(1);
+      provider.answer({ status: 200, body: withoutEs256() });
+      pass(31);
+      const isRefused = () =>
+        verifier.verify({ token }).then(
+          () => false,
+          () => true,
+        );
+      await until(isRefused, 'the token is refused once the set can be read again');
+      expect(provider.requests - before).toBe(2);
+    });
+  });
+
   it('says unavailable where nothing listens, yet refuses what is no token at all', async () => {
     const gone = await startJwksServer();
     await gone.close();
@@ -220,6 +304,12 @@ describe('a verifier with public keys', () => {
     await expect(verifier.verify({ token })).rejects.toBeInstanceOf(UnavailableError);
     await expect(verifier.verify({ token: 'hello' })).rejects.toBeInstanceOf(InvalidTokenError);
   });
+});
+
+it('takes a null expiry as no expiry', () => {
+  expect(hasExpired(anonymous, Number.MAX_SAFE_INTEGER)).toBe(false);
+  expect(hasExpired({ ...anonymous, expiresAt: 1_000 }, 999)).toBe(false);
+  expect(hasExpired({ ...anonymous, expiresAt: 1_000 }, 1_000)).toBe(true);
 });
 
 describe('a minted token', () => {

@@ -1,3 +1,4 @@
+import { FeatureError } from '../core/errors.js';
 import type { Attributes } from '../core/evaluate.js';
 
 export type Role = 'ANONYMOUS' | 'USER' | 'SERVICE' | 'ADMIN';
@@ -24,4 +25,10 @@ export const anonymous: Caller = Object.freeze({
 /** Whether the token of a caller has expired. `now` is in milliseconds since the epoch. */
 export function hasExpired({ expiresAt }: Caller, now: number): boolean {
   return expiresAt !== null && expiresAt <= now;
+}
+
+/** A credential is refused. The message says why in general words and never contains any part of a token. */
+export class InvalidTokenError extends FeatureError {
+  override readonly name = 'InvalidTokenError';
+  readonly code = 'UNAUTHENTICATED';
 }

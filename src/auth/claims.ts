@@ -2,8 +2,7 @@ import type { JWTPayload } from 'jose';
 import { attributeIssues } from '../core/attributes.js';
 import type { Attributes } from '../core/evaluate.js';
 import { canonicalUserId, isUuid } from '../core/user-id.js';
-import type { Caller, Role } from './caller.js';
-import { InvalidTokenError } from './invalid-token-error.js';
+import { type Caller, InvalidTokenError, type Role } from './caller.js';
 
 /** The claims that describe the caller. Each is the literal name of a claim, such as `https://example.com/role`. */
 export interface ClaimNames {

@@ -1,5 +1,5 @@
 import { bounded, shortened } from '../core/text.js';
-import { InvalidTokenError } from './invalid-token-error.js';
+import { InvalidTokenError } from './caller.js';
 
 /*
  * Where credentials are looked for, and nowhere else is this decided: the header `Authorization` of a request or of a

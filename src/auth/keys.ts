@@ -9,8 +9,8 @@ import {
   type RemoteJWKSet,
 } from 'jose';
 import { UnavailableError } from '../core/errors.js';
+import { InvalidTokenError } from './caller.js';
 import { noExpiry } from './claims.js';
-import { InvalidTokenError } from './invalid-token-error.js';
 
 /** What proves a token: a secret shared with whoever mints (HS256), or the public keys of an identity provider. */
 export type TokenKeys =

@@ -1,8 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import { anonymous, type Caller, hasExpired } from './caller.js';
+import { anonymous, type Caller, hasExpired, InvalidTokenError } from './caller.js';
 import { type ClaimNames, callerFromClaims, defaultClaimNames } from './claims.js';
 import type { Credential } from './credentials.js';
-import { InvalidTokenError } from './invalid-token-error.js';
 import { createKeys, type TokenKeys } from './keys.js';
 
 export interface VerifierOptions {

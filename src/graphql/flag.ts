@@ -3,10 +3,9 @@ import { type Flag as FlagShape, maxFlagKeyLength } from '../core/flag.js';
 import type { UpdateFlagInput as FlagChanges, CreateFlagInput as NewFlag } from '../core/inputs.js';
 import { maxNameLength } from '../core/text.js';
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
-import { builder } from './builder.js';
+import { builder, unchecked } from './builder.js';
 import type { Context } from './context.js';
 import { storable } from './errors.js';
-import { unchecked } from './input.js';
 
 /** Longest text to search flags for, in characters: no name is longer. */
 export const maxSearchLength = 200;

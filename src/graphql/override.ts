@@ -1,8 +1,7 @@
 import { FlagNotFoundError, ValidationError } from '../core/errors.js';
 import type { SetOverrideInput as NewOverride } from '../core/inputs.js';
 import type { Override as OverrideRow } from '../generated/prisma/client.js';
-import { builder } from './builder.js';
-import { unchecked } from './input.js';
+import { builder, unchecked } from './builder.js';
 
 const Override = builder.prismaObject('Override', {
   name: 'Override',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { InvalidTokenError } from '../../src/auth/caller.js';
 import { credentialOfParameters, credentialOfRequest, credentialOfSocket } from '../../src/auth/credentials.js';
-import { InvalidTokenError } from '../../src/auth/invalid-token-error.js';
 
 /** A request with one header `Authorization`, as Node.js shows it. */
 const requestWith = (authorization?: string, url = '/graphql') =>

@@ -1,8 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { anonymous, hasExpired } from '../../src/auth/caller.js';
-import { InvalidTokenError } from '../../src/auth/invalid-token-error.js';
+import { anonymous, hasExpired, InvalidTokenError } from '../../src/auth/caller.js';
 import { mintToken } from '../../src/auth/token.js';
 import { createVerifier } from '../../src/auth/verifier.js';
 import { UnavailableError } from '../../src/core/errors.js';

@@ -1,100 +1,65 @@
-import { type LogLevel, minSecretBytes, schema, type TrustProxy, type Values } from './config/schema.js';
-import { settings } from './config/settings.js';
+import { minSecretBytes } from './config/schema.js';
+import { type Placed, settings, type Values } from './config/settings.js';
 import { unknownVariables } from './config/unknown-variables.js';
+import { isPlainObject } from './core/json.js';
 
 /** One or more settings are wrong. The message names each, what it was (never a secret) and what is accepted. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** Where the flags live. */
+/** The database that keeps the flags. */
 export type DatabaseConfig =
-  | {
-      readonly kind: 'postgres';
-      readonly url: string;
-      readonly listenUrl: string | undefined;
-      readonly poolSize: number;
-      readonly statementTimeoutMs: number;
-    }
+  | ({ readonly kind: 'postgres'; readonly url: string } & Placed['postgres'])
   | { readonly kind: 'embedded'; readonly dataDir: string }
   | { readonly kind: 'memory' };
 
-/** What proves a token. `local`: the secret in the data directory. */
+/** The keys that tokens are verified with. `local`: the secret in the data directory. */
 export type AuthKeysConfig =
   | { readonly kind: 'secret'; readonly secret: Uint8Array }
   | { readonly kind: 'jwks'; readonly url: URL }
   | { readonly kind: 'local' };
 
-/** The settings, checked. */
-export interface Config {
+/** The settings, checked. `config/settings.ts` says what each means; these are made from several of them. */
+export type Config = Omit<Placed, 'postgres'> & {
   readonly database: DatabaseConfig;
-  readonly defaultEnabled: boolean;
-  readonly cacheTtlSeconds: number;
-  readonly cacheSize: number;
-  /** Undefined: for ever. */
-  readonly keepChangesDays: number | undefined;
-  readonly readyMaxAgeSeconds: number;
-  readonly anonymousAllowed: boolean;
-  readonly anonymousIntrospection: boolean;
-  readonly dataDir: string;
-  readonly host: string;
-  readonly port: number;
-  readonly corsOrigins: '*' | readonly string[];
-  readonly trustProxy: TrustProxy;
-  /** 0: no limit. */
-  readonly limits: {
-    readonly connectionsPerAddress: number;
-    readonly requestsPerAddress: number;
-    readonly subscriptionsPerSocket: number;
-  };
-  /** Whether there are metrics; a number: on this port. */
-  readonly metrics: boolean | number;
-  readonly logLevel: LogLevel;
-  readonly auth: {
-    readonly keys: AuthKeysConfig;
-    readonly issuer: string | undefined;
-    readonly audience: string | undefined;
-    readonly claims: { readonly user: string; readonly role: string; readonly attributes: string };
-  };
+  readonly auth: { readonly keys: AuthKeysConfig };
   /** `NODE_ENV=production`. */
   readonly production: boolean;
-  /** What looks like a mistake but stops nothing, one sentence each. */
+  /** Likely mistakes that stop nothing, one sentence each. */
   readonly warnings: readonly string[];
-}
+};
 
 /**
  * Reads the settings out of environment variables. An empty value counts as unset; blanks around a value are dropped.
  * @throws ConfigError naming everything that is wrong.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const texts = Object.fromEntries(
-    settings.map(setting => [setting.name, env[setting.name]?.trim() || (setting.default ?? undefined)]),
-  );
   const production = env['NODE_ENV'] === 'production';
-  const parsed = schema.safeParse(texts);
-  const faults = parsed.success
-    ? contradictions(parsed.data, production)
-    : parsed.error.issues.map(issue => {
-        const setting = settings.find(({ name }) => name === issue.path[0]);
-        const was = setting === undefined || 'secret' in setting ? '' : `is ${quote(texts[setting.name])}, `;
-        return `${String(issue.path[0])} ${was === '' ? 'is not valid: ' : was}${issue.message}.`;
-      });
-  if (!parsed.success || faults.length > 0) throw new ConfigError(faults.join('\n'));
-  return freeze(parsed.data, production, unknownVariables(env));
+  const faults: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const setting of settings) {
+    const { name, accepts } = setting;
+    const text = env[name]?.trim() || setting.default;
+    if (text === null) continue;
+    const parsed = accepts.safeParse(text);
+    values[name] = parsed.data;
+    for (const { message } of parsed.error?.issues ?? []) {
+      faults.push(`${name} ${'secret' in setting ? 'is not valid:' : `is ${quote(text)},`} ${message}.`);
+    }
+  }
+  if (faults.length === 0) faults.push(...contradictions(values as Values, production));
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  return configOf(values as Values, production, unknownVariables(env));
 }
 
-function freeze(values: Values, production: boolean, warnings: readonly string[]): Config {
+function configOf(values: Values, production: boolean, warnings: readonly string[]): Config {
+  const { postgres, ...placed } = placedIn(values);
   const database: DatabaseConfig =
     values.FEATURE_BACKEND === 'memory'
       ? { kind: 'memory' }
       : values.DATABASE_URL !== undefined
-        ? {
-            kind: 'postgres',
-            url: values.DATABASE_URL,
-            listenUrl: values.DATABASE_LISTEN_URL,
-            poolSize: values.DATABASE_POOL_SIZE,
-            statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT * 1_000,
-          }
+        ? { kind: 'postgres', url: values.DATABASE_URL, ...postgres }
         : { kind: 'embedded', dataDir: values.HALYARD_DATA_DIR };
   const keys: AuthKeysConfig =
     values.AUTH_JWT_SECRET !== undefined
@@ -102,40 +67,24 @@ function freeze(values: Values, production: boolean, warnings: readonly string[]
       : values.AUTH_JWKS_URL !== undefined
         ? { kind: 'jwks', url: new URL(values.AUTH_JWKS_URL) }
         : { kind: 'local' };
-  return Object.freeze({
-    database: Object.freeze(database),
-    defaultEnabled: values.FEATURE_DEFAULT_ENABLED,
-    cacheTtlSeconds: values.FEATURE_CACHE_TTL,
-    cacheSize: values.FEATURE_CACHE_SIZE,
-    keepChangesDays: values.FEATURE_CHANGES_KEEP,
-    readyMaxAgeSeconds: values.READY_MAX_AGE,
-    anonymousAllowed: values.FEATURE_ANONYMOUS,
-    anonymousIntrospection: values.ANONYMOUS_INTROSPECTION,
-    dataDir: values.HALYARD_DATA_DIR,
-    host: values.HOST,
-    port: values.PORT,
-    corsOrigins: freezeList(values.CORS_ORIGINS),
-    trustProxy: freezeList(values.TRUST_PROXY),
-    limits: Object.freeze({
-      connectionsPerAddress: values.MAX_CONNECTIONS_PER_ADDRESS,
-      requestsPerAddress: values.MAX_REQUESTS_PER_ADDRESS,
-      subscriptionsPerSocket: values.MAX_SUBSCRIPTIONS_PER_SOCKET,
-    }),
-    metrics: values.METRICS,
-    logLevel: values.LOG_LEVEL,
-    auth: Object.freeze({
-      keys: Object.freeze(keys),
-      issuer: values.AUTH_ISSUER,
-      audience: values.AUTH_AUDIENCE,
-      claims: Object.freeze({
-        user: values.AUTH_USER_CLAIM,
-        role: values.AUTH_ROLE_CLAIM,
-        attributes: values.AUTH_ATTRIBUTES_CLAIM,
-      }),
-    }),
-    production,
-    warnings: Object.freeze(warnings),
-  });
+  return freeze({ ...placed, database, auth: { ...placed.auth, keys }, production, warnings });
+}
+
+/** Puts the value of each setting in its place. */
+function placedIn(values: Values): Placed {
+  const placed: Record<string, unknown> = {};
+  for (const setting of settings) {
+    if (!('to' in setting)) continue;
+    const path = setting.to.split('.');
+    const last = path.pop() as string;
+    let parent = placed;
+    for (const name of path) {
+      parent[name] ??= {};
+      parent = parent[name] as Record<string, unknown>;
+    }
+    parent[last] = values[setting.name];
+  }
+  return placed as Placed;
 }
 
 function contradictions(values: Values, production: boolean): string[] {
@@ -168,8 +117,12 @@ function contradictions(values: Values, production: boolean): string[] {
   return faults;
 }
 
-function freezeList<T>(value: T): T {
-  return Array.isArray(value) ? Object.freeze(value) : value;
+/** Freezes an object with all plain objects and lists in it. */
+function freeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null && (Array.isArray(part) || isPlainObject(part))) freeze(part);
+  }
+  return Object.freeze(value);
 }
 
 function quote(text: string | undefined): string {

@@ -1,15 +1,16 @@
+import { FeatureError } from '../core/errors.js';
 import type { Attributes } from '../core/evaluate.js';
 
 export type Role = 'ANONYMOUS' | 'USER' | 'SERVICE' | 'ADMIN';
 
-/** Who is asking, as their token proves it. */
+/** The sender of a request, as its token proves. */
 export interface Caller {
   readonly role: Role;
   /** UUID in lower case. A user always has one; a service or an admin may. */
   readonly userId: string | null;
   /** The attributes that the token vouches for; they overlay those that are stored. */
   readonly attributes: Attributes;
-  /** When the token ends, in milliseconds since the epoch, the tolerance for clocks included. Null: no token, no end. */
+  /** When the token expires, in milliseconds since the epoch, the tolerance for clocks included. Null: never. */
   readonly expiresAt: number | null;
 }
 
@@ -20,3 +21,14 @@ export const anonymous: Caller = Object.freeze({
   attributes: Object.freeze({}),
   expiresAt: null,
 });
+
+/** Whether the token of a caller has expired. `now` is in milliseconds since the epoch. */
+export function hasExpired({ expiresAt }: Caller, now: number): boolean {
+  return expiresAt !== null && expiresAt <= now;
+}
+
+/** A credential is refused. The message says why in general words and never contains any part of a token. */
+export class InvalidTokenError extends FeatureError {
+  override readonly name = 'InvalidTokenError';
+  readonly code = 'UNAUTHENTICATED';
+}

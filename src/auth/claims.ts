@@ -2,10 +2,9 @@ import type { JWTPayload } from 'jose';
 import { attributeIssues } from '../core/attributes.js';
 import type { Attributes } from '../core/evaluate.js';
 import { canonicalUserId, isUuid } from '../core/user-id.js';
-import type { Caller, Role } from './caller.js';
-import { InvalidTokenError } from './invalid-token-error.js';
+import { type Caller, InvalidTokenError, type Role } from './caller.js';
 
-/** Which claims say who the caller is. Each is the literal name of a claim, such as `https://example.com/role`. */
+/** The claims that describe the caller. Each is the literal name of a claim, such as `https://example.com/role`. */
 export interface ClaimNames {
   /** Default `sub`. */
   readonly user: string;
@@ -17,11 +16,13 @@ export interface ClaimNames {
 
 export const defaultClaimNames: ClaimNames = Object.freeze({ user: 'sub', role: 'role', attributes: 'attributes' });
 
-/** How a role is written in a token. A token without one is a plain user's: there is no word for that. */
-export const roleClaims: ReadonlyMap<unknown, 'SERVICE' | 'ADMIN'> = new Map([
-  ['service', 'SERVICE'],
+/** The roles that a token can name, the highest first. All other tokens are of plain users: there is no word for that. */
+export const roleClaims: ReadonlyMap<string, 'SERVICE' | 'ADMIN'> = new Map([
   ['admin', 'ADMIN'],
+  ['service', 'SERVICE'],
 ]);
+
+export const noExpiry = 'The token has no claim "exp": expected the time when it expires, in seconds since 1970.';
 
 /** The last instant that JavaScript can tell, in seconds since the epoch. */
 const endOfTime = 8.64e12;
@@ -33,13 +34,14 @@ const endOfTime = 8.64e12;
  */
 export function callerFromClaims(payload: JWTPayload, names: ClaimNames, toleranceSeconds: number): Caller {
   const { exp } = payload;
-  if (exp === undefined) throw new InvalidTokenError('The token has no expiry.');
-  if (!(Math.abs(exp) <= endOfTime)) throw new InvalidTokenError('The expiry of the token is not a time.');
+  if (exp === undefined) throw new InvalidTokenError(noExpiry);
+  if (!(Math.abs(exp) <= endOfTime))
+    throw new InvalidTokenError('The claim "exp" of the token is too large to be a time.');
   const role = readRole(claim(payload, names.role));
   return Object.freeze({
     role,
-    userId: readUserId(claim(payload, names.user), role),
-    attributes: readAttributes(claim(payload, names.attributes)),
+    userId: readUserId(claim(payload, names.user), role, names.user),
+    attributes: readAttributes(claim(payload, names.attributes), names.attributes),
     expiresAt: (exp + toleranceSeconds) * 1000,
   });
 }
@@ -49,22 +51,40 @@ function claim(payload: JWTPayload, name: string): unknown {
   return Object.hasOwn(payload, name) ? (payload[name] ?? undefined) : undefined;
 }
 
+/**
+ * The highest role that a token names, as one text or in a list. Identity providers issue roles of other programs too, so any
+ * other value is that of a plain user.
+ */
 function readRole(value: unknown): Exclude<Role, 'ANONYMOUS'> {
-  const role = value === undefined ? 'USER' : roleClaims.get(value);
-  if (role === undefined) throw new InvalidTokenError('The role in the token is not known.');
-  return role;
+  const named: readonly unknown[] = Array.isArray(value) ? value : [value];
+  for (const [name, role] of roleClaims) if (named.includes(name)) return role;
+  return 'USER';
 }
 
-function readUserId(value: unknown, role: Role): string | null {
-  if (value === undefined && role !== 'USER') return null;
-  if (typeof value !== 'string' || !isUuid(value)) throw new InvalidTokenError('The user in the token is not a UUID.');
-  return canonicalUserId(value);
+function readUserId(value: unknown, role: Role, name: string): string | null {
+  if (value === undefined) {
+    if (role !== 'USER') return null;
+    throw new InvalidTokenError(`The token has no claim "${name}" (AUTH_USER_CLAIM): expected the UUID of its user.`);
+  }
+  if (typeof value === 'string' && isUuid(value)) return canonicalUserId(value);
+  throw new InvalidTokenError(
+    `The claim "${name}" of the token (AUTH_USER_CLAIM) is ${kindOf(value)}: expected the UUID of its user.`,
+  );
 }
 
-function readAttributes(value: unknown): Attributes {
+function readAttributes(value: unknown, name: string): Attributes {
   if (value === undefined) return Object.freeze({});
-  const [issue] = attributeIssues(value);
-  if (issue !== undefined)
-    throw new InvalidTokenError(`The attributes in the token are refused: ${issue.path.join('.')}: ${issue.message}`);
+  const [issue] = attributeIssues(value, [name]);
+  if (issue !== undefined) {
+    throw new InvalidTokenError(
+      `The claim "${name}" of the token (AUTH_ATTRIBUTES_CLAIM) is refused: ${issue.path.join('.')}: ${issue.message}`,
+    );
+  }
   return value as Attributes;
+}
+
+/** What a value that is not a UUID is instead. The value itself is not shown: it may be a secret. */
+function kindOf(value: unknown): string {
+  if (typeof value === 'string') return 'a text that is not a UUID';
+  return Array.isArray(value) ? 'a list' : `a JSON ${typeof value}`;
 }

@@ -1,10 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { readConfig } from '../config.js';
+import type { Output } from './serve.js';
 import { settingsHelp } from './settings-help.js';
-import type { Terminal } from './terminal.js';
 import type { TokenOptions } from './token.js';
 import type { TypesOptions } from './types.js';
+
+export interface Terminal {
+  readonly output: Output;
+  readonly errors: Output;
+}
 
 /** The command line. Each command loads its code only when it runs, so that help and tokens are fast. */
 export function createProgram({ output, errors }: Terminal, env: NodeJS.ProcessEnv): Command {

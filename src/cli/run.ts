@@ -1,7 +1,6 @@
 import { CommanderError } from 'commander';
 import { describeFailure, exitCodeOf } from './failure.js';
-import { createProgram } from './program.js';
-import type { Terminal } from './terminal.js';
+import { createProgram, type Terminal } from './program.js';
 
 /**
  * Runs one command to its end. Failures are printed to `terminal.errors`, never thrown.

@@ -2,7 +2,13 @@ import type { Config } from '../config.js';
 import { type RunningServer, startServer } from '../server/index.js';
 import { createLogger } from '../server/logger.js';
 import { CommandError } from './failure.js';
-import type { Output } from './terminal.js';
+
+/** A stream for text. */
+export interface Output {
+  write(text: string): unknown;
+  /** Whether it is a terminal, which a person reads. */
+  readonly isTTY?: boolean;
+}
 
 /** Serves until a signal stops it; a second signal ends the process at once. */
 export async function serve(config: Config, output: Output): Promise<void> {

@@ -2,9 +2,8 @@ import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictErr
 import { type Flag as FlagShape, maxFlagKeyLength } from '../core/flag.js';
 import type { UpdateFlagInput as FlagChanges, CreateFlagInput as NewFlag } from '../core/inputs.js';
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
-import { builder } from './builder.js';
+import { builder, unchecked } from './builder.js';
 import { storable } from './errors.js';
-import { unchecked } from './input.js';
 
 export const Flag = builder.prismaNode('FeatureFlag', {
   name: 'Flag',

@@ -1,9 +1,8 @@
 import { FlagNotFoundError, ValidationError } from '../core/errors.js';
 import type { SetOverrideInput as NewOverride } from '../core/inputs.js';
 import type { Override as OverrideRow } from '../generated/prisma/client.js';
-import { builder } from './builder.js';
+import { builder, unchecked } from './builder.js';
 import { Flag } from './flag.js';
-import { unchecked } from './input.js';
 import { stillThere } from './loaders.js';
 import { bothWaysArgs, page, totalCount } from './page.js';
 import { flagKeyPlace, userPlace } from './place.js';

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Caller } from '../auth/caller.js';
+import { credentialOfRequest } from '../auth/credentials.js';
 import type { Verifier } from '../auth/verifier.js';
 import { type CorsOrigins, handleCors } from './http/cors.js';
 import { LoggedRequest } from './http/logged-request.js';
@@ -60,7 +61,7 @@ export function createRouter(options: RouterOptions): Router {
   async function verify(exchange: Exchange): Promise<Caller | null> {
     const { request, response } = exchange;
     try {
-      return await verifier.verify(request.headers.authorization);
+      return await verifier.verify(credentialOfRequest(request));
     } catch (error) {
       const masked = maskError(error, cause => reportTo(exchange.log)(cause), true);
       const status = { UNAUTHENTICATED: 401, UNAVAILABLE: 503 }[String(masked.extensions['code'])] ?? 500;

@@ -1,5 +1,5 @@
+import type { TokenKeys } from '../auth/keys.js';
 import { readOrCreateLocalSecret } from '../auth/local-secret.js';
-import type { TokenKeys } from '../auth/verifier.js';
 import type { Config } from '../config.js';
 
 /**

@@ -172,7 +172,7 @@ describe('halyard token', () => {
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
     const verifier = createVerifier({ keys: { kind: 'secret', secret: new TextEncoder().encode(secret) } });
-    expect(await verifier.verify(`Bearer ${out.trim()}`)).toMatchObject(caller);
+    expect(await verifier.verify({ token: out.trim() })).toMatchObject(caller);
     expect(await readdir(directory)).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InvalidTokenError } from '../../src/auth/invalid-token-error.js';
+import { InvalidTokenError } from '../../src/auth/caller.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { httpClient, sseClient } from '../support/clients.js';
 import { until } from '../support/wait.js';

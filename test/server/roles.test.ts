@@ -7,7 +7,7 @@ import { until } from '../support/wait.js';
 
 const roles: readonly TestRole[] = ['anonymous', 'user', 'service', 'admin'];
 
-/** Who may use a field: nobody below this. `open`: everybody, also where anonymous callers are not allowed. */
+/** The lowest role that may use a field. `open`: every caller, even where anonymous callers are not allowed. */
 type Access = 'open' | 'viewer' | 'evaluator' | 'admin';
 
 const allowed: Record<Access, readonly TestRole[]> = {
@@ -17,7 +17,7 @@ const allowed: Record<Access, readonly TestRole[]> = {
   admin: ['admin'],
 };
 
-/** The table of who may do what, with an operation for each root field. */
+/** The lowest role for each root field, with an operation that uses it. */
 const table: Record<string, { access: Access; operation: string }> = {
   'Query.isEnabled': { access: 'viewer', operation: '{ isEnabled(key: "a") }' },
   'Query.viewer': { access: 'viewer', operation: '{ viewer { id role attributes groups featureMap revision } }' },
@@ -139,7 +139,7 @@ async function overHttp(url: string, operation: string, token: string | undefine
 async function overWebSocket(url: string, operation: string, token: string | undefined) {
   await using client = wsClient(url, token === undefined ? {} : { token });
   await using stream = client.subscribe(operation);
-  // Who watches flags is sent something when one changes, who may not is told at once.
+  // A subscriber to flags gets an event when one changes; a caller that may not subscribe gets an error at once.
   await until(async () => {
     if (operation.includes('flagChanges')) await touchFlag();
     return stream.size > 0;
@@ -176,11 +176,18 @@ const badTokens: Record<string, () => Promise<string> | string> = {
   'a token without exp': () => signed(claims),
   'a wrong signature': () => signed({ ...claims, exp: inAnHour() }, new TextEncoder().encode('x'.repeat(40))),
   'alg: none': () => new UnsecuredJWT({ ...claims }).setExpirationTime('1h').encode(),
-  'an unknown role': () => signed({ sub: ann, role: 'root', exp: inAnHour() }),
   'a user without a UUID': () => signed({ sub: 'ann', exp: inAnHour() }),
   'no token at all behind Bearer': () => '',
   nonsense: () => 'a.b.c',
 };
+
+describe.each([['support'], [['staff', 'Admin']], [7]])('the role %j of another program', role => {
+  it.each(rows)('is that of a plain user at $field', async ({ access, operation }) => {
+    const token = await signed({ sub: ann, role, exp: inAnHour() });
+    const expected = allowed[access].includes('user') ? null : 'FORBIDDEN';
+    expect((await overHttp(server.url, operation, token)).code).toBe(expected);
+  });
+});
 
 describe.each(Object.entries(badTokens))('%s', (_what, make) => {
   it.each(rows)('is refused over HTTP at $field, also where anonymous callers are welcome', async ({ operation }) => {
@@ -194,7 +201,7 @@ describe.each(Object.entries(badTokens))('%s', (_what, make) => {
   });
 });
 
-it('a role is not a user: what a viewer is told says nothing of rules or others', async () => {
+it('answers to viewers have no field about rules or about other users', async () => {
   const schema = createSchema();
   const viewer = ['Viewer', 'Evaluation', 'FeaturesUpdate'].flatMap(name => {
     const type = schema.getType(name);

@@ -7,8 +7,8 @@ import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import type { Caller } from '../../auth/caller.js';
-import { InvalidTokenError } from '../../auth/invalid-token-error.js';
+import { type Caller, InvalidTokenError } from '../../auth/caller.js';
+import { type Credential, credentialOfHandshake } from '../../auth/credentials.js';
 import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
 import type { Deadlines } from '../http/deadlines.js';
@@ -116,12 +116,8 @@ export function createSockets(options: SocketsOptions): Sockets {
   });
 
   async function identify(connection: SocketConnection): Promise<Caller | null> {
-    const authorization = connection.takeAuthorization();
     try {
-      if (authorization != null && typeof authorization !== 'string') {
-        throw new InvalidTokenError('The authorization is not text.');
-      }
-      return await verifier.verify(authorization);
+      return await verifier.verify(connection.takeCredential());
     } catch (error) {
       if (error instanceof InvalidTokenError) {
         connection.close(CloseCode.Forbidden, error.message);
@@ -134,7 +130,11 @@ export function createSockets(options: SocketsOptions): Sockets {
     }
   }
 
-  function open(socket: WebSocket, transport: Socket, from: { requestId: string; address: string }): void {
+  function open(
+    socket: WebSocket,
+    transport: Socket,
+    from: { requestId: string; address: string; credential: Credential },
+  ): void {
     const connection = new SocketConnection(socket, transport, from, {
       streams: streams.connection(),
       unsent,
@@ -178,7 +178,10 @@ export function createSockets(options: SocketsOptions): Sockets {
       return connections.size;
     },
     accept(request, socket, head, from) {
-      server.handleUpgrade(request, socket, head, webSocket => open(webSocket, request.socket, from));
+      const credential = credentialOfHandshake(request);
+      server.handleUpgrade(request, socket, head, webSocket =>
+        open(webSocket, request.socket, { ...from, credential }),
+      );
     },
     async close(graceMs) {
       clearInterval(heartbeat);

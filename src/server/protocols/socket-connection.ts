@@ -3,6 +3,7 @@ import { CloseCode } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Caller } from '../../auth/caller.js';
+import { type Credential, credentialOfParameters, credentialOfSocket } from '../../auth/credentials.js';
 import { shortened } from '../../core/text.js';
 import { LoggedRequest } from '../http/logged-request.js';
 import type { Reader, UnsentBytes } from '../http/unsent-bytes.js';
@@ -35,7 +36,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
   handle: (message: string) => Promise<void> = async () => {};
   cancelDeadline: () => void = () => {};
   readonly #parts: ConnectionParts;
-  #authorization: unknown;
+  /** What the client has presented so far; nothing of it is kept once it is verified. */
+  #credential: Credential;
   /** Whether anything has come from the peer since the last ping. */
   #isAlive = true;
   /** When the peer stopped taking its answers, as `performance.now()` has it; null while it takes them. */
@@ -58,10 +60,11 @@ export class SocketConnection extends LoggedRequest implements Reader {
   constructor(
     readonly socket: WebSocket,
     private readonly transport: Socket,
-    { requestId, address }: { requestId: string; address: string },
+    { requestId, address, credential }: { requestId: string; address: string; credential: Credential },
     parts: ConnectionParts,
   ) {
     super(requestId, address, parts.log);
+    this.#credential = credential;
     this.streams = parts.streams;
     this.#parts = parts;
     this.#bytesTaken = transport.bytesRead;
@@ -114,13 +117,13 @@ export class SocketConnection extends LoggedRequest implements Reader {
 
   /** Keeps only the credentials of a `connection_init`, until they are verified. */
   introduce(payload: unknown): void {
-    this.#authorization = authorizationIn(payload);
+    this.#credential = credentialOfSocket(this.#credential, credentialOfParameters(payload));
   }
 
-  takeAuthorization(): unknown {
-    const authorization = this.#authorization;
-    this.#authorization = undefined;
-    return authorization;
+  takeCredential(): Credential {
+    const credential = this.#credential;
+    this.#credential = null;
+    return credential;
   }
 
   onBusy(isBusy: boolean): void {
@@ -231,10 +234,4 @@ export class SocketConnection extends LoggedRequest implements Reader {
     if (socket.readyState === socket.OPEN) socket.close(tryAgainLater, 'The connection is too slow.');
     else socket.terminate();
   }
-}
-
-/** Like a header's, its name is taken in any case. */
-function authorizationIn(params: unknown): unknown {
-  const found = Object.entries(params ?? {}).find(([name]) => name.toLowerCase() === 'authorization');
-  return found?.[1];
 }

@@ -1,0 +1,166 @@
+import { bounded, shortened } from '../core/text.js';
+import { InvalidTokenError } from './caller.js';
+
+/*
+ * Where credentials are looked for, and nowhere else is this decided: the header `Authorization` of a request or of a
+ * socket's handshake, and the parameter `Authorization` of `connection_init`. Credentials in another usual place are refused
+ * with the right place named, because a caller that presented something must never be served as anonymous. Cookies are not
+ * looked at: browsers send them unasked.
+ */
+
+/** What a caller presented: a token that is yet to be verified, why it is refused, or null if it presented nothing. */
+export type Credential = { readonly token: string } | InvalidTokenError | null;
+
+/** The parts of an HTTP request that can carry credentials. An `IncomingMessage` has them. */
+export interface CredentialsOfRequest {
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Names and values in turn. */
+  readonly rawHeaders: readonly string[];
+  readonly url?: string | undefined;
+}
+
+/** In UTF-16 code units. Attributes alone may have 16,384 bytes, which are a third longer in a token. */
+const maxAuthorizationLength = 65_536;
+const bearer = bounded(/^Bearer +([\w.~+/=-]+) *$/i, maxAuthorizationLength);
+const basic = bounded(/^ *Basic /i, maxAuthorizationLength);
+
+/** Headers that other products read credentials from. Beside `Authorization` they are left to a gateway in front. */
+const otherHeaders = [
+  'X-Api-Key',
+  'Api-Key',
+  'ApiKey',
+  'X-Access-Token',
+  'X-Auth-Token',
+  'X-Authorization',
+  'X-Token',
+  'Token',
+].map(name => ({ name, key: name.toLowerCase() }));
+
+/** Names of parameters that other products read credentials from, as {@link isOtherName} compares them. */
+const otherNames: ReadonlySet<string> = new Set([
+  'accesstoken',
+  'apikey',
+  'authtoken',
+  'bearer',
+  'bearertoken',
+  'idtoken',
+  'jwt',
+  'token',
+  'xaccesstoken',
+  'xapikey',
+  'xauthorization',
+  'xauthtoken',
+]);
+const longestName = 30;
+const separators = bounded(/[-_]/, longestName);
+
+const ofRequest = 'send the header "Authorization: Bearer <token>".';
+// A close frame has room for 123 bytes, so what is said on sockets is short.
+const ofSocket = 'send connectionParams { "Authorization": "Bearer <token>" }.';
+const ofParameters = 'send { "Authorization": "Bearer <token>" }.';
+
+/** The credential of an HTTP request. */
+export function credentialOfRequest(request: CredentialsOfRequest): Credential {
+  return readRequest(request, 'The header Authorization', ofRequest);
+}
+
+/** The credential of the request that opens a WebSocket. Browsers cannot give it headers, but other clients do. */
+export function credentialOfHandshake(request: CredentialsOfRequest): Credential {
+  return readRequest(request, 'The header Authorization of the handshake', ofSocket);
+}
+
+/** The credential in the payload of `connection_init`. Names of parameters are taken in any case, as those of headers are. */
+export function credentialOfParameters(parameters: unknown): Credential {
+  let found: Credential = null;
+  for (const [name, value] of Object.entries(parameters ?? {})) {
+    if (value === null || value === undefined) continue;
+    if (isAuthorization(name)) {
+      if (found !== null)
+        return new InvalidTokenError('The connection parameters have "Authorization" more than once.');
+      found = readAuthorization(value, '"Authorization" in the connection parameters');
+    } else {
+      const misplaced = isOtherName(name) ? name : misplacedIn(name, value);
+      if (misplaced !== null) return notRead(`"${misplaced}" in the connection parameters`, ofParameters);
+    }
+  }
+  return found;
+}
+
+/** The credential of a socket that may have one in each place. */
+export function credentialOfSocket(handshake: Credential, parameters: Credential): Credential {
+  if (handshake === null || parameters === null) return handshake ?? parameters;
+  if (handshake instanceof InvalidTokenError) return handshake;
+  if (parameters instanceof InvalidTokenError || parameters.token === handshake.token) return parameters;
+  return new InvalidTokenError(
+    'The handshake and the connection parameters have different tokens: send only one of them.',
+  );
+}
+
+function readRequest(
+  { headers, rawHeaders, url }: CredentialsOfRequest,
+  place: string,
+  rightPlace: string,
+): Credential {
+  const inUrl = url === undefined ? null : misplacedInUrl(url);
+  if (inUrl !== null) return notRead(`The parameter "${inUrl}" in the URL`, rightPlace);
+  const { authorization } = headers;
+  if (authorization !== undefined) {
+    // Node.js keeps the first one and drops the others.
+    if (isRepeated(rawHeaders)) return new InvalidTokenError(`${place} is given more than once.`);
+    return readAuthorization(authorization, place);
+  }
+  for (const { name, key } of otherHeaders) {
+    if (headers[key] !== undefined) return notRead(`The header ${name}`, rightPlace);
+  }
+  return null;
+}
+
+function readAuthorization(value: unknown, place: string): Credential {
+  const text = typeof value === 'string' ? value : '';
+  const token = bearer.exec(text)?.[1];
+  if (token !== undefined) return { token };
+  if (text.length > maxAuthorizationLength) {
+    const most = maxAuthorizationLength.toLocaleString('en');
+    return new InvalidTokenError(
+      `${place} has ${text.length.toLocaleString('en')} characters, at most ${most} are allowed.`,
+    );
+  }
+  if (basic.test(text)) return new InvalidTokenError(`${place} has the scheme Basic, expected "Bearer <token>".`);
+  return new InvalidTokenError(`${place} is not of the form "Bearer <token>".`);
+}
+
+function isRepeated(rawHeaders: readonly string[]): boolean {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (isAuthorization(rawHeaders[i] as string)) count += 1;
+  return count > 1;
+}
+
+const isAuthorization = (name: string) => name.length === 13 && name.toLowerCase() === 'authorization';
+
+/** Whether this is one of the {@link otherNames}, in any case and with any separators. */
+function isOtherName(name: string): boolean {
+  if (name.length > longestName) return false;
+  const plain = separators.test(name) ? name.replaceAll('-', '').replaceAll('_', '') : name;
+  return otherNames.has(plain.toLowerCase());
+}
+
+/** Where an object inside the parameters, such as `headers`, has credentials: its path. Null: nowhere. */
+function misplacedIn(name: string, value: unknown): string | null {
+  if (typeof value !== 'object') return null;
+  for (const [inner, credential] of Object.entries(value as object)) {
+    if (credential === null || credential === undefined) continue;
+    if (isAuthorization(inner) || isOtherName(inner)) return `${shortened(name, 20)}.${inner}`;
+  }
+  return null;
+}
+
+function misplacedInUrl(url: string): string | null {
+  const start = url.indexOf('?');
+  if (start === -1) return null;
+  for (const name of new URLSearchParams(url.slice(start)).keys()) {
+    if (isAuthorization(name) || isOtherName(name)) return name;
+  }
+  return null;
+}
+
+const notRead = (what: string, rightPlace: string) => new InvalidTokenError(`${what} is not read: ${rightPlace}`);

@@ -41,11 +41,15 @@ export interface Config {
   readonly port: number;
   readonly corsOrigins: '*' | readonly string[];
   readonly trustProxy: TrustProxy;
+  /** The path under which a proxy serves Halyard, without a slash at its end; empty: none. */
+  readonly pathPrefix: string;
   /** 0: no limit. */
   readonly limits: {
     readonly connectionsPerAddress: number;
     readonly requestsPerAddress: number;
     readonly subscriptionsPerSocket: number;
+    /** Milliseconds; never 0. */
+    readonly keepAliveTimeout: number;
   };
   /** Whether there are metrics; a number: on this port. */
   readonly metrics: boolean | number;
@@ -116,10 +120,12 @@ function freeze(values: Values, production: boolean, warnings: readonly string[]
     port: values.PORT,
     corsOrigins: freezeList(values.CORS_ORIGINS),
     trustProxy: freezeList(values.TRUST_PROXY),
+    pathPrefix: values.PATH_PREFIX ?? '',
     limits: Object.freeze({
       connectionsPerAddress: values.MAX_CONNECTIONS_PER_ADDRESS,
       requestsPerAddress: values.MAX_REQUESTS_PER_ADDRESS,
       subscriptionsPerSocket: values.MAX_SUBSCRIPTIONS_PER_SOCKET,
+      keepAliveTimeout: values.KEEP_ALIVE_TIMEOUT * 1_000,
     }),
     metrics: values.METRICS,
     logLevel: values.LOG_LEVEL,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DatabaseUrlError, parseDatabaseUrl } from '../core/database-url.js';
 import { parseAddress, parseNetwork } from '../core/network.js';
+import { adviceOnOrigin } from './origins.js';
 import type { SettingName } from './settings.js';
 
 /** Whose `X-Forwarded-For` counts: nobody's, everybody's, that of so many hops, or that of proxies in these ranges. */
@@ -33,12 +34,24 @@ const origins = z.string().transform((text, context): '*' | readonly string[] =>
   if (text === '*') return '*';
   const list = splitList(text);
   for (const origin of list.length === 0 ? [text] : list) {
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
-      const message = `expected * or comma-separated origins such as https://app.example.com, without a path; "${origin}" is none`;
-      context.addIssue({ code: 'custom', message });
-    }
+    const advice = adviceOnOrigin(origin);
+    if (advice === null) continue;
+    const message = `expected * or comma-separated origins such as https://app.example.com and https://*.example.com; ${advice}`;
+    context.addIssue({ code: 'custom', message });
   }
   return list;
+});
+
+/** Slashes, and signs of a path that no proxy and no client writes in more than one way. */
+const pathPrefix = z.string().transform((text, context) => {
+  if (/^(\/[\w.~-]+)+$/.test(text) && !text.split('/').some(part => part === '.' || part === '..')) return text;
+  const bare = text.replace(/^\/+|\/+$/g, '');
+  const isMended = /^[\w~-]+(\/[\w~-]+)*$/.test(bare);
+  const message = isMended
+    ? `expected a path with a slash before it and none behind; write /${bare}`
+    : 'expected a path such as /flags, of letters, digits and the signs - . _ ~';
+  context.addIssue({ code: 'custom', message });
+  return text;
 });
 
 const trustProxy = z.string().transform((text, context): TrustProxy => {
@@ -90,6 +103,8 @@ export const schema = z.object({
   READY_MAX_AGE: integer(1, 86_400),
   CORS_ORIGINS: origins,
   TRUST_PROXY: trustProxy,
+  PATH_PREFIX: pathPrefix.optional(),
+  KEEP_ALIVE_TIMEOUT: integer(1, 86_400),
   MAX_CONNECTIONS_PER_ADDRESS: integer(0, 1_000_000),
   MAX_REQUESTS_PER_ADDRESS: integer(0, 1_000_000),
   MAX_SUBSCRIPTIONS_PER_SOCKET: integer(0, 1_000_000),

@@ -7,12 +7,13 @@ import type { TrustProxy } from '../config/schema.js';
 import { createAddressReader, createPeerReader } from './http/address.js';
 import type { ByteBudget } from './http/byte-budget.js';
 import { whenClosed } from './http/closed.js';
-import { type CorsOrigins, isOriginAllowed } from './http/cors.js';
+import { type CorsOrigins, createOriginPolicy } from './http/cors.js';
 import { type Place, type PlaceKind, type PlaceLimits, Places } from './http/places.js';
-import { HttpRequest, pathOf, requestIdOf } from './http/request.js';
+import { createPathReader, HttpRequest, requestIdOf } from './http/request.js';
 import { sendError } from './http/response.js';
 import type { Route, UpgradeRoute } from './http/route.js';
 import { createTurns } from './http/turns.js';
+import { createUnreadableAnswers } from './http/unreadable.js';
 import { HttpResponse } from './http/unsent.js';
 import type { ServerLimits } from './limits.js';
 import type { ServerMetrics } from './metrics/server-metrics.js';
@@ -24,6 +25,8 @@ export interface ListenerOptions {
   readonly verifier: Verifier;
   readonly corsOrigins: CorsOrigins;
   readonly trustProxy: TrustProxy;
+  /** The path under which a proxy serves this, such as `/flags`; empty: none. */
+  readonly prefix: string;
   /** Of bytes that wait for their readers. */
   readonly unsent: ByteBudget;
   readonly limits: ServerLimits;
@@ -47,14 +50,11 @@ export interface Listener {
   close(end: () => Promise<void>): Promise<void>;
 }
 
-/** Milliseconds that an idle connection is kept: longer than balancers keep theirs, so that they are the ones to close it. */
-const keepAliveTimeout = 72_000;
-
 /** What metrics show for a request whose client left before it was answered, as nginx logs it. */
 const clientGone = 499;
 
 export function createListener(options: ListenerOptions): Listener {
-  const { upgrade, corsOrigins, trustProxy, unsent, limits, metrics, log, host } = options;
+  const { upgrade, trustProxy, prefix, unsent, limits, metrics, log, host } = options;
   const perAddress: PlaceLimits = {
     connections: bothOf(limits.connectionsPerAddress, limits.requestsPerAddress),
     live: limits.connectionsPerAddress,
@@ -63,6 +63,8 @@ export function createListener(options: ListenerOptions): Listener {
   const places = new Places(perAddress);
   const addressOf = createAddressReader(trustProxy);
   const peerOf = createPeerReader(trustProxy);
+  const pathOf = createPathReader(prefix);
+  const origins = createOriginPolicy(options.corsOrigins);
   const open = new Set<HttpResponse<HttpRequest>>();
   const connections = new Set<Socket>();
   const inTurn = createTurns();
@@ -87,6 +89,8 @@ export function createListener(options: ListenerOptions): Listener {
 
   const router = createRouter({
     ...options,
+    origins,
+    pathOf,
     addressOf,
     takePlace: (address, response) => take('requests', address, response),
     takeLivePlace: (address, response) => take('live', address, response) !== null,
@@ -103,7 +107,8 @@ export function createListener(options: ListenerOptions): Listener {
     {
       IncomingMessage: HttpRequest,
       ServerResponse: HttpResponse,
-      keepAliveTimeout,
+      maxHeaderSize: limits.maxHeaderSize,
+      keepAliveTimeout: limits.keepAliveTimeout,
       headersTimeout: limits.headersTimeout,
       requestTimeout: limits.requestTimeout,
       connectionsCheckingInterval: Math.min(5_000, limits.headersTimeout),
@@ -138,6 +143,13 @@ export function createListener(options: ListenerOptions): Listener {
     if (peer !== null && take('connections', peer, socket) === null) socket.destroy();
   });
 
+  const answerUnreadable = createUnreadableAnswers(origins, limits);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const isAnswering = [...open].some(response => response.req.socket === socket);
+    const status = answerUnreadable(error, socket, isAnswering);
+    if (status !== null) metrics?.requested('other', status);
+  });
+
   server.on('upgrade', (request, socket, head) => {
     // From here on Node no longer times what is sent before: an answer that is still on its way could be left there for good.
     const isAnswering = [...open].some(response => response.req.socket === socket);
@@ -150,7 +162,7 @@ export function createListener(options: ListenerOptions): Listener {
     };
     if (isClosing) return refuse(503);
     if (pathOf(request) !== upgrade.path) return refuse(404);
-    if (!isOriginAllowed(request.headers.origin, corsOrigins)) return refuse(403);
+    if (!origins.allows(request.headers.origin)) return refuse(403);
     const address = addressOf(request);
     if (take('live', address, socket) === null) return refuse(429);
     upgraded.add(socket);

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Caller } from '../auth/caller.js';
 import type { Verifier } from '../auth/verifier.js';
-import { type CorsOrigins, handleCors } from './http/cors.js';
+import { handleCors, type OriginPolicy } from './http/cors.js';
 import type { Place } from './http/places.js';
-import { type HttpRequest, pathOf, requestIdOf } from './http/request.js';
+import { type HttpRequest, requestIdOf } from './http/request.js';
 import { sendError, sendJson } from './http/response.js';
 import type { Exchange, Route } from './http/route.js';
 import type { HttpResponse } from './http/unsent.js';
@@ -12,7 +12,11 @@ import { formatErrors, maskError, reportTo } from './operations/mask-error.js';
 export interface RouterOptions {
   readonly routes: readonly Route[];
   readonly verifier: Verifier;
-  readonly corsOrigins: CorsOrigins;
+  readonly origins: OriginPolicy;
+  /** The prefix under which a proxy serves this; empty: none. */
+  readonly prefix: string;
+  /** The path of a request, without that prefix. */
+  readonly pathOf: (request: HttpRequest) => string;
   readonly addressOf: (request: HttpRequest) => string;
   /** Takes the place of a plain request; null when the address has none left. */
   readonly takePlace: (address: string, response: HttpResponse<HttpRequest>) => Place | null;
@@ -58,7 +62,7 @@ class RequestExchange implements Exchange {
 
 /** Finds who answers a request, and does for every route what is the same for all: ids, places, origins, tokens. */
 export function createRouter(options: RouterOptions): Router {
-  const { verifier, corsOrigins, addressOf, takePlace, account } = options;
+  const { verifier, origins, prefix, pathOf, addressOf, takePlace, account } = options;
   const table = new Map<string, Route[]>();
   for (const route of options.routes) table.set(route.path, [...(table.get(route.path) ?? []), route]);
 
@@ -90,13 +94,14 @@ export function createRouter(options: RouterOptions): Router {
     const found = find(request);
     if (found?.caller === 'operator') return found.handle({ response });
     const isOperators = table.get(pathOf(request))?.[0]?.caller === 'operator';
-    if (!isOperators && handleCors(request, response, corsOrigins)) return;
+    if (!isOperators && handleCors(request, response, origins)) return;
     const place = takePlace(address, response);
     if (place === null) {
       response.setHeader('retry-after', '5');
       return sendError(response, 429, 'TOO_MANY_REQUESTS', 'This address has as many requests under way as it may.');
     }
-    if (found === undefined) return sendError(response, 404, 'NOT_FOUND', notFound);
+    if (found === undefined)
+      return sendError(response, 404, 'NOT_FOUND', `There is nothing here: the API is at ${prefix}/graphql.`);
     const exchange = new RequestExchange(request, response, requestId, address, place, options);
     if (found.caller === 'anybody') return found.handle(exchange);
     const caller = await verify(exchange);
@@ -111,5 +116,3 @@ export function createRouter(options: RouterOptions): Router {
     },
   };
 }
-
-const notFound = 'There is nothing here: the API is at /graphql.';

@@ -42,7 +42,7 @@ export class OpenStreams {
     return new ConnectionStreams(this);
   }
 
-  /** Completes every subscription. */
+  /** Ends every connection that has a subscription. */
   endAll(): void {
     for (const end of [...this.#ends]) end();
   }
@@ -75,7 +75,7 @@ export class OpenStreams {
  */
 export class ConnectionStreams {
   readonly #all: OpenStreams;
-  readonly #own = new Set<(last?: ExecutionResult) => void>();
+  readonly #own = new Set<() => void>();
   #isEnded = false;
 
   constructor(all: OpenStreams) {
@@ -95,7 +95,7 @@ export class ConnectionStreams {
       this.#own.delete(end);
       release?.();
     });
-    release = this.#all.register(prepared, end as () => void);
+    release = this.#all.register(prepared, () => this.end());
     if (release === null) {
       end();
       return { errors: [tooMuchKept()] };
@@ -105,10 +105,15 @@ export class ConnectionStreams {
     return stream;
   }
 
-  /** Ends all of them, those too that are yet to open, after one last result if given. */
-  end(last?: ExecutionResult): void {
+  /** Whether it was ended, whatever the sources of its subscriptions have yet to say. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Ends all of them, those too that are yet to open. */
+  end(): void {
     this.#isEnded = true;
-    for (const end of [...this.#own]) end(last);
+    for (const end of [...this.#own]) end();
   }
 }
 

@@ -23,7 +23,10 @@ export interface HttpSubscriptionsOptions {
 /** Answers subscriptions with server-sent events. */
 export type HttpSubscriptions = (exchange: Exchange, params: Params, origin: OperationOrigin) => Promise<void>;
 
-/** A stream ends when its reader leaves, its token ends, its source does, or the server stops. */
+/**
+ * A stream ends when its reader leaves, its token ends, its source does, or the server stops. Only the end of its source is
+ * told as `complete`: clients come back from an end without that, and take `complete` for the end of the subscription.
+ */
 export function createHttpSubscriptions(options: HttpSubscriptionsOptions): HttpSubscriptions {
   const { operations, streams, eventStreams, deadlines } = options;
 
@@ -48,9 +51,9 @@ export function createHttpSubscriptions(options: HttpSubscriptionsOptions): Http
     const { expiresAt } = prepared.contextValue.caller;
     whenClosed(
       response,
-      deadlines.add(expiresAt, () => connection.end({ errors: [tokenExpired()] })),
+      deadlines.add(expiresAt, () => connection.end()),
     );
-    await eventStreams.send(response, open);
+    await eventStreams.send(response, open, { isCut: () => connection.isEnded });
   }
 
   return async (exchange, params, origin) => {
@@ -85,5 +88,3 @@ const tooManyConnections = () =>
   new GraphQLError('This address holds as many connections open as it may.', {
     extensions: { code: 'TOO_MANY_CONNECTIONS', http: { status: 429, headers: { 'retry-after': '5' } } },
   });
-
-const tokenExpired = () => new GraphQLError('The token has expired.', { extensions: { code: 'UNAUTHENTICATED' } });

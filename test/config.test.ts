@@ -19,7 +19,13 @@ it('has a default for everything', () => {
     port: 4000,
     corsOrigins: '*',
     trustProxy: false,
-    limits: { connectionsPerAddress: 1_000, requestsPerAddress: 1_000, subscriptionsPerSocket: 100 },
+    pathPrefix: undefined,
+    limits: {
+      connectionsPerAddress: 1_000,
+      requestsPerAddress: 1_000,
+      subscriptionsPerSocket: 100,
+      keepAliveTimeout: 72_000,
+    },
     metrics: true,
     logLevel: 'info',
     auth: {
@@ -98,6 +104,9 @@ it.each([
   [{ TRUST_PROXY: '::ffff:10.0.0.0/104' }, { trustProxy: ['::ffff:10.0.0.0/104'] }],
   [{ MAX_CONNECTIONS_PER_ADDRESS: '0' }, { limits: { connectionsPerAddress: 0, subscriptionsPerSocket: 100 } }],
   [{ MAX_SUBSCRIPTIONS_PER_SOCKET: '7' }, { limits: { connectionsPerAddress: 1_000, subscriptionsPerSocket: 7 } }],
+  [{ KEEP_ALIVE_TIMEOUT: '620' }, { limits: { keepAliveTimeout: 620_000 } }],
+  [{ PATH_PREFIX: '/flags' }, { pathPrefix: '/flags' }],
+  [{ PATH_PREFIX: '/tools/feature.flags' }, { pathPrefix: '/tools/feature.flags' }],
   [{ METRICS: 'false' }, { metrics: false }],
   [{ METRICS: '9100' }, { metrics: 9_100 }],
   [{ METRICS: '0' }, { metrics: 0 }],
@@ -154,11 +163,7 @@ it.each([
 });
 
 it.each([
-  [{ CORS_ORIGINS: 'https://a.example/' }, /^CORS_ORIGINS is .*"https:\/\/a.example\/" is none\.$/],
-  [{ CORS_ORIGINS: 'a.example' }, /CORS_ORIGINS/],
-  [{ CORS_ORIGINS: '*,https://a.example' }, /CORS_ORIGINS/],
-  [{ CORS_ORIGINS: 'null' }, /CORS_ORIGINS/],
-  [{ CORS_ORIGINS: ',' }, /CORS_ORIGINS/],
+  [{ KEEP_ALIVE_TIMEOUT: '0' }, /^KEEP_ALIVE_TIMEOUT is "0", expected a whole number from 1 to 86400\.$/],
   [{ TRUST_PROXY: ',' }, /TRUST_PROXY/],
   [{ TRUST_PROXY: 'yes' }, /^TRUST_PROXY is "yes", expected true, false, a number of proxies/],
   [{ TRUST_PROXY: '10.0.0.0/40' }, /TRUST_PROXY/],
@@ -182,6 +187,81 @@ it.each([
 ])('refuses %o', (env, message) => {
   expect(messageOf(env)).toMatch(message);
   expect(messageOf(env)).not.toMatch(/hunter2|0123456789abcdef/);
+});
+
+it.each([
+  ['https://a.example/', 'in place of "https://a.example/" write https://a.example'],
+  ['https://a.example/app', 'in place of "https://a.example/app" write https://a.example'],
+  ['https://a.example?', 'in place of "https://a.example?" write https://a.example'],
+  ['https://ann@a.example', 'in place of "https://ann@a.example" write https://a.example'],
+  ['https://A.Example', 'in place of "https://A.Example" write https://a.example'],
+  ['HTTPS://a.example', 'in place of "HTTPS://a.example" write https://a.example'],
+  ['https://a.example:443', 'in place of "https://a.example:443" write https://a.example'],
+  ['http://a.example:080', 'in place of "http://a.example:080" write http://a.example'],
+  ['https://bücher.example', 'in place of "https://bücher.example" write https://xn--bcher-kva.example'],
+  ['a.example', 'in place of "a.example" write https://a.example'],
+  ['localhost:3000', 'in place of "localhost:3000" write http://localhost:3000'],
+  ['wss://a.example', 'in place of "wss://a.example" write https://a.example'],
+  ['ws://a.example:3000', 'in place of "ws://a.example:3000" write http://a.example:3000'],
+  ['capacitor://localhost/', 'in place of "capacitor://localhost/" write capacitor://localhost'],
+  ['Capacitor://LocalHost', 'in place of "Capacitor://LocalHost" write capacitor://localhost'],
+  ['https://*.Example.com/', 'in place of "https://*.Example.com/" write https://*.example.com'],
+  ['*.example.com', 'in place of "*.example.com" write https://*.example.com'],
+  [
+    'https://a*.example.com',
+    '"https://a*.example.com" has a * in a place where it stands for nothing: only https://*.example.com has a meaning, for all subdomains',
+  ],
+  ['https://*', /"https:\/\/\*" has a \* in a place/],
+  ['https://*.com', /has a \* in a place/],
+  ['https://a.*.example.com', /has a \* in a place/],
+  ['https://*.*.example.com', /has a \* in a place/],
+  ['https://*.example.*', /has a \* in a place/],
+  ['https://*example.com', /has a \* in a place/],
+  ['*://a.example', '"*://a.example" is no origin'],
+  ['https://a.example:*', '"https://a.example:*" is no origin'],
+  ['*,https://a.example', 'the * allows every origin, and stands alone'],
+  ['null', '"null" is the origin of files and of sandboxed pages of anybody, and only * allows it'],
+  ['file:///app', '"file:///app" is no origin'],
+  ['ftp://a.example', 'pages of "ftp:" have no origin that could be allowed'],
+  [',', '"," is no origin'],
+])('refuses %s in CORS_ORIGINS, which no browser sends, and says what to write', (origin, advice) => {
+  const message = messageOf({ CORS_ORIGINS: origin });
+  expect(message).toMatch(
+    /^CORS_ORIGINS is ".*", expected \* or comma-separated origins such as https:\/\/app\.example\.com and https:\/\/\*\.example\.com; /,
+  );
+  if (typeof advice === 'string') expect(message.split('; ').at(-1)).toBe(`${advice}.`);
+  else expect(message).toMatch(advice);
+});
+
+it.each([
+  'https://a.example',
+  'https://a.example:8443',
+  'http://localhost:3000',
+  'http://[::1]:3000',
+  'https://*.example.com',
+  'https://*.eu.example.com:8443',
+  'http://*.localhost:3000',
+  'capacitor://localhost',
+  'ionic://localhost',
+  'tauri://localhost',
+  'chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb',
+  'moz-extension://0f35b2ab-9b1a-4d3c-8a54-5d6f7e8c9b0a',
+  'vscode-webview://0f35b2ab-9b1a-4d3c-8a54-5d6f7e8c9b0a',
+])('takes %s in CORS_ORIGINS', origin => {
+  expect(readConfig({ CORS_ORIGINS: origin }).corsOrigins).toEqual([origin]);
+});
+
+it.each([
+  ['/flags/', 'expected a path with a slash before it and none behind; write /flags'],
+  ['flags', 'expected a path with a slash before it and none behind; write /flags'],
+  ['tools/flags/', 'expected a path with a slash before it and none behind; write /tools/flags'],
+  ['/', 'expected a path such as /flags, of letters, digits and the signs - . _ ~'],
+  ['/a//b', 'expected a path such as /flags, of letters, digits and the signs - . _ ~'],
+  ['/a/../b', 'expected a path such as /flags, of letters, digits and the signs - . _ ~'],
+  ['https://a.example/flags', 'expected a path such as /flags, of letters, digits and the signs - . _ ~'],
+  ['/a?b', 'expected a path such as /flags, of letters, digits and the signs - . _ ~'],
+])('refuses %s as PATH_PREFIX', (prefix, message) => {
+  expect(messageOf({ PATH_PREFIX: prefix })).toBe(`PATH_PREFIX is ${JSON.stringify(prefix)}, ${message}.`);
 });
 
 it('counts the secret in bytes', () => {

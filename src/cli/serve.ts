@@ -10,12 +10,15 @@ export interface Output {
   readonly isTTY?: boolean;
 }
 
-/** Serves until a signal stops it; a second signal ends the process at once. */
+/** Milliseconds between two looks at whether npm is still there. */
+const parentInterval = 250;
+
+/** Serves until a signal stops it, or npm ends that started it; a second signal ends the process at once. */
 export async function serve(config: Config, output: Output): Promise<void> {
   const { log, close } = createLogger({ level: config.logLevel, pretty: output.isTTY ?? false });
   try {
     using signals = new Signals();
-    signals.first.then(signal => log.info({ signal }, 'Stopping.'));
+    signals.first.then(reason => log.info(reason, 'Stopping.'));
     const server = await startServer(config, { log }).catch(error => {
       throw explainListenError(error, config);
     });
@@ -31,16 +34,21 @@ export async function serve(config: Config, output: Output): Promise<void> {
 /** Listens for signals from the beginning: a signal during a slow start stops the server, a second one ends the process. */
 class Signals {
   received = false;
-  readonly first: Promise<NodeJS.Signals>;
+  readonly first: Promise<{ readonly signal: NodeJS.Signals } | { readonly reason: string }>;
   #listener: (signal: NodeJS.Signals) => void = () => {};
+  #orphaned: NodeJS.Timeout | undefined;
 
   constructor() {
     this.first = new Promise(resolve => {
       this.#listener = signal => {
         if (this.received) process.exit(1);
         this.received = true;
-        resolve(signal);
+        resolve({ signal });
       };
+      this.#orphaned = onOrphaned(() => {
+        this.received = true;
+        resolve({ reason: 'npm, which started this process, has ended' });
+      });
     });
     process.on('SIGINT', this.#listener);
     process.on('SIGTERM', this.#listener);
@@ -49,7 +57,23 @@ class Signals {
   [Symbol.dispose](): void {
     process.off('SIGINT', this.#listener);
     process.off('SIGTERM', this.#listener);
+    clearInterval(this.#orphaned);
   }
+}
+
+/**
+ * Between npm (or npx, pnpm, yarn) and its program there is a shell. A signal that npm gets ends npm and the shell, and the
+ * shell does not hand it on: the program notices only that it has another parent.
+ */
+function onOrphaned(act: () => void): NodeJS.Timeout | undefined {
+  if (process.env['npm_lifecycle_event'] === undefined) return undefined;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    act();
+  }, parentInterval).unref();
+  return timer;
 }
 
 function explainListenError(error: unknown, config: Config): unknown {

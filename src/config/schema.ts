@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DatabaseUrlError, parseDatabaseUrl } from '../core/database-url.js';
 import { parseAddress, parseNetwork } from '../core/network.js';
+import { adviceOnOrigin } from './origins.js';
 
 /** The proxies whose `X-Forwarded-For` counts: none, all, this number of proxies in front, or those in these ranges. */
 export type TrustProxy = boolean | number | readonly string[];
@@ -32,12 +33,24 @@ export const origins = z.string().transform((text, context): '*' | readonly stri
   if (text === '*') return '*';
   const list = splitList(text);
   for (const origin of list.length === 0 ? [text] : list) {
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
-      const message = `expected * or comma-separated origins such as https://app.example.com, without a path; "${origin}" is none`;
-      context.addIssue({ code: 'custom', message });
-    }
+    const advice = adviceOnOrigin(origin);
+    if (advice === null) continue;
+    const message = `expected * or comma-separated origins such as https://app.example.com and https://*.example.com; ${advice}`;
+    context.addIssue({ code: 'custom', message });
   }
   return list;
+});
+
+/** Slashes, and signs of a path that no proxy and no client writes in more than one way. */
+export const pathPrefix = z.string().transform((text, context) => {
+  if (/^(\/[\w.~-]+)+$/.test(text) && !text.split('/').some(part => part === '.' || part === '..')) return text;
+  const bare = text.replace(/^\/+|\/+$/g, '');
+  const isMended = /^[\w~-]+(\/[\w~-]+)*$/.test(bare);
+  const message = isMended
+    ? `expected a path with a slash before it and none behind; write /${bare}`
+    : 'expected a path such as /flags, of letters, digits and the signs - . _ ~';
+  context.addIssue({ code: 'custom', message });
+  return text;
 });
 
 export const trustProxy = z.string().transform((text, context): TrustProxy => {

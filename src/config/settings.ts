@@ -6,6 +6,7 @@ import {
   logLevels,
   metrics,
   origins,
+  pathPrefix,
   postgresUrl,
   tokenSecret,
   trustProxy,
@@ -145,7 +146,7 @@ export const settings = [
     accepts: origins,
     to: 'corsOrigins',
     description:
-      'Origins whose pages may read answers and open sockets: "*", or a comma-separated list such as https://app.example.com. The server never uses cookies.',
+      'Origins whose pages may read answers and open sockets: "*", or a comma-separated list such as https://app.example.com. https://*.example.com stands for all its subdomains at any depth, and not for example.com itself; origins of apps such as capacitor://localhost are allowed too. The server never uses cookies.',
   },
   {
     name: 'TRUST_PROXY',
@@ -154,6 +155,22 @@ export const settings = [
     to: 'trustProxy',
     description:
       'Which proxies may tell the address of a client by X-Forwarded-For: "false" none, "true" all, a number of proxies in front, or a comma-separated list of their addresses and CIDR ranges.',
+  },
+  {
+    name: 'PATH_PREFIX',
+    default: null,
+    accepts: pathPrefix,
+    to: 'pathPrefix',
+    description:
+      'The path under which a proxy serves Halyard, such as /flags. Requests are answered with and without it, so the proxy may take it away or not. Unset: none.',
+  },
+  {
+    name: 'KEEP_ALIVE_TIMEOUT',
+    default: '72',
+    accepts: integer(1, 86_400).transform(seconds => seconds * 1_000),
+    to: 'limits.keepAliveTimeout',
+    description:
+      'Seconds for which an idle HTTP connection is kept. Make it longer than the idle timeout of the load balancer in front, or some requests meet a connection that is being closed.',
   },
   {
     name: 'MAX_CONNECTIONS_PER_ADDRESS',

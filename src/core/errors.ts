@@ -41,8 +41,29 @@ function firstIssues(issues: readonly [Issue, ...Issue[]]): [Issue, ...Issue[]] 
   return told;
 }
 
-/** A failure that a caller can cause and should expect. `code` is stable; `message` is for people. */
+/** On the prototype of each error class of ours: its name. All copies of the package in one program share the symbol. */
+const kind = Symbol.for('halyard.error');
+
+function kindOf(prototype: object): unknown {
+  return Object.getOwnPropertyDescriptor(prototype, kind)?.value;
+}
+
+/**
+ * A failure that a caller can cause and should expect. `code` is stable; `message` is for people. `instanceof` works across
+ * copies of the package, as two versions in one program, or a bundler and Node, load them.
+ */
 export abstract class FeatureError extends Error {
+  static override [Symbol.hasInstance](this: { readonly prototype: object }, value: unknown): boolean {
+    if (typeof value !== 'object') return false;
+    // biome-ignore lint/complexity/noThisInStatic: the class on the right of instanceof, which need not be this one.
+    const { prototype } = this;
+    const own = kindOf(prototype);
+    for (let link = value; link !== null; link = Object.getPrototypeOf(link)) {
+      if (link === prototype || (own !== undefined && kindOf(link) === own)) return true;
+    }
+    return false;
+  }
+
   abstract readonly code: string;
   /** The input field at fault, or null where no field is. */
   readonly path: readonly string[] | null = null;
@@ -148,4 +169,17 @@ export class FeatureDisabledError extends FeatureError {
     this.status = redirectUrl === undefined ? status : 302;
     this.redirectUrl = redirectUrl ?? null;
   }
+}
+
+const errorClasses = {
+  FeatureError,
+  ValidationError,
+  FlagExistsError,
+  FlagNotFoundError,
+  VersionConflictError,
+  UnavailableError,
+  FeatureDisabledError,
+};
+for (const [name, { prototype }] of Object.entries(errorClasses)) {
+  Object.defineProperty(prototype, kind, { value: name });
 }

@@ -5,8 +5,8 @@ import type { Features, FeatureUser, RequireOptions } from '../features/features
 /** What every form of gate takes. */
 export interface GateOptions<Subject, User = FeatureUser> extends RequireOptions {
   readonly features: Pick<Features<User>, 'for'>;
-  /** Who asks. Not given, or null: somebody anonymous. */
-  readonly user?: (subject: Subject) => User | null | Promise<User | null>;
+  /** Who asks. Not given, or null or undefined: somebody anonymous. */
+  readonly user?: (subject: Subject) => User | null | undefined | Promise<User | null | undefined>;
 }
 
 /**

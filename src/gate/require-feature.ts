@@ -8,8 +8,8 @@ import { type Next, type NodeResponse, passOrAnswer } from './middleware.js';
 /** What a gate takes. `Args` are those arguments of what is gated, from the first on, that tell who asks. */
 export interface RequireFeatureOptions<Args extends readonly unknown[] = [request: Request], User = FeatureUser>
   extends Omit<GateOptions<Args, User>, 'user'> {
-  /** Who asks, by the arguments of what is gated. Not given, or null: somebody anonymous. */
-  readonly user?: (...args: Args) => User | null | Promise<User | null>;
+  /** Who asks, by the arguments of what is gated. Not given, or null or undefined: somebody anonymous. */
+  readonly user?: (...args: Args) => User | null | undefined | Promise<User | null | undefined>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: with unknown here, TypeScript would not infer what follows.
@@ -57,6 +57,25 @@ export type Gate<Subject, Rest extends readonly unknown[] = []> = FunctionGate<[
 export type AnyGate = FunctionGate<[]> & MiddlewareGate<unknown>;
 
 /**
+ * The request of a gate of which TypeScript learns no more, as between the path and the handler of Express's `app.get`: that
+ * of fetch, and whatever else a framework has put there.
+ */
+export interface UntypedRequest extends Request {
+  // biome-ignore lint/suspicious/noExplicitAny: what a framework has put there is not known here.
+  readonly [name: string]: any;
+  // biome-ignore lint/suspicious/noExplicitAny: named, as TypeScript may want names that are not declared in brackets.
+  readonly user?: any;
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  readonly auth?: any;
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  readonly session?: any;
+}
+
+/** A gate that goes before the handlers of every framework where its request has no type. */
+// biome-ignore lint/suspicious/noExplicitAny: the request of every framework.
+type AnywhereIfUntyped<Subject> = string extends keyof Subject ? MiddlewareGate<any> : unknown;
+
+/**
  * Lets through those for whom the feature is on. Everybody else gets a 404, a 403 or a redirect; so does everybody when
  * that cannot be determined, unless `whenUnknown` is `'open'`: an unreachable database opens nothing.
  *
@@ -77,10 +96,10 @@ export function requireFeature<User = FeatureUser>(
   key: FeatureKey,
   options: RequireFeatureOptions<[], User> & { readonly user?: never },
 ): AnyGate;
-export function requireFeature<Subject = Request, Rest extends readonly unknown[] = [], User = FeatureUser>(
+export function requireFeature<Subject = UntypedRequest, Rest extends readonly unknown[] = [], User = FeatureUser>(
   key: FeatureKey,
   options: RequireFeatureOptions<[Subject, ...Rest], User>,
-): Gate<Subject, Rest>;
+): Gate<Subject, Rest> & AnywhereIfUntyped<Subject>;
 export function requireFeature<User>(key: FeatureKey, options: RequireFeatureOptions<unknown[], User>): unknown {
   const { user, ...rest } = options;
   const asked: GateOptions<readonly unknown[], User> = { ...rest, user: args => user?.(...args) ?? null };

@@ -88,6 +88,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
     readiness: createReadiness(service, config.readyMaxAgeSeconds, log),
     limits: { ...config.limits, ...overrides.limits },
     trustProxy: config.trustProxy,
+    prefix: config.pathPrefix ?? '',
     ...(registry === null
       ? {}
       : { metrics: { registry, ...(typeof config.metrics === 'number' ? { port: config.metrics } : {}) } }),

@@ -6,6 +6,10 @@ import type { SocketLimits } from './protocols/socket-inbox.js';
 
 /** The most that one client may cost the server. docs/limits.md lists every limit, and the answer to a client that exceeds it. */
 export interface ServerLimits extends OperationLimits, StreamLimits, SocketLimits, UnsentLimits {
+  /** Bytes of the first line and the headers of a request, together. A token may take most of them. */
+  readonly maxHeaderSize: number;
+  /** Milliseconds that a connection is kept on which nothing is under way. Node adds up to a second. */
+  readonly keepAliveTimeout: number;
   /** Milliseconds within which the headers of a request must have come; then the connection is answered 408. */
   readonly headersTimeout: number;
   /** Milliseconds within which the whole request must have come. */
@@ -36,6 +40,10 @@ export const defaultServerLimits: ServerLimits = Object.freeze({
   unsentPerAddress: 32_000_000,
   unsentInAll: 256_000_000,
   answerTimeout: 10_000,
+  // Attributes of 16,384 bytes are 21,846 in a token; the rest is for its other claims, its signature, and other headers.
+  maxHeaderSize: 32_768,
+  // Longer than most balancers keep theirs, so that they are the ones to close it.
+  keepAliveTimeout: 72_000,
   headersTimeout: 20_000,
   requestTimeout: 60_000,
   stallTimeout: 30_000,

@@ -5,12 +5,13 @@ import type { Logger } from 'pino';
 import type { Verifier } from '../auth/verifier.js';
 import type { TrustProxy } from '../config/schema.js';
 import { createAddressReader, createPeerReader } from './http/address.js';
-import { type CorsOrigins, isOriginAllowed } from './http/cors.js';
+import { type CorsOrigins, createOriginPolicy } from './http/cors.js';
 import { type Place, type PlaceKind, type PlaceLimits, Places } from './http/places.js';
-import { HttpRequest, pathOf, requestIdOf } from './http/request.js';
+import { createPathReader, HttpRequest, requestIdOf } from './http/request.js';
 import { sendError } from './http/response.js';
 import type { Route, UpgradeRoute } from './http/route.js';
 import { createTurns } from './http/turns.js';
+import { createUnreadableAnswers } from './http/unreadable.js';
 import { HttpResponse, responsesOn, type UnsentPolicy } from './http/unsent.js';
 import type { UnsentBytes } from './http/unsent-bytes.js';
 import type { ServerLimits } from './limits.js';
@@ -23,6 +24,8 @@ export interface ListenerOptions {
   readonly verifier: Verifier;
   readonly corsOrigins: CorsOrigins;
   readonly trustProxy: TrustProxy;
+  /** The path under which a proxy serves this, such as `/flags`; empty: none. */
+  readonly prefix: string;
   readonly unsent: UnsentBytes;
   readonly limits: ServerLimits;
   readonly metrics: ServerMetrics | null;
@@ -45,14 +48,11 @@ export interface Listener {
   close(end: () => Promise<void>): Promise<void>;
 }
 
-/** Milliseconds that an idle connection is kept: longer than balancers keep theirs, so that they are the ones to close it. */
-const keepAliveTimeout = 72_000;
-
 /** The status in metrics of a request whose client left before it was answered, as nginx logs it. */
 const clientGone = 499;
 
 export function createListener(options: ListenerOptions): Listener {
-  const { upgrade, corsOrigins, trustProxy, unsent, limits, metrics, log, host } = options;
+  const { upgrade, trustProxy, prefix, unsent, limits, metrics, log, host } = options;
   const perAddress: PlaceLimits = {
     connections: bothOf(limits.connectionsPerAddress, limits.requestsPerAddress),
     live: limits.connectionsPerAddress,
@@ -61,6 +61,8 @@ export function createListener(options: ListenerOptions): Listener {
   const places = new Places(perAddress);
   const addressOf = createAddressReader(trustProxy);
   const peerOf = createPeerReader(trustProxy);
+  const pathOf = createPathReader(prefix);
+  const origins = createOriginPolicy(options.corsOrigins);
   const connections = new Set<Socket>();
   const inTurn = createTurns();
   const upgraded = new WeakSet<Duplex>();
@@ -90,6 +92,8 @@ export function createListener(options: ListenerOptions): Listener {
   const router = createRouter({
     ...options,
     unsentPolicy,
+    origins,
+    pathOf,
     addressOf,
     takePlace: (address, response) => take('requests', address, response),
     takeLivePlace: (address, response) => take('live', address, response) !== null,
@@ -99,7 +103,8 @@ export function createListener(options: ListenerOptions): Listener {
     {
       IncomingMessage: HttpRequest,
       ServerResponse: HttpResponse,
-      keepAliveTimeout,
+      maxHeaderSize: limits.maxHeaderSize,
+      keepAliveTimeout: limits.keepAliveTimeout,
       headersTimeout: limits.headersTimeout,
       requestTimeout: limits.requestTimeout,
       connectionsCheckingInterval: Math.min(5_000, limits.headersTimeout),
@@ -134,6 +139,12 @@ export function createListener(options: ListenerOptions): Listener {
     if (peer !== null && take('connections', peer, socket) === null) socket.destroy();
   });
 
+  const answerUnreadable = createUnreadableAnswers(origins, limits);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const status = answerUnreadable(error, socket, responsesOn(socket as Socket).size > 0);
+    if (status !== null) metrics?.countRequest('other', status);
+  });
+
   server.on('upgrade', (request, socket, head) => {
     // From here on Node no longer times earlier answers: one that is still on its way could stay there for good.
     if (responsesOn(request.socket).size > 0 || socket.writableLength > 0) return socket.destroy();
@@ -145,7 +156,7 @@ export function createListener(options: ListenerOptions): Listener {
     };
     if (isClosing) return refuse(503);
     if (pathOf(request) !== upgrade.path) return refuse(404);
-    if (!isOriginAllowed(request.headers.origin, corsOrigins)) return refuse(403);
+    if (!origins.allows(request.headers.origin)) return refuse(403);
     const address = addressOf(request);
     if (take('live', address, socket) === null) return refuse(429);
     upgraded.add(socket);

@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import type { Caller } from '../auth/caller.js';
 import { credentialOfRequest } from '../auth/credentials.js';
 import type { Verifier } from '../auth/verifier.js';
-import { type CorsOrigins, handleCors } from './http/cors.js';
+import { handleCors, type OriginPolicy } from './http/cors.js';
 import { LoggedRequest } from './http/logged-request.js';
 import type { Place } from './http/places.js';
-import { type HttpRequest, pathOf, requestIdOf } from './http/request.js';
+import { type HttpRequest, requestIdOf } from './http/request.js';
 import { sendError, sendJson } from './http/response.js';
 import type { Exchange, Route } from './http/route.js';
 import type { HttpResponse, UnsentPolicy } from './http/unsent.js';
@@ -14,7 +14,11 @@ import { formatErrors, maskError, reportTo } from './operations/mask-error.js';
 export interface RouterOptions {
   readonly routes: readonly Route[];
   readonly verifier: Verifier;
-  readonly corsOrigins: CorsOrigins;
+  readonly origins: OriginPolicy;
+  /** The prefix under which a proxy serves this; empty: none. */
+  readonly prefix: string;
+  /** The path of a request, without that prefix. */
+  readonly pathOf: (request: HttpRequest) => string;
   readonly addressOf: (request: HttpRequest) => string;
   /** Takes the place of a plain request; null when the address has none left. */
   readonly takePlace: (address: string, response: HttpResponse<HttpRequest>) => Place | null;
@@ -54,7 +58,7 @@ class RequestExchange extends LoggedRequest implements Exchange {
 
 /** Finds the route of a request, and does what is common to all routes: ids, places, origins, tokens. */
 export function createRouter(options: RouterOptions): Router {
-  const { verifier, corsOrigins, addressOf, takePlace, unsentPolicy } = options;
+  const { verifier, origins, prefix, pathOf, addressOf, takePlace, unsentPolicy } = options;
   const table = new Map<string, Route[]>();
   for (const route of options.routes) table.set(route.path, [...(table.get(route.path) ?? []), route]);
 
@@ -80,13 +84,14 @@ export function createRouter(options: RouterOptions): Router {
     const found = routes && find(routes, request);
     if (found?.caller === 'operator') return found.handle({ response });
     const isOperators = routes?.[0]?.caller === 'operator';
-    if (!isOperators && handleCors(request, response, corsOrigins)) return;
+    if (!isOperators && handleCors(request, response, origins)) return;
     const place = takePlace(address, response);
     if (place === null) {
       response.setHeader('retry-after', '5');
       return sendError(response, 429, 'TOO_MANY_REQUESTS', 'This address has as many requests under way as it may.');
     }
-    if (found === undefined) return sendError(response, 404, 'NOT_FOUND', notFound);
+    if (found === undefined)
+      return sendError(response, 404, 'NOT_FOUND', `There is nothing here: the API is at ${prefix}/graphql.`);
     const exchange = new RequestExchange(request, response, requestId, address, place, options);
     if (found.caller === 'anybody') return found.handle(exchange);
     const caller = await verify(exchange);
@@ -109,5 +114,3 @@ function find(routes: readonly Route[], request: HttpRequest): Route | undefined
   }
   return undefined;
 }
-
-const notFound = 'There is nothing here: the API is at /graphql.';

@@ -46,6 +46,8 @@ export interface HalyardServerOptions {
   readonly limits?: Partial<ServerLimits>;
   /** The proxies whose `X-Forwarded-For` is trusted. Default false: none. */
   readonly trustProxy?: TrustProxy;
+  /** The path under which a proxy serves this, such as `/flags`, whether it takes it away or not. Default: none. */
+  readonly prefix?: string;
   /** Where to count, and whether `/metrics` has a port of its own. Absent: nothing is counted. */
   readonly metrics?: { readonly registry: Registry; readonly port?: number };
 }
@@ -85,6 +87,7 @@ export interface HalyardServer {
 /** The HTTP and WebSocket server around a schema. Knows of GraphQL and tokens, not of flags. */
 export function createHalyardServer(options: HalyardServerOptions): HalyardServer {
   const { verifier, log, host } = options;
+  const prefix = options.prefix ?? '';
   const limits: ServerLimits = { ...defaultServerLimits, ...options.limits };
   const streams = new OpenStreams(limits);
   const deadlines = new Deadlines();
@@ -128,7 +131,9 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
       path: '/',
       method: 'read',
       caller: 'anybody',
-      handle: ({ response }) => void response.writeHead(307, { location: graphqlPath }).end(),
+      // Without a prefix that is known, relative: so it stays below any that a proxy has taken away.
+      handle: ({ response }) =>
+        void response.writeHead(307, { location: prefix === '' ? graphqlPath.slice(1) : prefix + graphqlPath }).end(),
     },
   ];
   const listener = createListener({
@@ -136,6 +141,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     routes,
     upgrade: { path: graphqlPath, accept: sockets.accept },
     trustProxy: options.trustProxy ?? false,
+    prefix,
     unsent,
     limits,
     metrics,

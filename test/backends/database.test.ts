@@ -12,6 +12,7 @@ import { longestBlock } from '../support/longest-block.js';
 import { openPGlite, pgliteTemplate } from '../support/pglite.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/wait.js';
 import { newFlag } from './contract.js';
 
 const cleanups: (() => unknown)[] = [];
@@ -452,8 +453,12 @@ describe('a PostgreSQL server that is away', () => {
 
   it('is told from one whose table is locked', async () => {
     const [backend, database] = await onPostgres({ statementTimeoutMs: 200 });
-    const locked = database.query('BEGIN; LOCK feature_flags; SELECT pg_sleep(1.5); COMMIT');
-    await vi.waitFor(() => expect(backend.definitions()).rejects.toThrow(UnavailableError));
+    const holder = `FROM pg_locks JOIN pg_stat_activity USING (pid)
+      WHERE locktype = 'relation' AND relation = 'feature_flags'::regclass AND mode = 'AccessExclusiveLock' AND granted`;
+    const locked = database.query('BEGIN; LOCK feature_flags; SELECT pg_sleep(600)').catch(() => {});
+    await until(async () => (await database.query(`SELECT ${holder}`)).rowCount === 1, 'the table is locked', 25_000);
+    await expect(backend.definitions()).rejects.toThrow(UnavailableError);
+    await database.query(`SELECT pg_terminate_backend(pid) ${holder}`);
     await locked;
     expect((await backend.definitions()).flags).toEqual([]);
   });

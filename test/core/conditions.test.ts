@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compileConditions, groupsNamed, validateConditions } from '../../src/core/conditions.js';
 import { compileFlag, createSubject, evaluate } from '../../src/core/evaluate.js';
 import type { JsonObject } from '../../src/core/json.js';
+import { cpuTime } from '../support/cpu.js';
 
 const paths = (conditions: unknown) => validateConditions(conditions).map(({ path }) => path.join('.'));
 const texts = (count: number) => Array.from({ length: count }, (_, n) => `text ${n}`);
@@ -279,10 +280,9 @@ describe('hostile conditions', () => {
       'three hundred thousand operators',
       { attributes: { x: Object.fromEntries(Array.from({ length: 300_000 }, (_, n) => [`k${n}`, n])) } },
     ],
-  ])('%s are refused in time, with a bounded list of faults', (_title, conditions) => {
-    const started = performance.now();
+  ])('%s are refused at little cost, with a bounded list of faults', async (_title, conditions) => {
     const issues = validateConditions(conditions);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(await cpuTime(async () => validateConditions(conditions), 1)).toBeLessThan(2_000_000);
     expect(issues.length).toBeGreaterThan(0);
     expect(issues.length).toBeLessThanOrEqual(1_000);
     expect(compileConditions(conditions)?.({}, new Set())).toBe(false);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compileConditions, validateConditions } from '../../src/core/conditions.js';
 import type { Json } from '../../src/core/json.js';
 import { findOperator, type OperatorName, operators } from '../../src/core/operators.js';
+import { cpuTime } from '../support/cpu.js';
 
 const missing = Symbol('missing');
 
@@ -315,10 +316,9 @@ describe('the table of operators', () => {
 });
 
 describe('a slow pattern', () => {
-  it('takes linear time: what takes backtracking engines for ever is done at once', () => {
+  it('takes linear time: what takes backtracking engines for ever is done', async () => {
     const predicate = compileConditions({ attributes: { x: { matches: '^(a+)+$' } } });
-    const started = performance.now();
-    expect(predicate?.({ x: `${'a'.repeat(999)}!` }, new Set())).toBe(false);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    const ask = async () => expect(predicate?.({ x: `${'a'.repeat(999)}!` }, new Set())).toBe(false);
+    expect(await cpuTime(ask, 1)).toBeLessThan(2_000_000);
   });
 });

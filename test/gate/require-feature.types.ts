@@ -8,6 +8,29 @@ import { type Features, requireFeature } from '../../src/index.js';
 
 // What the type check says about gates. Nothing here runs.
 
+declare global {
+  namespace Express {
+    // As Passport and others declare it, and as a program does that knows its users itself.
+    interface Request {
+      user?: { readonly id: string; readonly plan: string };
+    }
+  }
+}
+
+export function gatesTakeTheUserThatExpressKnows(features: Features) {
+  const app = express();
+  app.use(requireFeature('beta', { features, user: req => req.user }));
+  app.get('/', requireFeature('beta', { features, user: req => req.user }), (_req, res) => void res.json({}));
+  app.get('/:id', requireFeature('beta', { features, user: req => req.user ?? null }), (req, res) => {
+    res.send(req.params.id);
+  });
+  const router = express.Router();
+  router.use('/beta', requireFeature('beta', { features, user: req => req.user }));
+  // A gate that is made elsewhere does not see Express, so its request has a type.
+  const gate = requireFeature('beta', { features, user: (req: express.Request) => req.user });
+  app.get('/', gate, (_req, res) => void res.json({}));
+}
+
 /** A program's own user object. */
 interface Account {
   readonly name: string;

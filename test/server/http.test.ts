@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InvalidTokenError } from '../../src/auth/caller.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { httpClient, sseClient } from '../support/clients.js';
+import { openRawSocket } from '../support/raw-socket.js';
 import { until } from '../support/wait.js';
 import { startTestServer, type TestServer, token, userId } from './harness.js';
 
@@ -243,6 +244,47 @@ describe('CORS', () => {
     expect(response.headers.get('access-control-allow-headers')).toBe('authorization,content-type');
   });
 
+  it('lets subdomains at any depth read where a * stands for them, and nobody else', async () => {
+    await using strict = await startTestServer({ corsOrigins: ['https://*.example.com', 'http://*.dev.test:3000'] });
+    for (const origin of ['https://a.example.com', 'https://b-1.a.example.com', 'http://x.dev.test:3000']) {
+      const response = await ask(strict.url, origin);
+      expect(response.headers.get('access-control-allow-origin'), origin).toBe(origin);
+      expect(response.headers.get('vary')).toContain('Origin');
+      const raw = await openRawSocket(strict.url, { origin });
+      raw.socket.terminate();
+    }
+    for (const origin of [
+      'https://example.com',
+      'https://evil-example.com',
+      'https://.example.com',
+      'https://a..example.com',
+      'http://a.example.com',
+      'https://a.example.com:8443',
+      'https://a.example.com.evil.example',
+      'https://evil.example/.example.com',
+      'https://evil.example:80.example.com',
+      'https://evil.example#.example.com',
+      'https://A.example.com',
+      'https://*.example.com/',
+      `https://${'a.'.repeat(5_000)}example.com`,
+      'http://x.dev.test',
+      'http://x.dev.test:30000',
+    ]) {
+      const response = await ask(strict.url, origin);
+      expect(response.headers.has('access-control-allow-origin'), origin).toBe(false);
+    }
+    await expect(openRawSocket(strict.url, { origin: 'https://evil-example.com' })).rejects.toThrow('403');
+  });
+
+  it('lets the pages of an app read, whose scheme is its own', async () => {
+    const origins = ['capacitor://localhost', 'chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb'];
+    await using strict = await startTestServer({ corsOrigins: origins });
+    for (const origin of origins) {
+      expect((await ask(strict.url, origin)).headers.get('access-control-allow-origin')).toBe(origin);
+    }
+    expect((await ask(strict.url, 'https://localhost')).headers.has('access-control-allow-origin')).toBe(false);
+  });
+
   it('names a listed origin alone', async () => {
     await using strict = await startTestServer({ corsOrigins: ['https://a.example', 'https://b.example'] });
     for (const response of [
@@ -276,7 +318,7 @@ describe('pages and probes', () => {
   it('leads from / to GraphiQL', async () => {
     const response = await fetch(`${server.url}/`, { redirect: 'manual' });
     expect(response.status).toBe(307);
-    expect(response.headers.get('location')).toBe('/graphql');
+    expect(new URL(response.headers.get('location') ?? '', `${server.url}/`).pathname).toBe('/graphql');
   });
 
   it('is healthy while it is up', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GraphQLAnswer, httpClient, sseClient, wsClient } from '../support/clients.js';
+import { cpuTime } from '../support/cpu.js';
 import { startTestServer, type TestServer } from '../support/server.js';
 
 // What protects the schema, asked of the whole product, by every way in.
@@ -37,12 +38,11 @@ describe.each(Object.entries(ways))('over %s', (_way, ask) => {
     ['deep', `{ flag(key: "a") ${'{ overrides { nodes { flag '.repeat(4)}{ key }${' } } }'.repeat(4)} }`],
     ['greedy', '{ flags(first: 99999999) { nodes { key } } }'],
     ['greedy from behind', '{ flags(last: 99999999) { nodes { key } } }'],
-  ])('what is too %s is refused in milliseconds', async (_what, query) => {
+  ])('what is too %s is refused at little cost', async (_what, query) => {
     const token = await server.token('admin');
-    await ask(token, '{ viewer { role } }');
-    const startedAt = performance.now();
+    const plain = await cpuTime(() => ask(token, '{ viewer { role } }'));
     expect(await ask(token, query)).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(await cpuTime(() => ask(token, query))).toBeLessThan(20 * plain + 100_000);
   });
 
   it.each(['anonymous', 'user', 'service'] as const)('%s sees nobody through node and nodes', async role => {
@@ -59,14 +59,17 @@ describe.each(Object.entries(ways))('over %s', (_way, ask) => {
     const token = await server.token('admin');
     const create = `mutation ($conditions: Conditions!) { createFlag(input: { key: "slow", name: "S", enabled: true, conditions: $conditions }) { __typename } }`;
     await ask(token, create, { conditions: { attributes: { text: { matches: '^(a+)+$' } } } });
-    const startedAt = performance.now();
-    const answer = await ask(
-      await server.token('service'),
-      'query ($text: JSONObject!) { evaluate(context: { attributes: $text }, keys: ["slow"]) { reason } }',
-      { text: { text: `${'a'.repeat(15_000)}!` } },
-    );
-    expect(answer).toEqual({ data: { evaluate: [{ reason: 'CONDITIONS_NOT_MET' }] } });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    const service = await server.token('service');
+    const evaluate = (text: string) =>
+      ask(
+        service,
+        'query ($text: JSONObject!) { evaluate(context: { attributes: $text }, keys: ["slow"]) { reason } }',
+        { text: { text } },
+      );
+    const long = `${'a'.repeat(15_000)}!`;
+    expect(await evaluate(long)).toEqual({ data: { evaluate: [{ reason: 'CONDITIONS_NOT_MET' }] } });
+    const plain = await cpuTime(() => evaluate('a!'));
+    expect(await cpuTime(() => evaluate(long))).toBeLessThan(20 * plain + 100_000);
   });
 });
 
@@ -76,8 +79,7 @@ it.each([
 ])('a token that carries %s is refused', async (_what, attributes) => {
   const token = await server.token('user', { attributes });
   const answer = await httpClient(server.url, token).query('{ viewer { role } }');
-  // What does not fit the headers of a request at all is refused before anybody reads the token.
-  expect([401, 431]).toContain(answer.status);
+  expect(answer.status).toBe(401);
   await using client = wsClient(server.url, token === undefined ? {} : { token });
   expect((await client.closed).code).toBe(4403);
 });

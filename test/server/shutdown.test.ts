@@ -9,7 +9,8 @@ import { until } from '../support/wait.js';
 import { schema, secret, startTestServer } from './harness.js';
 
 it('ends streams, closes sockets with 1001 and lets answers under way finish', async () => {
-  const server = await startTestServer();
+  // Longer than a test may take: nothing may wait for it.
+  const server = await startTestServer({ limits: { shutdownGrace: 300_000 } });
   const socket = wsClient(server.url);
   const overSocket = socket.subscribe('subscription { tick }');
   await overSocket.next();
@@ -20,18 +21,18 @@ it('ends streams, closes sockets with 1001 and lets answers under way finish', a
   const closed = server.close();
   expect((await socket.closed).code).toBe(1001);
   await overSse.ended;
-  expect(overSse.raw).toContain('event: complete');
+  // Clients take `complete` for the end of the subscription, and do not come back from it.
+  expect(overSse.raw).not.toContain('event: complete');
+  await expect(overSocket.next()).rejects.toThrow('The socket closed with 1001');
   await until(() => server.ticker.listeners === 0, 'both subscriptions are let go of');
   await expect(once(connect(server.port, '127.0.0.1'), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   server.openGate();
   expect(await slow).toMatchObject({ status: 200, body: { data: { slow: 'done' } } });
-  const answeredAt = Date.now();
-  await closed;
   // Nothing is left to wait for, though the connection of the stream is one that is kept alive.
-  expect(Date.now() - answeredAt).toBeLessThan(1_500);
+  await closed;
 });
 
-it('cuts what does not finish in time, within five seconds', async () => {
+it('cuts what does not finish in time', async () => {
   const server = await startTestServer({ limits: { shutdownGrace: 300 } });
   const slow = httpClient(server.url).query('{ slow }');
   const silent = connect(server.port, '127.0.0.1');
@@ -39,23 +40,19 @@ it('cuts what does not finish in time, within five seconds', async () => {
   const deaf = wsClient(server.url);
   (await deaf.connected).pause();
   await until(() => server.waiting === 1, 'the slow one is under way');
-  const startedAt = Date.now();
   await Promise.all([expect(slow).rejects.toThrow(), server.close()]);
-  expect(Date.now() - startedAt).toBeLessThan(2_000);
   (await deaf.connected).terminate();
   silent.destroy();
 });
 
 it('closes connections that are kept alive and idle, without waiting for them', async () => {
-  const server = await startTestServer();
+  const server = await startTestServer({ limits: { shutdownGrace: 300_000 } });
   const idle = connect(server.port, '127.0.0.1');
   const ended = new Promise(resolve => idle.on('close', resolve));
   idle.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
   await new Promise(resolve => idle.once('data', resolve));
-  const startedAt = Date.now();
   await server.close();
   await ended;
-  expect(Date.now() - startedAt).toBeLessThan(1_000);
 });
 
 it('may be closed twice, and before it has started', async () => {

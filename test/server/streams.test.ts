@@ -49,7 +49,7 @@ describe('server-sent events', () => {
     await until(() => server.ticker.listeners === 0, 'all are let go of');
   });
 
-  it('end when the token does, and say so', async () => {
+  it('end when the token does, in a way that clients come back from', async () => {
     // Within the tolerance for clocks a token still counts: this one ends in about one second.
     await until(() => server.ticker.listeners === 0, 'those of earlier tests are let go of');
     const stream = await sseClient(server.url, 'subscription { tick }', {
@@ -57,11 +57,8 @@ describe('server-sent events', () => {
     });
     await stream.next();
     expect(server.ticker.listeners).toBe(1);
-    expect(await stream.next()).toEqual({
-      errors: [{ message: 'The token has expired.', extensions: { code: 'UNAUTHENTICATED' } }],
-    });
     await stream.ended;
-    expect(stream.raw).toContain('event: complete');
+    expect(stream.raw.match(/^event: \w+$/gm)).toEqual(['event: next']);
     expect(server.ticker.listeners).toBe(0);
   });
 

@@ -29,6 +29,20 @@ export function requestIdOf(request: IncomingMessage): string {
   return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
 }
 
+/**
+ * Makes what reads the path of a request: without its query, and without the prefix under which a proxy serves it. A proxy
+ * may leave the prefix there or not.
+ * @param prefix such as `/flags`; empty: none.
+ */
+export function createPathReader(prefix: string): (request: IncomingMessage) => string {
+  if (prefix === '') return pathOf;
+  return request => {
+    const path = pathOf(request);
+    if (path === prefix) return '/';
+    return path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
+  };
+}
+
 /** The path of a request without its query. A client may name the whole address, as it does to a proxy. */
 export function pathOf(request: IncomingMessage): string {
   const url = request.url ?? '/';

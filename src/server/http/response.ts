@@ -2,11 +2,18 @@ import type { ServerResponse } from 'node:http';
 
 /** Answers with one error, in the form that GraphQL gives errors. */
 export function sendError(response: ServerResponse, status: number, code: string, message: string): void {
-  sendJson(response, status, { errors: [{ message, extensions: { code } }] });
+  sendJson(response, status, errorOf(code, message));
 }
 
+/** The body of an answer with one error, for a connection that has no response to write to. */
+export function errorBody(code: string, message: string): string {
+  return JSON.stringify(errorOf(code, message));
+}
+
+const errorOf = (code: string, message: string) => ({ errors: [{ message, extensions: { code } }] });
+
 /** How long a client may go on sending a body that nobody reads, in milliseconds. */
-const maxLingerTime = 2_000;
+export const maxLingerTime = 2_000;
 
 /** Answers with this body, or with its headers alone where no more was asked for. */
 export function sendJson(response: ServerResponse, status: number, body: object): void {

@@ -18,7 +18,7 @@ interface KeptDocument {
 
 /** Every subscription that is open, over any protocol. */
 export class OpenStreams {
-  readonly #open = new Set<ResultStream>();
+  readonly #open = new Map<ResultStream, ConnectionStreams>();
   readonly #budget: ByteBudget;
   /** Thousands may share one document: it is charged once. */
   readonly #documents = new Map<DocumentNode, KeptDocument>();
@@ -41,13 +41,17 @@ export class OpenStreams {
     return new ConnectionStreams(this);
   }
 
-  /** Completes every subscription. */
+  /** Ends every connection that has a subscription. */
   endAll(): void {
-    for (const stream of [...this.#open]) stream.end();
+    for (const connection of new Set(this.#open.values())) connection.end();
   }
 
   /** Registers a subscription until it ends. False when it would keep more bytes than are left. */
-  register(stream: ResultStream, { document, kept, contextValue }: PreparedOperation): boolean {
+  register(
+    connection: ConnectionStreams,
+    stream: ResultStream,
+    { document, kept, contextValue }: PreparedOperation,
+  ): boolean {
     const { address } = contextValue;
     const known = this.#documents.get(document);
     const bytes = kept.variables + (known === undefined ? kept.document : 0);
@@ -55,7 +59,7 @@ export class OpenStreams {
     const shared = known ?? { address, bytes: kept.document, subscriptions: 0 };
     shared.subscriptions += 1;
     this.#documents.set(document, shared);
-    this.#open.add(stream);
+    this.#open.set(stream, connection);
     stream.whenEnded(() => {
       this.#open.delete(stream);
       this.#budget.release(address, kept.variables);
@@ -86,7 +90,7 @@ export class ConnectionStreams {
    * @returns errors in place of a stream when the server may not keep more.
    */
   open(stream: ResultStream, prepared: PreparedOperation): ResultStream | ExecutionResult {
-    if (!this.#all.register(stream, prepared)) {
+    if (!this.#all.register(this, stream, prepared)) {
       stream.end();
       return { errors: [tooMuchKept()] };
     }
@@ -96,10 +100,15 @@ export class ConnectionStreams {
     return stream;
   }
 
-  /** Ends all of them, those too that are yet to open, after one last result if given. */
-  end(last?: ExecutionResult): void {
+  /** Whether it was ended, whatever the sources of its subscriptions have yet to say. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Ends all of them, those too that are yet to open. */
+  end(): void {
     this.#isEnded = true;
-    for (const stream of [...this.#own]) stream.end(last);
+    for (const stream of [...this.#own]) stream.end();
   }
 }
 

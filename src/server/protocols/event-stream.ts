@@ -10,6 +10,12 @@ export interface EventStreamLimits {
   readonly stallTimeout: number;
 }
 
+interface SendOptions {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly isCut?: () => boolean;
+}
+
 /** Writes results as server-sent events, in the form of GraphQL over SSE ("distinct connections mode"). */
 export class EventStreams {
   readonly #limits: EventStreamLimits;
@@ -27,11 +33,14 @@ export class EventStreams {
     return this.#open.size;
   }
 
-  /** Answers with one result, or with each of a stream. Resolves when all is sent, or the reader has gone. */
+  /**
+   * Answers with one result, or with each of a stream. Resolves when all is sent, or the reader has gone.
+   * @param isCut asked at the end: whether the client is to ask again, so that nothing is said to be complete.
+   */
   async send(
     response: HttpResponse<HttpRequest>,
     results: AsyncIterable<ExecutionResult>,
-    { status = 200, headers = {} }: { status?: number; headers?: Readonly<Record<string, string>> } = {},
+    { status = 200, headers = {}, isCut = () => false }: SendOptions = {},
   ): Promise<void> {
     response.writeHead(status, {
       'content-type': 'text/event-stream',
@@ -53,7 +62,7 @@ export class EventStreams {
     } finally {
       this.#open.delete(writer);
     }
-    response.end('event: complete\ndata:\n\n');
+    response.end(isCut() ? undefined : 'event: complete\ndata:\n\n');
   }
 
   stop(): void {

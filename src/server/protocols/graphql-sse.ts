@@ -22,7 +22,10 @@ export interface HttpSubscriptionsOptions {
 /** Answers subscriptions with server-sent events. */
 export type HttpSubscriptions = (exchange: Exchange, params: Params, origin: OperationOrigin) => Promise<void>;
 
-/** A stream ends when its reader leaves, its token ends, its source does, or the server stops. */
+/**
+ * A stream ends when its reader leaves, its token ends, its source does, or the server stops. Only the end of its source is
+ * told as `complete`: clients come back from an end without that, and take `complete` for the end of the subscription.
+ */
 export function createHttpSubscriptions(options: HttpSubscriptionsOptions): HttpSubscriptions {
   const { operations, streams, eventStreams, deadlines } = options;
 
@@ -45,8 +48,8 @@ export function createHttpSubscriptions(options: HttpSubscriptionsOptions): Http
     const open = connection.open(result, prepared);
     if (!isAsyncIterable(open)) return refuse(exchange, open.errors ?? []);
     const { expiresAt } = prepared.contextValue.caller;
-    response.whenClosed(deadlines.add(expiresAt, () => connection.end({ errors: [tokenExpired()] })));
-    await eventStreams.send(response, open);
+    response.whenClosed(deadlines.add(expiresAt, () => connection.end()));
+    await eventStreams.send(response, open, { isCut: () => connection.isEnded });
   }
 
   return async (exchange, params, origin) => {
@@ -84,5 +87,3 @@ const tooManyConnections = () =>
   new GraphQLError('This address holds as many connections open as it may.', {
     extensions: { code: 'TOO_MANY_CONNECTIONS', http: { status: 429, headers: { 'retry-after': '5' } } },
   });
-
-const tokenExpired = () => new GraphQLError('The token has expired.', { extensions: { code: 'UNAUTHENTICATED' } });

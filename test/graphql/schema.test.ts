@@ -12,7 +12,7 @@ import { createSchema } from '../../src/graphql/index.js';
 
 const schema = createSchema();
 
-it('is what schema.graphql says (if not: `npm run codegen` writes it anew)', () => {
+it('equals schema.graphql (if not, run `npm run codegen`)', () => {
   const committed = readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8');
   expect(`${printSchema(schema)}\n`).toBe(committed);
 });
@@ -49,7 +49,7 @@ describe('is a manual', () => {
   });
 });
 
-it('says of each root field who may use it, unless everybody may', () => {
+it('names the roles that may use each root field, unless everybody may', () => {
   const open = ['Query.isEnabled', 'Query.viewer', 'Subscription.viewerFeatures', 'Subscription.isEnabled'];
   const undocumented = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap(type =>
     Object.values(type?.getFields() ?? {})

@@ -31,7 +31,7 @@ it('ends streams, closes sockets with 1001 and lets answers under way finish', a
   expect(Date.now() - answeredAt).toBeLessThan(1_500);
 });
 
-it('cuts what does not finish in time, within five seconds', async () => {
+it('cuts requests that do not finish in time, within five seconds', async () => {
   const server = await startTestServer({ limits: { shutdownGrace: 300 } });
   const slow = httpClient(server.url).query('{ slow }');
   const silent = connect(server.port, '127.0.0.1');

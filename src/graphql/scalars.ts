@@ -1,6 +1,7 @@
 import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLUUID } from 'graphql-scalars';
 import { isPlainObject } from '../core/json.js';
+import { bounded, shortened } from '../core/text.js';
 import { isUuid } from '../core/user-id.js';
 import { builder } from './builder.js';
 
@@ -24,7 +25,7 @@ builder.addScalarType(
   new GraphQLScalarType<Date, Date>({
     ...GraphQLDateTime.toConfig(),
     description:
-      'A time in ISO 8601 with an offset, such as `2026-06-01T00:00:00Z`, in the years 1 to 9999. Output is in UTC.',
+      'A time in ISO 8601 with an offset, such as `2026-06-01T00:00:00Z`, in the years 1 to 9999. Input may also be a date, such as `2026-06-01`, which means midnight in UTC. Output is in UTC.',
     specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
     extensions: {},
     parseValue: readDateTime,
@@ -71,7 +72,7 @@ builder.addScalarType(
   }),
 );
 
-/** The text of a literal; undefined when it is no text. */
+/** The text of a literal; undefined for a literal of another kind. */
 function textOf(node: ValueNode): string | undefined {
   return node.kind === Kind.STRING ? node.value : undefined;
 }
@@ -86,15 +87,30 @@ function readUuid(value: unknown): string {
 /** Longest text that is read as an instant, in UTF-16 code units: with 9 digits of a second it has 35. */
 const maxInstantLength = 64;
 
+const bareDate = bounded(/^\d{4}-\d{2}-\d{2}$/, 10);
+
 function readDateTime(value: unknown): Date {
-  // A server that calls the schema itself may have made the date already.
-  if (!(value instanceof Date) && (typeof value !== 'string' || value.length > maxInstantLength)) {
-    throw new TypeError('Expected an instant in ISO 8601 with an offset, such as "2026-06-01T00:00:00Z".');
+  const date = readInstant(typeof value === 'string' && bareDate.test(value) ? `${value}T00:00:00Z` : value);
+  if (date === null) {
+    const found = typeof value === 'string' ? `; found ${JSON.stringify(shortened(value, maxInstantLength))}` : '';
+    throw new TypeError(
+      `Expected a time with an offset, such as "2026-06-01T00:00:00Z", or a date, such as "2026-06-01"${found}.`,
+    );
   }
-  const date = GraphQLDateTime.parseValue(value);
   const year = date.getUTCFullYear();
   // PostgreSQL has no year 0, and JavaScript and PostgreSQL write years of five digits differently.
   if (year < 1 || year > 9_999)
     throw new TypeError(`Expected a DateTime in the years 1 to 9999, found the year ${year}.`);
   return date;
+}
+
+/** Null for a value that is not an instant. */
+function readInstant(value: unknown): Date | null {
+  // A server that calls the schema itself may have made the date already.
+  if (!(value instanceof Date) && (typeof value !== 'string' || value.length > maxInstantLength)) return null;
+  try {
+    return GraphQLDateTime.parseValue(value);
+  } catch {
+    return null;
+  }
 }

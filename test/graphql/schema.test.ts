@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import {
+  type GraphQLScalarType,
   isEnumType,
   isInputObjectType,
   isInterfaceType,
@@ -58,4 +59,22 @@ it('names the roles that may use each root field, unless everybody may', () => {
       .map(field => `${type?.name}.${field.name}`),
   );
   expect(undocumented).toEqual([]);
+});
+
+describe('a DateTime', () => {
+  const read = (text: string) => (schema.getType('DateTime') as GraphQLScalarType).parseValue(text);
+
+  it('may be a date, which is midnight in UTC', () => {
+    expect(read('2026-11-28')).toEqual(new Date('2026-11-28T00:00:00Z'));
+    expect(read('2026-11-28T01:00:00+01:00')).toEqual(new Date('2026-11-28T00:00:00Z'));
+  });
+
+  it.each(['2 days', '2026-11-28T12:00', '2026-02-30', '28.11.2026', ''])(
+    'that cannot be read is answered with an example: %s',
+    text => {
+      expect(() => read(text)).toThrow(
+        `Expected a time with an offset, such as "2026-06-01T00:00:00Z", or a date, such as "2026-06-01"; found ${JSON.stringify(text)}.`,
+      );
+    },
+  );
 });

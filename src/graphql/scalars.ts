@@ -1,7 +1,7 @@
 import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLUUID } from 'graphql-scalars';
 import { isPlainObject } from '../core/json.js';
-import { bounded, shortened } from '../core/text.js';
+import { bounded } from '../core/text.js';
 import { isUuid } from '../core/user-id.js';
 import { builder } from './builder.js';
 
@@ -92,9 +92,8 @@ const bareDate = bounded(/^\d{4}-\d{2}-\d{2}$/, 10);
 function readDateTime(value: unknown): Date {
   const date = readInstant(typeof value === 'string' && bareDate.test(value) ? `${value}T00:00:00Z` : value);
   if (date === null) {
-    const found = typeof value === 'string' ? `; found ${JSON.stringify(shortened(value, maxInstantLength))}` : '';
     throw new TypeError(
-      `Expected a time with an offset, such as "2026-06-01T00:00:00Z", or a date, such as "2026-06-01"${found}.`,
+      'Expected a time with an offset, such as "2026-06-01T00:00:00Z", or a date, such as "2026-06-01".',
     );
   }
   const year = date.getUTCFullYear();

@@ -125,7 +125,7 @@ describe('a value that no scalar takes is not repeated by it', () => {
     [
       'DateTime',
       'query($value: DateTime!) { changes(filter: { since: $value }) { nodes { revision } } }',
-      'Expected an instant',
+      'Expected a time with an offset',
     ],
   ])('%s', async (name, query, message) => {
     const scalar = api.schema.getType(name) as GraphQLScalarType;

@@ -1,6 +1,6 @@
 import type { CodegenConfig } from '@graphql-codegen/cli';
 
-// Types for the operations that the demo and the tests send: what `graphql('...')` returns knows its variables and answer.
+// Types for the operations that the demo and the tests send: the result of `graphql('...')` knows its variables and answer.
 const config: CodegenConfig = {
   schema: 'schema.graphql',
   documents: ['demo/**/*.ts', 'test/**/*.ts'],

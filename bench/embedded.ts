@@ -66,7 +66,7 @@ try {
       wake();
     });
 
-    console.log('# An embedded program sees what a server was told\n');
+    console.log('# An embedded program sees a change made through a server\n');
     console.log(
       `${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}. Times from the answer to the mutation;`,
     );

@@ -35,7 +35,7 @@ function makeUsers(): readonly User[] {
   return JSON.parse(JSON.stringify(users));
 }
 
-/** Fails unless the contestant reads the rule as stated and rolls it out to about half of those who match. */
+/** Fails unless the contestant reads the rule as stated and rolls it out to about half of the users that match. */
 function checkAnswers({ name, isOn, matches }: Contestant, users: readonly User[]): string {
   const targeted = users.filter(({ plan, country }) => plan === 'pro' && (country === 'DE' || country === 'BR'));
   const expected = new Set(targeted);

@@ -31,7 +31,7 @@ export function halyard(): Contestant {
   };
 }
 
-/** What an account with a hundred flags may look like: ten kinds, ten flags of each. */
+/** An account with a hundred flags: ten kinds, ten flags of each. */
 const kinds: readonly ((index: number) => FlagDefinition)[] = [
   n => flag(`everybody_${n}`, 100, {}),
   n => ({ ...flag(`off_${n}`, 100, {}), enabled: false }),

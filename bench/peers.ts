@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 
-/** What every contestant starts from. */
+/** The input of every contestant. */
 export type User = {
   readonly id: string;
   readonly plan: string;
@@ -13,7 +13,7 @@ export interface Contestant {
   /** "plan is pro AND country in (DE, BR), 50 % rollout". */
   readonly isOn: (user: User) => boolean;
   /**
-   * How many users it is on for: what is timed. Each contestant has a loop of its own, because one loop shared by all
+   * The number of users that the flag is on for. This call is timed. Each contestant has a loop of its own, because one loop shared by all
    * would call them through one call site, which the engine then cannot inline, and that would be charged to each.
    */
   readonly countOn: (users: readonly User[]) => number;

@@ -4,13 +4,13 @@ import { print } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 
-/** Somebody who sends operations: what they are called here, and their token. */
+/** A sender of operations: its name in the demo, and its token. */
 export interface Actor {
   readonly name: string;
   readonly token: string | null;
 }
 
-/** Prints what is asked and answered, and remembers whether every answer was as stated. */
+/** Prints questions and answers, and remembers whether every answer was as expected. */
 export class Stage {
   readonly #url: string;
   readonly #mismatches: string[] = [];
@@ -50,7 +50,7 @@ export class Stage {
     this.check(`${actor.name}: ${query}`, errors ?? data, expected);
   }
 
-  /** Opens a subscription; `next` prints what is pushed and states it. */
+  /** Opens a subscription; `next` prints the next update and checks it. */
   watch<Data>(actor: Actor, document: TypedDocumentNode<Data, Record<string, never>>) {
     const client = createClient({
       url: `${this.#url.replace('http', 'ws')}/graphql`,
@@ -73,7 +73,7 @@ export class Stage {
     };
   }
 
-  /** States what an answer should be. Runs on when it is not: the end of the demo lists all that differed. */
+  /** Checks an answer. The demo runs on if it differs, and lists all differences at the end. */
   check(what: string, actual: unknown, expected: unknown, label = 'answer'): void {
     const isSame = isDeepStrictEqual(plain(actual), plain(expected));
     console.log(`${styleText(isSame ? 'green' : 'red', `${isSame ? '✓' : '✗'} ${label}`)}\n${indent(pretty(actual))}`);
@@ -95,7 +95,7 @@ function oneLine(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** JSON that keeps what fits on one line there. */
+/** JSON in which lists and objects stay on one line if they fit. */
 function pretty(value: unknown): string {
   const line = oneLine(value) ?? 'undefined';
   return line.length <= 100 ? line : JSON.stringify(value, null, 2);

@@ -9,6 +9,6 @@ const printed = `${printSchema(createSchema())}\n`;
 if (!process.argv.includes('--check')) {
   writeFileSync(file, printed);
 } else if (readFileSync(file, 'utf8') !== printed) {
-  console.error('schema.graphql is not what the code says: `npm run codegen` writes it anew.');
+  console.error('schema.graphql differs from the code: run `npm run codegen` to write it.');
   process.exitCode = 1;
 }

@@ -3,7 +3,7 @@ import { type Placed, settings, type Values } from './config/settings.js';
 import { unknownVariables } from './config/unknown-variables.js';
 import { isPlainObject } from './core/json.js';
 
-/** One or more settings are wrong. The message names each, what it was (never a secret) and what is accepted. */
+/** One or more settings are wrong. The message names each setting, its value (unless it is a secret) and the accepted values. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -90,7 +90,9 @@ function placedIn(values: Values): Placed {
 function contradictions(values: Values, production: boolean): string[] {
   const faults: string[] = [];
   if (values.AUTH_JWT_SECRET !== undefined && values.AUTH_JWKS_URL !== undefined) {
-    faults.push('AUTH_JWT_SECRET and AUTH_JWKS_URL are both set: tokens are verified by one of them, unset the other.');
+    faults.push(
+      'AUTH_JWT_SECRET and AUTH_JWKS_URL are both set: tokens are verified with one of them, so unset the other.',
+    );
   }
   if (values.FEATURE_BACKEND === 'memory' && values.DATABASE_URL !== undefined) {
     faults.push(
@@ -101,9 +103,7 @@ function contradictions(values: Values, production: boolean): string[] {
     faults.push('METRICS and PORT name the same port: set METRICS to true to serve both on one.');
   }
   if (values.DATABASE_LISTEN_URL !== undefined && values.DATABASE_URL === undefined) {
-    faults.push(
-      'DATABASE_LISTEN_URL is set without DATABASE_URL: it says where to listen for that database, set both.',
-    );
+    faults.push('DATABASE_LISTEN_URL is set without DATABASE_URL: set DATABASE_URL too, or unset DATABASE_LISTEN_URL.');
   }
   if (production && values.AUTH_JWT_SECRET === undefined && values.AUTH_JWKS_URL === undefined) {
     faults.push(

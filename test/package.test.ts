@@ -49,7 +49,7 @@ afterAll(async () => {
 });
 
 describe.runIf(hasRegistry)('the tarball', () => {
-  it('holds what was built, what is needed to run it, and what there is to read', async () => {
+  it('contains the build, the files that it needs to run, and the documentation', async () => {
     const sources = (await filesIn(join(root, 'src'))).filter(file => !file.endsWith('.d.ts'));
     const built = sources.flatMap(file => ['.js', '.js.map', '.d.ts'].map(end => `dist/${file.replace(/\.ts$/, end)}`));
     const migrations = (await filesIn(join(root, 'prisma/migrations'))).map(file => `prisma/migrations/${file}`);

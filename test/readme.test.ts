@@ -17,7 +17,7 @@ describe.each(pages)('$path', page => {
     expect(page.text.match(/^```/gm)).toHaveLength(2 * page.blocks.length);
   });
 
-  describe.runIf(examples.length > 0)('the examples, one after the other, answer what they say', () => {
+  describe.runIf(examples.length > 0)('the examples, one after the other, answer as the page says', () => {
     let server: TestServer;
     let run: PageRun;
 
@@ -40,7 +40,7 @@ describe.each(pages)('$path', page => {
     });
   });
 
-  describe.runIf(programs.length > 0)('the examples in TypeScript print what they say', () => {
+  describe.runIf(programs.length > 0)('the examples in TypeScript print the output on the page', () => {
     it.each(programs)('$code', async ({ code }) => {
       const promised = promisedOutput(code);
       expect(promised.length).toBeGreaterThan(0);

@@ -92,6 +92,6 @@ it.each([
   expect(unbounded('src/example.ts', `\n${line}`)).toContain('src/example.ts:2');
 });
 
-it('passes what is bounded', () => {
+it('passes bounded patterns', () => {
   expect(unbounded('src/example.ts', "const a = bounded(/[gy]+/i, 10); text.replaceAll('a', 'b');")).toEqual([]);
 });

@@ -82,7 +82,7 @@ export const featuresForm: AnswerForm = {
 };
 
 /**
- * The frontend API of unleash-server, which lists what is on. It puts users into rollouts by another hash, so that flags
+ * The frontend API of unleash-server, which lists the flags that are on. It puts users into rollouts by another hash, so that flags
  * with a percentage are not compared.
  */
 export const unleashForm = (flags: readonly BenchFlag[]): AnswerForm => ({

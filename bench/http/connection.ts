@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
-/** What one request was answered. */
+/** The answer to one request. */
 export interface Answer {
   readonly status: number;
   /** Milliseconds from writing the request to the last byte of the answer. */
@@ -103,7 +103,7 @@ export class Connection {
     });
   }
 
-  /** What follows the headers; null when they are not complete. */
+  /** The bytes after the headers; null while the headers are not complete. */
   #readHead(read: Buffer): Buffer | null {
     const bytes = this.#head === null ? read : Buffer.concat([this.#head, read]);
     const end = bytes.indexOf(blankLine);

@@ -3,16 +3,16 @@ import type { Requests, Sample } from './load-plan.js';
 import { drawnRequests, featuresQuery, mapQuery, unleashRequests, viewerRequests } from './requests.js';
 import type { Stage, Staged } from './stage.js';
 
-/** A server that is ready, and what is sent to it. */
+/** A server that is ready, and the requests for it. */
 export interface Ready extends Staged {
   readonly requests: Requests;
-  /** Throws where an answer is not what it must be; returns how many single answers were compared. */
+  /** Compares answers with the expected ones, and throws if one differs. Returns the number of compared answers. */
   check(samples: readonly Sample[]): Promise<number>;
 }
 
 export interface Contestant {
   readonly name: string;
-  /** Starts what is not started yet. */
+  /** Starts the contestants that are not started yet. */
   prepare(): Promise<Ready>;
 }
 

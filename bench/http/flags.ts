@@ -22,7 +22,7 @@ export interface BenchFlag {
   readonly strategies: readonly Strategy[];
 }
 
-/** The flag that changes once a second while everybody is measured. What it answers is not compared. */
+/** The flag that changes once a second during all measurements. Its answers are not compared. */
 export const changingKey = 'changing';
 
 interface Rule {
@@ -45,7 +45,7 @@ const atLeast = (contextName: string, value: number): Constraint => ({
   value: String(value),
 });
 
-/** What an account's flags may look like: ten kinds, as many flags of each. */
+/** The flags of an account: ten kinds, as many flags of each. */
 const kinds: readonly [name: string, rule: (n: number) => Rule][] = [
   ['everybody', () => ({})],
   ['off', () => ({ enabled: false })],

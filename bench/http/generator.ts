@@ -11,7 +11,7 @@ const tick = 2;
 
 const tell = (message: FromGenerator) => process.send?.(message);
 
-/** Prepared requests in turn, or one made for a user who is drawn anew each time. */
+/** Prepared requests in turn, or one made for a random user each time. */
 function requestsOf({ requests }: LoadPlan): () => { request: Buffer; user: number } {
   if (requests.kind === 'each') {
     const prepared = requests.texts.map((text, user) => ({ request: Buffer.from(text), user }));
@@ -76,7 +76,7 @@ class Run {
   }
 
   /**
-   * A process that sleeps must be woken by whoever sends it something, which a server pays for: in a virtual machine with
+   * A process that sleeps is woken by the process that sends to it, and the server pays for that: in a virtual machine with
    * as much as the rest of a small answer costs. Only those pay whose answers come slowly enough for a nap.
    */
   #stayAwake(): void {

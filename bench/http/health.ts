@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const patience = 10_000;
 const interval = 200;
 
-/** What was found since it was last asked. */
+/** The faults found since the last call. */
 export interface Probed {
   readonly answered: number;
   /** Milliseconds; NaN when nothing was answered. */

@@ -1,7 +1,7 @@
-/** What the load generator is told to do. */
+/** The orders of the load generator. */
 export interface LoadPlan {
   readonly port: number;
-  /** Null: each connection sends its next request when the last is answered. A number: requests a second, come what may. */
+  /** Null: each connection sends its next request when the last is answered. A number: requests a second, whether earlier ones are answered or not. */
   readonly rate: number | null;
   /** How many are open; with a rate, how many may be. */
   readonly connections: number;

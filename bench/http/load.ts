@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import type { FromGenerator, LoadPlan, Measured } from './load-plan.js';
 import type { ServerProcess, Usage } from './processes.js';
 
-/** What a run of the generator showed on both sides. */
+/** The results of a run of the generator, on both sides. */
 export interface Load {
   readonly client: Measured;
-  /** The server's at the beginning and the end of what was counted. */
+  /** The server's numbers at the beginning and the end of the counted time. */
   readonly before: Usage;
   readonly after: Usage;
 }

@@ -1,4 +1,4 @@
-// `npm run bench:http`: what the query of every page load costs, beside bare HTTP, bare Yoga and unleash-server.
+// `npm run bench:http`: the cost of the query of every page load, beside bare HTTP, bare Yoga and unleash-server.
 import { type Contestant, contestants, flagGrowth, names, userGrowth } from './contestants.js';
 import { Generator } from './load.js';
 import { measureInTurn } from './measure.js';

@@ -19,7 +19,7 @@ const ms = (value: number | null) => (value ?? Number.NaN).toFixed(1);
 const health = ({ answered, slowest, failed }: Probed) =>
   `${answered} answered${answered === 0 ? '' : `, slowest ${ms(slowest)} ms`}${failed === 0 ? '' : `, ${failed} FAILED`}`;
 
-/** Measures what Halyard can serve, asks for twice as much, and then as usual again. */
+/** Measures the capacity of Halyard, sends twice as much, and then the usual load again. */
 export async function measureOverload(stage: Stage, generator: Generator, options: Options): Promise<void> {
   const halyard = contestants(stage).find(({ name }) => name === names.map);
   if (halyard === undefined) throw new Error('There is nothing to measure.');
@@ -130,7 +130,7 @@ async function overload(ready: Ready & { readonly operatorPort: number }, genera
   );
   console.log();
   const half = Math.ceil(memory.length / 2);
-  // What has been allocated for so many connections stays; growth would go on in the second half.
+  // Memory allocated for so many connections stays; a leak would go on growing in the second half.
   const isBounded = highest(memory.slice(half)) <= highest(memory.slice(0, half)) * 1.25;
   return { client, isBounded };
 }

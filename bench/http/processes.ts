@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { freePort } from '../support/free-port.js';
 import { waitUntilHealthy } from '../support/wait-until-healthy.js';
 
-/** What the kernel says of a process: it does not have to answer for that, however busy it is. */
+/** The kernel's numbers about a process. The process need not answer for them, however busy it is. */
 export interface Usage {
   /** Seconds of processor time since it began, all threads together. */
   readonly cpu: number;

@@ -10,7 +10,7 @@ export const featuresQuery = '{ viewer { features { key enabled reason } } }';
 
 const host = 'host: 127.0.0.1';
 
-/** A GraphQL request up to its token, and what follows. */
+/** A GraphQL request up to its token, and the rest. */
 function around(query: string): readonly [string, string] {
   const body = JSON.stringify({ query });
   return [
@@ -32,7 +32,7 @@ export function drawnRequests(query: string, secret: string, users: number): Req
   return { kind: 'drawn', users, secret, beforeToken, afterToken };
 }
 
-/** The frontend API of unleash-server: it stores no users, so that each states what Halyard has stored about it. */
+/** The frontend API of unleash-server: it stores no users, so each request states the data that Halyard stores. */
 export function unleashRequests(users: readonly StoredUser[], token: string): Requests {
   const texts = users.map(({ attributes, groups }, i) => {
     const { plan, country, seats, email, version } = attributes;

@@ -62,7 +62,7 @@ export class Stage {
       const began = performance.now();
       await storeUsers(databaseUrl, userCount);
       progress(`stored ${userCount} users in ${((performance.now() - began) / 1_000).toFixed(1)} s`);
-      // A new one: what it took to follow so many changes is not what is measured.
+      // A new node, because the cost of following so many changes is not measured.
       const server = await serve();
       const updated = 'mutation($i: UpdateFlagInput!) { updateFlag(input: $i) { ... on Error { code } } }';
       const change = (enabled: boolean) => this.#admin(urlOf(server), updated, { i: { key: changingKey, enabled } });
@@ -97,7 +97,7 @@ export class Stage {
 
   readonly unleashToken = unleashFrontendToken;
 
-  /** One of the two bare servers, which always send what Halyard answered once. */
+  /** One of the two bare servers, which always send one recorded answer of Halyard. */
   bare(kind: 'bare-node' | 'bare-yoga', halyard: StagedHalyard): Promise<Staged> {
     return this.#once(kind, async () => {
       progress(kind);
@@ -107,7 +107,7 @@ export class Stage {
     });
   }
 
-  /** What Halyard answers one viewer: headers that the server itself does not add, body, and the map in it. */
+  /** Halyard's answer to one viewer: headers that the server itself does not add, body, and the map in it. */
   async answerOf({ server }: StagedHalyard) {
     const response = await fetch(`${urlOf(server)}/graphql`, {
       method: 'POST',
@@ -125,7 +125,7 @@ export class Stage {
     };
   }
 
-  /** The viewers who ask, as they are stored. */
+  /** The viewers that send requests, as they are stored. */
   viewers({ databaseUrl }: StagedHalyard) {
     return readUsers(
       databaseUrl,

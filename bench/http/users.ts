@@ -1,7 +1,7 @@
 import { queryOnce } from '../../test/support/postgres-server.js';
 import { userId } from './tokens.js';
 
-/** What is stored about a user. */
+/** The stored data of a user. */
 export interface StoredUser {
   readonly attributes: Readonly<Record<string, string | number>>;
   readonly groups: readonly string[];

@@ -1,4 +1,4 @@
-// `npm run bench:live`: how soon, and at what cost, a change reaches everybody who is connected.
+// `npm run bench:live`: how soon, and at what cost, a change reaches all connected viewers.
 import { randomBytes } from 'node:crypto';
 import { cpus, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';

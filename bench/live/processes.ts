@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** What a node says of itself. Bytes, and microseconds of processor time since it started. */
+/** A node's numbers about itself. Bytes, and microseconds of processor time since it started. */
 export interface Usage {
   readonly heapUsed: number;
   readonly rss: number;

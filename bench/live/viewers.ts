@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 
 const subscription = 'subscription { viewerFeatures { revision snapshot featureMap removed } }';
 
-/** Connected viewers, as cheap as clients can be: this process must not be what is measured. */
+/** Connected viewers, as cheap as clients can be: this process must not distort the measurement. */
 export class Viewers {
   /** When each update after the first has come, in milliseconds of `performance.now()`. */
   receipts: number[] = [];

@@ -24,7 +24,7 @@ export const roleClaims: ReadonlyMap<string, 'SERVICE' | 'ADMIN'> = new Map([
 
 export const noExpiry = 'The token has no claim "exp": expected the time when it expires, in seconds since 1970.';
 
-/** The last instant that JavaScript can tell, in seconds since the epoch. */
+/** The last time that a JavaScript date can hold, in seconds since the epoch. */
 const endOfTime = 8.64e12;
 
 /**
@@ -46,7 +46,7 @@ export function callerFromClaims(payload: JWTPayload, names: ClaimNames, toleran
   });
 }
 
-/** Own claims only; null counts as absent, as some providers write what they do not know. */
+/** Only own properties count. Null counts as absent, because some providers write it for unknown values. */
 function claim(payload: JWTPayload, name: string): unknown {
   return Object.hasOwn(payload, name) ? (payload[name] ?? undefined) : undefined;
 }

@@ -12,7 +12,7 @@ import { UnavailableError } from '../core/errors.js';
 import { InvalidTokenError } from './caller.js';
 import { noExpiry } from './claims.js';
 
-/** What proves a token: a secret shared with whoever mints (HS256), or the public keys of an identity provider. */
+/** The keys that tokens are verified with: a secret shared with the issuer (HS256), or the public keys of an identity provider. */
 export type TokenKeys =
   | { readonly kind: 'secret'; readonly secret: Uint8Array }
   | { readonly kind: 'jwks'; readonly url: URL };
@@ -74,7 +74,7 @@ function createKeySet(url: URL): Keys {
   const cache: JWKSCacheInput = {};
   const keySet = createRemoteJWKSet(url, { timeoutDuration: 5_000, cacheMaxAge: maxKeySetAge, [jwksCache]: cache });
   let version = 0;
-  /** When the key set of this version was read, and what it was. */
+  /** The time when the key set was last read, and its text. */
   let readAt: number | undefined;
   let keys: string | undefined;
   /** Since when the key set cannot be read; null while it can. */

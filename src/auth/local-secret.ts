@@ -17,9 +17,9 @@ const longestWrite = 2_000;
 const form = bounded(/^[A-Za-z0-9_-]{43}$/, 43);
 
 /**
- * The secret that signs tokens where no other is configured: read from the data directory, made there first if need be.
- * Processes that start at the same time agree on one. The file is readable by its owner only; if it was more open, that is
- * mended.
+ * The secret that signs tokens where no other is configured: read from the data directory, created there if it does not exist.
+ * Processes that start at the same time agree on one. The file is readable by its owner only; if it was more open, its mode is
+ * corrected.
  * @throws LocalSecretError
  */
 export async function readOrCreateLocalSecret(dataDir: string): Promise<Uint8Array> {
@@ -47,7 +47,7 @@ async function readSecret(path: string): Promise<string | null> {
     throw new LocalSecretError(`${path} is not a plain file: remove it, and a new secret is made at the next start.`);
   }
   if (process.platform !== 'win32' && (stats.mode & 0o077) !== 0) {
-    // Where files have no modes, whoever mounted the file system has decided who reads it.
+    // On a file system without modes, its mount options decide who can read the file.
     await chmod(path, 0o600).catch(error => {
       if (!isUnsupported(error)) throw error;
     });
@@ -66,7 +66,7 @@ async function createSecret(dataDir: string, path: string): Promise<string> {
   try {
     await file.writeFile(`${randomBytes(32).toString('base64url')}\n`);
     await file.sync();
-    // Unlike a rename, a link never replaces: whoever comes second takes the first one's secret.
+    // Unlike a rename, a link never replaces a file: the second process uses the secret of the first.
     await link(draft, path).catch(async error => {
       if (error.code === 'EEXIST') return;
       if (!isUnsupported(error)) throw error;
@@ -81,7 +81,7 @@ async function createSecret(dataDir: string, path: string): Promise<string> {
   return secret;
 }
 
-/** For file systems without hard links. Whoever comes second waits until the first one has written all. */
+/** For file systems without hard links. The second process waits until the first has written the whole secret. */
 async function copyExclusively(draft: string, path: string): Promise<void> {
   const text = await readFile(draft, 'utf8');
   try {

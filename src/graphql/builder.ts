@@ -41,7 +41,7 @@ export const builder = new SchemaBuilder<{
   DefaultEdgesNullability: { list: false; items: false };
   DefaultNodeNullability: false;
 }>({
-  // Outermost first: a caller who may not see a field gets no error about its arguments either.
+  // Plugins run outermost first: a caller without access to a field gets no error about its arguments either.
   plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin, connectionsPlugin],
   defaultFieldNullability: false,
   scopeAuth: {

@@ -72,7 +72,7 @@ builder.addScalarType(
   }),
 );
 
-/** The text of a literal; undefined when it is no text. */
+/** The text of a literal; undefined for a literal of another kind. */
 function textOf(node: ValueNode): string | undefined {
   return node.kind === Kind.STRING ? node.value : undefined;
 }

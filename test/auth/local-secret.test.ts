@@ -32,7 +32,7 @@ it('differs between directories', async () => {
   expect(await readOrCreateLocalSecret(dataDir)).not.toEqual(other);
 });
 
-it('is one secret for all who start at once, in one process and in several', async () => {
+it('is one secret for all processes that start at once, in one process and in several', async () => {
   const script = `import { readOrCreateLocalSecret } from ${JSON.stringify(new URL('../../src/auth/local-secret.ts', import.meta.url).href)};
     process.stdout.write(new TextDecoder().decode(await readOrCreateLocalSecret(${JSON.stringify(dataDir)})));`;
   const processes = Array.from({ length: 2 }, () =>

@@ -111,7 +111,7 @@ describe('a verifier with a shared secret', () => {
     for (const part of token.split('.').filter(part => part !== '')) expect(said).not.toContain(part);
   });
 
-  it('throws what is wrong with a credential', async () => {
+  it('throws the refusal of a credential', async () => {
     const refusal = new InvalidTokenError('The header is odd.');
     await expect(verifier.verify(refusal)).rejects.toBe(refusal);
   });
@@ -179,7 +179,7 @@ describe('a verifier with public keys', () => {
   });
   afterAll(() => provider.close());
 
-  it('accepts what the provider signs and asks for the keys once', async () => {
+  it('accepts tokens that the provider signed, and asks for the keys once', async () => {
     const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
     const before = provider.requests;
     for (const alg of ['ES256', 'RS256'] as const) {
@@ -300,7 +300,7 @@ describe('a verifier with public keys', () => {
     });
   });
 
-  it('says unavailable where nothing listens, yet refuses what is no token at all', async () => {
+  it('says unavailable where nothing listens, yet refuses text that is not a token', async () => {
     const gone = await startJwksServer();
     await gone.close();
     const verifier = createVerifier({ keys: { kind: 'jwks', url: gone.url } });

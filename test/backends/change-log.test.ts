@@ -138,7 +138,7 @@ describe.each([
       expect(deleted).toEqual({ kind: 'FLAG_DELETED', flag_key: 'k', before: state });
     });
 
-    it('takes a change of natural keys for what it means', async () => {
+    it('understands a change of natural keys', async () => {
       await sql(`INSERT INTO feature_flags (key, name) VALUES ('old', 'n');
                  INSERT INTO users (id, attributes) VALUES ('${id(1)}', '{"a": 1}');
                  INSERT INTO feature_flag_overrides (user_id, flag_key, enabled) VALUES ('${id(1)}', 'old', true);
@@ -206,7 +206,7 @@ describe.each([
     });
   });
 
-  describe('rule 3: nothing for what is no change', () => {
+  describe('rule 3: nothing where nothing changed', () => {
     it.each([
       ['an update of no rows', `UPDATE feature_flags SET enabled = true WHERE key = 'nowhere'`],
       [
@@ -250,7 +250,7 @@ describe.each([
       expect(kept).toEqual([{ n: 50 }]);
     });
 
-    it('logs a new user with attributes as one who had none', async () => {
+    it('logs a new user with attributes as one that had none', async () => {
       expect(
         await logged(`INSERT INTO users (id, attributes) VALUES ('${id(1)}', '{"a": 1}'), ('${id(2)}', '{}')`),
       ).toEqual([{ kind: 'USER_UPDATED', user_id: id(1), after: { attributes: { a: 1 } } }]);
@@ -339,7 +339,7 @@ describe.each([
     });
 
     // What restores or replicates rows; a superuser may, and so may a default of the database.
-    it('logs what a session does that plays a replica', async () => {
+    it('logs the changes of a session that plays a replica', async () => {
       const changes = await logged(`SET session_replication_role = replica;
         INSERT INTO users (id, attributes) VALUES ('${id(1)}', '{"a": 1}');
         INSERT INTO feature_flags (key, name) VALUES ('k', 'n');

@@ -72,7 +72,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
     });
 
     describe('flags', () => {
-      it('are created with what was given, version 1, times to the millisecond and their creator', async () => {
+      it('are created with the given values, version 1, times to the millisecond and their creator', async () => {
         const actor = user();
         const flag = newFlag(key(), {
           name: 'Ünï',
@@ -398,7 +398,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect((await backend.targeting([actor])).users).toHaveProperty('size', 1);
       });
 
-      it('are made when they update a flag, even to what it is', async () => {
+      it('are made when they update a flag, even without a change', async () => {
         const [k, actor] = [key(), user()];
         await backend.createFlag(newFlag(k), null);
         await backend.updateFlag(k, {}, null, actor);
@@ -464,7 +464,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
     });
 
     describe('the change log', () => {
-      it('tells of a flag what it was and what it is', async () => {
+      it('has the state of a flag before and after', async () => {
         const actor = user();
         const k = key();
         const { changes } = await logged(async () => {
@@ -502,7 +502,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         ]);
       });
 
-      it('tells of an override what it was and what it is, times exact', async () => {
+      it('has the state of an override before and after, with exact times', async () => {
         const [k, id, actor] = [key(), user(), user()];
         await backend.createFlag(newFlag(k), null);
         const override = { userId: id, flagKey: k, enabled: true, reason: 'r', expiresAt: null };
@@ -527,7 +527,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         ]);
       });
 
-      it('tells of members who they are, and of users what they had', async () => {
+      it('has the ids of members, and the attributes of users', async () => {
         const [group, a, b, actor] = [`group-${++serial}`, user(), user(), user()];
         const { changes } = await logged(async () => {
           await backend.addToGroup(group, [a, b], actor);
@@ -559,7 +559,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         ]);
       });
 
-      it('tells what a deletion took along right after the deletion itself', async () => {
+      it('lists the rows that a deletion took along right after the deletion itself', async () => {
         const [k, id, group] = [key(), user(), `group-${++serial}`];
         await backend.createFlag(newFlag(k), null);
         const override = { userId: id, flagKey: k, enabled: true, reason: null, expiresAt: null };

@@ -119,7 +119,7 @@ describe('a data directory on a file system without sockets', () => {
     }
   });
 
-  it('starts, and says what its lock is worth', { timeout: 60_000 }, async () => {
+  it('starts, and says how far its lock reaches', { timeout: 60_000 }, async () => {
     withoutSockets(root, 'EPERM');
     const warnings: [object, string][] = [];
     const ignore = () => undefined;

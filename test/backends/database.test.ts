@@ -255,7 +255,7 @@ describe('an embedded database', () => {
     expect(most).toBeLessThanOrEqual(80);
   }, 60_000);
 
-  it('keeps what was written when it is opened again', async () => {
+  it('keeps its data when it is opened again', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'halyard-data-'));
     cleanups.push(() => rm(directory, { recursive: true, force: true }));
     const first = await openDatabase({ dataDir: directory, templateDump: await pgliteTemplate() });

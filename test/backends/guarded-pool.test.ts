@@ -5,7 +5,7 @@ import { createDatabase } from '../support/postgres.js';
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
-it('a connection that breaks between two who use it ends neither the process nor the pool', async () => {
+it('a connection that breaks between two uses ends neither the process nor the pool', async () => {
   const database = await createDatabase();
   const config: pg.ClientConfig = { connectionString: database.url };
   const pool = new GuardedPool({ config, size: 1, queryTimeoutMs: 5_000, connectTimeoutMs: 5_000, log: silent });

@@ -51,7 +51,7 @@ describe.each([
 
   const revisions = async () => (await readLog(backend)).map(({ revision }) => revision);
 
-  it('deletes what is older, in slices, and nothing else; that is no change itself', async () => {
+  it('deletes older entries, in slices, and nothing else; this is not a change itself', async () => {
     await history(2_510, 2_500);
     const deletes: string[] = [];
     backend.onQuery(sql => sql.includes('DELETE FROM feature_changes') && deletes.push(sql));

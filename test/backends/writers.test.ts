@@ -80,7 +80,7 @@ describe('a constraint that is not ours', () => {
 });
 
 describe('a change log whose head is behind its entries', () => {
-  it('refuses every write with what mends it, is read up to its head, and goes on when it is mended', async () => {
+  it('refuses every write and says how to mend it, is read up to its head, and goes on when it is mended', async () => {
     const [backend, database] = await start(5_000);
     await backend.createFlag(newFlag('l'), null);
     await database.query('UPDATE feature_log_head SET revision = 1');

@@ -275,7 +275,7 @@ describe('with a database in its directory, halyard', () => {
     expect(server.output.err).toBe('');
   });
 
-  it('serve kept what was written, warns about a typo, shows a curl that is allowed, and stops on SIGINT too', async () => {
+  it('serve kept its data, warns about a typo, shows a curl that is allowed, and stops on SIGINT too', async () => {
     const server = await startServing({ FEATURE_ANONYMOUS: 'false', FEATURE_CACHE_TLL: '1' }, home);
     expect(server.output.out).toContain(
       'FEATURE_CACHE_TLL is not a setting and is ignored. Did you mean FEATURE_CACHE_TTL?',

@@ -82,7 +82,7 @@ describe('from a server, halyard types', () => {
     expect(await run(['--out', out, ...asked], wrong)).toMatchObject({ code: 0, err: '' });
   });
 
-  it('says what it takes to be let in', async () => {
+  it('says that it needs an admin token', async () => {
     const user = (await server.token('user')) as string;
     const service = (await server.token('service')) as string;
     const to = (...args: string[]) => run(['--out', out, '--url', server.url, ...args]);
@@ -217,7 +217,7 @@ describe('from a database, halyard types', () => {
     expect(await readFile(out, 'utf8')).toBe(featureTypes(flags));
   });
 
-  it('cannot read what only another process remembers', async () => {
+  it('cannot read the memory of another process', async () => {
     const { code, err } = await run(['--out', out], { FEATURE_BACKEND: 'memory' });
     expect(code).toBe(1);
     expect(err).toMatch(/^With FEATURE_BACKEND=memory there is no database to read\. To ask a server .*--url\.\n$/);

@@ -156,7 +156,7 @@ describe('validateConditions', () => {
     expect(compileConditions(conditions)?.({ x: 'a' }, new Set(['a', 'g']))).toBe(false);
   });
 
-  it('says what would be right', () => {
+  it('says what is expected', () => {
     const messages = validateConditions({
       tier: 'pro',
       attributes: { a: null, b: { like: 'x' }, c: { gte: 'many' }, d: { in: 'x' } },
@@ -288,7 +288,7 @@ describe('hostile conditions', () => {
     expect(compileConditions(conditions)?.({}, new Set())).toBe(false);
   });
 
-  it('are not walked beyond the cap: what comes after the 1,001st operator is not looked at', () => {
+  it('are not walked beyond the cap: operators after the 1,001st are not looked at', () => {
     expect(paths({ any: [...leaves(1_001).any, { like: 1 }] })).toEqual(['conditions']);
   });
 

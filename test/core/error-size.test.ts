@@ -86,7 +86,7 @@ describe('an error about an input', () => {
     expect(error?.message).toMatch(new RegExp(`^conditions\\.${cut}: Conditions have`));
   });
 
-  it('cuts what a library says of a pattern', () => {
+  it('shortens the message of a library about a pattern', () => {
     const matches = `${'(?:a)'.repeat(190)}[z-a]`;
     const error = errorOf('createFlag', {
       key: 'a',

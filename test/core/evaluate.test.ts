@@ -130,7 +130,7 @@ describe('answers', () => {
 });
 
 describe('a compiled flag', () => {
-  it('tells what is wrong with conditions that another hand stored, and matches nobody', () => {
+  it('names the fault of conditions that another program stored, and matches nobody', () => {
     const flag = compileFlag({ ...on, conditions: { not: { tier: 'pro' } } as unknown as JsonObject });
     expect(flag.faults.map(({ path }) => path.join('.'))).toEqual(['conditions.not.tier']);
     expect(evaluate(flag, createSubject({ userId: user }), 0).reason).toBe('CONDITIONS_NOT_MET');

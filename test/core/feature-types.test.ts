@@ -64,7 +64,7 @@ it('is known again by its first line', () => {
   expect(isFeatureTypes('export {};\n')).toBe(false);
 });
 
-describe('what people wrote', () => {
+describe('names and descriptions from people', () => {
   it.each([
     ['ends no comment', 'a */ export const leak: 1; /* b', 'a *\\/ export const leak: 1; /* b'],
     ['starts no tag', '@deprecated see {@link x}, mail@example.com', '\\@deprecated see {\\@link x}, mail@example.com'],

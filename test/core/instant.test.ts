@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseInstant } from '../../src/core/instant.js';
 
 describe('parseInstant', () => {
-  it('reads what Date writes', () => {
+  it('reads the output of Date', () => {
     const dates = fc.date({
       min: new Date('0000-01-01T00:00:00Z'),
       max: new Date('9999-12-31T23:59:59.999Z'),

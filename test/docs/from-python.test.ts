@@ -56,8 +56,8 @@ afterAll(async () => {
 
 const runnable = ['graphql', 'sh', 'sql'];
 
-describe('what stands in the page', () => {
-  it('is Python, what is run, and what that answers', () => {
+describe('the blocks of the page', () => {
+  it('are Python, operations, and their answers', () => {
     const known = ['python', 'ts', ...runnable, 'json', 'text'];
     expect(blocks.filter(({ language }) => !known.includes(language))).toEqual([]);
     expect(page.text.match(/^```/gm)).toHaveLength(2 * blocks.length);
@@ -71,7 +71,7 @@ describe('what stands in the page', () => {
   });
 });
 
-describe('the examples, one after the other, answer what they say', () => {
+describe('the examples, one after the other, answer as the page says', () => {
   it.each(examplesOf(page))('$note: $code', async example => {
     const { language, code, expected } = example;
     if (language === 'sql') {
@@ -83,7 +83,7 @@ describe('the examples, one after the other, answer what they say', () => {
     if (expected?.language === 'text') expect(answer.trim()).toBe(expected.code);
   });
 
-  it('moved what counts, and nothing else', async () => {
+  it('moved the flags and their targeting, and nothing else', async () => {
     const { rows } = await database.query(
       `SELECT o.user_id, o.flag_key, length(o.reason) AS reason, o.created_by_id, f.percentage, f.conditions, f.created_by_id AS creator
        FROM halyard.feature_flag_overrides o JOIN halyard.feature_flags f ON f.key = o.flag_key WHERE f.key = 'invoices'`,
@@ -106,7 +106,7 @@ describe('the examples, one after the other, answer what they say', () => {
   });
 });
 
-describe('the examples in TypeScript print what they say', () => {
+describe('the examples in TypeScript print the output on the page', () => {
   it.each(blocks.filter(({ language }) => language === 'ts'))('$code', async ({ code }) => {
     const promised = promisedOutput(code);
     expect(promised.length).toBeGreaterThan(0);

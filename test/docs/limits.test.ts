@@ -61,7 +61,7 @@ describe('docs/limits.md', () => {
     expect(rows.map(({ name }) => name.replaceAll('`', '')).sort()).toEqual(Object.keys(limits).sort());
   });
 
-  it.each(rows.map(row => [row.name.replaceAll('`', ''), row] as const))('%s is what the code has', (name, row) => {
+  it.each(rows.map(row => [row.name.replaceAll('`', ''), row] as const))('%s equals the code', (name, row) => {
     expect(Number(/^[\d,]+/.exec(row.value)?.[0].replaceAll(',', ''))).toBe(limits[name]);
     expect(row.limit).not.toBe('');
     expect(row.answer).not.toBe('');

@@ -38,14 +38,14 @@ describe('the example of a Pothos schema', () => {
     return { status: response.status, body: await response.json() };
   }
 
-  it('resolves the field for who has the feature', async () => {
+  it('resolves the field for users with the feature', async () => {
     expect(await ask('{ hello search hint }', 'ann')).toEqual({
       status: 200,
       body: { data: { hello: 'hello', search: 'found', hint: 'try search' } },
     });
   });
 
-  it('answers in its place for who has not', async () => {
+  it('answers in its place for users without it', async () => {
     expect(await ask('{ hello hint }', 'bob')).toEqual({ status: 200, body: { data: { hello: 'hello', hint: null } } });
     const { status, body } = await ask('{ hello search }', 'bob');
     expect(status).toBe(404);

@@ -120,7 +120,7 @@ describe('a herd on a cold cache', () => {
 });
 
 describe('nodes that start at once on one empty database', () => {
-  it('all serve, and each sees what another changes', async () => {
+  it('all serve, and each sees the changes of the others', async () => {
     const database = await createDatabase({ migrated: false });
     cleanups.push(() => database.drop());
     const nodes = await Promise.all(

@@ -51,7 +51,7 @@ describe('embedded features', () => {
     expect(await open.features.isEnabled('nope', false)).toBe(false);
   });
 
-  it("take a user's dates as ISO 8601 text and leave out what is undefined", async () => {
+  it("take a user's dates as ISO 8601 text and leave out undefined attributes", async () => {
     const { features } = await start();
     await features.createFlag({
       key: 'early',
@@ -92,7 +92,7 @@ describe('embedded features', () => {
     expect(backend.count('targeting') + backend.count('changes') + backend.count('definitions')).toBe(before);
   });
 
-  it('tell of each evaluation to who wants to know', async () => {
+  it('report each evaluation to the observer', async () => {
     const seen: string[] = [];
     const { features } = await start({
       onEvaluation: (evaluation, subject) => seen.push(`${subject.userId} ${evaluation.key} ${evaluation.reason}`),
@@ -156,7 +156,7 @@ describe('embedded features', () => {
     expect(() => features.for({ id } as never)).toThrow(TypeError);
   });
 
-  it('refuse an actor who is no UUID, and keep one in lower case', async () => {
+  it('refuse an actor that is not a UUID, and keep one in lower case', async () => {
     const { features } = await start();
     await expect(features.createFlag({ key: 'a', name: 'A' }, { actor: 'ann' })).rejects.toThrow('actor');
     const flag = await features.createFlag({ key: 'a', name: 'A' }, { actor: ann.toUpperCase() });
@@ -178,7 +178,7 @@ describe('embedded features', () => {
     expect(await features.for({ id: userIds[44_999] as string }).isEnabled('a')).toBe(false);
   });
 
-  it('over a MemoryBackend answer with what was seeded or cleared just now', async () => {
+  it('over a MemoryBackend answer with flags that were seeded or cleared just now', async () => {
     const backend = new MemoryBackend();
     const features = await createFeatures({ backend });
     opened.push(features);

@@ -44,7 +44,7 @@ describe('the replica', () => {
     expect(replica.snapshot.get('a')?.key).toBe('a');
   });
 
-  it('applies what a hint tells of, and says what it touched', async () => {
+  it('applies the changes that a hint announces, and reports the touched users', async () => {
     const { replica, store, applied } = await start();
     await store.createFlag(flag('b'), null);
     await store.addToGroup('beta', [ann], null);
@@ -64,7 +64,7 @@ describe('the replica', () => {
     expect(replica.snapshot.get('a')).toBeUndefined();
   });
 
-  it('finds what no hint told of by reading now and then', async () => {
+  it('finds changes without a hint by reading now and then', async () => {
     const { replica, store, backend } = await start({ pollInterval: 20 });
     backend.loseHints();
     await store.createFlag(flag('b'), null);
@@ -91,7 +91,7 @@ describe('the replica', () => {
     expect(backend.count('changes') - before).toBe(2);
   });
 
-  it('answers from what it knows when the log cannot be read, and says how old that is', async () => {
+  it('answers from memory when the log cannot be read, and says how old that is', async () => {
     const { replica, backend, warnings } = await start({ maxAge: 0 });
     backend.fail('changes', new UnavailableError());
     const { age } = replica;
@@ -142,7 +142,7 @@ describe('the replica', () => {
     expect(replica.snapshot.revision).toBe(2_501);
   });
 
-  it('shares one read among all who come while another is under way', async () => {
+  it('shares one read among all callers that come while another is under way', async () => {
     const { replica, backend } = await start();
     const release = backend.hold('changes');
     const first = replica.read();
@@ -153,7 +153,7 @@ describe('the replica', () => {
     expect(backend.count('changes') - before).toBe(1);
   });
 
-  it('sees in a read what was written before it was asked for, also while another is under way', async () => {
+  it('sees in a read all changes written before it was asked for, also while another is under way', async () => {
     const { replica, store, backend } = await start();
     backend.loseHints();
     const release = backend.hold('changes');

@@ -88,7 +88,7 @@ describe('targeting', () => {
     await early;
   });
 
-  it('reaches everybody who asks at once, also when fewer may be kept', async () => {
+  it('reaches all callers at once, also when fewer may be kept', async () => {
     const { backend, cache } = await start({ size: 1 });
     await Promise.all([...ids(100), ...ids(100)].map(id => cache.load(id)));
     expect(backend.count('targeting')).toBe(1);

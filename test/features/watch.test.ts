@@ -50,7 +50,7 @@ function recorder() {
 }
 
 describe('a watch', () => {
-  it("tells a user's whole answers first, then what is different, and nothing to whom nothing changed", async () => {
+  it('sends all answers of a user first, then those that differ, and nothing to users without a change', async () => {
     const { features } = await start();
     const [anns, bobs] = [recorder(), recorder()];
     features.watch({ id: ann }, anns.listener);
@@ -70,7 +70,7 @@ describe('a watch', () => {
     expect(bobs.seen.map(states)).toEqual([{ all: true, beta: false }, { beta: false }, {}]);
   });
 
-  it("counts what is stated of the user, and follows the user's groups", async () => {
+  it("counts the attributes that the caller gives, and follows the user's groups", async () => {
     const { features } = await start();
     const { seen, listener, count } = recorder();
     await features.createFlag({ key: 'pro', name: 'Pro', enabled: true, conditions: { attributes: { plan: 'pro' } } });
@@ -230,7 +230,7 @@ describe('a watch', () => {
     expect(seen).toHaveLength(2);
   });
 
-  it('reports to the log what nobody else is told of, also what onError throws', async () => {
+  it('logs errors that have no other receiver, and errors of onError', async () => {
     const lines: object[] = [];
     const log: Log = { debug() {}, info() {}, warn() {}, error: details => lines.push(details) };
     const { features } = await start({ log });
@@ -316,7 +316,7 @@ describe('to require a feature', () => {
       (error: unknown) => error,
     );
 
-  it('goes on where it is on, and throws what a gate answers where it is off', async () => {
+  it('goes on where it is on, and throws the answer of a gate where it is off', async () => {
     const { features } = await start();
     await expect(features.for({ id: ann }).require('beta')).resolves.toBeUndefined();
     const error = await rejection(features.for({ id: bob }).require('beta'));

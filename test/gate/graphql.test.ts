@@ -112,7 +112,7 @@ describe.each(fieldForms)('%s', (form, makeSchema) => {
     }
   });
 
-  it('hands on what the resolver and what `user` throw', async () => {
+  it('passes on errors of the resolver and of `user`', async () => {
     const failure = new Error('the resolver failed');
     const schema = makeSchema({
       features,
@@ -150,7 +150,7 @@ describe.each(fieldForms)('%s', (form, makeSchema) => {
   });
 
   describe('for subscriptions', () => {
-    it('refuses who has not the feature, without subscribing', async () => {
+    it('refuses users without the feature, without subscribing', async () => {
       const events = new EventSource<string>();
       const schema = makeSchema({ features, gate: { key: 'off', status: 403 }, subscribe: () => events });
       const { refused } = await watch(schema, bob);
@@ -213,7 +213,7 @@ describe.each(fieldForms)('%s', (form, makeSchema) => {
       expect((await results.next()).done).toBe(true);
     });
 
-    it('sees what happens while it subscribes', async () => {
+    it('sees a change that happens while it subscribes', async () => {
       const events = new EventSource<string>();
       const slow = async () => {
         await features.updateFlag({ key: 'on', enabled: false });
@@ -294,7 +294,7 @@ describe.each(fieldForms)('%s', (form, makeSchema) => {
       expect(features.status.subscribers).toBe(0);
     });
 
-    it('asks once who the user is', async () => {
+    it('calls `user` once', async () => {
       let times = 0;
       const user = (context: Context) => {
         times += 1;

@@ -49,13 +49,13 @@ describe('the Pothos plugin', () => {
     );
   });
 
-  it('leaves alone what requires no feature', async () => {
+  it('leaves fields alone that require no feature', async () => {
     const builder = new SchemaBuilder<{ Context: Context }>({ ...otherPlugins, plugins: [HalyardPlugin] });
     builder.queryType({ fields: t => ({ free: t.string({ resolve: () => 'free' }) }) });
     expect(await runner(builder)('{ free }', stranger)).toEqual({ free: 'free' });
   });
 
-  it('takes for each field what the builder says, unless the field says otherwise', async () => {
+  it('uses the options of the builder for each field, unless the field has its own', async () => {
     backend.fail('targeting', new UnavailableError());
     const builder = new SchemaBuilder<{ Context: Context }>({
       ...otherPlugins,

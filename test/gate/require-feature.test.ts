@@ -50,7 +50,7 @@ describe('around a function', () => {
     expect((await gated()).status).toBe(200);
   });
 
-  it('answers what can stand in a header where the redirect has other letters', async () => {
+  it('encodes letters of a redirect that cannot stand in a header', async () => {
     const redirectUrl = 'https://[::1]/warteschlange für%20alle?q=新\r\nset-cookie: a=b';
     const answer = await requireFeature('off', { features, redirectUrl })(() => new Response('in'))();
     const location = 'https://[::1]/warteschlange%20f%C3%BCr%20alle?q=%E6%96%B0%0D%0Aset-cookie:%20a=b';
@@ -62,7 +62,7 @@ describe('around a function', () => {
 });
 
 describe('as middleware with an answer', () => {
-  it('answers what those behind it answer', async () => {
+  it('passes on the answer of the handlers behind it', async () => {
     const gate = requireFeature('on', { features });
     expect(await gate({}, async () => new Response('behind')).then(answer => answer.text())).toBe('behind');
     expect(await gate({}, async () => {})).toBeUndefined();
@@ -82,7 +82,7 @@ describe('as middleware of Node', () => {
     ]);
   });
 
-  it('leaves the connection usable when it answers before it has read what is sent', async () => {
+  it('leaves the connection usable when it answers before it has read the request', async () => {
     await using server = await serve((request, response) =>
       requireFeature('off', { features })(request, response, fail),
     );
@@ -148,7 +148,7 @@ describe.each(['standard', 'legacy'] as const)('as a %s decorator', decorators =
     return compileClass(source, decorators)({ gate }) as Class;
   };
 
-  it('keeps `this`, the arguments and what is answered, of instances and classes, with promises or without', async () => {
+  it('keeps `this`, the arguments and the result, of instances and classes, with promises or without', async () => {
     const Shop = compile<(new () => { name: string; sync: Call; async: Call }) & { shared: Call }>(
       `class Shop {
         name = 'shop';
@@ -179,7 +179,7 @@ describe.each(['standard', 'legacy'] as const)('as a %s decorator', decorators =
     await expect(new Shop().show(7, bob)).rejects.toThrow(FeatureDisabledError);
   });
 
-  it('throws what the gate answers, and why it is closed', async () => {
+  it('throws the answer of the gate, with the reason why it is closed', async () => {
     const outage = new UnavailableError();
     backend.fail('targeting', outage);
     const gate = requireFeature('on', { features, user: (_subject: unknown) => bob, redirectUrl: '/soon' });

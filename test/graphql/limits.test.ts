@@ -42,7 +42,7 @@ describe('an operation that would cost too much is refused before it starts', ()
     expect(queries).toBe(0);
   });
 
-  it('but what an admin page asks for is not', async () => {
+  it('but the queries of an admin page are not', async () => {
     const { errors } =
       await api.run(`{ flags(first: 50) { totalCount nodes { key name enabled percentage conditions version
       createdBy { userId } overrides(first: 20) { totalCount nodes { enabled reason expiresAt user { userId groups } } }
@@ -51,7 +51,7 @@ describe('an operation that would cost too much is refused before it starts', ()
   });
 });
 
-describe('what a caller states is bounded', () => {
+describe('input of a caller is bounded', () => {
   it.each<[string, string, string]>([
     ['1,001 keys', `{ viewer { featureMap(keys: [${'"a",'.repeat(1_001)}]) } }`, 'keys'],
     ['1,001 contexts', `{ evaluateMany(contexts: [${'{},'.repeat(1_001)}]) { userId } }`, 'contexts'],
@@ -119,7 +119,7 @@ describe('what a caller states is bounded', () => {
     expect(JSON.stringify(errors?.[0]?.message).length).toBeLessThan(1_000);
   });
 
-  it('but as long as what is stored may be, it is looked for', async () => {
+  it('but a text as long as a stored one is looked for', async () => {
     const { errors } = await api.run(
       `query($search: String!, $name: String!, $key: String!) {
         flags(filter: { search: $search, group: $name }) { nodes { key } }
@@ -226,7 +226,7 @@ describe('a list of answers costs as much as it has keys', () => {
   });
 });
 
-describe('what no database can hold is the fault of who asks for it', () => {
+describe('text that no database can hold is a fault of the caller', () => {
   it.each([
     'query($t: String!) { flag(key: $t) { key } }',
     'query($t: String!) { group(name: $t) { name } }',

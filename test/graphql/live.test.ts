@@ -34,7 +34,7 @@ const viewer =
   'subscription { viewerFeatures { revision snapshot features { key enabled reason } featureMap removed } }';
 
 describe('viewerFeatures', () => {
-  it('sends the whole set, then what changes for this viewer', async () => {
+  it('sends all answers, then those that change for this viewer', async () => {
     const stream = await open(viewer, {}, callers.user);
     expect(await stream.next()).toEqual({
       viewerFeatures: {
@@ -60,7 +60,7 @@ describe('viewerFeatures', () => {
     await stream.end();
   });
 
-  it('hears of what another program does in SQL', async () => {
+  it('is told of changes that another program makes in SQL', async () => {
     const stream = await open(viewer, {}, callers.anonymous);
     await stream.next();
     const next = stream.next();
@@ -128,7 +128,7 @@ it('flagChanges tells admins of each change, with the flag as it is', async () =
   await stream.end();
 });
 
-describe('who may not subscribe is told at once, and nothing is left behind', () => {
+describe('a caller that may not subscribe gets an error at once, and nothing is left behind', () => {
   it.each([
     ['flagChanges', 'subscription { flagChanges { key } }', callers.anonymous, 'UNAUTHENTICATED'],
     ['flagChanges', 'subscription { flagChanges { key } }', callers.service, 'FORBIDDEN'],

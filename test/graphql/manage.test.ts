@@ -35,7 +35,7 @@ const updateFlag = (input: object) =>
   );
 
 describe('createFlag', () => {
-  it('assumes what is not stated', async () => {
+  it('uses defaults for omitted fields', async () => {
     expect(await createFlag({ key: 'a', name: 'A' })).toEqual({
       createFlag: {
         __typename: 'CreateFlagPayload',
@@ -75,7 +75,7 @@ describe('createFlag', () => {
     });
   });
 
-  it('records who did it', async () => {
+  it('records the actor', async () => {
     const caller = { role: 'ADMIN', userId: ann, attributes: {}, expiresAt: null } as const;
     await api.data('mutation { createFlag(input: { key: "a", name: "A" }) { __typename } }', {}, caller);
     expect(
@@ -87,7 +87,7 @@ describe('createFlag', () => {
 });
 
 describe('updateFlag', () => {
-  it('changes what is stated and nothing else', async () => {
+  it('changes the given fields and nothing else', async () => {
     await createFlag({ key: 'a', name: 'A', description: 'what', percentage: 10 });
     expect((await updateFlag({ key: 'a', enabled: true, description: null })).updateFlag.flag).toEqual({
       key: 'a',
@@ -133,7 +133,7 @@ describe('updateFlag', () => {
   });
 });
 
-describe('what is removed twice', () => {
+describe('a second removal', () => {
   it('is gone, and the second time says that nothing was there', async () => {
     await createFlag({ key: 'a', name: 'A' });
     await api.data(`mutation { setOverride(input: { userId: "${ann}", flagKey: "a", enabled: true }) { __typename } }`);

@@ -163,7 +163,7 @@ describe('changes', () => {
       )
     ).changes.nodes;
 
-  it('come newest first and say who did what', async () => {
+  it('come newest first, with actor and kind', async () => {
     expect((await kinds('{ flagKey: "flag-07" }'))[0]).toMatchObject({
       kind: 'OVERRIDE_SET',
       flagKey: 'flag-07',
@@ -224,6 +224,6 @@ describe('node', () => {
   });
 });
 
-it('nodes answers null for what is no id of ours', async () => {
+it('nodes answers null for ids of other servers', async () => {
   expect((await api.data('{ nodes(ids: ["x", "", "VXNlcjo="]) { id } }')).nodes).toEqual([null, null, null]);
 });

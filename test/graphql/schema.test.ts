@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import {
+  type GraphQLScalarType,
   isEnumType,
   isInputObjectType,
   isInterfaceType,
@@ -12,7 +13,7 @@ import { createSchema } from '../../src/graphql/index.js';
 
 const schema = createSchema();
 
-it('is what schema.graphql says (if not: `npm run codegen` writes it anew)', () => {
+it('equals schema.graphql (if not, run `npm run codegen`)', () => {
   const committed = readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8');
   expect(`${printSchema(schema)}\n`).toBe(committed);
 });
@@ -49,7 +50,7 @@ describe('is a manual', () => {
   });
 });
 
-it('says of each root field who may use it, unless everybody may', () => {
+it('names the roles that may use each root field, unless everybody may', () => {
   const open = ['Query.isEnabled', 'Query.viewer', 'Subscription.viewerFeatures', 'Subscription.isEnabled'];
   const undocumented = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap(type =>
     Object.values(type?.getFields() ?? {})
@@ -58,4 +59,22 @@ it('says of each root field who may use it, unless everybody may', () => {
       .map(field => `${type?.name}.${field.name}`),
   );
   expect(undocumented).toEqual([]);
+});
+
+describe('a DateTime', () => {
+  const read = (text: string) => (schema.getType('DateTime') as GraphQLScalarType).parseValue(text);
+
+  it('may be a date, which is midnight in UTC', () => {
+    expect(read('2026-11-28')).toEqual(new Date('2026-11-28T00:00:00Z'));
+    expect(read('2026-11-28T01:00:00+01:00')).toEqual(new Date('2026-11-28T00:00:00Z'));
+  });
+
+  it.each(['2 days', '2026-11-28T12:00', '2026-02-30', '28.11.2026', ''])(
+    'that cannot be read is answered with an example: %s',
+    text => {
+      expect(() => read(text)).toThrow(
+        'Expected a time such as "2026-06-01T00:00:00Z", or a date such as "2026-06-01", which means midnight in UTC.',
+      );
+    },
+  );
 });

@@ -147,7 +147,7 @@ it('answers 503 when the context finds the database away', async () => {
   });
 });
 
-it('logs what it hides, with the id of the request', async () => {
+it('logs the error that it hides, with the id of the request', async () => {
   await httpClient(server.url).query('{ throws }', undefined, { 'x-request-id': 'find-me' });
   const line = server.lines.find(({ requestId, level }) => requestId === 'find-me' && level === 50);
   expect(line).toMatchObject({ err: { message: expect.stringContaining('hunter2'), stack: expect.any(String) } });

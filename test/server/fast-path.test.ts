@@ -111,7 +111,7 @@ describe.each(ways)('on the wire, %s', (way, header) => {
     expect(server.wayOf(id)).toBe(way);
   });
 
-  it('closes the connection of who asks for that, and of HTTP/1.0', async () => {
+  it('closes the connection of a client that asks for it, and of HTTP/1.0', async () => {
     await warm('{ closed: hello }');
     for (const change of [
       (text: string) => text.replace('Host: x', 'Host: x\r\nConnection: close'),
@@ -169,7 +169,7 @@ describe.each(ways)('on the wire, %s', (way, header) => {
   });
 });
 
-describe('what is counted and logged', () => {
+describe('metrics and log lines', () => {
   const operations: readonly (readonly [query: string, variables?: object])[] = [
     ['query Named { hello }'],
     ['{ hello whoami }'],
@@ -234,8 +234,8 @@ describe('what is counted and logged', () => {
   });
 });
 
-describe('what is kept', () => {
-  it('is bounded: who asked long ago is answered by Yoga again, and the same', async () => {
+describe('the memory of documents', () => {
+  it('is bounded: a document from long ago is answered by Yoga again, and the same', async () => {
     const ask = () => exchange(server, { body: bodyOf('{ old: hello }') });
     const first = await ask();
     expect((await ask()).way).toBe('thin');
@@ -254,7 +254,7 @@ describe('what is kept', () => {
     }
   });
 
-  it('serves all who ask for the same at once', async () => {
+  it('serves all callers that ask for the same at once', async () => {
     const sent = await Promise.all(
       Array.from({ length: 20 }, () => exchange(server, { body: bodyOf('{ together: hello }') })),
     );

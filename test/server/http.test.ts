@@ -187,7 +187,7 @@ describe('tokens over HTTP', () => {
     expect(await stream.next()).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
   });
 
-  it('says 503 when tokens cannot be verified, and hides what it did not expect', async () => {
+  it('says 503 when tokens cannot be verified, and hides an unexpected error', async () => {
     let failure: Error = new UnavailableError("The identity provider's keys cannot be read.");
     await using other = await startTestServer({ verifier: { verify: () => Promise.reject(failure) } });
     const client = httpClient(other.url, 'x');

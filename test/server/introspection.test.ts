@@ -57,7 +57,7 @@ describe('introspection', () => {
     }
   });
 
-  it('by the whole schema once costs half of what an operation may, however large the schema', async () => {
+  it('by the whole schema once costs half of the limit of an operation, however large the schema', async () => {
     const cost = createIntrospectionCost(createSchema(), defaultDocumentLimits.complexity);
     expect(cost(parse(everything)) / defaultDocumentLimits.complexity).toBeCloseTo(0.52, 5);
     expect(cost(parse('{ viewer { featureMap } __typename }'))).toBe(0);

@@ -61,7 +61,7 @@ describe('connections of one address', () => {
     await socket.close();
   });
 
-  it('are given back by who fails to subscribe, who is refused, and who never introduces itself', async () => {
+  it('are given back by clients that fail to subscribe, that are refused, and that never introduce themselves', async () => {
     await using server = await startTestServer({ limits: { connectionsPerAddress: 1, initTimeout: 50 } });
     for (let i = 0; i < 5; i++) {
       await using stream = await sseClient(server.url, 'subscription { throwsAtOnce }');

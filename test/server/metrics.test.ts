@@ -23,7 +23,7 @@ async function scrape(url: string): Promise<Map<string, number>> {
 const operations = (kind: string, field: string, outcome: string) =>
   `halyard_operations_total{kind="${kind}",field="${field}",outcome="${outcome}"}`;
 
-describe('what the server counts', () => {
+describe('the metrics of the server', () => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({ metrics: { registry: new Registry() } });
@@ -234,7 +234,7 @@ describe('where metrics are served', () => {
   });
 });
 
-describe('what the product counts', () => {
+describe('the metrics of flags', () => {
   let product: TestProduct;
   beforeAll(async () => {
     product = await startProduct();
@@ -278,7 +278,7 @@ describe('what the product counts', () => {
     expect(samples.get('halyard_revision_age_seconds')).toBeLessThan(10);
   });
 
-  it('is what the documentation lists', async () => {
+  it('are those that the documentation lists', async () => {
     const text = await (await fetch(`${product.url}/metrics`)).text();
     const served = [...text.matchAll(/^# TYPE (halyard_\w+)/gm)].map(([, name]) => name);
     const docs = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');

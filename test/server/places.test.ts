@@ -6,7 +6,7 @@ const places = (limit: number) => new Places({ connections: limit, live: limit, 
 const closed = (holder: Duplex) => new Promise(resolve => holder.once('close', resolve));
 
 describe('the places of an address', () => {
-  it('are given back when what holds them closes, and nothing is kept of an address that holds none', async () => {
+  it('are given back when their holder closes, and nothing is kept of an address that holds none', async () => {
     const taken = places(2);
     const [first, second] = [new PassThrough(), new PassThrough()];
     expect(taken.take('live', '192.0.2.1', first)).not.toBeNull();
@@ -24,7 +24,7 @@ describe('the places of an address', () => {
     expect(taken.addresses).toBe(0);
   });
 
-  it('are given back once, whoever gives them back first', async () => {
+  it('are given back once, whether by hand or by the end of the response first', async () => {
     const taken = places(2);
     const holder = new PassThrough();
     const place = taken.take('requests', '192.0.2.1', holder);
@@ -37,7 +37,7 @@ describe('the places of an address', () => {
     expect(taken.count('requests')).toBe(1);
   });
 
-  it('are not held by what has closed before', async () => {
+  it('are not held by a response that closed before', async () => {
     const taken = places(1);
     const holder = new PassThrough();
     holder.destroy();

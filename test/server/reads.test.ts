@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(() => server.close());
 
-describe('a cursor that was made up is the fault of who made it up', () => {
+describe('an invented cursor is a fault of the caller', () => {
   const values = [
     '',
     'x',

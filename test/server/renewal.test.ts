@@ -22,7 +22,7 @@ async function connectWith(token: string | undefined, since?: number) {
 }
 
 describe('a viewer who reconnects with another token', () => {
-  it('is answered by what that token says: attributes, user, none', async () => {
+  it('is answered by the claims of that token: attributes, user, none', async () => {
     const free = await connectWith(await server.token('user', { attributes: { plan: 'free' } }));
     expect(free.first).toMatchObject({ snapshot: true, featureMap: { pro: false, beta: true } });
     await free.client.close();

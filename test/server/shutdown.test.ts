@@ -32,7 +32,7 @@ it('ends streams, closes sockets with 1001 and lets answers under way finish', a
   await closed;
 });
 
-it('cuts what does not finish in time', async () => {
+it('cuts requests that do not finish in time', async () => {
   const server = await startTestServer({ limits: { shutdownGrace: 300 } });
   const slow = httpClient(server.url).query('{ slow }');
   const silent = connect(server.port, '127.0.0.1');

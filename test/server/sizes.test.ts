@@ -40,7 +40,7 @@ const tick = 'subscription { tick }';
 describe.each(Object.keys(entryPoints))('over %s', name => {
   const ask = entryPoints[name] as NonNullable<(typeof entryPoints)[string]>;
 
-  it('a text in a variable of a wrong type costs what any text of its length costs', async () => {
+  it('a text in a variable of a wrong type costs as much as any text of its length', async () => {
     const query = 'query ($of: Int!) { ratio(of: $of) }';
     const proposals = '" Did you mean '.repeat(13_000);
     const time = (of: string) => cpuTime(() => ask(query, { of }));
@@ -86,7 +86,7 @@ describe.each(Object.keys(entryPoints))('over %s', name => {
     expect(errors?.[1]?.locations).toEqual([{ line: 39_001, column: 4 }]);
   });
 
-  it('what is repeated of a request is short, however much was wrong with it', async () => {
+  it('errors repeat little of a request, however much of it is wrong', async () => {
     const long = 'x'.repeat(30_000);
     const answers = [
       await ask(`{ ${long} }`),

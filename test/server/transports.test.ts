@@ -291,7 +291,7 @@ describe('the same answer, whatever way it went', () => {
     expect(answer.ways).not.toContain('thin');
   });
 
-  it.each(accepts)('to who accepts %s', async (accept, way, status, type) => {
+  it.each(accepts)('to clients that accept %s', async (accept, way, status, type) => {
     const headers = accept === undefined ? {} : { accept };
     const answer = await same(server, { params: { query: '{ hello }' }, headers, way, status });
     expect(answer.ways).toEqual([way, way]);

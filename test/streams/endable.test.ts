@@ -24,7 +24,7 @@ describe('a stream with an end switch', () => {
     };
   }
 
-  it('passes on what comes, until the source ends', async () => {
+  it('passes values on until the source ends', async () => {
     const from = source();
     const onEnd = vi.fn();
     const stream = endable(from.iterator);

@@ -54,7 +54,7 @@ describe('a pin', () => {
     expect((await gated(new Request('https://shop.example/'))).status).toBe(404);
   });
 
-  it('writes nothing, and holds while what lies beneath changes', async () => {
+  it('writes nothing, and holds while the flags beneath change', async () => {
     const backend = new MemoryBackend();
     backend.seed(seed);
     await using own = await createFeatures({ backend });
@@ -74,7 +74,7 @@ describe('a pin', () => {
     expect(await own.getAll()).toEqual({});
   });
 
-  it('is told to who watches when it comes and when it goes', async () => {
+  it('is pushed to watchers when it comes and when it goes', async () => {
     const seen: FeaturesUpdate[] = [];
     const stop = features.watch({ id: ann }, update => void seen.push(update), {
       onError: error => expect.fail(`${error}`),
@@ -245,7 +245,7 @@ describe('the same calls, built, in a program of their own', () => {
         });
         it('was restored by afterEach', isAsBefore);
       });
-      it('counts for who asks', () =>
+      it('counts for the user that asks', () =>
         withFeatures(features, { on: false }, async () => assert.equal(await features.isEnabled('on'), false)));
       it('was restored by the end of the function', isAsBefore);`,
       ['--test', '--test-reporter=tap'],

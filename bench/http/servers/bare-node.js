@@ -1,4 +1,4 @@
-// What node:http itself costs: reads the body, parses its JSON, and always sends the same bytes. Plain JavaScript, so that
+// The cost of node:http itself: reads the body, parses its JSON, and always sends the same bytes. Plain JavaScript, so that
 // no loader counts in its memory. ANSWER: { headers, body }, as Halyard sent them.
 import { createServer } from 'node:http';
 

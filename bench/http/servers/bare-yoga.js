@@ -1,4 +1,4 @@
-// What a GraphQL server on graphql-yoga costs without any work: its defaults, and a resolver that always returns the same
+// The cost of a GraphQL server on graphql-yoga without any work: its defaults, and a resolver that always returns the same
 // map. Plain JavaScript, so that no loader counts in its memory. ANSWER: { map }.
 import { createServer } from 'node:http';
 import { JSONObjectResolver } from 'graphql-scalars';

@@ -49,7 +49,7 @@ export const settings = [
     accepts: integer(0, 86_400),
     to: 'cacheTtlSeconds',
     description:
-      'Seconds for which a confirmed read of the change log counts as fresh. 0: the server checks the log and reads the targeting of the user on each request.',
+      'Seconds for which a node answers from memory when it hears nothing from its database; after that a request asks the database first. Changes arrive within milliseconds whatever this is. 0: each request asks the database for changes and for its user.',
   },
   {
     name: 'FEATURE_CACHE_SIZE',
@@ -64,7 +64,7 @@ export const settings = [
     default: null,
     accepts: integer(1, 36_500),
     to: 'keepChangesDays',
-    description: 'Days for which the change log is kept; audit and history reach no further. Unset: forever.',
+    description: 'Days for which the change log is kept. Older changes are in no history. Unset: forever.',
   },
   {
     name: 'FEATURE_ANONYMOUS',

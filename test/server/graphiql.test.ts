@@ -4,6 +4,7 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSchema } from '../../src/graphql/index.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
+import { startPrefixProxy } from '../support/prefix-proxy.js';
 import { startTestServer, type TestServer } from '../support/server.js';
 
 const patience = 30_000;
@@ -26,13 +27,14 @@ describe.skipIf(!hasBrowser)('GraphiQL in a real browser', { timeout: 2 * patien
   });
 
   /** A window of somebody who was never here. */
-  async function open(): Promise<Page> {
-    const page = await browser.newPage({ proxy: { server: outside.url, bypass: new URL(server.url).host } });
-    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.url });
+  async function open(url = server.url): Promise<Page> {
+    const { host, origin } = new URL(url);
+    const page = await browser.newPage({ proxy: { server: outside.url, bypass: host } });
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin });
     page.setDefaultTimeout(patience);
     page.on('console', message => complaints.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', error => complaints.push(error.message));
-    await page.goto(`${server.url}/graphql`);
+    await page.goto(`${url}/graphql`);
     await loaded(page);
     return page;
   }
@@ -78,6 +80,19 @@ describe.skipIf(!hasBrowser)('GraphiQL in a real browser', { timeout: 2 * patien
     await choose(page, 'Watch');
     await answers(page, '"snapshot": true', '"new_dashboard": true');
     await page.getByRole('button', { name: 'Stop query' }).click();
+  });
+
+  it.each([
+    ['takes away', {}, true],
+    ['leaves', { PATH_PREFIX: '/tools/flags' }, false],
+  ])('works below a prefix that a proxy %s', async (_what, env, takesAway) => {
+    await using below = await startTestServer(env);
+    await using proxy = await startPrefixProxy(below.url, '/tools/flags', takesAway);
+    await using page = await open(`${proxy.url}/tools/flags`);
+    await choose(page, 'MyFeatures');
+    await answers(page, '"role": "ANONYMOUS"');
+    await choose(page, 'Watch');
+    await answers(page, '"snapshot": true');
   });
 
   it('is as it was after a reload', async () => {

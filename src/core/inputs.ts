@@ -36,14 +36,21 @@ const checked = <T>(issuesOf: (value: unknown) => Issue[]) =>
 
 const conditions = checked<JsonObject>(validateConditions);
 
-const name = text(1, 200);
-const description = text(0, 10_000).nullable();
 const enabled = z.boolean('Expected true or false.');
-const percentage = z
-  .number('Expected a number.')
-  .int('Expected a whole number.')
-  .min(0, 'Expected 0 to 100.')
-  .max(100, 'Expected 0 to 100.');
+
+/** What callers set in a flag, beside its key. The types and the backends follow this list. */
+const flagFields = {
+  name: text(1, 200),
+  description: text(0, 10_000).nullable(),
+  enabled,
+  percentage: z
+    .number('Expected a number.')
+    .int('Expected a whole number.')
+    .min(0, 'Expected 0 to 100.')
+    .max(100, 'Expected 0 to 100.'),
+  conditions,
+};
+
 const group = z
   .string('Expected text.')
   .refine(isName, `Expected 1 to ${maxNameLength} characters that can be stored.`);
@@ -70,19 +77,15 @@ const latestExpiry = new Date('9999-12-31T23:59:59.999Z');
 export const inputs = {
   createFlag: z.strictObject({
     key: flagKey,
-    name,
-    description: description.default(null),
-    enabled: enabled.default(false),
-    percentage: percentage.default(100),
-    conditions: conditions.default({}),
+    ...flagFields,
+    description: flagFields.description.default(null),
+    enabled: flagFields.enabled.default(false),
+    percentage: flagFields.percentage.default(100),
+    conditions: flagFields.conditions.default({}),
   }),
   updateFlag: z.strictObject({
     key: flagKey,
-    name: name.optional(),
-    description: description.optional(),
-    enabled: enabled.optional(),
-    percentage: percentage.optional(),
-    conditions: conditions.optional(),
+    ...z.object(flagFields).partial().shape,
     expectedVersion: z
       .number('Expected a number.')
       .int('Expected a whole number.')
@@ -118,6 +121,12 @@ export type RemoveOverrideInput = z.input<typeof inputs.removeOverride>;
 export type GroupInput = z.input<typeof inputs.group>;
 export type SetUserAttributesInput = z.input<typeof inputs.setUserAttributes>;
 export type DeleteUserInput = z.input<typeof inputs.deleteUser>;
+
+/** A flag to create: the input with its defaults filled in. */
+export type NewFlag = Readonly<z.output<typeof inputs.createFlag>>;
+
+/** The fields of a flag to change; what is absent stays. */
+export type FlagPatch = Partial<Omit<NewFlag, 'key'>>;
 
 /** @throws ValidationError with the faults of the input. */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {

@@ -1,5 +1,6 @@
 import type { Attributes, OverrideDecision } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
+import type { FlagPatch, NewFlag } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
 
 /** What is stored about one user that decides evaluations. */
@@ -84,24 +85,6 @@ export interface ChangePage {
   readonly nonce: string | null;
   /** Ascending, contiguous. The first is `after + 1` unless that part of the log was pruned. */
   readonly changes: readonly Change[];
-}
-
-export interface NewFlag {
-  readonly key: string;
-  readonly name: string;
-  readonly description: string | null;
-  readonly enabled: boolean;
-  readonly percentage: number;
-  readonly conditions: JsonObject;
-}
-
-/** The fields of a flag to change; what is absent stays. */
-export interface FlagPatch {
-  readonly name?: string;
-  readonly description?: string | null;
-  readonly enabled?: boolean;
-  readonly percentage?: number;
-  readonly conditions?: JsonObject;
 }
 
 /** An override as it is stored. */

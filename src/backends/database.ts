@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../core/errors.js';
 import type { Attributes } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
+import type { FlagPatch, NewFlag } from '../core/inputs.js';
 import { Prisma, PrismaClient } from '../generated/prisma/client.js';
 import { Auditor } from './auditor.js';
 import type {
@@ -9,8 +10,6 @@ import type {
   Backend,
   ChangePage,
   Definitions,
-  FlagPatch,
-  NewFlag,
   NewOverride,
   Override,
   TargetingRead,
@@ -21,7 +20,7 @@ import type { BackendLog, Connection } from './connection.js';
 import { toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
 import { read, readChanges, readDefinitions, readTargeting } from './reads.js';
-import { assignments, ensureUsers, flagOf, json, jsonb, overrideOf, selectFlag, uuids } from './sql.js';
+import { assignments, ensureUsers, flagOf, insertFlag, json, jsonb, overrideOf, selectFlag, uuids } from './sql.js';
 import { Writer } from './writer.js';
 
 /** Where the database is. */
@@ -181,9 +180,7 @@ export class DatabaseBackend implements Backend {
     // A refused creation creates nobody: the actor is made where the insert found room.
     const insert = Prisma.sql`
       WITH made AS (
-        INSERT INTO feature_flags (key, name, description, enabled, percentage, conditions, created_by_id)
-        VALUES (${flag.key}, ${flag.name}, ${flag.description}, ${flag.enabled}, ${flag.percentage},
-                ${jsonb(flag.conditions)}, ${actor}::uuid)
+        ${insertFlag(flag, actor)}
         ON CONFLICT (key) DO NOTHING
         RETURNING *
       ), actors AS (

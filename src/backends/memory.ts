@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
 import type { Attributes } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
-import { inputs, parseInput } from '../core/inputs.js';
+import { type FlagPatch, inputs, type NewFlag, parseInput } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
 import { canonicalUserId } from '../core/user-id.js';
 import type {
@@ -12,8 +12,6 @@ import type {
   Change,
   ChangePage,
   Definitions,
-  FlagPatch,
-  NewFlag,
   NewOverride,
   Override,
   Targeting,
@@ -21,7 +19,7 @@ import type {
   User,
   Written,
 } from './backend.js';
-import { type Seed, seedIssues } from './seed.js';
+import { namedFlag, type Seed, seedIssues } from './seed.js';
 
 interface StoredUser {
   attributes: Attributes;
@@ -70,7 +68,7 @@ export class MemoryBackend implements Backend {
     const unknown = overrides.find(({ flagKey }) => !keys.has(flagKey));
     if (unknown !== undefined) throw new FlagNotFoundError(unknown.flagKey, 'flagKey');
 
-    for (const flag of flags) this.#createFlag(parseInput(inputs.createFlag, { name: flag.key, ...flag }), null);
+    for (const flag of flags) this.#createFlag(parseInput(inputs.createFlag, namedFlag(flag)), null);
     for (const [id, attributes] of Object.entries(users)) this.#setAttributes(canonicalUserId(id), attributes, null);
     for (const [group, ids] of Object.entries(groups)) this.#addToGroup(group, ids.map(canonicalUserId), null);
     for (const override of overrides) this.#setOverride(parseInput(inputs.setOverride, override), null);
@@ -201,13 +199,11 @@ export class MemoryBackend implements Backend {
   #createFlag(flag: NewFlag, actor: Actor): Flag {
     if (this.#flags.has(flag.key)) throw new FlagExistsError(flag.key);
     this.#ensureUser(actor);
-    const { key, name, description, enabled, percentage, conditions } = flag;
     const now = this.#now();
-    const given = { key, name, description, enabled, percentage, conditions: copy(conditions) };
-    const version = (this.#lastVersions.get(key) ?? 0) + 1;
-    const stored = { id: randomUUID(), ...given, version, createdAt: now, updatedAt: now, createdById: actor };
-    this.#flags.set(key, stored);
-    this.#log(actor, { kind: 'FLAG_CREATED', flagKey: key, after: flagState(stored) });
+    const version = (this.#lastVersions.get(flag.key) ?? 0) + 1;
+    const stored = { id: randomUUID(), ...copy(flag), version, createdAt: now, updatedAt: now, createdById: actor };
+    this.#flags.set(flag.key, stored);
+    this.#log(actor, { kind: 'FLAG_CREATED', flagKey: flag.key, after: flagState(stored) });
     return stored;
   }
 

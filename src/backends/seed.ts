@@ -1,12 +1,14 @@
 import type { Issue } from '../core/errors.js';
 import type { Attributes } from '../core/evaluate.js';
-import { inputIssues, inputs } from '../core/inputs.js';
-import type { NewFlag, NewOverride } from './backend.js';
+import { type CreateFlagInput, inputIssues, inputs, type NewFlag } from '../core/inputs.js';
+import type { NewOverride } from './backend.js';
+
+type SeedFlag = Partial<NewFlag> & Pick<NewFlag, 'key'>;
 
 /** What `MemoryBackend.seed` adds. */
 export interface Seed {
   /** Only the key is needed; the name defaults to it, the rest to a disabled flag for everybody. */
-  readonly flags?: readonly (Partial<NewFlag> & Pick<NewFlag, 'key'>)[];
+  readonly flags?: readonly SeedFlag[];
   /** Attributes by user id. */
   readonly users?: { readonly [userId: string]: Attributes };
   /** User ids by group. */
@@ -14,14 +16,17 @@ export interface Seed {
   readonly overrides?: readonly (Pick<NewOverride, 'userId' | 'flagKey' | 'enabled'> & Partial<NewOverride>)[];
 }
 
+/** The input that creates a flag of a seed. */
+export function namedFlag(flag: SeedFlag): CreateFlagInput {
+  return { name: flag.key, ...flag };
+}
+
 /** Every fault of a seed: what a management call would refuse, but for overrides that have expired. */
 export function seedIssues({ flags, users, groups, overrides }: Required<Seed>): Issue[] {
   const at = (path: readonly string[], issues: readonly Issue[]): Issue[] =>
     issues.map(issue => ({ ...issue, path: [...path, ...issue.path] }));
   return [
-    ...flags.flatMap((flag, index) =>
-      at(['flags', String(index)], inputIssues(inputs.createFlag, { name: flag.key, ...flag })),
-    ),
+    ...flags.flatMap((flag, index) => at(['flags', String(index)], inputIssues(inputs.createFlag, namedFlag(flag)))),
     ...Object.entries(users).flatMap(([userId, attributes]) =>
       at(['users', userId], inputIssues(inputs.setUserAttributes, { userId, attributes })),
     ),

@@ -1,7 +1,8 @@
 import type { Flag } from '../core/flag.js';
+import type { FlagPatch, NewFlag } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
 import { Prisma } from '../generated/prisma/client.js';
-import { type FlagPatch, flagFromLog, type Override } from './backend.js';
+import { flagFromLog, type Override } from './backend.js';
 
 // Pieces of SQL, and what their rows mean. States travel as JSON text in the form that the log has them.
 
@@ -26,13 +27,36 @@ export function ensureUsers(ids: readonly (string | null)[], where: Prisma.Sql =
   return Prisma.sql`INSERT INTO users (id) SELECT DISTINCT unnest(${uuids(known)}) WHERE ${where} ON CONFLICT DO NOTHING`;
 }
 
+/** The columns of the fields that callers set. The compiler asks for each field. */
+const flagColumns: Readonly<Record<keyof NewFlag, string>> = {
+  key: 'key',
+  name: 'name',
+  description: 'description',
+  enabled: 'enabled',
+  percentage: 'percentage',
+  conditions: 'conditions',
+};
+
+/** The columns of those fields that are given, each with its value. */
+function flagValues(fields: Partial<NewFlag>): { readonly column: Prisma.Sql; readonly value: Prisma.Sql }[] {
+  return Object.entries(flagColumns).flatMap(([field, column]) => {
+    const value = fields[field as keyof NewFlag];
+    if (value === undefined) return [];
+    const isJson = typeof value === 'object' && value !== null;
+    return { column: Prisma.raw(column), value: isJson ? jsonb(value) : Prisma.sql`${value}` };
+  });
+}
+
+/** Inserts a flag; the caller says what follows. */
+export function insertFlag(flag: NewFlag, createdById: string | null): Prisma.Sql {
+  const values = flagValues(flag);
+  return Prisma.sql`
+    INSERT INTO feature_flags (${Prisma.join(values.map(({ column }) => column))}, created_by_id)
+    VALUES (${Prisma.join(values.map(({ value }) => value))}, ${createdById}::uuid)`;
+}
+
 export function assignments(patch: FlagPatch): Prisma.Sql {
-  const set = [];
-  if (patch.name !== undefined) set.push(Prisma.sql`name = ${patch.name}`);
-  if (patch.description !== undefined) set.push(Prisma.sql`description = ${patch.description}`);
-  if (patch.enabled !== undefined) set.push(Prisma.sql`enabled = ${patch.enabled}`);
-  if (patch.percentage !== undefined) set.push(Prisma.sql`percentage = ${patch.percentage}`);
-  if (patch.conditions !== undefined) set.push(Prisma.sql`conditions = ${jsonb(patch.conditions)}`);
+  const set = flagValues(patch).map(({ column, value }) => Prisma.sql`${column} = ${value}`);
   return set.length === 0 ? Prisma.sql`key = key` : Prisma.join(set);
 }
 

@@ -44,16 +44,28 @@ const orElse = <Schema extends z.ZodType>(schema: Schema, value: z.output<Schema
 const unlessNull = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform(given => given ?? undefined);
 
+const eachUnlessNull = <Fields extends Record<string, z.ZodType>>(fields: Fields) =>
+  Object.fromEntries(Object.entries(fields).map(([name, schema]) => [name, unlessNull(schema)])) as {
+    [Name in keyof Fields]: ReturnType<typeof unlessNull<Fields[Name]>>;
+  };
+
 const conditions = checked<JsonObject>(validateConditions);
 
-const name = text(1, 200);
-const description = text(0, 10_000).nullable();
 const enabled = z.boolean('Expected true or false.');
-const percentage = z
-  .number('Expected a number.')
-  .int('Expected a whole number.')
-  .min(0, 'Expected 0 to 100.')
-  .max(100, 'Expected 0 to 100.');
+
+/** What callers set in a flag, beside its key. The types and the backends follow this list. */
+const flagFields = {
+  name: text(1, 200),
+  description: text(0, 10_000).nullable(),
+  enabled,
+  percentage: z
+    .number('Expected a number.')
+    .int('Expected a whole number.')
+    .min(0, 'Expected 0 to 100.')
+    .max(100, 'Expected 0 to 100.'),
+  conditions,
+};
+
 const group = z
   .string('Expected text.')
   .refine(isName, `Expected 1 to ${maxNameLength} characters that can be stored.`);
@@ -80,20 +92,17 @@ const latestExpiry = new Date('9999-12-31T23:59:59.999Z');
 export const inputs = {
   createFlag: z.strictObject({
     key: flagKey,
-    name,
-    description: description.default(null),
-    enabled: orElse(enabled, false),
-    percentage: orElse(percentage, 100),
-    conditions: orElse(conditions, {}),
+    ...flagFields,
+    description: flagFields.description.default(null),
+    enabled: orElse(flagFields.enabled, false),
+    percentage: orElse(flagFields.percentage, 100),
+    conditions: orElse(flagFields.conditions, {}),
   }),
   updateFlag: z.strictObject({
     key: flagKey,
-    name: unlessNull(name),
+    ...eachUnlessNull(flagFields),
     // Null removes a description.
-    description: description.optional(),
-    enabled: unlessNull(enabled),
-    percentage: unlessNull(percentage),
-    conditions: unlessNull(conditions),
+    description: flagFields.description.optional(),
     expectedVersion: z
       .number('Expected a number.')
       .int('Expected a whole number.')
@@ -129,6 +138,12 @@ export type RemoveOverrideInput = z.input<typeof inputs.removeOverride>;
 export type GroupInput = z.input<typeof inputs.group>;
 export type SetUserAttributesInput = z.input<typeof inputs.setUserAttributes>;
 export type DeleteUserInput = z.input<typeof inputs.deleteUser>;
+
+/** A flag to create: the input with its defaults filled in. */
+export type NewFlag = Readonly<z.output<typeof inputs.createFlag>>;
+
+/** The fields of a flag to change; what is absent stays. */
+export type FlagPatch = Partial<Omit<NewFlag, 'key'>>;
 
 /** @throws ValidationError with the faults of the input. */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {

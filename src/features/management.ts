@@ -1,11 +1,12 @@
 import type { z } from 'zod';
-import type { Actor, Backend, FlagPatch, Override, User, Written } from '../backends/backend.js';
+import type { Actor, Backend, Override, User, Written } from '../backends/backend.js';
 import { UnavailableError, ValidationError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import {
   type CreateFlagInput,
   type DeleteFlagInput,
   type DeleteUserInput,
+  type FlagPatch,
   type GroupInput,
   inputs,
   parseInput,

@@ -1,6 +1,5 @@
 import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
 import { type Flag as FlagShape, maxFlagKeyLength } from '../core/flag.js';
-import type { UpdateFlagInput as FlagChanges, CreateFlagInput as NewFlag } from '../core/inputs.js';
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder, unchecked } from './builder.js';
 import { storable } from './errors.js';
@@ -147,7 +146,7 @@ builder.mutationFields(t => ({
     },
     args: { input: t.arg({ type: CreateFlagInput, required: true, description: 'The flag to create.' }) },
     resolve: async (_root, { input }, { service, caller }) => ({
-      flag: await service.management.createFlag(unchecked<NewFlag>(input), caller.userId),
+      flag: await service.management.createFlag(unchecked(input), caller.userId),
     }),
   }),
   updateFlag: t.field({
@@ -162,7 +161,7 @@ builder.mutationFields(t => ({
       input: t.arg({ type: UpdateFlagInput, required: true, description: 'The flag, and the changes to make.' }),
     },
     resolve: async (_root, { input }, { service, caller }) => ({
-      flag: await service.management.updateFlag(unchecked<FlagChanges>(input), caller.userId),
+      flag: await service.management.updateFlag(unchecked(input), caller.userId),
     }),
   }),
   deleteFlag: t.field({

@@ -1,5 +1,4 @@
 import { FlagNotFoundError, ValidationError } from '../core/errors.js';
-import type { SetOverrideInput as NewOverride } from '../core/inputs.js';
 import type { Override as OverrideRow } from '../generated/prisma/client.js';
 import { builder, unchecked } from './builder.js';
 import { Flag } from './flag.js';
@@ -150,7 +149,7 @@ builder.mutationFields(t => ({
     },
     args: { input: t.arg({ type: SetOverrideInput, required: true, description: 'The override to set.' }) },
     resolve: async (_root, { input }, { service, caller }) => ({
-      override: await service.management.setOverride(unchecked<NewOverride>(input), caller.userId),
+      override: await service.management.setOverride(unchecked(input), caller.userId),
     }),
   }),
   removeOverride: t.field({

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Backend, type Change, changeKinds, flagFromLog, type NewFlag } from '../../src/backends/backend.js';
+import { type Backend, type Change, changeKinds, flagFromLog } from '../../src/backends/backend.js';
 import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../../src/core/errors.js';
+import { inputs, type NewFlag, parseInput } from '../../src/core/inputs.js';
 import { readLog } from '../support/change-log.js';
 
 export interface ContractSubject {
@@ -10,7 +11,7 @@ export interface ContractSubject {
 }
 
 export function newFlag(key: string, fields: Partial<NewFlag> = {}): NewFlag {
-  return { key, name: key, description: null, enabled: false, percentage: 100, conditions: {}, ...fields };
+  return { ...parseInput(inputs.createFlag, { key, name: key }), ...fields };
 }
 
 const awkward = {

@@ -102,7 +102,9 @@ describe('started by npm, which puts a shell between', () => {
     await writeFile(join(project, 'package.json'), JSON.stringify(manifest));
     await symlink(join(root, 'dist'), join(project, 'dist'));
     await mkdir(join(project, 'node_modules/.bin'), { recursive: true });
-    await symlink(join(root, 'dist/cli/main.js'), join(project, 'node_modules/.bin/halyard'));
+    // As npm makes it executable when it installs the package.
+    const program = `#!/usr/bin/env node\nimport(${JSON.stringify(join(root, 'dist/cli/main.js'))});\n`;
+    await writeFile(join(project, 'node_modules/.bin/halyard'), program, { mode: 0o755 });
     return project;
   }
 

@@ -9,6 +9,7 @@ import {
   printSchema,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
+import { inputs } from '../../src/core/inputs.js';
 import { createSchema } from '../../src/graphql/index.js';
 
 const schema = createSchema();
@@ -16,6 +17,17 @@ const schema = createSchema();
 it('equals schema.graphql (if not, run `npm run codegen`)', () => {
   const committed = readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8');
   expect(`${printSchema(schema)}\n`).toBe(committed);
+});
+
+it.each([
+  ['CreateFlagInput', inputs.createFlag],
+  ['UpdateFlagInput', inputs.updateFlag],
+  ['DeleteFlagInput', inputs.deleteFlag],
+  ['SetOverrideInput', inputs.setOverride],
+] as const)('takes in %s every field that the service takes, and no other', (name, { shape }) => {
+  const type = schema.getType(name);
+  const fields = isInputObjectType(type) ? Object.keys(type.getFields()) : [];
+  expect(fields.sort()).toEqual(Object.keys(shape).sort());
 });
 
 describe('is a manual', () => {

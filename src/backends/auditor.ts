@@ -1,6 +1,7 @@
 import type { PrismaClient } from '../generated/prisma/client.js';
 import type { BackendLog, Connection } from './connection.js';
 import { toUnavailable } from './errors.js';
+import { PeriodicTask } from './periodic-task.js';
 
 export interface AuditorOptions {
   readonly prisma: PrismaClient;
@@ -24,20 +25,22 @@ const share = 100;
  */
 export class Auditor {
   readonly #options: AuditorOptions;
-  #timer: NodeJS.Timeout | undefined;
-  #work: Promise<unknown> | undefined;
-  #isStopped = false;
+  readonly #task: PeriodicTask;
 
   constructor(options: AuditorOptions) {
     this.#options = options;
-    this.#later();
+    // The delay varies at random: nodes that started together would otherwise audit together for ever.
+    this.#task = new PeriodicTask(
+      () => this.#run(),
+      () => interval * (0.8 + Math.random() * 0.2),
+    );
   }
 
   /** Audits each table that is due. Returns those in which something had changed past the triggers. */
   async audit(): Promise<readonly string[]> {
     const { alone, log } = this.#options;
     const changed: string[] = [];
-    for (let table = await this.#claim(); table !== undefined && !this.#isStopped; table = await this.#claim()) {
+    for (let table = await this.#claim(); table !== undefined && !this.#task.isStopped; table = await this.#claim()) {
       const startedAt = performance.now();
       // One statement, and so one state: the rows, and what the triggers had counted by then.
       const [row] = await alone(
@@ -56,10 +59,8 @@ export class Auditor {
     return changed;
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#work;
+  stop(): Promise<void> {
+    return this.#task.stop();
   }
 
   /** A table that is due and that nobody else has: it is due again later. */
@@ -77,24 +78,13 @@ export class Auditor {
       UPDATE feature_log_digests SET check_after = now() + make_interval(secs => ${seconds}::float8) WHERE table_name = ${table}`;
   }
 
-  #later(): void {
-    // Jitter, or nodes that were started together ask together for ever.
-    this.#timer = setTimeout(
-      () => {
-        this.#work = this.#run();
-      },
-      interval * (0.8 + Math.random() * 0.2),
-    ).unref();
-  }
-
   async #run(): Promise<void> {
     try {
       await this.audit();
     } catch (error) {
-      if (!this.#isStopped) {
+      if (!this.#task.isStopped) {
         this.#options.log.warn({ err: toUnavailable(error) ?? error }, 'the tables could not be audited');
       }
     }
-    if (!this.#isStopped) this.#later();
   }
 }

@@ -1,6 +1,7 @@
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import type { BackendLog } from './connection.js';
 import { toUnavailable } from './errors.js';
+import { PeriodicTask } from './periodic-task.js';
 import { read } from './reads.js';
 
 export interface PrunerOptions {
@@ -26,13 +27,15 @@ const latest = 60_000;
  */
 export class Pruner {
   readonly #options: PrunerOptions;
-  #timer: NodeJS.Timeout | undefined;
-  #work: Promise<unknown> | undefined;
-  #isStopped = false;
+  readonly #task: PeriodicTask;
 
   constructor(options: PrunerOptions) {
     this.#options = options;
-    this.#later(earliest + Math.random() * (latest - earliest));
+    this.#task = new PeriodicTask(
+      () => this.#run(),
+      () => interval,
+      earliest + Math.random() * (latest - earliest),
+    );
   }
 
   /** Returns how many entries were deleted. @throws UnavailableError */
@@ -48,7 +51,7 @@ export class Pruner {
     );
     const firstKept = row?.['first_kept'] as string | null | undefined;
     let deleted = 0;
-    for (let count = sliceLength; firstKept != null && count === sliceLength && !this.#isStopped; deleted += count) {
+    for (let count = sliceLength; firstKept != null && count === sliceLength && !this.#task.isStopped; deleted += count) {
       count = await prisma.$executeRaw`
         DELETE FROM feature_changes WHERE revision IN (
           SELECT revision FROM feature_changes WHERE revision < ${firstKept}::text::bigint ORDER BY revision LIMIT ${sliceLength})`;
@@ -56,16 +59,8 @@ export class Pruner {
     return deleted;
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#work;
-  }
-
-  #later(delay: number): void {
-    this.#timer = setTimeout(() => {
-      this.#work = this.#run();
-    }, delay).unref();
+  stop(): Promise<void> {
+    return this.#task.stop();
   }
 
   async #run(): Promise<void> {
@@ -76,6 +71,5 @@ export class Pruner {
     } catch (error) {
       log.warn({ err: toUnavailable(error) ?? error }, 'old entries of the change log could not be deleted');
     }
-    if (!this.#isStopped) this.#later(interval);
   }
 }

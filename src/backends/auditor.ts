@@ -51,7 +51,7 @@ export class Auditor {
         const [accepted] = await alone(`SELECT halyard_accept('${table}') AS logged`);
         if (accepted?.['logged'] === true) {
           changed.push(table);
-          log.warn({ table }, 'rows were changed past the triggers of the change log; all nodes load everything again');
+          log.warn({ table }, 'Rows were changed without the triggers of the change log. All nodes reload everything.');
         }
       }
       if (seconds * share > shortestPause) await this.#postpone(table, seconds * share);
@@ -83,7 +83,7 @@ export class Auditor {
       await this.audit();
     } catch (error) {
       if (!this.#task.isStopped) {
-        this.#options.log.warn({ err: toUnavailable(error) ?? error }, 'the tables could not be audited');
+        this.#options.log.warn({ err: toUnavailable(error) ?? error }, 'The tables could not be audited.');
       }
     }
   }

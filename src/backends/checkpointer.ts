@@ -37,7 +37,7 @@ export class Checkpointer {
       );
       if (rows[0]?.isDue && !this.#task.isStopped) await this.#database.exec('CHECKPOINT');
     } catch (error) {
-      if (!this.#task.isStopped) this.#log.warn({ err: error }, 'the write-ahead log could not be cut short');
+      if (!this.#task.isStopped) this.#log.warn({ err: error }, 'The checkpoint of the embedded database failed.');
     }
   }
 }

@@ -45,6 +45,8 @@ export type DatabaseOptions = DatabaseLocation & {
   readonly statementTimeoutMs?: number | undefined;
   /** PostgreSQL: the server's own address, for listening and migrating, where `url` leads to a pooler. */
   readonly listenUrl?: string | undefined;
+  /** Whether {@link DatabaseBackend.onQuery} works. It costs an event for each statement. Default: it does not. */
+  readonly reportsQueries?: true | undefined;
   /** PGlite: what `PGlite.dumpDataDir()` returned, to begin with. A test run prepares one and clones it. */
   readonly templateDump?: Blob | undefined;
 };
@@ -66,9 +68,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBa
   });
   try {
     const applied = options.asItIs ? [] : await connection.migrate();
-    if (applied.length > 0) log.info({ migrations: applied }, 'the database schema was brought up to date');
+    if (applied.length > 0) log.info({ migrations: applied }, 'The database schema was brought up to date.');
     const audits = options.asItIs !== true;
-    return new DatabaseBackend(connection, applied, { log, keepMs: options.keepChangesMs, audits });
+    const { keepChangesMs: keepMs, reportsQueries } = options;
+    return new DatabaseBackend(connection, applied, { log, keepMs, audits, reportsQueries });
   } catch (error) {
     await connection.close();
     throw toUnavailable(error) ?? error;
@@ -94,6 +97,7 @@ interface Upkeep {
   readonly keepMs?: number | undefined;
   /** Whether it looks for changes past the triggers. */
   readonly audits?: boolean;
+  readonly reportsQueries?: true | undefined;
 }
 
 /** Array transactions are Prisma's business alone; its limits must not end one that the database still works on. */
@@ -111,7 +115,7 @@ export class DatabaseBackend implements Backend {
   readonly prisma: PrismaClient;
   readonly #connection: Connection;
   readonly #writer: Writer;
-  readonly #queryListeners = new Set<(sql: string) => void>();
+  readonly #queryListeners: Set<(sql: string) => void> | null;
   readonly #watchers = new Set<() => void>();
   readonly #pruner: Pruner | null;
   readonly #auditor: Auditor | null;
@@ -123,18 +127,12 @@ export class DatabaseBackend implements Backend {
     connection: Connection,
     /** The migrations that were applied when the database was opened. */
     readonly appliedMigrations: readonly string[],
-    { log = silent, keepMs, audits = false }: Upkeep = {},
+    { log = silent, keepMs, audits = false, reportsQueries }: Upkeep = {},
   ) {
     this.#connection = connection;
-    const prisma = new PrismaClient({
-      adapter: connection.adapter,
-      transactionOptions,
-      log: [{ emit: 'event', level: 'query' }],
-    });
-    prisma.$on('query', event => {
-      for (const listener of this.#queryListeners) listener(event.query);
-    });
+    const prisma = this.#createClient(reportsQueries === true);
     this.prisma = prisma;
+    this.#queryListeners = reportsQueries ? new Set() : null;
     this.#writer = new Writer(prisma, connection.patienceMs);
     this.#pruner = keepMs === undefined ? null : new Pruner({ prisma, keepMs, log });
     const { alone } = connection;
@@ -142,12 +140,14 @@ export class DatabaseBackend implements Backend {
   }
 
   /**
-   * Calls `listener` with the SQL of each statement sent through {@link prisma}, by this class or by others: counts of
-   * queries are part of what is tested. Returns what ends it.
+   * Calls `listener` with the SQL of each statement that is sent through {@link prisma}. For tests that count queries; the
+   * database must have been opened with `reportsQueries`. Returns a function that removes the listener.
    */
   onQuery(listener: (sql: string) => void): () => void {
-    this.#queryListeners.add(listener);
-    return () => void this.#queryListeners.delete(listener);
+    const listeners = this.#queryListeners;
+    if (listeners === null) throw new Error('Queries are not reported. Open the database with `reportsQueries: true`.');
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
   }
 
   definitions(): Promise<Definitions> {
@@ -313,6 +313,16 @@ export class DatabaseBackend implements Backend {
       await this.#connection.close();
     })();
     return this.#closed;
+  }
+
+  #createClient(reportsQueries: boolean): PrismaClient {
+    const { adapter } = this.#connection;
+    if (!reportsQueries) return new PrismaClient({ adapter, transactionOptions });
+    const prisma = new PrismaClient({ adapter, transactionOptions, log: [{ emit: 'event', level: 'query' }] });
+    prisma.$on('query', event => {
+      for (const listener of this.#queryListeners ?? []) listener(event.query);
+    });
+    return prisma;
   }
 
   /** Each step takes milliseconds where the ids are many, and so has a turn of the event loop to itself. */

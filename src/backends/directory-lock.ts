@@ -51,7 +51,7 @@ export interface DirectoryLock {
   release(): Promise<void>;
 }
 
-type Answer = 'dead' | 'unknown' | (LockHolder & { readonly state: 'trying' | 'held' });
+type LockReply = 'dead' | 'unknown' | (LockHolder & { readonly state: 'trying' | 'held' });
 
 const nameLength = 'lock-'.length + 36 + '.sock'.length;
 const lockName = bounded(/^lock-[0-9a-f-]{36}\.sock$/, nameLength);
@@ -189,11 +189,11 @@ const self: LockHolder = {
   since: new Date(performance.timeOrigin).toISOString(),
 };
 
-function ask(socketPath: string): Promise<Answer> {
+function ask(socketPath: string): Promise<LockReply> {
   return new Promise(answer => {
     let text = '';
     const socket = connect(socketPath);
-    const settle = (value: Answer) => {
+    const settle = (value: LockReply) => {
       socket.destroy();
       answer(value);
     };
@@ -209,9 +209,9 @@ function ask(socketPath: string): Promise<Answer> {
   });
 }
 
-function parse(text: string): Answer {
+function parse(text: string): LockReply {
   try {
-    return JSON.parse(text) as Answer;
+    return JSON.parse(text) as LockReply;
   } catch {
     return 'unknown';
   }

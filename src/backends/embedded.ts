@@ -62,7 +62,7 @@ export async function openEmbedded({ dataDir, templateDump, existing, log }: Emb
     if (lock !== null && lock.place !== resolve(dataDir ?? '')) {
       log.warn(
         { directory: dataDir, lock: lock.place },
-        'the file system of the data directory has no sockets; its lock holds between processes that share the temporary directory alone',
+        'The file system of the data directory has no sockets. The lock protects it only from processes that share the temporary directory.',
       );
     }
     try {
@@ -135,7 +135,7 @@ class EmbeddedConnection implements Connection {
     const listening = this.database.listen('halyard_changes', hint);
     listening.then(
       () => ended || hint(),
-      (error: unknown) => ended || this.log.error({ err: error }, 'cannot listen to the embedded database'),
+      (error: unknown) => ended || this.log.error({ err: error }, 'Listening to the embedded database failed.'),
     );
     return () => {
       ended = true;

@@ -60,12 +60,7 @@ export class GuardedPool extends pg.Pool {
       client.on('error', () => undefined);
     });
     // An idle connection that breaks is replaced at the next use.
-    this.on('error', error => options.log.warn({ err: forLog(error) }, 'a database connection broke'));
-  }
-
-  /** Whether the server is known to be away. */
-  get isAway(): boolean {
-    return this.#outage !== null;
+    this.on('error', error => options.log.warn({ err: forLog(error) }, 'A database connection broke.'));
   }
 
   /** Calls `listener` at the end of each outage. Returns what stops that. */
@@ -123,7 +118,7 @@ export class GuardedPool extends pg.Pool {
     if (this.#outage !== null || this.ending || !isOutage(error)) return;
     this.#outage = error as Error;
     this.#generation += 1;
-    this.#guard.log.warn({ err: forLog(error) }, 'the database is away');
+    this.#guard.log.warn({ err: forLog(error) }, 'The database cannot be reached.');
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const reject of waiting) reject(away(this.#outage));
@@ -152,7 +147,7 @@ export class GuardedPool extends pg.Pool {
       client.end().catch(() => undefined);
     }
     this.#outage = null;
-    log.info({}, 'the database is back');
+    log.info({}, 'The database can be reached again.');
     for (const listener of [...this.#listeners]) listener();
   }
 }

@@ -85,7 +85,7 @@ export class Listener {
     this.#isListening = false;
     clearTimeout(this.#timer);
     client.end().catch(() => undefined);
-    this.#options.log.warn({ err: forLog(error) }, 'the connection that listens for changes broke; connecting again');
+    this.#options.log.warn({ err: forLog(error) }, 'The connection that listens for changes broke. Connecting again.');
     // Jitter, or every node comes back at the same instant.
     this.#timer = setTimeout(() => this.#start(), this.#backoff * (0.5 + Math.random()));
     this.#timer.unref();

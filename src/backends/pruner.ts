@@ -51,7 +51,11 @@ export class Pruner {
     );
     const firstKept = row?.['first_kept'] as string | null | undefined;
     let deleted = 0;
-    for (let count = sliceLength; firstKept != null && count === sliceLength && !this.#task.isStopped; deleted += count) {
+    for (
+      let count = sliceLength;
+      firstKept != null && count === sliceLength && !this.#task.isStopped;
+      deleted += count
+    ) {
       count = await prisma.$executeRaw`
         DELETE FROM feature_changes WHERE revision IN (
           SELECT revision FROM feature_changes WHERE revision < ${firstKept}::text::bigint ORDER BY revision LIMIT ${sliceLength})`;
@@ -67,9 +71,9 @@ export class Pruner {
     const { log } = this.#options;
     try {
       const deleted = await this.prune();
-      if (deleted > 0) log.info({ deleted }, 'old entries of the change log were deleted');
+      if (deleted > 0) log.info({ deleted }, 'Old entries of the change log were deleted.');
     } catch (error) {
-      log.warn({ err: toUnavailable(error) ?? error }, 'old entries of the change log could not be deleted');
+      log.warn({ err: toUnavailable(error) ?? error }, 'Old entries of the change log could not be deleted.');
     }
   }
 }

@@ -19,7 +19,7 @@ export const maxDepth = 8;
 export const maxIssues = 1_000;
 
 /** What conditions say, from one walk over them. */
-export interface ReadConditions {
+interface ReadConditions {
   /** Every fault; the conditions are valid when there is none. */
   readonly issues: readonly Issue[];
   /** Null: no conditions, everybody is targeted. Of invalid conditions: matches nobody. */
@@ -31,16 +31,6 @@ export interface ReadConditions {
 /** Every fault of conditions that somebody wants to store, with paths that start with `conditions`; none: valid. */
 export function validateConditions(value: unknown): Issue[] {
   return [...readConditions(value).issues];
-}
-
-/** The predicate that conditions mean; null when they are empty. Invalid ones match nobody. Never throws. */
-export function compileConditions(value: unknown): Predicate | null {
-  return readConditions(value).predicate;
-}
-
-/** The groups that conditions name anywhere, also under `not`. */
-export function groupsNamed(conditions: unknown): ReadonlySet<string> {
-  return readConditions(conditions).groups;
 }
 
 /** Checks and compiles conditions. Never throws, whatever the value, and stops at the caps. */

@@ -110,10 +110,10 @@ export interface CompiledFlag {
   /** Null: no conditions. */
   readonly predicate: Predicate | null;
   readonly seed: number;
-  readonly answers: Answers;
+  readonly answers: PreparedAnswers;
 }
 
-interface Answers {
+interface PreparedAnswers {
   readonly overrideOn: Evaluation;
   readonly overrideOff: Evaluation;
   readonly disabled: Evaluation;
@@ -128,7 +128,7 @@ interface Answers {
 export function compileFlag(definition: FlagDefinition): CompiledFlag {
   const { key, percentage } = definition;
   const { issues: faults, predicate, groups } = readConditions(definition.conditions);
-  const answers: Answers = {
+  const answers: PreparedAnswers = {
     overrideOn: answer(key, true, 'OVERRIDE'),
     overrideOff: answer(key, false, 'OVERRIDE'),
     disabled: answer(key, false, 'DISABLED'),

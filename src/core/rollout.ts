@@ -2,7 +2,7 @@ import { murmur3 } from './murmur3.js';
 import { canonicalUserId } from './user-id.js';
 
 /** How many buckets a rollout has; one percent is a hundred of them. */
-export const rolloutBuckets = 10_000;
+const rolloutBuckets = 10_000;
 
 /** What separates the flags: the same user falls into another bucket for each. */
 export function rolloutSeed(flagKey: string): number {

@@ -3,10 +3,10 @@ import type { FeatureKey } from '../core/feature-key.js';
 import type { Features, FeatureUser, RequireOptions } from '../features/features.js';
 
 /** What every form of gate takes. */
-export interface GateOptions<Subject, User = FeatureUser> extends RequireOptions {
+export interface GateOptions<Input, User = FeatureUser> extends RequireOptions {
   readonly features: Pick<Features<User>, 'for'>;
   /** Who asks. Not given, or null: somebody anonymous. */
-  readonly user?: (subject: Subject) => User | null | Promise<User | null>;
+  readonly user?: (input: Input) => User | null | Promise<User | null>;
 }
 
 /**
@@ -14,12 +14,12 @@ export interface GateOptions<Subject, User = FeatureUser> extends RequireOptions
  *
  * What `user` throws is thrown on: a program that cannot say who asks has failed, the feature has not.
  */
-export async function closedBy<Subject, User>(
+export async function closedBy<Input, User>(
   key: FeatureKey,
-  subject: Subject,
-  options: GateOptions<Subject, User>,
+  input: Input,
+  options: GateOptions<Input, User>,
 ): Promise<FeatureDisabledError | null> {
-  const user = (await options.user?.(subject)) ?? null;
+  const user = (await options.user?.(input)) ?? null;
   try {
     await options.features.for(user).require(key, options);
     return null;

@@ -40,18 +40,18 @@ export interface FunctionGate<Args extends readonly unknown[]> {
 }
 
 /** Passes on what comes by. */
-export interface MiddlewareGate<Subject, Rest extends readonly unknown[] = []> {
+export interface MiddlewareGate<Input, Rest extends readonly unknown[] = []> {
   /** Middleware whose answer is a `Response`, as of Hono. */
-  <Result>(context: Subject, ...rest: [...Rest, next: () => Result | Promise<Result>]): Promise<Result | Response>;
+  <Result>(context: Input, ...rest: [...Rest, next: () => Result | Promise<Result>]): Promise<Result | Response>;
 
   // TypeScript infers from the last form alone: it is the one where a framework mostly says what its requests are.
   /** Middleware of Express, Connect, or Fastify with `@fastify/middie`. What fails goes to `next`. */
-  (request: Subject, ...rest: [...Rest, response: NodeResponse, next: Next]): void;
+  (request: Input, ...rest: [...Rest, response: NodeResponse, next: Next]): void;
 }
 
-/** A gate where who asks is told by `Subject`, and by `Rest` behind it. */
-export type Gate<Subject, Rest extends readonly unknown[] = []> = FunctionGate<[Subject, ...Rest]> &
-  MiddlewareGate<Subject, Rest>;
+/** A gate where who asks is told by `Input`, and by `Rest` behind it. */
+export type Gate<Input, Rest extends readonly unknown[] = []> = FunctionGate<[Input, ...Rest]> &
+  MiddlewareGate<Input, Rest>;
 
 /** A gate that need not be told who asks. It fits before everything. */
 export type AnyGate = FunctionGate<[]> & MiddlewareGate<unknown>;
@@ -77,10 +77,10 @@ export function requireFeature<User = FeatureUser>(
   key: FeatureKey,
   options: RequireFeatureOptions<[], User> & { readonly user?: never },
 ): AnyGate;
-export function requireFeature<Subject = Request, Rest extends readonly unknown[] = [], User = FeatureUser>(
+export function requireFeature<Input = Request, Rest extends readonly unknown[] = [], User = FeatureUser>(
   key: FeatureKey,
-  options: RequireFeatureOptions<[Subject, ...Rest], User>,
-): Gate<Subject, Rest>;
+  options: RequireFeatureOptions<[Input, ...Rest], User>,
+): Gate<Input, Rest>;
 export function requireFeature<User>(key: FeatureKey, options: RequireFeatureOptions<unknown[], User>): unknown {
   const { user, ...rest } = options;
   const asked: GateOptions<readonly unknown[], User> = { ...rest, user: args => user?.(...args) ?? null };

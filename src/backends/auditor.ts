@@ -9,19 +9,19 @@ export interface AuditorOptions {
   readonly log: BackendLog;
 }
 
-/** Milliseconds between two looks whether a table is due, by any node. */
+/** Milliseconds between two checks of a node whether a table is due. */
 const interval = 15_000;
-/** Seconds between two audits of one table, at least. */
+/** The shortest time between two audits of one table, in seconds. */
 const shortestPause = 60;
-/** A table is read for one part in so many of the time, at most. */
+/** An audit of a table takes at most this part of the time: one hundredth. */
 const share = 100;
 
 /**
- * Looks for changes that no trigger has seen (replication, triggers that were disabled for a restore): compares what the
- * triggers have counted of a table with its rows, and where they differ has the log say so, for all nodes.
+ * Finds changes that no trigger has seen, such as those of replication, or of a restore with disabled triggers. It compares the
+ * digest that the triggers keep of a table with the table's rows. If they differ, it writes a RESET to the log for all nodes.
  *
- * Any number of nodes may do this at once: a table is audited by one of them at a time, and again a minute later, or later
- * where it is large.
+ * Any number of nodes may audit at the same time. Only one of them audits a table at a time, and the next audit of the table
+ * follows after a minute, or later if the table is large.
  */
 export class Auditor {
   readonly #options: AuditorOptions;
@@ -36,13 +36,13 @@ export class Auditor {
     );
   }
 
-  /** Audits each table that is due. Returns those in which something had changed past the triggers. */
+  /** Audits each table that is due. Returns the tables with changes that the triggers had not seen. */
   async audit(): Promise<readonly string[]> {
     const { alone, log } = this.#options;
     const changed: string[] = [];
     for (let table = await this.#claim(); table !== undefined && !this.#task.isStopped; table = await this.#claim()) {
       const startedAt = performance.now();
-      // One statement, and so one state: the rows, and what the triggers had counted by then.
+      // One statement reads the rows and the digest in one state.
       const [row] = await alone(
         `SELECT digest <> halyard_digest_of(table_name) AS differs FROM feature_log_digests WHERE table_name = '${table}'`,
       );
@@ -63,7 +63,7 @@ export class Auditor {
     return this.#task.stop();
   }
 
-  /** A table that is due and that nobody else has: it is due again later. */
+  /** Takes a table that is due and that no other node audits, and sets its next audit. Undefined if there is none. */
   async #claim(): Promise<string | undefined> {
     const rows = await this.#options.prisma.$queryRaw<{ name: string }[]>`
       UPDATE feature_log_digests SET check_after = now() + make_interval(secs => ${shortestPause}::float8)

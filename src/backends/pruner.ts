@@ -11,19 +11,20 @@ export interface PrunerOptions {
   readonly log: BackendLog;
 }
 
-/** Entries deleted at once: nobody waits long behind a slice. */
+/** Entries in one deletion: other writes wait only for a short time behind it. */
 const sliceLength = 1_000;
 const interval = 3_600_000;
-/** The first time soon, and not for all nodes of a start at once. */
+/** The first pruning starts soon, at a random time: nodes that start together do not prune together. */
 const earliest = 1_000;
 const latest = 60_000;
 
 /**
- * Deletes from the change log what is older than it is kept, from its beginning and in slices, now and every hour. The
- * last entry always stays. What is left is without gaps: a reader whose place was deleted finds that the next entry does
- * not follow, and reloads.
+ * Deletes old entries of the change log, from its beginning and in slices, soon after the start and then every hour. The last
+ * entry always stays. The remaining entries have no gaps: a reader whose place was deleted finds that the next entry does not
+ * follow, and reloads.
  *
- * Any number of nodes may do this at once: one that finds another's slice locked waits, and then finds nothing.
+ * Any number of nodes may prune at the same time. A node waits for a slice that another node has locked, and then finds nothing
+ * to delete in it.
  */
 export class Pruner {
   readonly #options: PrunerOptions;
@@ -38,10 +39,10 @@ export class Pruner {
     );
   }
 
-  /** Returns how many entries were deleted. @throws UnavailableError */
+  /** Returns the number of deleted entries. @throws UnavailableError */
   async prune(): Promise<number> {
     const { prisma, keepMs } = this.#options;
-    // The clock of the database: it is the one that stamped the entries. Times may run backwards where a clock was set.
+    // Uses the clock of the database, which stamped the entries. Times may run backwards if that clock was set.
     const [row] = await read(
       prisma,
       Prisma.sql`

@@ -3,9 +3,9 @@ import type { Attributes } from '../core/evaluate.js';
 import { inputIssues, inputs } from '../core/inputs.js';
 import type { NewFlag, NewOverride } from './backend.js';
 
-/** What `MemoryBackend.seed` adds. */
+/** The data that `MemoryBackend.seed` adds. */
 export interface Seed {
-  /** Only the key is needed; the name defaults to it, the rest to a disabled flag for everybody. */
+  /** Only the key is required. The name defaults to the key, the rest to a disabled flag for everybody. */
   readonly flags?: readonly (Partial<NewFlag> & Pick<NewFlag, 'key'>)[];
   /** Attributes by user id. */
   readonly users?: { readonly [userId: string]: Attributes };
@@ -14,7 +14,7 @@ export interface Seed {
   readonly overrides?: readonly (Pick<NewOverride, 'userId' | 'flagKey' | 'enabled'> & Partial<NewOverride>)[];
 }
 
-/** Every fault of a seed: what a management call would refuse, but for overrides that have expired. */
+/** Every fault of a seed. The rules are those of the management calls, except that overrides may have expired. */
 export function seedIssues({ flags, users, groups, overrides }: Required<Seed>): Issue[] {
   const at = (path: readonly string[], issues: readonly Issue[]): Issue[] =>
     issues.map(issue => ({ ...issue, path: [...path, ...issue.path] }));

@@ -2,12 +2,12 @@ import type { Issue } from './errors.js';
 import { isPlainObject } from './json.js';
 import { isName, isStorable, maxNameLength, unstorableText } from './text.js';
 
-/** What one context may carry: an unbounded one would cost memory for as long as its subscription lives. */
+/** Limits of the attributes in one context: unbounded ones would use memory for as long as their subscription lives. */
 export const attributeLimits = { count: 100, bytes: 16_384, depth: 8 } as const;
 
 /**
- * The faults of a JSON value that is to be stored. PostgreSQL keeps neither U+0000 nor half a surrogate pair in text, and
- * JSON has no number that is not finite.
+ * The faults of a JSON value before it is stored. PostgreSQL text holds neither U+0000 nor half of a surrogate pair, and
+ * JSON numbers are finite.
  *
  * @param depth how many levels of lists and objects are allowed; the walk stops there.
  */

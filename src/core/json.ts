@@ -6,7 +6,7 @@ export interface JsonObject {
   readonly [key: string]: Json;
 }
 
-/** Whether a value is what JSON.parse makes of an object, from whichever realm: no list, and nothing with a class. */
+/** Whether a value is a plain object, as JSON.parse returns it, from any realm. Lists and instances of classes are not. */
 export function isPlainObject(value: unknown): value is { readonly [name: string]: unknown } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -2,17 +2,17 @@ import { FeatureDisabledError } from '../core/errors.js';
 import type { FeatureKey } from '../core/feature-key.js';
 import type { Features, FeatureUser, RequireOptions } from '../features/features.js';
 
-/** What every form of gate takes. */
+/** The options of every form of gate. */
 export interface GateOptions<Input, User = FeatureUser> extends RequireOptions {
   readonly features: Pick<Features<User>, 'for'>;
-  /** Who asks. Not given, or null: somebody anonymous. */
+  /** Returns the user who makes the request. Omitted, or null: an anonymous user. */
   readonly user?: (input: Input) => User | null | Promise<User | null>;
 }
 
 /**
- * Asks whether the feature is on for who is asking: null when the way is open, otherwise what to answer.
+ * Checks whether the feature is on for the user: null if it is, otherwise the error that the gate answers with.
  *
- * What `user` throws is thrown on: a program that cannot say who asks has failed, the feature has not.
+ * Errors that `user` throws are thrown on: they are failures of the program and say nothing about the feature.
  */
 export async function closedBy<Input, User>(
   key: FeatureKey,

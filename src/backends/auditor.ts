@@ -1,6 +1,7 @@
 import type { PrismaClient } from '../generated/prisma/client.js';
 import type { BackendLog, Connection } from './connection.js';
 import { toUnavailable } from './errors.js';
+import { PeriodicTask } from './periodic-task.js';
 
 export interface AuditorOptions {
   readonly prisma: PrismaClient;
@@ -8,38 +9,40 @@ export interface AuditorOptions {
   readonly log: BackendLog;
 }
 
-/** Milliseconds between two looks whether a table is due, by any node. */
+/** Milliseconds between two checks of a node whether a table is due. */
 const interval = 15_000;
-/** Seconds between two audits of one table, at least. */
+/** The shortest time between two audits of one table, in seconds. */
 const shortestPause = 60;
-/** A table is read for one part in so many of the time, at most. */
+/** An audit of a table takes at most this part of the time: one hundredth. */
 const share = 100;
 
 /**
- * Looks for changes that no trigger has seen (replication, triggers that were disabled for a restore): compares what the
- * triggers have counted of a table with its rows, and where they differ has the log say so, for all nodes.
+ * Finds changes that no trigger has seen, such as those of replication, or of a restore with disabled triggers. It compares the
+ * digest that the triggers keep of a table with the table's rows. If they differ, it writes a RESET to the log for all nodes.
  *
- * Any number of nodes may do this at once: a table is audited by one of them at a time, and again a minute later, or later
- * where it is large.
+ * Any number of nodes may audit at the same time. Only one of them audits a table at a time, and the next audit of the table
+ * follows after a minute, or later if the table is large.
  */
 export class Auditor {
   readonly #options: AuditorOptions;
-  #timer: NodeJS.Timeout | undefined;
-  #work: Promise<unknown> | undefined;
-  #isStopped = false;
+  readonly #task: PeriodicTask;
 
   constructor(options: AuditorOptions) {
     this.#options = options;
-    this.#later();
+    // The delay varies at random: nodes that started together would otherwise audit together for ever.
+    this.#task = new PeriodicTask(
+      () => this.#run(),
+      () => interval * (0.8 + Math.random() * 0.2),
+    );
   }
 
-  /** Audits each table that is due. Returns those in which something had changed past the triggers. */
+  /** Audits each table that is due. Returns the tables with changes that the triggers had not seen. */
   async audit(): Promise<readonly string[]> {
     const { alone, log } = this.#options;
     const changed: string[] = [];
-    for (let table = await this.#claim(); table !== undefined && !this.#isStopped; table = await this.#claim()) {
+    for (let table = await this.#claim(); table !== undefined && !this.#task.isStopped; table = await this.#claim()) {
       const startedAt = performance.now();
-      // One statement, and so one state: the rows, and what the triggers had counted by then.
+      // One statement reads the rows and the digest in one state.
       const [row] = await alone(
         `SELECT digest <> halyard_digest_of(table_name) AS differs FROM feature_log_digests WHERE table_name = '${table}'`,
       );
@@ -48,7 +51,7 @@ export class Auditor {
         const [accepted] = await alone(`SELECT halyard_accept('${table}') AS logged`);
         if (accepted?.['logged'] === true) {
           changed.push(table);
-          log.warn({ table }, 'rows were changed past the triggers of the change log; all nodes load everything again');
+          log.warn({ table }, 'Rows were changed without the triggers of the change log. All nodes reload everything.');
         }
       }
       if (seconds * share > shortestPause) await this.#postpone(table, seconds * share);
@@ -56,13 +59,11 @@ export class Auditor {
     return changed;
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#work;
+  stop(): Promise<void> {
+    return this.#task.stop();
   }
 
-  /** A table that is due and that nobody else has: it is due again later. */
+  /** Takes a table that is due and that no other node audits, and sets its next audit. Undefined if there is none. */
   async #claim(): Promise<string | undefined> {
     const rows = await this.#options.prisma.$queryRaw<{ name: string }[]>`
       UPDATE feature_log_digests SET check_after = now() + make_interval(secs => ${shortestPause}::float8)
@@ -77,24 +78,13 @@ export class Auditor {
       UPDATE feature_log_digests SET check_after = now() + make_interval(secs => ${seconds}::float8) WHERE table_name = ${table}`;
   }
 
-  #later(): void {
-    // Jitter, or nodes that were started together ask together for ever.
-    this.#timer = setTimeout(
-      () => {
-        this.#work = this.#run();
-      },
-      interval * (0.8 + Math.random() * 0.2),
-    ).unref();
-  }
-
   async #run(): Promise<void> {
     try {
       await this.audit();
     } catch (error) {
-      if (!this.#isStopped) {
-        this.#options.log.warn({ err: toUnavailable(error) ?? error }, 'the tables could not be audited');
+      if (!this.#task.isStopped) {
+        this.#options.log.warn({ err: toUnavailable(error) ?? error }, 'The tables could not be audited.');
       }
     }
-    if (!this.#isStopped) this.#later();
   }
 }

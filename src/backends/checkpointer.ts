@@ -1,38 +1,32 @@
 import type { PGlite } from '@electric-sql/pglite';
 import type { BackendLog } from './connection.js';
+import { PeriodicTask } from './periodic-task.js';
 
-/** Bytes of the write-ahead log that call for a checkpoint: two of its files. The next one takes 10 to 20 ms by then. */
+/** Bytes of the write-ahead log (two of its files) that cause a checkpoint. The checkpoint then takes 10 to 20 ms. */
 const longestLog = 32 * 1_024 * 1_024;
-/** Milliseconds between two looks at its length, each of which takes a fraction of one. */
+/** Milliseconds between two checks of the log's length. A check takes less than a millisecond. */
 const interval = 1_000;
 
 /**
- * Makes the checkpoints that a server makes in the background and PGlite does not: without them the write-ahead log, which
- * is in memory where the database is, grows for as long as the database is open.
+ * Makes checkpoints, which a server makes in the background and PGlite does not. Without them the write-ahead log grows for as
+ * long as the database is open; for a database in memory the log is in memory too.
  */
 export class Checkpointer {
   readonly #database: PGlite;
   readonly #log: BackendLog;
-  #timer: NodeJS.Timeout | undefined;
-  #work: Promise<void> | undefined;
-  #isStopped = false;
+  readonly #task: PeriodicTask;
 
   constructor(database: PGlite, log: BackendLog) {
     this.#database = database;
     this.#log = log;
-    this.#later();
+    this.#task = new PeriodicTask(
+      () => this.#run(),
+      () => interval,
+    );
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#work;
-  }
-
-  #later(): void {
-    this.#timer = setTimeout(() => {
-      this.#work = this.#run();
-    }, interval).unref();
+  stop(): Promise<void> {
+    return this.#task.stop();
   }
 
   async #run(): Promise<void> {
@@ -41,10 +35,9 @@ export class Checkpointer {
         'SELECT pg_current_wal_lsn() - redo_lsn >= $1 AS "isDue" FROM pg_control_checkpoint()',
         [longestLog],
       );
-      if (rows[0]?.isDue && !this.#isStopped) await this.#database.exec('CHECKPOINT');
+      if (rows[0]?.isDue && !this.#task.isStopped) await this.#database.exec('CHECKPOINT');
     } catch (error) {
-      if (!this.#isStopped) this.#log.warn({ err: error }, 'the write-ahead log could not be cut short');
+      if (!this.#task.isStopped) this.#log.warn({ err: error }, 'The checkpoint of the embedded database failed.');
     }
-    if (!this.#isStopped) this.#later();
   }
 }

@@ -34,17 +34,19 @@ export type DatabaseLocation =
 
 export type DatabaseOptions = DatabaseLocation & {
   readonly log?: BackendLog | undefined;
-  /** Only opens what is there: nothing is created and no migration applied. For those who only read. */
+  /** Opens only an existing database: creates nothing and applies no migration. For programs that only read. */
   readonly asItIs?: true | undefined;
-  /** Milliseconds for which entries of the change log are kept. Default: for ever. */
+  /** Milliseconds for which entries of the change log are kept. Default: no limit. */
   readonly keepChangesMs?: number | undefined;
-  /** PostgreSQL: connections of the pool, beside one that listens. Default 10. */
+  /** PostgreSQL: connections of the pool. One more connection listens. Default 10. */
   readonly poolSize?: number | undefined;
-  /** PostgreSQL: milliseconds that one statement may take. Default 5,000. */
+  /** PostgreSQL: the longest time of one statement, in milliseconds. Default 5,000. */
   readonly statementTimeoutMs?: number | undefined;
-  /** PostgreSQL: the server's own address, for listening and migrating, where `url` leads to a pooler. */
+  /** PostgreSQL: the server's own address, for listening and migrating, if `url` is the address of a pooler. */
   readonly listenUrl?: string | undefined;
-  /** PGlite: what `PGlite.dumpDataDir()` returned, to begin with. A test run prepares one and clones it. */
+  /** Whether {@link DatabaseBackend.onQuery} works. It costs an event for each statement. Default: it does not. */
+  readonly reportsQueries?: true | undefined;
+  /** PGlite: the initial content, from `PGlite.dumpDataDir()`. A test run prepares one dump and clones it. */
   readonly templateDump?: Blob | undefined;
 };
 
@@ -53,7 +55,7 @@ const silent: BackendLog = { info: () => undefined, warn: () => undefined, error
 /**
  * Opens a database and brings its schema up to date. Opening an absent server fails within seconds.
  * @throws UnavailableError when the server cannot be reached.
- * @throws DatabaseUrlError, DatabaseSetupError when the address, the database or its settings are not as they must be.
+ * @throws DatabaseUrlError, DatabaseSetupError when the address, the database or its settings are not valid.
  * @throws MigrationError when the schema cannot be brought up to date, or with `asItIs` when the directory has no database.
  * @throws DirectoryLockedError when another process uses the directory.
  * @throws DataDirectoryError when the directory cannot be read or written.
@@ -65,16 +67,17 @@ export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBa
   });
   try {
     const applied = options.asItIs ? [] : await connection.migrate();
-    if (applied.length > 0) log.info({ migrations: applied }, 'the database schema was brought up to date');
+    if (applied.length > 0) log.info({ migrations: applied }, 'The database schema was brought up to date.');
     const audits = options.asItIs !== true;
-    return new DatabaseBackend(connection, applied, { log, keepMs: options.keepChangesMs, audits });
+    const { keepChangesMs: keepMs, reportsQueries } = options;
+    return new DatabaseBackend(connection, applied, { log, keepMs, audits, reportsQueries });
   } catch (error) {
     await connection.close();
     throw toUnavailable(error) ?? error;
   }
 }
 
-/** Each driver is loaded only where it is used: PGlite alone is megabytes. */
+/** Loads only the driver that is used: PGlite has several megabytes. */
 async function connect(options: DatabaseOptions, log: BackendLog): Promise<Connection> {
   if ('url' in options) {
     const { openPostgres } = await import('./postgres.js');
@@ -86,31 +89,34 @@ async function connect(options: DatabaseOptions, log: BackendLog): Promise<Conne
   return openEmbedded({ dataDir, templateDump: options.templateDump, existing: options.asItIs, log });
 }
 
-/** What a backend does by itself, now and then. */
+/** The periodic work and the reports of a backend. */
 interface Upkeep {
   readonly log?: BackendLog;
-  /** Milliseconds for which the log is kept; undefined: for ever. */
+  /** Milliseconds for which the log is kept; undefined: no limit. */
   readonly keepMs?: number | undefined;
-  /** Whether it looks for changes past the triggers. */
+  /** Whether it audits the tables for changes that the triggers have not seen. */
   readonly audits?: boolean;
+  readonly reportsQueries?: true | undefined;
 }
 
-/** Array transactions are Prisma's business alone; its limits must not end one that the database still works on. */
+/** Long limits: Prisma must not end a transaction that the database still works on. */
 const transactionOptions = { maxWait: 15_000, timeout: 120_000 };
 
 /**
  * Definitions, targeting and the change log in PostgreSQL, on a server or embedded.
  *
- * The statements are SQL rather than Prisma's models: each read is one statement, so that it sees one state, and each
- * write returns what the triggers made of it. They go through Prisma's client for its pool, its events and its
- * transactions; {@link Writer} holds what all writes have in common.
+ * It uses SQL statements and not Prisma's models: each read is one statement, so that it sees one state, and each write returns
+ * the row that the triggers produced. Prisma's client provides the pool and the transactions. {@link Writer} has the common part
+ * of all writes.
+ *
+ * The file has more than 300 lines because the class has one method for each method of {@link Backend}, with its SQL in place.
  */
 export class DatabaseBackend implements Backend {
-  /** For reads by the layers above. Writing through it works too (triggers keep the log), without retries or checks. */
+  /** For reads by the layers above. Writes also work (triggers keep the log), but without retries and checks. */
   readonly prisma: PrismaClient;
   readonly #connection: Connection;
   readonly #writer: Writer;
-  readonly #queryListeners = new Set<(sql: string) => void>();
+  readonly #queryListeners: Set<(sql: string) => void> | null;
   readonly #watchers = new Set<() => void>();
   readonly #pruner: Pruner | null;
   readonly #auditor: Auditor | null;
@@ -122,18 +128,12 @@ export class DatabaseBackend implements Backend {
     connection: Connection,
     /** The migrations that were applied when the database was opened. */
     readonly appliedMigrations: readonly string[],
-    { log = silent, keepMs, audits = false }: Upkeep = {},
+    { log = silent, keepMs, audits = false, reportsQueries }: Upkeep = {},
   ) {
     this.#connection = connection;
-    const prisma = new PrismaClient({
-      adapter: connection.adapter,
-      transactionOptions,
-      log: [{ emit: 'event', level: 'query' }],
-    });
-    prisma.$on('query', event => {
-      for (const listener of this.#queryListeners) listener(event.query);
-    });
+    const prisma = this.#createClient(reportsQueries === true);
     this.prisma = prisma;
+    this.#queryListeners = reportsQueries ? new Set() : null;
     this.#writer = new Writer(prisma, connection.patienceMs);
     this.#pruner = keepMs === undefined ? null : new Pruner({ prisma, keepMs, log });
     const { alone } = connection;
@@ -141,12 +141,14 @@ export class DatabaseBackend implements Backend {
   }
 
   /**
-   * Calls `listener` with the SQL of each statement sent through {@link prisma}, by this class or by others: counts of
-   * queries are part of what is tested. Returns what ends it.
+   * Calls `listener` with the SQL of each statement that is sent through {@link prisma}. For tests that count queries; the
+   * database must have been opened with `reportsQueries`. Returns a function that removes the listener.
    */
   onQuery(listener: (sql: string) => void): () => void {
-    this.#queryListeners.add(listener);
-    return () => void this.#queryListeners.delete(listener);
+    const listeners = this.#queryListeners;
+    if (listeners === null) throw new Error('Queries are not reported. Open the database with `reportsQueries: true`.');
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
   }
 
   definitions(): Promise<Definitions> {
@@ -158,7 +160,7 @@ export class DatabaseBackend implements Backend {
   }
 
   watch(listener: () => void): () => void {
-    // A function of its own for each watch: the same listener may be given twice.
+    // Each watch has its own function, since two watches may have the same listener.
     const watcher = () => listener();
     this.#watchers.add(watcher);
     this.#stopListening ??= this.#connection.listen(() => {
@@ -177,7 +179,7 @@ export class DatabaseBackend implements Backend {
   }
 
   async createFlag(flag: NewFlag, actor: Actor): Promise<Written<Flag>> {
-    // A refused creation creates nobody: the actor is made where the insert found room.
+    // A refused write creates no user: the actor is created only if the insert succeeds.
     const insert = Prisma.sql`
       WITH made AS (
         ${insertFlag(flag, actor)}
@@ -199,7 +201,7 @@ export class DatabaseBackend implements Backend {
     expectedVersion: number | null,
     actor: Actor,
   ): Promise<Written<Flag>> {
-    // A refused update creates nobody: the actor is made where the update found its row.
+    // A refused write creates no user: the actor is created only if the update finds its row.
     const update = Prisma.sql`
       WITH written AS (
         UPDATE feature_flags SET ${assignments(patch)}
@@ -284,7 +286,7 @@ export class DatabaseBackend implements Backend {
       ON CONFLICT (id) DO UPDATE SET attributes = EXCLUDED.attributes
       WHERE stored.attributes <> EXCLUDED.attributes`;
     const select = Prisma.sql`SELECT attributes::text AS attributes FROM users WHERE id = ${userId}::uuid`;
-    // Who describes himself is made by the upsert, in one change.
+    // If the actor is the user, the upsert creates the user, in one change.
     const { rows, revision } = await this.#writer.write(actor, [
       ensureUsers(actor === userId ? [] : [actor]),
       upsert,
@@ -295,7 +297,7 @@ export class DatabaseBackend implements Backend {
 
   async deleteUser(userId: string, actor: Actor): Promise<Written<boolean>> {
     const remove = Prisma.sql`DELETE FROM users WHERE id = ${userId}::uuid`;
-    // Who deletes himself is not to be made anew.
+    // If the actor is the user, the user must not be created again.
     const ensure = ensureUsers(actor === userId ? [] : [actor]);
     const { value, revision } = await this.#writer.writeCounted(actor, [ensure], [remove]);
     return { value: value > 0, revision };
@@ -312,11 +314,21 @@ export class DatabaseBackend implements Backend {
     return this.#closed;
   }
 
-  /** Each step takes milliseconds where the ids are many, and so has a turn of the event loop to itself. */
+  #createClient(reportsQueries: boolean): PrismaClient {
+    const { adapter } = this.#connection;
+    if (!reportsQueries) return new PrismaClient({ adapter, transactionOptions });
+    const prisma = new PrismaClient({ adapter, transactionOptions, log: [{ emit: 'event', level: 'query' }] });
+    prisma.$on('query', event => {
+      for (const listener of this.#queryListeners ?? []) listener(event.query);
+    });
+    return prisma;
+  }
+
+  /** Each step takes milliseconds for many ids, so each step gets its own turn of the event loop. */
   async #slices(userIds: readonly string[]): Promise<string[][]> {
     const ids = [...new Set(userIds)];
     await nextTurn();
-    // Sorted, so that the slices of the log are the same whatever the order given.
+    // Sorted, so that the slices in the log do not depend on the order of the input.
     ids.sort();
     await nextTurn();
     const size = Math.min(this.#connection.idsPerStatement, Math.max(ids.length, 1));

@@ -7,20 +7,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isUnsupported } from '../core/data-directory.js';
 import { bounded } from '../core/text.js';
 
-// Two processes on one embedded database silently lose rows. What tells a live holder from a dead one must die with the
-// process, be it by kill -9, and must hold between containers that share the directory, where process ids mean nothing: a
-// listening Unix socket. A connection to it is accepted while the holder lives and refused from its death on.
+// Two processes on one embedded database silently lose rows. The mark of a live holder must end with its process, even after
+// kill -9. It must also work between containers that share the directory, where process ids have no meaning. A listening Unix
+// socket does both: a connection is accepted while the holder lives, and refused after its death.
 //
-// Taking over a dead socket by removing it and binding the same name is a race: a second process may remove the socket
-// that a first has just bound. So every attempt has a name of its own, never used again, and it is safe for anybody to
-// remove a dead one. Mutual exclusion is by order instead: first show your own socket, then look for others. Of two
-// processes the one that looks last sees the other.
+// Removing a dead socket and binding the same name again would be a race: a second process could remove the socket that the
+// first has just bound. So every attempt has a new name that is never used again, and any process may remove a dead socket.
+// The order of steps gives the mutual exclusion: a process first shows its own socket and then looks for others. Of two
+// processes, the one that looks last sees the other.
 
-/** Who holds a lock. */
+/** The process that holds a lock. */
 export interface LockHolder {
   readonly pid: number;
   readonly host: string;
-  /** When its process started, as ISO 8601 text. */
+  /** The start of the process, as ISO 8601 text. */
   readonly since: string;
 }
 
@@ -30,7 +30,7 @@ export class DirectoryLockedError extends Error {
 
   constructor(
     readonly directory: string,
-    /** Null where the holder lives but does not answer. */
+    /** Null if the holder lives but does not answer. */
     readonly holder: LockHolder | null,
   ) {
     super(
@@ -45,27 +45,27 @@ export class DirectoryLockedError extends Error {
 }
 
 export interface DirectoryLock {
-  /** Where the lock lies: the directory itself, or one in the temporary directory where its file system has no sockets. */
+  /** The directory with the lock: the locked one, or one in the temporary directory if its file system has no sockets. */
   readonly place: string;
-  /** Lets go. Twice is harmless. */
+  /** Releases the lock. Releasing it twice is harmless. */
   release(): Promise<void>;
 }
 
-type Answer = 'dead' | 'unknown' | (LockHolder & { readonly state: 'trying' | 'held' });
+type LockReply = 'dead' | 'unknown' | (LockHolder & { readonly state: 'trying' | 'held' });
 
 const nameLength = 'lock-'.length + 36 + '.sock'.length;
 const lockName = bounded(/^lock-[0-9a-f-]{36}\.sock$/, nameLength);
 const draftName = bounded(/^lock-[0-9a-f-]{36}\.new$/, nameLength);
-/** A holder whose event loop is busy answers late; it is alive all the same. */
+/** Milliseconds to wait for the answer of a holder. A holder with a busy event loop is alive but answers late. */
 const answerTimeout = 2_000;
-/** Where paths of sockets end: 108 bytes on Linux, 104 on macOS, with a closing zero. */
+/** The systems limit the path of a socket: to 108 bytes on Linux and 104 on macOS, with a closing zero. */
 const longestSocketPath = 100;
 
 /**
- * Takes the lock of a directory, which is made with mode 0700 when absent. The lock is held until `release` or the end of
- * the process, however it ends. It holds between all processes of one machine, containers included, not between machines
- * that share a network file system. Where the file system of the directory has no sockets, it holds between the processes
- * that share the temporary directory.
+ * Takes the lock of a directory. An absent directory is created with mode 0700. The lock is held until `release`, or until the
+ * process ends in any way. It works between all processes of one machine, containers included, but not between machines that
+ * share a network file system. If the file system of the directory has no sockets, the lock works only between processes that
+ * share the temporary directory.
  *
  * @throws DirectoryLockedError when another process has it.
  */
@@ -86,7 +86,7 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
   }
 }
 
-/** @param directory what is locked, by sockets in `place`. */
+/** @param directory the locked directory; the sockets are in `place`. */
 async function lockAt(place: string, directory: string): Promise<DirectoryLock> {
   for (;;) {
     const claim = await Claim.make(place);
@@ -131,7 +131,7 @@ class Claim implements DirectoryLock {
         server.listen(short.join(`${id}.new`), done);
       });
       const claim = new Claim(place, `${id}.sock`, short, server);
-      // Between bind and listen a socket looks dead. Under its final name it has never been that.
+      // Between bind and listen a socket looks dead. It gets its final name only after that.
       await rename(join(place, `${id}.new`), join(place, `${id}.sock`));
       return claim;
     } catch (error) {
@@ -141,7 +141,7 @@ class Claim implements DirectoryLock {
     }
   }
 
-  /** Looks at every other claim: 'won' when there is no live one, the holder when there is, 'retry' to begin anew. */
+  /** Checks every other claim. Returns 'won' if none is alive, the holder if there is one, or 'retry' to begin again. */
   async contest(): Promise<'won' | 'retry' | LockHolder | null> {
     for (;;) {
       let waiting = false;
@@ -172,7 +172,7 @@ class Claim implements DirectoryLock {
     return this.#released;
   }
 
-  /** A process that died before its rename leaves a draft behind; nobody lives in one for a minute. */
+  /** Removes the draft of a process that died before its rename. A live process keeps a draft for less than a minute. */
   async #sweep(name: string): Promise<void> {
     const draft = join(this.place, name);
     try {
@@ -189,11 +189,11 @@ const self: LockHolder = {
   since: new Date(performance.timeOrigin).toISOString(),
 };
 
-function ask(socketPath: string): Promise<Answer> {
+function ask(socketPath: string): Promise<LockReply> {
   return new Promise(answer => {
     let text = '';
     const socket = connect(socketPath);
-    const settle = (value: Answer) => {
+    const settle = (value: LockReply) => {
       socket.destroy();
       answer(value);
     };
@@ -209,9 +209,9 @@ function ask(socketPath: string): Promise<Answer> {
   });
 }
 
-function parse(text: string): Answer {
+function parse(text: string): LockReply {
   try {
-    return JSON.parse(text) as Answer;
+    return JSON.parse(text) as LockReply;
   } catch {
     return 'unknown';
   }
@@ -222,8 +222,8 @@ function ignoreAbsence(error: unknown): void {
 }
 
 /**
- * The path of a socket has room for about a hundred bytes, and Node cuts a longer one without a word. A deep directory is
- * reached through a symbolic link in the temporary directory: the kernel follows it, the socket lies where it belongs.
+ * The path of a socket has room for about a hundred bytes, and Node silently cuts a longer path. A deep directory is reached
+ * through a symbolic link in the temporary directory: the kernel follows the link, so the socket is in the right directory.
  */
 class ShortPath {
   private constructor(

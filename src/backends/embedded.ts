@@ -13,25 +13,24 @@ import { setStatements, statedSettings } from './session.js';
 export interface EmbeddedOptions {
   /** The directory that holds the database; null keeps everything in memory. Made with mode 0700 when absent. */
   readonly dataDir: string | null;
-  /** What `PGlite.dumpDataDir()` returned, to begin with instead of an empty database. */
+  /** The initial content, from `PGlite.dumpDataDir()`. Default: an empty database. */
   readonly templateDump?: Blob | undefined;
-  /** Nothing is made that is not there. */
+  /** Opens only an existing database and creates nothing. */
   readonly existing?: true | undefined;
   readonly log: BackendLog;
 }
 
-/** How long statements may keep the event loop to themselves before others get a turn, in milliseconds. */
+/** The longest time that statements hold the event loop before other work gets a turn, in milliseconds. */
 const longestHold = 8;
 
 /**
- * What a server does in the background, now and then, happens here within some statement and on the event loop. New
- * segments of the write-ahead log are not filled with 16 MB of zeros (50 ms), so that old ones need not be kept to be used
- * again, and what waits to be added to the index over
- * `user_ids` is added in small portions rather than 4 MB at once (250 ms).
+ * A server does some work in the background. PGlite does this work within a statement and on the event loop, so it must be
+ * short. New segments of the write-ahead log are not filled with 16 MB of zeros (50 ms), and old segments are not kept for
+ * reuse. Pending entries of the index over `user_ids` are added in small portions and not 4 MB at once (250 ms).
  */
 const backgroundSettings = { wal_init_zero: 'off', wal_recycle: 'off', gin_pending_list_limit: '64kB' };
 
-/** PGlite answers in promises, yet its work is synchronous: a run of statements would never let a timer or socket in. */
+/** PGlite returns promises, but its work is synchronous: timers and sockets would get no turn during many statements. */
 class BreathingPGlite extends PGlite {
   #held = 0;
 
@@ -62,7 +61,7 @@ export async function openEmbedded({ dataDir, templateDump, existing, log }: Emb
     if (lock !== null && lock.place !== resolve(dataDir ?? '')) {
       log.warn(
         { directory: dataDir, lock: lock.place },
-        'the file system of the data directory has no sockets; its lock holds between processes that share the temporary directory alone',
+        'The file system of the data directory has no sockets. The lock protects it only from processes that share the temporary directory.',
       );
     }
     try {
@@ -96,7 +95,7 @@ async function openPGlite(dataDir: string | null, templateDump: Blob | undefined
     await database.exec(setStatements(statedSettings(backgroundSettings)));
     return database;
   } catch (error) {
-    // Half a database would be taken for a whole one at the next start.
+    // The next start would take an incomplete database for a complete one.
     if (!isThere) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     throw error;
   }
@@ -135,7 +134,7 @@ class EmbeddedConnection implements Connection {
     const listening = this.database.listen('halyard_changes', hint);
     listening.then(
       () => ended || hint(),
-      (error: unknown) => ended || this.log.error({ err: error }, 'cannot listen to the embedded database'),
+      (error: unknown) => ended || this.log.error({ err: error }, 'Listening to the embedded database failed.'),
     );
     return () => {
       ended = true;

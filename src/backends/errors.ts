@@ -1,12 +1,12 @@
 import { UnavailableError } from '../core/errors.js';
 import { bounded } from '../core/text.js';
 
-/** COMMIT was sent and its answer never came: only the database knows what became of the transaction. */
+/** COMMIT was sent and got no answer: only the database knows the result of the transaction. */
 export class CommitUnansweredError extends Error {
   override readonly name = 'CommitUnansweredError';
 }
 
-/** The database, its address or its settings are not as they must be. The message says what was found and what to do. */
+/** The database, its address or its settings are not valid. The message states the finding and the remedy. */
 export class DatabaseSetupError extends Error {
   override readonly name = 'DatabaseSetupError';
 }
@@ -19,18 +19,18 @@ interface ErrorLike {
   readonly meta?: unknown;
 }
 
-/** How SQLSTATEs begin that mean "not now": PostgreSQL's documentation, appendix A. */
+/** Prefixes of SQLSTATEs of passing failures. See PostgreSQL's documentation, appendix A. */
 const passingStates: readonly string[] = [
   '08', // the connection
   '53', // resources: connections, memory, disk
   '57P0', // shutting down, starting up, dropped
   '57014', // the statement took too long
-  '55P03', // a lock was not to be had in time
-  '40001', // lost against another transaction, again and again
+  '55P03', // a lock was not available in time
+  '40001', // a conflict with another transaction, in every attempt
   '40P01', // the same, found as a deadlock
   '25006', // a standby: the primary is elsewhere
 ];
-/** How those begin that end the session or say that there is none. */
+/** Prefixes of SQLSTATEs that end the session or refuse to start one. */
 const outageStates: readonly string[] = ['08', '57P01', '57P02', '57P03'];
 
 const passingCodes: ReadonlySet<string> = new Set([
@@ -54,16 +54,16 @@ const passingCodes: ReadonlySet<string> = new Set([
   'P2028',
   'P2034',
   'P2037',
-  // Our own pool's: Prisma keeps an error's code.
+  // The code of the guarded pool. Prisma keeps an error's code.
   'UNAVAILABLE',
-  // What its PostgreSQL adapter makes of errors of sockets.
+  // Names that Prisma's PostgreSQL adapter gives to errors of sockets.
   'DatabaseNotReachable',
   'ConnectionClosed',
   'SocketTimeout',
   'TooManyConnections',
 ]);
 
-/** How messages begin that the drivers throw without any code. */
+/** Prefixes of messages of driver errors without a code. */
 const passingMessages: readonly string[] = [
   'timeout expired',
   'timeout exceeded when trying to connect',
@@ -87,7 +87,7 @@ const busyPool: readonly string[] = [
 
 const late = 'The database did not answer in time.';
 
-/** What to tell people, by SQLSTATE. */
+/** Messages for people, by SQLSTATE. */
 const messages: readonly (readonly [states: readonly string[], message: string])[] = [
   [['57014'], late],
   [['55P03', '40'], 'The database is busy with other changes.'],
@@ -102,7 +102,7 @@ function startsWithAny(text: unknown, beginnings: readonly string[]): boolean {
   return typeof text === 'string' && beginnings.some(beginning => text.startsWith(beginning));
 }
 
-/** The error itself, then everything that it says caused it: Prisma keeps the driver's error in `meta`. */
+/** The error itself, then all its causes. Prisma keeps the driver's error in `meta`. */
 function* causes(error: unknown): Generator<ErrorLike> {
   const seen = new Set<unknown>();
   const queue = [error];
@@ -125,7 +125,7 @@ export function isSqlState(code: string): boolean {
   return sqlStatePattern.test(code);
 }
 
-/** The SQLSTATE (five characters) that the server gave, undefined where the error is not the server's. */
+/** The SQLSTATE (five characters) of the server; undefined if the error is not from the server. */
 export function sqlState(error: unknown): string | undefined {
   for (const like of causes(error)) {
     const code = (like as { originalCode?: unknown }).originalCode ?? like.code;
@@ -137,8 +137,8 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 /**
- * An error of the database layer as an {@link UnavailableError} where it means that the database cannot be reached or
- * does not answer in time, with the error as its cause; null where it means anything else.
+ * Turns an error of the database layer into an {@link UnavailableError}, with the error as its cause, if it means that the
+ * database cannot be reached or does not answer in time. Null for any other error.
  */
 export function toUnavailable(error: unknown): UnavailableError | null {
   if (error instanceof UnavailableError) return error;
@@ -157,8 +157,8 @@ export function toUnavailable(error: unknown): UnavailableError | null {
 }
 
 /**
- * Whether an error of a connection means that the server is away, rather than that it refused or gave up one thing: it
- * was not reached, did not answer, or is starting or stopping.
+ * Whether an error of a connection means an outage: the server was not reached, did not answer, or is starting or stopping. An
+ * error of a single statement or session is not an outage.
  */
 export function isOutage(error: unknown): boolean {
   const state = sqlState(error);
@@ -174,7 +174,7 @@ function isPassing({ code, kind, message }: ErrorLike): boolean {
   );
 }
 
-/** Whether the transaction lost against another one and may win when it is tried again. */
+/** Whether the transaction failed because of another one, so that another attempt may succeed. */
 export function isContention(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== undefined) return state === '40001' || state === '40P01' || state === '55P03';
@@ -182,7 +182,7 @@ export function isContention(error: unknown): boolean {
   return false;
 }
 
-/** What the triggers of the change log say when it cannot be written, and how to mend it; null for any other error. */
+/** The message and remedy from the triggers of the change log if they cannot write it; null for any other error. */
 export function logDamage(error: unknown): string | null {
   if (sqlState(error) !== 'HLY01') return null;
   for (const like of causes(error)) {
@@ -192,13 +192,13 @@ export function logDamage(error: unknown): string | null {
   return 'The change log cannot be written.';
 }
 
-/** Whether COMMIT was sent and its answer never came. */
+/** Whether COMMIT was sent and got no answer. */
 export function isCommitUnanswered(error: unknown): boolean {
   for (const like of causes(error)) if (like instanceof CommitUnansweredError) return true;
   return false;
 }
 
-/** What of a driver's error belongs in a log: a pool hangs the whole client, with its settings, on the errors that it emits. */
+/** The fields of a driver's error for the log. A pool attaches the whole client, with its settings, to the errors it emits. */
 export function forLog(error: unknown): { readonly message: string; readonly code?: string } {
   const { message, code } = error as ErrorLike;
   return { message: String(message), ...(typeof code === 'string' ? { code } : {}) };

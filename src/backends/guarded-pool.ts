@@ -7,28 +7,28 @@ export interface GuardedPoolOptions {
   readonly config: pg.ClientConfig;
   /** Connections at most. */
   readonly size: number;
-  /** Milliseconds until a statement without an answer is given up, and its connection with it. */
+  /** Milliseconds until a statement without an answer fails and its connection is closed. */
   readonly queryTimeoutMs: number;
-  /** Milliseconds to reach the server, or to be given a connection by a pool that is busy. */
+  /** Milliseconds to reach the server, or to wait for a connection of a busy pool. */
   readonly connectTimeoutMs: number;
-  /** Whether a new connection is as it must be: rejects when it is not, and nobody is given it. */
+  /** Checks a new connection. If it rejects, the connection is not used. */
   readonly check?: (client: pg.ClientBase) => Promise<void>;
   readonly log: BackendLog;
 }
 
-/** Milliseconds before the first question whether the server is back; doubled each time, with jitter, up to the longest. */
+/** Milliseconds before the first probe in an outage. Doubled for each further probe, with jitter, up to the longest. */
 const shortestBackoff = 100;
 const longestBackoff = 1_000;
-/** Milliseconds that such a question may take. */
+/** The longest time of a probe, in milliseconds. */
 const probeTimeout = 2_000;
 
 /**
- * A pool that knows when its server is away. A connection that cannot be made, or a statement that the server never
- * answers, begins an outage: from then on every call fails at once instead of waiting for its own timeout, and one probe
- * at a time asks whether the server is back. Connections from before an outage are not used after it: they may be
+ * A pool that detects outages of its server. An outage begins when a connection cannot be made, or when the server does not
+ * answer a statement. During an outage every call fails at once instead of waiting for its own timeout, and one probe at a time
+ * checks whether the server can be reached again. Connections from before an outage are not used after it: they may be
  * half-open.
  *
- * A statement that the server itself ends, a busy pool, or a single connection that broke is no outage.
+ * A statement that the server itself ends, a busy pool, or a single broken connection is not an outage.
  */
 export class GuardedPool extends pg.Pool {
   readonly #guard: GuardedPoolOptions;
@@ -55,20 +55,15 @@ export class GuardedPool extends pg.Pool {
     this.#guard = options;
     this.on('connect', client => {
       this.#madeIn.set(client, this.#generation);
-      // Whoever is given a connection listens only from a turn of the promise queue later, and what the server sends with
-      // the last answer to its holder before is read in between: without this, a shutdown just then ends the process.
+      // The next user of a connection listens to its errors only after a turn of the promise queue. A shutdown of the server
+      // in between emits an error, which would end the process without this listener.
       client.on('error', () => undefined);
     });
     // An idle connection that breaks is replaced at the next use.
-    this.on('error', error => options.log.warn({ err: forLog(error) }, 'a database connection broke'));
+    this.on('error', error => options.log.warn({ err: forLog(error) }, 'A database connection broke.'));
   }
 
-  /** Whether the server is known to be away. */
-  get isAway(): boolean {
-    return this.#outage !== null;
-  }
-
-  /** Calls `listener` at the end of each outage. Returns what stops that. */
+  /** Calls `listener` at the end of each outage. Returns a function that removes the listener. */
   onBack(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -101,7 +96,7 @@ export class GuardedPool extends pg.Pool {
     }
   }
 
-  /** Who waits for a connection when the outage begins waits no longer. */
+  /** Rejects when an outage begins, so that callers do not wait for a connection any longer. */
   #unlessAway(pending: Promise<pg.PoolClient>): Promise<pg.PoolClient> {
     return new Promise((resolve, reject) => {
       this.#waiting.add(reject);
@@ -123,7 +118,7 @@ export class GuardedPool extends pg.Pool {
     if (this.#outage !== null || this.ending || !isOutage(error)) return;
     this.#outage = error as Error;
     this.#generation += 1;
-    this.#guard.log.warn({ err: forLog(error) }, 'the database is away');
+    this.#guard.log.warn({ err: forLog(error) }, 'The database cannot be reached.');
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const reject of waiting) reject(away(this.#outage));
@@ -138,7 +133,7 @@ export class GuardedPool extends pg.Pool {
   async #probe(backoff: number): Promise<void> {
     const { config, log } = this.#guard;
     const client = new pg.Client({ ...config, connectionTimeoutMillis: probeTimeout, query_timeout: probeTimeout });
-    client.on('error', () => undefined); // what is asked rejects
+    client.on('error', () => undefined); // The call below rejects.
     try {
       await client.connect();
       await client.query('SELECT true');
@@ -147,12 +142,12 @@ export class GuardedPool extends pg.Pool {
         if (!this.ending) this.#probeLater(Math.min(backoff * 2, longestBackoff));
         return;
       }
-      // It refuses, but it answers: callers are told themselves.
+      // The server refuses the probe, but it answers: the outage is over. Callers get such errors themselves.
     } finally {
       client.end().catch(() => undefined);
     }
     this.#outage = null;
-    log.info({}, 'the database is back');
+    log.info({}, 'The database can be reached again.');
     for (const listener of [...this.#listeners]) listener();
   }
 }
@@ -167,7 +162,7 @@ function away(cause: Error): UnavailableError {
   return new UnavailableError(undefined, { cause });
 }
 
-/** A connection whose query went unanswered is of no more use: the pool would hand it out again and again. */
+/** Closes its connection after a query without an answer. Otherwise the pool would use the connection again and again. */
 class SuspiciousClient extends pg.Client {
   readonly suspect: (error: unknown) => void = () => undefined;
 
@@ -206,7 +201,7 @@ function isCommit(query: unknown): boolean {
   return (typeof query === 'string' ? query : (query as { text?: unknown } | null)?.text) === 'COMMIT';
 }
 
-/** An error with a SQLSTATE is the server's answer, unless it says that the session ended just then. */
+/** An error with a SQLSTATE is an answer of the server, unless it means that the session has ended. */
 function isUnanswered(error: Error): boolean {
   const { code } = error as { code?: unknown };
   return typeof code !== 'string' || !isSqlState(code) || code.startsWith('57P0') || code.startsWith('08');

@@ -4,9 +4,9 @@ import { forLog } from './errors.js';
 
 export interface ListenerOptions {
   readonly config: pg.ClientConfig;
-  /** Called at each notification, and each time that listening begins anew, for what was missed. */
+  /** Called at each notification, and each time that listening begins again, since notifications may have been missed. */
   readonly hint: () => void;
-  /** Milliseconds between two signs of life, and that each may take: a half-open connection says nothing by itself. */
+  /** Milliseconds between two heartbeats, and the timeout of each: a half-open connection reports no error by itself. */
   readonly heartbeatMs: number;
   readonly log: BackendLog;
 }
@@ -14,7 +14,7 @@ export interface ListenerOptions {
 const shortestBackoff = 100;
 const longestBackoff = 2_000;
 
-/** LISTEN on a connection of its own that comes back by itself. */
+/** Listens (LISTEN) on a separate connection and reconnects by itself. */
 export class Listener {
   readonly #options: ListenerOptions;
   #client: pg.Client | undefined;
@@ -28,7 +28,7 @@ export class Listener {
     this.#start();
   }
 
-  /** Something suggests that the connection should be looked at now rather than at its time. */
+  /** Checks the connection now, without waiting for the next heartbeat. */
   check(): void {
     if (this.#isStopped) return;
     if (this.#client === undefined) {
@@ -85,8 +85,8 @@ export class Listener {
     this.#isListening = false;
     clearTimeout(this.#timer);
     client.end().catch(() => undefined);
-    this.#options.log.warn({ err: forLog(error) }, 'the connection that listens for changes broke; connecting again');
-    // Jitter, or every node comes back at the same instant.
+    this.#options.log.warn({ err: forLog(error) }, 'The connection that listens for changes broke. Connecting again.');
+    // With jitter, since otherwise all nodes reconnect at the same instant.
     this.#timer = setTimeout(() => this.#start(), this.#backoff * (0.5 + Math.random()));
     this.#timer.unref();
     this.#backoff = Math.min(this.#backoff * 2, longestBackoff);

@@ -28,13 +28,15 @@ interface StoredUser {
   readonly overrides: Map<string, Override>;
 }
 
-/** How many ids one entry of the log holds. */
+/** The most ids in one entry of the log. */
 const sliceLength = 1_000;
 const noFields = { flagKey: null, userId: null, groupName: null, userIds: [], before: null, after: null } as const;
 
 /**
- * A backend of a few maps: for unit tests, and for embedding without any database. Forgotten with the process, and of one
- * process alone. It keeps the contract of {@link Backend}, the change log included.
+ * A backend in memory, for unit tests and for programs without a database. Its data ends with the process, and no other process
+ * can use it. It keeps the contract of {@link Backend}, with the change log.
+ *
+ * The file has more than 300 lines because the class has one method for each method of {@link Backend}, with its log entries.
  */
 export class MemoryBackend implements Backend {
   readonly isInstant = true;
@@ -43,19 +45,19 @@ export class MemoryBackend implements Backend {
   readonly #flags = new Map<string, Flag>();
   readonly #users = new Map<string, StoredUser>();
   readonly #changes: Change[] = [];
-  /** By key, the last version of a flag that was deleted. */
+  /** The last versions of deleted flags, by key. */
   readonly #lastVersions = new Map<string, number>();
   readonly #watchers = new Set<() => void>();
 
-  /** @param options.now the clock; tests state their own. */
+  /** @param options.now the clock. Tests provide their own. */
   constructor(options: { readonly now?: () => Date } = {}) {
     this.#now = options.now ?? (() => new Date());
   }
 
   /**
-   * Adds flags, users, groups and overrides, as the writes would one by one.
+   * Adds flags, users, groups and overrides, with the same effect as single writes.
    * @throws ValidationError naming the faults; nothing was added.
-   * @throws FlagExistsError, FlagNotFoundError where flags or overrides do not fit; nothing was added.
+   * @throws FlagExistsError, FlagNotFoundError if a flag exists already, or an override names an unknown flag; nothing was added.
    */
   seed({ flags = [], users = {}, groups = {}, overrides = [] }: Seed): void {
     const [first, ...rest] = seedIssues({ flags, users, groups, overrides });
@@ -74,7 +76,7 @@ export class MemoryBackend implements Backend {
     for (const override of overrides) this.#setOverride(parseInput(inputs.setOverride, override), null);
   }
 
-  /** Removes everything; the log goes on with a RESET. */
+  /** Removes everything. The log stays and gets a RESET. */
   clear(): void {
     for (const flag of [...this.#flags.values()]) this.#dropFlag(flag);
     this.#users.clear();
@@ -93,7 +95,7 @@ export class MemoryBackend implements Backend {
   }
 
   watch(listener: () => void): () => void {
-    // A function of its own for each watch: the same listener may be given twice.
+    // Each watch has its own function, since two watches may have the same listener.
     const watcher = () => listener();
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
@@ -180,7 +182,7 @@ export class MemoryBackend implements Backend {
   }
 
   async deleteUser(userId: string, actor: Actor): Promise<Written<boolean>> {
-    // Who deletes himself is not to be made anew.
+    // If the actor is the user, the user must not be created again.
     if (actor !== userId) this.#ensureUser(actor);
     const user = this.#users.get(userId);
     if (user === undefined) return this.#written(false);
@@ -290,7 +292,7 @@ export class MemoryBackend implements Backend {
   #log(actorId: Actor, change: Pick<Change, 'kind'> & Partial<Change>): void {
     const revision = this.#changes.length + 1;
     this.#changes.push({ ...noFields, revision, nonce: randomUUID(), at: this.#now(), actorId, ...change });
-    // At once: who seeds and then asks, without a turn of the event loop between, is answered with the seed.
+    // Synchronous, so that an evaluation right after a seed, without a turn of the event loop between, sees the seed.
     for (const watcher of [...this.#watchers]) watcher();
   }
 
@@ -307,7 +309,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** What the caller does to its objects afterwards is not stored. */
+/** Copies an object, so that later changes of the caller's object are not stored. */
 function copy<T extends object>(value: T): T {
   return JSON.parse(JSON.stringify(value)) as T;
 }

@@ -4,17 +4,17 @@ import { fileURLToPath } from 'node:url';
 import { UnavailableError } from '../core/errors.js';
 import { sqlState } from './errors.js';
 
-/** One connection, the same for every call: the lock below belongs to its session. */
+/** A single connection for all calls: the advisory lock below belongs to its session. */
 export interface MigrationConnection {
-  /** One statement; rows as objects. */
+  /** Runs one statement and returns its rows as objects. */
   query(sql: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>;
-  /** Any number of statements. */
+  /** Runs any number of statements. */
   script(sql: string): Promise<void>;
-  /** The address of another schema in the same database, for people. */
+  /** The address of another schema in the same database, for messages. */
   readonly elsewhere?: string;
 }
 
-/** That a migration was applied. */
+/** The record of an applied migration. */
 export interface MigrationRecord {
   /** The folder's name, such as `20261123000000_init`. */
   readonly name: string;
@@ -26,22 +26,22 @@ export interface Migration extends MigrationRecord {
   readonly sql: string;
 }
 
-/** The database's history of migrations and the program's do not agree, or a migration failed. Somebody must look. */
+/** The migrations of the database and of the program do not agree, or a migration failed. An operator must resolve it. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
 
-/** `prisma/migrations` of this package: at the same distance from `src/backends` and from `dist/backends`. */
+/** `prisma/migrations` of this package. The relative path is the same from `src/backends` and from `dist/backends`. */
 export const migrationsFolder = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
 
-/** The lock that Prisma's own `migrate deploy` takes: its table of migrations may be changed here. */
+/** The lock of Prisma's own `migrate deploy`. It is needed because this module may change Prisma's table of migrations. */
 const advisoryLock = 72707369;
-/** How long to wait for another process that is migrating. */
+/** The longest wait for another process that migrates. */
 const patience = '120s';
-/** How long a migration may wait for a table: other sessions queue behind it. */
+/** The longest wait of a migration for a table. It is short because other sessions queue behind it. */
 const tablePatience = '15s';
 
-/** The migrations of a folder in the order in which they are applied. */
+/** The migrations in a folder, in the order of their application. */
 export async function readMigrations(folder: string = migrationsFolder): Promise<readonly Migration[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries.filter(entry => entry.isDirectory()).map(entry => entry.name);
@@ -54,12 +54,12 @@ export async function readMigrations(folder: string = migrationsFolder): Promise
 }
 
 /**
- * Brings a database up to date and records what was applied in a table of its own, `halyard_migrations`: other programs
- * that share the schema, with migrations of their own, are not concerned. Records that an earlier version kept among
- * Prisma's are taken over. Any number of processes may do this at once: one works, the others wait and find it done.
- * Migrations of a newer program that is already at work are left alone.
+ * Brings a database up to date and records the applied migrations in a separate table, `halyard_migrations`. Other programs with
+ * their own migrations can share the schema. Records that an earlier version kept in Prisma's table are moved. Any number of
+ * processes may call this at the same time: one of them migrates, and the others wait. Migrations of a newer program in the same
+ * database are ignored.
  *
- * Each migration is one transaction with its record: one that fails, or a process that dies, leaves nothing behind.
+ * Each migration and its record are one transaction, so a failed migration or a killed process leaves nothing behind.
  *
  * @returns the names of the migrations applied now, none when the database was up to date.
  * @throws MigrationError when an applied migration differs from its file, when one fails now, or, before anything is
@@ -79,7 +79,7 @@ export async function migrate(
   }
   try {
     await connection.query(`SET lock_timeout = '${tablePatience}'`);
-    // Functions remember the path on which they were made: one that depends on the role would lead others elsewhere.
+    // Functions store the search path of their creation. A path that depends on the role would differ for other roles.
     await connection.query(`SELECT set_config('search_path', quote_ident(current_schema()), false)`);
     const applied: string[] = [];
     for (const migration of pending(migrations, await readRecords(connection, migrations))) {
@@ -89,17 +89,17 @@ export async function migrate(
     await enableTriggers(connection);
     return applied;
   } finally {
-    // Also lets go of the lock when the connection stays open; one that is broken has let go already.
+    // Needed for connections that stay open. A broken connection has released the lock already.
     await connection.query(`SELECT pg_advisory_unlock(${advisoryLock})`).catch(() => undefined);
   }
 }
 
-/** What was applied already, in a table that is there afterwards. */
+/** The records of applied migrations. Creates their table if it does not exist. */
 async function readRecords(
   connection: MigrationConnection,
   migrations: readonly Migration[],
 ): Promise<readonly MigrationRecord[]> {
-  // Looked up first: `IF NOT EXISTS` asks for the right to create tables even where there is nothing to create.
+  // The lookup is needed: `IF NOT EXISTS` requires the right to create tables even if the table exists.
   const isThere = await isTable(connection, 'halyard_migrations');
   const records = isThere ? await connection.query('SELECT name, checksum FROM halyard_migrations') : [];
   if (records.length > 0) return records as unknown as readonly MigrationRecord[];
@@ -113,7 +113,7 @@ async function readRecords(
   });
 }
 
-/** Version 0.1 kept its records where Prisma keeps those of the schema's own program. */
+/** The records of version 0.1, which kept them in Prisma's table. */
 async function readEarlierRecords(
   connection: MigrationConnection,
   migrations: readonly Migration[],
@@ -127,7 +127,7 @@ async function readEarlierRecords(
   return rows as unknown as readonly MigrationRecord[];
 }
 
-/** The table is the other program's again, or nobody's: Prisma takes a record without a file for a loss. */
+/** Removes the moved records from Prisma's table: Prisma reports records without a file. Drops the table if it is then empty. */
 async function forgetEarlierRecords(
   connection: MigrationConnection,
   earlier: readonly MigrationRecord[],
@@ -163,7 +163,7 @@ async function isTable(connection: MigrationConnection, name: string, right?: st
   return found?.['found'] === true;
 }
 
-/** A restore that disables triggers and enables them again leaves them as any others: silent where a replica is played. */
+/** Sets the triggers to ALWAYS again. After a restore with disabled triggers they would not fire in replica mode. */
 async function enableTriggers(connection: MigrationConnection): Promise<void> {
   const rows = await connection.query(
     `SELECT format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', relname, tgname) AS statement
@@ -194,7 +194,7 @@ async function apply(connection: MigrationConnection, migration: Migration): Pro
       await insertRecord(connection, migration);
     });
   } catch (error) {
-    // Only what the server said about the migration itself; a broken connection is told as what it is.
+    // Only errors of the server are about the migration. Errors of the connection are thrown as they are.
     if (sqlState(error) === undefined) throw error;
     throw new MigrationError(
       `The migration ${migration.name} failed and was undone: ${error instanceof Error ? error.message : String(error)}`,

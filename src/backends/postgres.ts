@@ -10,30 +10,30 @@ import { checkSession, type Query, quoteName, sessionSchema, startupOptions, sta
 import { explainTlsError, tlsOf } from './tls.js';
 
 export interface PostgresOptions {
-  /** `postgresql://user:password@host:5432/database`; `schema=name` among its parameters names another schema. */
+  /** `postgresql://user:password@host:5432/database`; the parameter `schema=name` selects another schema. */
   readonly url: string;
   /**
-   * The server itself, for listening and migrating, where `url` leads to a pooler: one in transaction mode loses LISTEN
-   * without a word. Default: `url`.
+   * The server's own address, for listening and migrating, if `url` is the address of a pooler: a pooler in transaction mode
+   * silently loses LISTEN. Default: `url`.
    */
   readonly listenUrl?: string | undefined;
-  /** Connections of the pool, beside the one that listens. */
+  /** Connections of the pool. One more connection listens. */
   readonly poolSize: number;
-  /** Milliseconds that one statement may take; whoever waits for it knows by then. */
+  /** The longest time of one statement, in milliseconds. After that it fails. */
   readonly statementTimeoutMs: number;
-  /** Nothing is made that is not there. */
+  /** Opens only an existing database and creates nothing. */
   readonly existing?: true | undefined;
   readonly log: BackendLog;
 }
 
-/** Milliseconds to reach the server, or to be given a connection by a pool that is busy, at most. */
+/** The longest time to reach the server, or to wait for a connection of a busy pool, in milliseconds. */
 const longestConnect = 5_000;
-/** Between two signs of life of the listening connection, in milliseconds, at most. */
+/** The longest time between two heartbeats of the listening connection, in milliseconds. */
 const longestHeartbeat = 5_000;
-/** The server ends a statement somewhat sooner than it is given up here, and so says why. */
+/** The server's timeout is a little shorter than the one here, so that the server can report the reason. */
 const serverShare = 0.9;
 
-/** No migration and no audit is cut short, whatever the defaults; none takes more than one processor or waits for ever. */
+/** Settings for migrations and audits: no time limit, at most one processor, and no endless wait for a lock. */
 const unhurried = {
   statement_timeout: '0',
   lock_timeout: '15s',
@@ -41,7 +41,7 @@ const unhurried = {
   max_parallel_workers_per_gather: '0',
 };
 
-/** What the driver is told. Nothing is left to its own reading of an address. */
+/** The settings of the driver. The driver does not read the address itself. */
 async function configOf(
   url: DatabaseUrl,
   schema: string | undefined,
@@ -66,8 +66,8 @@ async function configOf(
 }
 
 /**
- * Opens the way to a PostgreSQL server: finds out which schema is meant, and proves that sessions are as they must be.
- * @throws DatabaseUrlError, DatabaseSetupError with what to write instead, or the driver's error.
+ * Connects to a PostgreSQL server, finds the schema, and checks the settings of sessions.
+ * @throws DatabaseUrlError, DatabaseSetupError with the remedy, or the driver's error.
  */
 export async function openPostgres(options: PostgresOptions): Promise<Connection> {
   const { listenUrl, statementTimeoutMs, poolSize, existing, log } = options;
@@ -109,10 +109,10 @@ function queryOf(client: pg.ClientBase): Query {
   return async sql => (await client.query<Record<string, unknown>>(sql)).rows;
 }
 
-/** Runs work on a connection of its own. */
+/** Runs work on a separate connection. */
 async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client(config);
-  client.on('error', () => undefined); // the query at work rejects
+  client.on('error', () => undefined); // The running query rejects.
   try {
     await client.connect();
     return await work(client);
@@ -123,7 +123,7 @@ async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) 
   }
 }
 
-/** The schema that is meant: the stated one, which is made where it may be, else the first one of the search path. */
+/** Finds the schema: the given one, which is created if needed, or else the first one of the search path. */
 async function findSchema(client: pg.Client, stated: string | undefined, existing: boolean): Promise<string> {
   const { schema, path } = await sessionSchema(queryOf(client));
   if (schema !== null) return schema;
@@ -132,7 +132,7 @@ async function findSchema(client: pg.Client, stated: string | undefined, existin
       `No schema of the search path (${path}) exists. Make one of them, or name one at the end of the address: ?schema=halyard.`,
     );
   }
-  // Looked up first: `IF NOT EXISTS` asks for the right to make schemas even where there is nothing to make.
+  // The lookup is needed: `IF NOT EXISTS` requires the right to create schemas even if the schema exists.
   const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [stated]);
   if (rowCount !== 0) {
     throw new DatabaseSetupError(
@@ -146,10 +146,10 @@ async function findSchema(client: pg.Client, stated: string | undefined, existin
 
 interface Opened {
   readonly pool: GuardedPool;
-  /** Of the server itself, without time limits. */
+  /** For the server's own address, without time limits. */
   readonly direct: pg.ClientConfig;
   readonly schema: string;
-  /** The same address with a schema of our own, for people. */
+  /** The same address with another schema, for messages. */
   readonly elsewhere: string;
   readonly patienceMs: number;
   readonly log: BackendLog;

@@ -1,6 +1,7 @@
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import type { BackendLog } from './connection.js';
 import { toUnavailable } from './errors.js';
+import { PeriodicTask } from './periodic-task.js';
 import { read } from './reads.js';
 
 export interface PrunerOptions {
@@ -10,35 +11,38 @@ export interface PrunerOptions {
   readonly log: BackendLog;
 }
 
-/** Entries deleted at once: nobody waits long behind a slice. */
+/** Entries in one deletion: other writes wait only for a short time behind it. */
 const sliceLength = 1_000;
 const interval = 3_600_000;
-/** The first time soon, and not for all nodes of a start at once. */
+/** The first pruning starts soon, at a random time: nodes that start together do not prune together. */
 const earliest = 1_000;
 const latest = 60_000;
 
 /**
- * Deletes from the change log what is older than it is kept, from its beginning and in slices, now and every hour. The
- * last entry always stays. What is left is without gaps: a reader whose place was deleted finds that the next entry does
- * not follow, and reloads.
+ * Deletes old entries of the change log, from its beginning and in slices, soon after the start and then every hour. The last
+ * entry always stays. The remaining entries have no gaps: a reader whose place was deleted finds that the next entry does not
+ * follow, and reloads.
  *
- * Any number of nodes may do this at once: one that finds another's slice locked waits, and then finds nothing.
+ * Any number of nodes may prune at the same time. A node waits for a slice that another node has locked, and then finds nothing
+ * to delete in it.
  */
 export class Pruner {
   readonly #options: PrunerOptions;
-  #timer: NodeJS.Timeout | undefined;
-  #work: Promise<unknown> | undefined;
-  #isStopped = false;
+  readonly #task: PeriodicTask;
 
   constructor(options: PrunerOptions) {
     this.#options = options;
-    this.#later(earliest + Math.random() * (latest - earliest));
+    this.#task = new PeriodicTask(
+      () => this.#run(),
+      () => interval,
+      earliest + Math.random() * (latest - earliest),
+    );
   }
 
-  /** Returns how many entries were deleted. @throws UnavailableError */
+  /** Returns the number of deleted entries. @throws UnavailableError */
   async prune(): Promise<number> {
     const { prisma, keepMs } = this.#options;
-    // The clock of the database: it is the one that stamped the entries. Times may run backwards where a clock was set.
+    // Uses the clock of the database, which stamped the entries. Times may run backwards if that clock was set.
     const [row] = await read(
       prisma,
       Prisma.sql`
@@ -48,7 +52,11 @@ export class Pruner {
     );
     const firstKept = row?.['first_kept'] as string | null | undefined;
     let deleted = 0;
-    for (let count = sliceLength; firstKept != null && count === sliceLength && !this.#isStopped; deleted += count) {
+    for (
+      let count = sliceLength;
+      firstKept != null && count === sliceLength && !this.#task.isStopped;
+      deleted += count
+    ) {
       count = await prisma.$executeRaw`
         DELETE FROM feature_changes WHERE revision IN (
           SELECT revision FROM feature_changes WHERE revision < ${firstKept}::text::bigint ORDER BY revision LIMIT ${sliceLength})`;
@@ -56,26 +64,17 @@ export class Pruner {
     return deleted;
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#work;
-  }
-
-  #later(delay: number): void {
-    this.#timer = setTimeout(() => {
-      this.#work = this.#run();
-    }, delay).unref();
+  stop(): Promise<void> {
+    return this.#task.stop();
   }
 
   async #run(): Promise<void> {
     const { log } = this.#options;
     try {
       const deleted = await this.prune();
-      if (deleted > 0) log.info({ deleted }, 'old entries of the change log were deleted');
+      if (deleted > 0) log.info({ deleted }, 'Old entries of the change log were deleted.');
     } catch (error) {
-      log.warn({ err: toUnavailable(error) ?? error }, 'old entries of the change log could not be deleted');
+      log.warn({ err: toUnavailable(error) ?? error }, 'Old entries of the change log could not be deleted.');
     }
-    if (!this.#isStopped) this.#later(interval);
   }
 }

@@ -6,7 +6,7 @@ import type { Change, ChangePage, Definitions, TargetingRead } from './backend.j
 import { toUnavailable } from './errors.js';
 import { flagOf, json, type Row, uuids } from './sql.js';
 
-/** One statement, outside any transaction. */
+/** Runs one statement outside of transactions. */
 export async function read(prisma: PrismaClient, sql: Prisma.Sql): Promise<readonly Row[]> {
   try {
     return await prisma.$queryRaw<Row[]>(sql);
@@ -15,12 +15,12 @@ export async function read(prisma: PrismaClient, sql: Prisma.Sql): Promise<reado
   }
 }
 
-/** Told once a statement, however many rows it has. */
+/** Evaluated once for each statement and not for each row. */
 const epoch = Prisma.sql`h.epoch::text || (SELECT coalesce('/' || halyard_timeline(), '')) AS epoch`;
 
-/** All flags, and where the log stands. */
+/** All flags and the head of the log. */
 export async function readDefinitions(prisma: PrismaClient): Promise<Definitions> {
-  // A row a flag rather than one for all: however many they are, they can be read in slices.
+  // One row for each flag, so that any number of flags can be parsed in slices.
   const rows = await read(
     prisma,
     Prisma.sql`
@@ -34,7 +34,7 @@ export async function readDefinitions(prisma: PrismaClient): Promise<Definitions
   return { epoch: head['epoch'] as string, revision: Number(revision), nonce: nonce as string | null, flags };
 }
 
-/** What follows in the log, until `limit` entries or `bytesPerPage` are reached. */
+/** The entries of the log after a revision, until `limit` entries or `bytesPerPage` are reached. */
 export async function readChanges(
   prisma: PrismaClient,
   after: number,
@@ -69,7 +69,7 @@ export async function readChanges(
   };
 }
 
-/** What is stored of those users that exist, and where the log stands. */
+/** The stored data of the known users, and the head of the log. */
 export async function readTargeting(prisma: PrismaClient, userIds: readonly string[]): Promise<TargetingRead> {
   if (userIds.length === 0) return { revision: 0, users: new Map() };
   const rows = await read(
@@ -101,7 +101,7 @@ export async function readTargeting(prisma: PrismaClient, userIds: readonly stri
   return { revision: Number(rows[0]?.['revision']), users };
 }
 
-/** What every row of a read says about the head of the log. */
+/** The first row, which has the head of the log. */
 function headOf(rows: readonly Row[]): Row {
   const [row] = rows;
   if (row === undefined) throw new Error('The table feature_log_head has lost its row.');

@@ -5,9 +5,9 @@ import type { NewOverride } from './backend.js';
 
 type SeedFlag = Partial<NewFlag> & Pick<NewFlag, 'key'>;
 
-/** What `MemoryBackend.seed` adds. */
+/** The data that `MemoryBackend.seed` adds. */
 export interface Seed {
-  /** Only the key is needed; the name defaults to it, the rest to a disabled flag for everybody. */
+  /** Only the key is required. The name defaults to the key, the rest to a disabled flag for everybody. */
   readonly flags?: readonly SeedFlag[];
   /** Attributes by user id. */
   readonly users?: { readonly [userId: string]: Attributes };
@@ -21,7 +21,7 @@ export function namedFlag(flag: SeedFlag): CreateFlagInput {
   return { name: flag.key, ...flag };
 }
 
-/** Every fault of a seed: what a management call would refuse, but for overrides that have expired. */
+/** Every fault of a seed. The rules are those of the management calls, except that overrides may have expired. */
 export function seedIssues({ flags, users, groups, overrides }: Required<Seed>): Issue[] {
   const at = (path: readonly string[], issues: readonly Issue[]): Issue[] =>
     issues.map(issue => ({ ...issue, path: [...path, ...issue.path] }));

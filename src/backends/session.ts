@@ -2,15 +2,15 @@ import { DatabaseSetupError } from './errors.js';
 
 interface SessionSetting {
   readonly value: string;
-  /** Other values that mean the same to us. */
+  /** Other values with the same meaning for Halyard. */
   readonly accepted?: RegExp;
-  /** Only a superuser may state it: it is checked, not set. */
+  /** Only a superuser may set it, so it is only checked. */
   readonly isPrivileged?: true;
 }
 
 /**
- * Every setting of a session that statements and drivers rely on. A database, a role or a server may have defaults of its
- * own for each, so each connection states them, and is checked for them: a pooler may drop what it was told.
+ * Every setting of a session that statements and drivers rely on. Databases, roles and servers may have other defaults, so each
+ * connection sets them. Each connection is also checked, because a pooler may drop settings.
  */
 const relied: Readonly<Record<string, SessionSetting>> = {
   // Prisma's adapters send and read times without an offset.
@@ -21,19 +21,19 @@ const relied: Readonly<Record<string, SessionSetting>> = {
   bytea_output: { value: 'hex' },
   extra_float_digits: { value: '1', accepted: /^[123]$/ },
   standard_conforming_strings: { value: 'on' },
-  // Writers stand in line and each then reads what those before did; in another isolation all but the first fail.
+  // Writers queue, and each then reads the changes of those before it. In another isolation all but the first fail.
   default_transaction_isolation: { value: 'read committed' },
-  // Any other answers with a part of what an index finds.
+  // Other values return only a part of the rows that an index finds.
   gin_fuzzy_search_limit: { value: '0' },
-  // The connection that listens says little.
+  // The listening connection is idle most of the time.
   idle_session_timeout: { value: '0' },
-  // In replica mode deletions take nothing along.
+  // In replica mode deletions do not cascade.
   session_replication_role: { value: 'origin', accepted: /^(origin|local)$/, isPrivileged: true },
 };
 
 const names = Object.keys(relied);
 
-/** What each connection states: the settings above that anybody may set, and those given. */
+/** The settings that each connection sets: those above that every role may set, and the given ones. */
 export function statedSettings(given: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   const own = Object.entries(relied).flatMap(([name, { value, isPrivileged }]) =>
     isPrivileged ? [] : [[name, value]],
@@ -41,21 +41,21 @@ export function statedSettings(given: Readonly<Record<string, string>> = {}): Re
   return { ...Object.fromEntries(own), ...given };
 }
 
-/** Settings as the server reads them at the start of a connection. */
+/** Settings in the form of options for the start of a connection. */
 export function startupOptions(settings: Readonly<Record<string, string>>): string {
   return Object.entries(settings)
     .map(([name, value]) => `-c ${name}=${value.replace(/[\\\s]/g, '\\$&')}`)
     .join(' ');
 }
 
-/** Settings as statements. */
+/** Settings in the form of statements. */
 export function setStatements(settings: Readonly<Record<string, string>>): string {
   return Object.entries(settings)
     .map(([name, value]) => `SELECT set_config('${name}', '${value}', false);`)
     .join('\n');
 }
 
-/** Runs one statement and gives its rows. */
+/** Runs one statement and returns its rows. */
 export type Query = (sql: string) => Promise<readonly Record<string, unknown>[]>;
 
 export function quoteName(name: string): string {
@@ -63,7 +63,7 @@ export function quoteName(name: string): string {
 }
 
 /**
- * Where a session is.
+ * The schema and the search path of a session.
  * @throws DatabaseSetupError when the database is not in UTF8.
  */
 export async function sessionSchema(query: Query): Promise<{ readonly schema: string | null; readonly path: string }> {
@@ -81,12 +81,12 @@ export async function sessionSchema(query: Query): Promise<{ readonly schema: st
 }
 
 /**
- * Proves that a session has what statements rely on.
- * @throws DatabaseSetupError that names what was found, what is needed, and the statements that mend it.
+ * Checks the settings that statements rely on.
+ * @throws DatabaseSetupError with the values found, the values needed, and statements that correct them.
  */
 export async function checkSession(query: Query, schema: string): Promise<void> {
   const settings = names.map(name => `current_setting('${name}') AS "${name}"`).join(', ');
-  // PostgreSQL 17 and later only, so it cannot be stated at the start.
+  // Exists only since PostgreSQL 17, so it cannot be an option at the start.
   const longest = `current_setting('transaction_timeout', true) AS longest`;
   const [row] = await query(`SELECT ${settings}, ${longest}, current_schema() AS schema, current_user AS role`);
   if (row === undefined) return;

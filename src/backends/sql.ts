@@ -4,7 +4,7 @@ import type { JsonObject } from '../core/json.js';
 import { Prisma } from '../generated/prisma/client.js';
 import { flagFromLog, type Override } from './backend.js';
 
-// Pieces of SQL, and what their rows mean. States travel as JSON text in the form that the log has them.
+// Parts of SQL statements, and functions that read their rows. States are JSON text in the form of the change log.
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -21,7 +21,7 @@ export function json<T>(text: unknown): T {
   return JSON.parse(text as string) as T;
 }
 
-/** Makes the users that are not known, where a condition holds. */
+/** Creates the unknown users among these, if a condition holds. */
 export function ensureUsers(ids: readonly (string | null)[], where: Prisma.Sql = Prisma.sql`true`): Prisma.Sql {
   const known = ids.filter(id => id !== null);
   return Prisma.sql`INSERT INTO users (id) SELECT DISTINCT unnest(${uuids(known)}) WHERE ${where} ON CONFLICT DO NOTHING`;

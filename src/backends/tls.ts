@@ -4,15 +4,15 @@ import type { DatabaseUrl } from '../core/database-url.js';
 import { DatabaseSetupError } from './errors.js';
 
 /**
- * What an address asks of TLS, as libpq understands it: `require` encrypts and does not ask who answers, unless a root
- * certificate is named; `verify-ca` wants a certificate of a known authority, `verify-full` one of this host. False: no TLS,
- * and so on a Unix socket always.
+ * The TLS settings of an address, as in libpq. `require` encrypts, and checks the certificate only if a root certificate is
+ * given. `verify-ca` requires a certificate of a known authority, and `verify-full` also one for this host. False: no TLS, as on
+ * every Unix socket.
  * @throws DatabaseSetupError when a file that the address names cannot be read.
  */
 export async function tlsOf(url: DatabaseUrl): Promise<ConnectionOptions | false> {
   const { sslMode, sslRootCert, sslCert, sslKey, host } = url;
   if (sslMode === 'disable' || host.startsWith('/')) return false;
-  // `system`: the authorities that Node knows.
+  // `system` means the authorities that Node knows.
   const ca = sslRootCert === undefined || sslRootCert === 'system' ? undefined : await read('sslrootcert', sslRootCert);
   return {
     rejectUnauthorized: sslMode !== 'require' || ca !== undefined,
@@ -43,7 +43,7 @@ const untrusted = new Set([
   'CERT_SIGNATURE_FAILURE',
 ]);
 
-/** A failure to agree on TLS as what to write instead; null for any other error. */
+/** Turns a TLS failure into an error with the remedy. Null for any other error. */
 export function explainTlsError(error: unknown): DatabaseSetupError | null {
   if (!(error instanceof Error)) return null;
   const { code } = error as { code?: unknown };

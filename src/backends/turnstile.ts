@@ -1,14 +1,14 @@
 import { UnavailableError } from '../core/errors.js';
 
-/** Lets one at a time through, in the order in which they came, none of whom waits longer than it wants to. */
+/** Runs one piece of work at a time, in the order of the calls. Each call has its own limit of waiting. */
 export class Turnstile {
   readonly #waiting = new Set<() => void>();
   #isTaken = false;
 
   /**
-   * Runs work once it is its turn.
-   * @param patienceMs milliseconds to wait for the turn.
-   * @throws UnavailableError when the turn does not come in time; the work was not begun.
+   * Runs work when all earlier work has ended.
+   * @param patienceMs the longest wait for the turn, in milliseconds.
+   * @throws UnavailableError if the turn does not come in time. The work was then not started.
    */
   async pass<T>(patienceMs: number, work: () => Promise<T>): Promise<T> {
     await this.#turn(patienceMs);

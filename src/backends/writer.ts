@@ -7,40 +7,40 @@ import { read } from './reads.js';
 import type { Row } from './sql.js';
 import { Turnstile } from './turnstile.js';
 
-/** How often a write that lost against another transaction is tried. */
+/** The most attempts of a write that fails because of other transactions. */
 const attempts = 4;
-/** How long a write waits for the writers before it, in milliseconds, at each attempt. */
+/** The longest wait of one attempt for earlier writers, in milliseconds. */
 const longestLockWait = 3_000;
-/** The same at the least: less time than this is not worth another attempt. */
+/** The shortest wait of one attempt, in milliseconds. With less time left there is no further attempt. */
 const shortestLockWait = 100;
 
 const unknownOutcome =
-  'The database was lost while it kept the change: whether it did is not known. Look before you try again.';
+  'The connection broke while the database stored the change, so the result is not known. Check it before you try again.';
 
-/** What a transaction gave: the rows of each statement, and the head of the log after them. */
+/** The result of a transaction: the rows of each statement, and the head of the log after them. */
 export interface Outcome {
   readonly rows: readonly (readonly Row[])[];
   readonly revision: number;
 }
 
 /**
- * Runs writes: each one a transaction in somebody's name, tried again when it loses against another, and acknowledged once
- * it is seen from outside.
+ * Runs writes. Each write is one transaction in the name of an actor. It is repeated if it fails because of another transaction,
+ * and confirmed when another query has seen it.
  *
- * Transactions are of Prisma's array form: an interactive one that awaits the client hangs on a single connection.
+ * Transactions have Prisma's array form: an interactive transaction that awaits the client hangs on a single connection.
  */
 export class Writer {
   readonly #prisma: PrismaClient;
   readonly #patienceMs: number;
   readonly #turnstile = new Turnstile();
 
-  /** @param patienceMs how long one write may wait for others, all attempts together. */
+  /** @param patienceMs the longest wait of one write for others, over all attempts, in milliseconds. */
   constructor(prisma: PrismaClient, patienceMs: number) {
     this.#prisma = prisma;
     this.#patienceMs = patienceMs;
   }
 
-  /** Runs a write whose value is how many rows the counted statements touched, put together. */
+  /** Runs a write whose value is the number of rows that all counted statements changed. */
   async writeCounted(
     actor: Actor,
     first: readonly Prisma.Sql[],
@@ -54,13 +54,13 @@ export class Writer {
     return { value: counts.reduce((sum, count) => sum + count, 0), revision };
   }
 
-  /** Runs statements as one transaction in the name of `actor`; gives the rows of each and the head of the log. */
+  /** Runs statements as one transaction in the name of `actor`. Returns the rows of each and the head of the log. */
   async write(actor: Actor, statements: readonly Prisma.Sql[]): Promise<Outcome> {
     const results = await this.#transact(lockWait => [
       Prisma.sql`SELECT set_config('halyard.actor', ${actor ?? ''}, true), set_config('lock_timeout', ${String(lockWait)}, true)`,
-      // Before the head: TRUNCATE takes a table first and the head by its trigger. Who takes them the other way round deadlocks.
+      // Tables before the head: TRUNCATE locks a table first and then the head, by its trigger. The other order can deadlock.
       Prisma.sql`LOCK TABLE users, feature_flags, user_feature_groups, feature_flag_overrides IN ROW EXCLUSIVE MODE`,
-      // Before the statements, not only by their triggers: each then begins with all that earlier writers did.
+      // The head before the statements, so that each statement sees all changes of earlier writers.
       Prisma.sql`SELECT pg_current_xact_id()::text AS xid, revision::text AS revision FROM feature_log_head WHERE id = 1 FOR UPDATE`,
       ...statements,
       Prisma.sql`SELECT revision::text AS revision FROM feature_log_head`,
@@ -73,7 +73,7 @@ export class Writer {
 
   async #transact(statements: (lockWait: number) => readonly Prisma.Sql[]): Promise<readonly (readonly Row[])[]> {
     const end = performance.now() + this.#patienceMs;
-    // Writers stand in line in the database anyway: there each of them would keep a connection from those who read.
+    // Writers would queue in the database too, but there each of them would hold a connection that readers need.
     return this.#turnstile
       .pass(this.#patienceMs, () => this.#attempt(statements, end))
       .catch(error => {
@@ -81,7 +81,7 @@ export class Writer {
       });
   }
 
-  /** @param end when it must be done, as `performance.now()` has it. */
+  /** @param end the deadline, in the time of `performance.now()`. */
   async #attempt(
     statements: (lockWait: number) => readonly Prisma.Sql[],
     end: number,
@@ -100,8 +100,8 @@ export class Writer {
   }
 
   /**
-   * A write counts once another query has seen it: PGlite's adapter reports a failed COMMIT as success. The transaction's
-   * own status also covers a write that had nothing to log.
+   * Confirms a write by another query, because PGlite's adapter reports a failed COMMIT as success. The status of the transaction
+   * also confirms a write without log entries.
    */
   async #confirm(xid: string, revision: number, logged: boolean): Promise<void> {
     const [row] = await read(
@@ -118,7 +118,7 @@ export class Writer {
   }
 }
 
-/** Without an answer to COMMIT nobody knows; before it, the end of the connection has undone everything. */
+/** Without an answer to COMMIT the result is unknown. Before COMMIT, the end of the connection has undone everything. */
 function writeFailure(error: unknown): unknown {
   const damage = logDamage(error);
   if (damage !== null) return new UnavailableError(`${damage} Nothing was changed.`, { cause: error });

@@ -2,12 +2,12 @@ import type { Issue } from './errors.js';
 import { inexactNumber, isExact, isPlainObject, type Json, type JsonObject } from './json.js';
 import { isName, isStorable, maxNameLength, shortened, unstorableText } from './text.js';
 
-/** What one context may carry: an unbounded one would cost memory for as long as its subscription lives. */
+/** Limits of the attributes in one context: unbounded ones would use memory for as long as their subscription lives. */
 export const attributeLimits = { count: 100, bytes: 16_384, depth: 8 } as const;
 
 /**
- * The faults of a JSON value that is to be stored. PostgreSQL keeps neither U+0000 nor half a surrogate pair in text, and
- * an integer beyond 2^53 has been rounded before it came here.
+ * The faults of a JSON value before it is stored. PostgreSQL text holds neither U+0000 nor half of a surrogate pair, and
+ * JavaScript has rounded an integer beyond 2^53 before it comes here.
  *
  * @param depth how many levels of lists and objects are allowed; the walk stops there.
  */

@@ -15,35 +15,25 @@ export type Predicate = (attributes: Attributes, groups: ReadonlySet<string>) =>
 export const maxLeaves = 1_000;
 /** How deep conditions may be nested: `{"not": {"groups": ["a"]}}` is two deep. */
 export const maxDepth = 8;
-/** After so many faults the search for more ends. */
+/** The most faults that are collected. */
 export const maxIssues = 1_000;
 
-/** What conditions say, from one walk over them. */
-export interface ReadConditions {
+/** The result of reading conditions once. */
+interface ReadConditions {
   /** Every fault; the conditions are valid when there is none. */
   readonly issues: readonly Issue[];
-  /** Null: no conditions, everybody is targeted. Of invalid conditions: matches nobody. */
+  /** Null: there are no conditions, and everybody is targeted. The predicate of invalid conditions matches nobody. */
   readonly predicate: Predicate | null;
-  /** Every group named anywhere, also under `not` and in conditions that are invalid elsewhere. */
+  /** Every group that the conditions name, also under `not` and in conditions with faults elsewhere. */
   readonly groups: ReadonlySet<string>;
 }
 
-/** Every fault of conditions that somebody wants to store, with paths that start with `conditions`; none: valid. */
+/** The faults of conditions, with paths that start with `conditions`. Empty when the conditions are valid. */
 export function validateConditions(value: unknown): Issue[] {
   return [...readConditions(value).issues];
 }
 
-/** The predicate that conditions mean; null when they are empty. Invalid ones match nobody. Never throws. */
-export function compileConditions(value: unknown): Predicate | null {
-  return readConditions(value).predicate;
-}
-
-/** The groups that conditions name anywhere, also under `not`. */
-export function groupsNamed(conditions: unknown): ReadonlySet<string> {
-  return readConditions(conditions).groups;
-}
-
-/** Checks and compiles conditions. Never throws, whatever the value, and stops at the caps. */
+/** Checks and compiles conditions. Accepts any value, never throws, and stops at the limits above. */
 export function readConditions(value: unknown): ReadConditions {
   const reader = new Reader();
   const predicate = reader.form(value, ['conditions'], 1);
@@ -56,7 +46,7 @@ type Path = readonly string[];
 const nobody: Predicate = () => false;
 const example = 'such as {"attributes": {"tier": ["premium"]}} or {"groups": ["beta"]}';
 
-/** One walk. Each step returns its predicate, or null where it says nothing: because it is empty, or faulty. */
+/** Reads conditions once. Each method returns a predicate, or null when its part is empty or has faults. */
 class Reader {
   readonly issues: Issue[] = [];
   readonly groups = new Set<string>();
@@ -117,7 +107,7 @@ class Reader {
     return parts;
   }
 
-  /** Conditions inside others, which must say something: "no conditions" would quietly match everybody. */
+  /** Reads conditions inside others. They must not be empty: empty conditions would silently match everybody. */
   #nested(value: unknown, path: Path, depth: number): Predicate | null {
     const faultsBefore = this.issues.length;
     const predicate = this.form(value, path, depth + 1);

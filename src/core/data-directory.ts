@@ -3,7 +3,7 @@ export class DataDirectoryError extends Error {
   override readonly name = 'DataDirectoryError';
 }
 
-/** By the system's code, what is the matter with a directory, and what mends it there. */
+/** The fault of a directory and its remedy, by the error code of the operating system. */
 const faults: Readonly<Record<string, readonly [fault: string, remedy: string]>> = {
   EACCES: ['may not be written by this user', 'Give it to this user (chown)'],
   EPERM: ['may not be written by this user', 'Give it to this user (chown)'],
@@ -14,10 +14,10 @@ const faults: Readonly<Record<string, readonly [fault: string, remedy: string]>>
   EEXIST: ['is not a directory', 'Move away the file that is in its place'],
 };
 
-/** The numbers that PostgreSQL in WebAssembly has for the same, in errors without any text. */
+/** The same codes by the numbers in the errors of PostgreSQL in WebAssembly, which have no text. */
 const codes: Readonly<Record<number, string>> = { 2: 'EACCES', 19: 'EDQUOT', 51: 'ENOSPC', 63: 'EPERM', 69: 'EROFS' };
 
-/** What a failure to read or write says about the data directory; null where it says nothing about it. */
+/** Explains a failure to read or write the data directory. Null when the error has another cause. */
 export function explainFileError(error: unknown, directory: string): string | null {
   const { name, code, errno } = error as { name?: unknown; code?: unknown; errno?: unknown };
   const known = typeof code === 'string' ? code : name === 'ErrnoError' ? codes[errno as number] : undefined;
@@ -29,7 +29,7 @@ export function explainFileError(error: unknown, directory: string): string | nu
   );
 }
 
-/** Whether a file system said that it does not have what was asked of it, such as hard links or sockets. */
+/** Whether the error means that the file system lacks a function, such as hard links or sockets. */
 export function isUnsupported(error: unknown): boolean {
   return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes((error as { code?: string }).code ?? '');
 }

@@ -1,7 +1,7 @@
-/** How a connection is encrypted: not at all, without asking who answers, or with a certificate that is checked. */
+/** How a connection is encrypted: not at all, without checking the server's certificate, or with the check. */
 export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
-/** A PostgreSQL address, taken apart. What is undefined was not stated. */
+/** The parts of a PostgreSQL address. Undefined parts were not given. */
 export interface DatabaseUrl {
   readonly user: string | undefined;
   readonly password: string | undefined;
@@ -11,7 +11,7 @@ export interface DatabaseUrl {
   readonly database: string | undefined;
   /** The schema that holds the tables. */
   readonly schema: string | undefined;
-  /** What the server is told at the start of each connection, such as `-c search_path=app`. */
+  /** Options that the server gets at the start of each connection, such as `-c search_path=app`. */
   readonly options: string | undefined;
   readonly sslMode: SslMode;
   /** Files in PEM form. */
@@ -20,7 +20,7 @@ export interface DatabaseUrl {
   readonly sslKey: string | undefined;
 }
 
-/** The address cannot be used. The message says what is expected and repeats nothing of the address but names. */
+/** The address cannot be used. The message states the expected form and repeats only names from the address. */
 export class DatabaseUrlError extends Error {
   override readonly name = 'DatabaseUrlError';
 }
@@ -34,8 +34,8 @@ const expected =
   'expected a URL such as postgresql://user:password@host:5432/halyard, where / and ? of a password are written %2F and %3F';
 
 /**
- * Takes an address apart as libpq does. A password may hold a raw `%`, `#`, `:` or `@`; the host may be missing, or be the
- * directory of a socket in the parameter `host`. Parameters that nothing here knows are ignored, unless they are about TLS.
+ * Reads an address as libpq does. A password may hold a raw `%`, `#`, `:` or `@`. The host may be missing, or be the
+ * directory of a socket in the parameter `host`. Unknown parameters are ignored, except those about TLS.
  * @throws DatabaseUrlError
  */
 export function parseDatabaseUrl(text: string): DatabaseUrl {
@@ -61,7 +61,7 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
   };
 }
 
-/** The same address with another schema and without its password, to be shown to people. */
+/** The same address with another schema and without its password, for messages. */
 export function withSchema(text: string, schema: string): string {
   const parts = form.exec(text)?.groups;
   const user = parts?.['credentials']?.replace(/:.*$/s, '');
@@ -76,7 +76,7 @@ function parametersOf(query: string): ReadonlyMap<string, string> {
     pairs.map(pair => {
       const [name = '', ...value] = pair.split('=');
       const text = value.join('=');
-      // A plus is a blank where blanks are usual, and itself in a password.
+      // A plus means a space in `options`. In a password it is a plus.
       return [decode(name), decode(name === 'options' ? text.replaceAll('+', ' ') : text)];
     }),
   );
@@ -106,7 +106,7 @@ function sslOf(parameters: ReadonlyMap<string, string>) {
   return { sslMode: mode as SslMode, sslRootCert, sslCert, sslKey };
 }
 
-/** What is encoded is decoded; a percent sign that encodes nothing is one. */
+/** Decodes percent-encoded characters. A percent sign that encodes nothing stays as it is. */
 function decode(text: string): string {
   return text.replace(/(?:%[0-9a-f]{2})+/gi, encoded => {
     try {

@@ -5,29 +5,29 @@ import { shortened } from './text.js';
 export interface Issue {
   /** Where: field names and list indexes from the input down, such as `['conditions', 'attributes', 'tier', 'gte']`. */
   readonly path: readonly string[];
-  /** What is wrong and what would be right, as a sentence without the path. */
+  /** The fault and the expected form, as a sentence without the path. */
   readonly message: string;
 }
 
-/** What one error may tell: an error that repeats all of a large input would cost more than the input. */
+/** Limits of one error: an error that repeats all of a large input would cost more than the input. */
 export const issueLimits = {
   /** Faults. */
   count: 100,
   /** All faults together, in bytes of JSON. */
   bytes: 30_000,
-  /** One message, in UTF-16 code units; what it repeats of the input is cut shorter than that where it is written. */
+  /** One message, in UTF-16 code units. The parts of the input in it are cut to less than that. */
   messageLength: 500,
 } as const;
 
-/** A fault whose parts that repeat the input are cut: each segment of its path, and its message. */
+/** The fault with a shortened message and shortened path segments, since both may repeat the input. */
 export function shortIssue({ path, message }: Issue): Issue {
   return { path: path.map(segment => shortened(segment)), message: shortened(message, issueLimits.messageLength) };
 }
 
-/** The first faults, as many as {@link issueLimits} allow, and one that says how many more there are. */
+/** The first faults, as many as {@link issueLimits} allow, and one that counts the others. */
 function firstIssues(issues: readonly [Issue, ...Issue[]]): [Issue, ...Issue[]] {
   const told: [Issue, ...Issue[]] = [shortIssue(issues[0])];
-  // One place is kept for what is said of the rest.
+  // The last place is for the count of the others.
   const most = issues.length > issueLimits.count ? issueLimits.count - 1 : issueLimits.count;
   let bytes = Buffer.byteLength(JSON.stringify(told[0]));
   for (const issue of issues.slice(1, most)) {
@@ -131,7 +131,7 @@ export class VersionConflictError extends FeatureError {
   }
 }
 
-/** The database is needed and cannot be reached in time. Trying again later may succeed. */
+/** The database was needed and could not be reached in time. Another attempt later may succeed. */
 export class UnavailableError extends FeatureError {
   override readonly name = 'UnavailableError';
   readonly code = 'UNAVAILABLE';
@@ -141,17 +141,17 @@ export class UnavailableError extends FeatureError {
   }
 }
 
-/** What is answered in place of something whose feature is off. */
+/** The answer to a request when its feature is off. */
 export interface ClosedAnswer {
-  /** 404 (the default) tells nothing; 403 tells that there is something. */
+  /** 404 (the default) hides that the feature exists; 403 shows it. */
   readonly status?: 404 | 403;
-  /** Redirects there (302) instead. */
+  /** Redirects to this URL (302) instead. */
   readonly redirectUrl?: string;
-  /** What the answer says. Default: "Not found." or "Forbidden." */
+  /** The text of the answer. Default: "Not found." or "Forbidden." */
   readonly message?: string;
 }
 
-/** The feature is off for who asks, or cannot be determined. Carries what every gate answers with. */
+/** The feature is off for this user, or cannot be determined. Has the fields that every gate needs for its answer. */
 export class FeatureDisabledError extends FeatureError {
   override readonly name = 'FeatureDisabledError';
   readonly code = 'FEATURE_DISABLED';

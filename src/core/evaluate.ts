@@ -7,7 +7,7 @@ import { canonicalUserId } from './user-id.js';
 
 export type { Attributes } from './conditions.js';
 
-/** Which step decided, in the order in which the steps are asked. docs/evaluation.md explains each. */
+/** The step that decided, in the order of the steps. docs/evaluation.md explains each. */
 export const evaluationReasons = [
   'FLAG_NOT_FOUND',
   'OVERRIDE',
@@ -36,11 +36,11 @@ export interface OverrideDecision {
   readonly expiresAt: number | null;
 }
 
-/** What is known about whom a flag is evaluated for. What is left out is unknown. */
+/** The facts about the subject of an evaluation. Omitted fields are unknown. */
 export interface SubjectFields {
-  /** Null: anonymous. Groups and overrides of an anonymous subject do not count. */
+  /** Null: anonymous. Groups and overrides of an anonymous subject are ignored. */
   readonly userId: string | null;
-  /** What rollouts hash instead of the user id, such as the id of a company or a device. */
+  /** The text that rollouts hash instead of the user id, such as the id of a company or a device. */
   readonly targetingKey: string | null;
   readonly attributes: Attributes;
   readonly groups: ReadonlySet<string>;
@@ -48,14 +48,14 @@ export interface SubjectFields {
   readonly overrides: ReadonlyMap<string, OverrideDecision>;
 }
 
-/** Whom flags are evaluated for. Make one for a user and evaluate many flags with it. */
+/** The user, company or device that flags are evaluated for. Make one and evaluate many flags with it. */
 export class Subject implements SubjectFields {
   readonly attributes: Attributes;
   readonly groups: ReadonlySet<string>;
   readonly overrides: ReadonlyMap<string, OverrideDecision>;
   readonly #userId: string | null;
   readonly #targetingKey: string | null;
-  /** Undefined until a rollout is asked, null until a second one is. */
+  /** Undefined before the first rollout is evaluated, null before the second. */
   #premixedKey: Premixed | null | undefined;
 
   constructor(fields: Partial<SubjectFields>) {
@@ -104,26 +104,26 @@ export class Subject implements SubjectFields {
   }
 }
 
-/** A subject from what is known about it. */
+/** Creates a subject from the known facts. */
 export function createSubject(fields: Partial<SubjectFields>): Subject {
   return new Subject(fields);
 }
 
-/** A flag made ready: its conditions compiled, its rollout seeded, every answer it can give made once. */
+/** A flag that is ready for {@link evaluate}: with compiled conditions, a rollout seed and every answer it can give. */
 export interface CompiledFlag {
   readonly key: string;
   readonly definition: FlagDefinition;
-  /** What is wrong with the stored conditions. When anything is, they match nobody. */
+  /** The faults of the stored conditions. Conditions with faults match nobody. */
   readonly faults: readonly Issue[];
   /** Every group that the conditions name. */
   readonly groups: ReadonlySet<string>;
   /** Null: no conditions. */
   readonly predicate: Predicate | null;
   readonly seed: number;
-  readonly answers: Answers;
+  readonly answers: PreparedAnswers;
 }
 
-interface Answers {
+interface PreparedAnswers {
   readonly overrideOn: Evaluation;
   readonly overrideOff: Evaluation;
   readonly disabled: Evaluation;
@@ -134,11 +134,11 @@ interface Answers {
   readonly on: Evaluation;
 }
 
-/** Makes a definition ready for {@link evaluate}. Never throws: invalid conditions match nobody and are told in `faults`. */
+/** Prepares a definition for {@link evaluate}. Never throws: invalid conditions match nobody, and `faults` lists why. */
 export function compileFlag(definition: FlagDefinition): CompiledFlag {
   const { key, percentage } = definition;
   const { issues: faults, predicate, groups } = readConditions(definition.conditions);
-  const answers: Answers = {
+  const answers: PreparedAnswers = {
     overrideOn: answer(key, true, 'OVERRIDE'),
     overrideOff: answer(key, false, 'OVERRIDE'),
     disabled: answer(key, false, 'DISABLED'),
@@ -156,7 +156,7 @@ export function compileFlag(definition: FlagDefinition): CompiledFlag {
  */
 export function evaluate(flag: CompiledFlag, subject: Subject, now: number): Evaluation {
   const { definition, predicate, answers } = flag;
-  // Nearly every subject has none, and to ask for the size is cheaper than to look one up.
+  // Most subjects have no overrides, and reading the size is cheaper than a lookup.
   const override = subject.overrides.size === 0 ? undefined : subject.overrides.get(flag.key);
   if (override !== undefined && (override.expiresAt === null || override.expiresAt > now)) {
     return override.enabled ? answers.overrideOn : answers.overrideOff;
@@ -176,7 +176,7 @@ export function flagNotFound(key: string, enabled: boolean): Evaluation {
   return answer(key, enabled, 'FLAG_NOT_FOUND');
 }
 
-/** Whether two answers for one flag say the same, also across two compilations of it. */
+/** Whether two answers for one flag are equal, even if the flag was compiled twice. */
 export function sameAnswer(a: Evaluation, b: Evaluation): boolean {
   return a === b || (a.enabled === b.enabled && a.reason === b.reason);
 }

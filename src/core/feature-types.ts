@@ -1,14 +1,14 @@
 import { type Flag, maxFlagKeyLength } from './flag.js';
 import { bounded, compareNames } from './text.js';
 
-/** What of a flag its declaration tells. */
+/** The parts of a flag that its declaration contains. */
 export type DeclaredFlag = Pick<Flag, 'key' | 'name' | 'description'>;
 
 const title = '// Written by `halyard types';
 
 const header = `${title} --out <this file>\`. Do not edit.`;
 
-/** Of a description, in characters (code points): it is a hint in an editor, not the manual. */
+/** Longest description in a declaration, in characters (code points): editors show it as a hint. */
 const longestDescription = 400;
 const lineWidth = 100;
 
@@ -17,14 +17,14 @@ const declaration = bounded(/^ {4}"?([A-Za-z0-9][A-Za-z0-9._:-]*)"?: boolean;$/,
 /** A key that needs no quotes. */
 const plainKey = bounded(/^[A-Za-z]\w*$/, maxFlagKeyLength);
 
-/** Marks that reorder what is shown. */
+/** Marks that change the order of the displayed text. */
 const reordering = bounded(/[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/, 1);
 const blank = bounded(/[\s\p{Cc}]/u, 1);
 const wordCharacter = bounded(/\w/, 1);
 
 /**
  * TypeScript declarations that fill in `FeatureKeys`: from then on only the keys of these flags compile. The same flags
- * give the same text, in whichever order they come.
+ * give the same text, in any order.
  */
 export function featureTypes(flags: readonly DeclaredFlag[]): string {
   const members = flags.length === 0 ? noFlags : declarations(flags);
@@ -38,10 +38,10 @@ ${members.map(line => `    ${line}\n`).join('')}  }
 `;
 }
 
-/** An interface without members would let any text pass, as without the file. A number is no text, so nothing does. */
+/** An interface without members would accept any text. A member whose key is a number accepts none. */
 const noFlags = ['/** There are no flags, so no key compiles. */', '0: never;'];
 
-/** Whether a text is what {@link featureTypes} makes, of whichever flags. */
+/** Whether {@link featureTypes} wrote the text, for any flags. */
 export function isFeatureTypes(text: string): boolean {
   return text.startsWith(title);
 }
@@ -68,8 +68,8 @@ function docstring(paragraphs: readonly string[]): string[] {
 }
 
 /**
- * People's text on one line of a comment. The comment must not end early, `@` must start no tag, and nothing may look
- * other than it is: no control characters and no marks that reorder what is shown.
+ * Text that people wrote, on one line of a comment. The text must not end the comment or start a tag with `@`. Control
+ * characters and marks that reorder the displayed text are removed.
  */
 function inComment(text: string): string {
   let line = '';

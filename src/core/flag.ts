@@ -1,11 +1,11 @@
 import type { JsonObject } from './json.js';
 import { bounded } from './text.js';
 
-/** The part of a flag that decides: what an evaluation needs to know. */
+/** The part of a flag that an evaluation needs. */
 export interface FlagDefinition {
   /** Unique, immutable; see {@link isFlagKey}. */
   readonly key: string;
-  /** The global switch. Off means off for everybody who has no override. */
+  /** The global switch. When it is off, the flag is off for all users without an override. */
   readonly enabled: boolean;
   /** Share of users inside the rollout, a whole number of percent from 0 (nobody) to 100 (everybody). */
   readonly percentage: number;

@@ -14,8 +14,8 @@ const cycle = 146_097 * 24 * 60 * minute;
 /**
  * Reads an ISO 8601 date or instant: `2024-01-31`, `2024-01-31T09:30`, `2024-01-31T09:30:15.250+02:00`. A date alone is
  * its midnight in UTC, an instant without an offset is in UTC.
- * @returns milliseconds since the epoch, with a fraction where the text has one, or NaN when it is no such text or no
- *   such day or time exists.
+ * @returns milliseconds since the epoch, with a fraction if the text has one. NaN if the text has another form, or if the
+ *   day or time does not exist.
  */
 export function parseInstant(text: string): number {
   const match = instantPattern.exec(text);
@@ -30,7 +30,7 @@ export function parseInstant(text: string): number {
   return midnight - cycle + (+hours * 60 + +minutes) * minute + milliseconds - offset;
 }
 
-/** How many days a month has; none when there is no such month. */
+/** The number of days in a month; 0 if there is no such month. */
 function daysIn(year: number, month: number): number {
   if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
   return [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0;

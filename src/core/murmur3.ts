@@ -1,8 +1,8 @@
 /**
  * MurmurHash3_x86_32 by Austin Appleby, over the UTF-8 form of a text.
  *
- * Mixing a block of the key does not depend on the seed; only chaining the blocks does. So a key that is hashed under
- * many seeds, as a user's is for every flag, is premixed once and then costs a few operations a block.
+ * Mixing a block of the key does not depend on the seed; only chaining the blocks does. A key that is hashed under many
+ * seeds, such as a user id for every flag, is premixed once. Each further hash costs a few operations a block.
  */
 export interface Premixed {
   /** One word for each block of four bytes, then one for the up to three bytes left (0 when none are left). */
@@ -13,7 +13,7 @@ export interface Premixed {
 
 const utf8 = new TextEncoder();
 
-/** The bit, in each of four bytes, that tells the plain characters of ASCII from controls and capitals. */
+/** The bit, in each of four bytes, that is set in plain ASCII characters and clear in controls and capitals. */
 const bit5 = 0x20202020;
 
 /** The unsigned 32-bit hash of a text under a 32-bit seed. A lone surrogate counts as U+FFFD. */
@@ -39,8 +39,8 @@ export function murmur3Premixed({ words, length }: Premixed, seed: number): numb
 }
 
 /**
- * The hash of a plain text, straight from the text: faster for one seed, and allocates nothing. Plain are the ASCII
- * characters other than controls and those from `@` to `_`, which all capital letters are. -1 for any other text.
+ * The hash of a plain text, read directly from the text: faster for one seed, and allocates nothing. A plain text has only
+ * ASCII characters, without controls and without the characters from `@` to `_`, such as capitals. -1 for any other text.
  */
 export function murmur3Plain(text: string, seed: number): number {
   const length = text.length;

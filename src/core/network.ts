@@ -9,7 +9,7 @@ export interface Network {
   readonly prefix: number;
 }
 
-/** The longest address there is, with a zone: more is not looked at. */
+/** The longest address with a zone. Longer texts are not addresses. */
 const maxAddressLength = 64;
 
 /** An address, a slash and the length of the prefix. */
@@ -17,7 +17,7 @@ const rangePattern = bounded(/^([^/%]+)\/(\d{1,3})$/, maxAddressLength + 4);
 
 /**
  * Reads an IPv4 or IPv6 address. An IPv4 address mapped into IPv6 (`::ffff:10.0.0.1`) is the IPv4 address. IPv4 is four
- * decimal numbers: the older notations (octal, hexadecimal, fewer parts) are ambiguous and mean nothing here.
+ * decimal numbers: the older notations (octal, hexadecimal, fewer parts) are ambiguous and are not read.
  */
 export function parseAddress(text: string): Address | null {
   if (text.length > maxAddressLength) return null;
@@ -40,7 +40,7 @@ export function parseNetwork(text: string): Network | null {
   return prefix >= 0 && prefix <= (base.kind() === 'ipv4' ? 32 : 128) ? { base, prefix } : null;
 }
 
-/** Whether an address lies in a range. Never across the two families. */
+/** Whether an address is in a range. Always false if they belong to different families. */
 export function isInNetwork(address: Address, { base, prefix }: Network): boolean {
   return address.kind() === base.kind() && address.match(base, prefix);
 }

@@ -8,14 +8,14 @@ import { compilePattern } from './pattern.js';
 import type { SearchBudget } from './search-budget.js';
 import { isStorable, unstorableText } from './text.js';
 
-/** Tells a fault. `path` leads from the operand to its faulty part. */
+/** Reports a fault. `path` leads from the operand to its faulty part. */
 export type Report = (message: string, ...path: string[]) => void;
 
-/** A kind of operand: what it looks like in JSON, and how it is read. */
+/** A kind of operand: its form in JSON, and the function that reads it. */
 export interface Operand<T> {
   /** For people, completing "takes …". */
   readonly words: string;
-  /** The operand ready for use, or null when it is faulty and `report` was told why. Never throws. */
+  /** The operand ready for use, or null if it has faults; `report` then got them. Never throws. */
   readonly read: (value: unknown, report: Report, budget: SearchBudget) => T | null;
 }
 
@@ -32,9 +32,9 @@ export interface Truth {
   readonly value: boolean;
 }
 
-/** Longest text to look for inside others, in UTF-16 code units: the search for a longer one can take long. */
+/** Longest text to search for in other texts, in UTF-16 code units: a search for a longer one can be slow. */
 export const maxSearchedLength = 200;
-/** Longest version, in UTF-16 code units: what the library reads at most. */
+/** Longest version, in UTF-16 code units: the limit of the library. */
 const maxVersionLength = 256;
 
 export const scalar: Operand<Scalar> = {
@@ -55,7 +55,7 @@ export const texts: Operand<readonly string[]> = {
   read: (value, report) => oneOrEach(value, report, readText),
 };
 
-/** Texts to look for inside others, which costs more than to compare with them. */
+/** Texts to search for in other texts, which costs more than a comparison. */
 export const searchedTexts: Operand<readonly string[]> = {
   words: texts.words,
   read: (value, report, budget) => {

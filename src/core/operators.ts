@@ -26,19 +26,19 @@ import type { SearchBudget } from './search-budget.js';
 /** A test of one attribute's value; `undefined` when the user has no such attribute. */
 export type AttributeTest = (value: Json | undefined) => boolean;
 
-/** What an operator means. Strict on JSON types; a missing attribute matches only where the description says so. */
+/** The meaning of an operator. Strict on JSON types; a missing attribute matches only where the description says so. */
 export interface Operator {
   /** For people, completing "The attribute …". docs/evaluation.md lists the same. */
   readonly description: string;
-  /** What the operand must be, completing "takes …". */
+  /** The expected operand, completing "takes …". */
   readonly operand: string;
-  /** The operator that this one is the exact complement of: it holds wherever that one does not. */
+  /** The operator of which this one is the exact complement: this one matches if that one does not. Null: none. */
   readonly complementOf: string | null;
-  /** Checks the operand, spends what it costs, and makes the test; null when it is faulty and `report` was told why. Never throws. */
+  /** Checks the operand, spends its cost, and makes the test. Null if the operand has faults; `report` then got them. Never throws. */
   readonly compile: (operand: unknown, report: Report, budget: SearchBudget) => AttributeTest | null;
 }
 
-/** Every operator. One entry is all there is to know about one. */
+/** Every operator. An entry holds everything about its operator. */
 export const operators = {
   eq: operator('equals the operand; of a list, any element does', scalar, equals),
   neq: complement('eq', 'does not equal the operand, or is missing', scalar, equals),
@@ -104,7 +104,7 @@ export const operators = {
 
 export type OperatorName = keyof typeof operators;
 
-/** The operator of that name, null when there is none. Inherited names such as `constructor` are none. */
+/** The operator of that name; null if there is none. Inherited names such as `constructor` do not count. */
 export function findOperator(name: string): Operator | null {
   return Object.hasOwn(operators, name) ? operators[name as OperatorName] : null;
 }
@@ -147,7 +147,7 @@ function order(holds: (value: number, limit: number) => boolean): (limit: Bound)
   return ({ type, value: limit }) =>
     type === 'number'
       ? value => typeof value === 'number' && holds(value, limit)
-      : // No order holds for the NaN of a text that is no instant.
+      : // Other texts give NaN, for which every comparison is false.
         value => typeof value === 'string' && holds(parseInstant(value), limit);
 }
 

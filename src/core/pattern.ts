@@ -2,17 +2,17 @@ import { RE2JS } from 're2js';
 import { type SearchBudget, searchLimits } from './search-budget.js';
 import { bounded, shortened } from './text.js';
 
-/** The longest text that a pattern is looked for in, in UTF-16 code units. No pattern is found in a longer one. */
+/** The longest text that a pattern is searched in, in UTF-16 code units. Patterns never match longer texts. */
 export const maxMatchedLength = 1_000;
 
 /**
- * Bytes that a pattern may keep to answer sooner. RE2 builds its automaton while it reads, and adversarial texts need a new
- * state for each character, which costs a hundred times as much as a known one. The library's own 8 MB would let it do so for
- * half a second a pattern, and keep as much of each; with this it soon reads on without an automaton.
+ * Bytes that the automaton of a pattern may use. RE2 builds its automaton while it reads. Adversarial texts need a new state
+ * for each character, which costs a hundred times as much as a known state. With the library's default of 8 MB one pattern
+ * could spend half a second on new states. With this limit RE2 soon continues without an automaton.
  */
 const automatonBytes = 16_384;
 
-/** A pattern that surely has too many steps is not compiled: that could take half a second. */
+/** Patterns with more steps by the rough count are not compiled: compiling them could take half a second. */
 const mostRoughSteps = 10 * searchLimits.patternSteps;
 
 /** Whether a pattern is found in a text. The time is bounded by {@link searchLimits} and {@link maxMatchedLength}. */
@@ -20,7 +20,7 @@ export function isFound(pattern: RE2JS, text: string): boolean {
   return text.length <= maxMatchedLength && pattern.test(text);
 }
 
-/** Compiles a pattern that can be stored. Null when `report` was told why not. Never throws. */
+/** Compiles a storable pattern. Null if it has a fault; `report` then got it. Never throws. */
 export function compilePattern(source: string, budget: SearchBudget, report: (message: string) => void): RE2JS | null {
   if (!budget.spend('patternCharacters', source.length, report)) return null;
   const rough = roughSteps(source);
@@ -45,14 +45,14 @@ export function compilePattern(source: string, budget: SearchBudget, report: (me
 const repetition = bounded(/^\{(\d{1,4})(?:,(\d{0,4}))?\}/, 11);
 
 /**
- * About how many steps a pattern has: one for each character and class, as often as the counted repetitions around it say.
- * Never throws; of a text that is no pattern it says anything.
+ * The approximate number of steps of a pattern: one for each character and class, multiplied by the counted repetitions
+ * around it. Never throws. The result for an invalid pattern has no meaning.
  */
 function roughSteps(source: string): number {
-  /** What stands before each group that is open. */
+  /** The steps before each open group. */
   const outside: number[] = [];
   let total = 0;
-  /** The steps of what a repetition would repeat. */
+  /** The steps that a repetition at this place would repeat. */
   let last = 0;
   for (let at = 0; at < source.length; ) {
     const [counted, least = '', most = ''] = repetition.exec(source.slice(at, at + 11)) ?? [];
@@ -76,17 +76,17 @@ function roughSteps(source: string): number {
   return outside.reduce((sum, steps) => sum + steps, total);
 }
 
-/** Where the escape, class or character that starts here ends. */
+/** The end of the escape, class or character that starts at `start`. */
 function endOfOne(source: string, start: number): number {
   if (source[start] === '\\') {
-    // `\x{1000}` and `\p{Greek}` have braces that are no repetition.
+    // The braces of `\x{1000}` and `\p{Greek}` are not repetitions.
     const hasBraces = 'xpP'.includes(source[start + 1] ?? ' ') && source[start + 2] === '{';
     const end = hasBraces ? source.indexOf('}', start) : -1;
     return end === -1 ? start + 2 : end + 1;
   }
   if (source[start] !== '[') return start + 1;
   let at = start + (source[start + 1] === '^' ? 2 : 1);
-  // A bracket that comes first stands for itself.
+  // A bracket in the first place is a literal.
   if (source[at] === ']') at += 1;
   while (at < source.length && source[at] !== ']') at += source[at] === '\\' ? 2 : 1;
   return at + 1;

@@ -1,18 +1,17 @@
 import { murmur3 } from './murmur3.js';
 import { canonicalUserId } from './user-id.js';
 
-/** How many buckets a rollout has; one percent is a hundred of them. */
-export const rolloutBuckets = 10_000;
+/** The number of buckets of a rollout; one percent is a hundred buckets. */
+const rolloutBuckets = 10_000;
 
-/** What separates the flags: the same user falls into another bucket for each. */
+/** The seed of a flag. Flags have different seeds, so that a user is in a different bucket for each flag. */
 export function rolloutSeed(flagKey: string): number {
   return murmur3(flagKey, 0);
 }
 
 /**
- * Which of the buckets 0 to 9,999 a targeting key falls into for a flag. Frozen: it never changes between versions.
- * It is inside a rollout of `percentage` when the bucket is below `percentage * 100`. A UUID counts in lower case, any
- * other text as it is.
+ * The bucket of a targeting key for a flag, from 0 to 9,999. The result is the same in all versions. The key is inside a
+ * rollout of `percentage` if the bucket is below `percentage * 100`. A UUID is hashed in lower case, any other text as it is.
  */
 export function rolloutBucket(flagKey: string, targetingKey: string): number {
   return bucketOfHash(murmur3(canonicalUserId(targetingKey), rolloutSeed(flagKey)));

@@ -1,6 +1,6 @@
 /**
- * How much all operators of one flag's conditions that search in texts may hold together, so that the slowest evaluation of
- * a flag stays in the order of some milliseconds. docs/decisions/0016 has what was measured.
+ * Limits of all operators in one flag's conditions that search in texts, together. They keep the slowest evaluation of a
+ * flag at a few milliseconds. docs/decisions/0016 has the measurements.
  */
 export const searchLimits = {
   /** Length of all patterns, in UTF-16 code units: the cost of compiling them. */
@@ -27,11 +27,11 @@ const messages: { readonly [cost in Cost]: (found: string, limit: string) => str
     'Use "in" for whole values, also of a list, and "starts_with" or "ends_with" for the beginning or the end.',
 };
 
-/** What the conditions of one flag have spent of {@link searchLimits}. */
+/** The part of {@link searchLimits} that the conditions of one flag have spent. */
 export class SearchBudget {
   readonly #spent: { [cost in Cost]: number } = { patternCharacters: 0, patternSteps: 0, searchedTexts: 0 };
 
-  /** Spends so much. False when there was not so much left and `report` was told. */
+  /** Spends an amount. False if that exceeds the limit; `report` then got the fault. */
   spend(cost: Cost, amount: number, report: (message: string) => void): boolean {
     const limit = searchLimits[cost];
     const found = this.#spent[cost] + amount;

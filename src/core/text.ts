@@ -7,10 +7,10 @@ export interface BoundedPattern {
 }
 
 /**
- * Bounds a regular expression. The time that one takes can grow with the square of the text, so none may run over text
- * of any length that a caller sent; test/regular-expressions.test.ts looks for those that do.
+ * Bounds a regular expression. The time of a match can grow with the square of the text, so no expression may run over a
+ * caller's text of unlimited length. test/regular-expressions.test.ts checks this.
  *
- * @param pattern without the flags `g` and `y`, which would make it remember where it stopped.
+ * @param pattern without the flags `g` and `y`, which would make it keep a position.
  * @param maxLength the longest text to look at, in UTF-16 code units; a longer one does not match.
  */
 export function bounded(pattern: RegExp, maxLength: number): BoundedPattern {
@@ -23,15 +23,15 @@ export function bounded(pattern: RegExp, maxLength: number): BoundedPattern {
 /** Longest name of an attribute or a group, in characters (code points). */
 export const maxNameLength = 100;
 
-/** Whether a database can keep a text and give it back the same: no NUL and no half of a surrogate pair. */
+/** Whether a database can store a text unchanged: it has no NUL and no half of a surrogate pair. */
 export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
-/** What to say of a text that is not {@link isStorable}. */
+/** The message for a text that is not {@link isStorable}. */
 export const unstorableText = 'The text has a NUL character or half of a surrogate pair, which cannot be stored.';
 
-/** Whether a text has more than so many characters (code points). Looks at no more of a long text than it must. */
+/** Whether a text has more than this number of characters (code points). Does not read all of a very long text. */
 export function isLongerThan(text: string, characters: number): boolean {
   if (text.length <= characters) return false;
   return text.length > 2 * characters || [...text].length > characters;
@@ -42,14 +42,14 @@ export function isName(text: string): boolean {
   return text !== '' && !isLongerThan(text, maxNameLength) && isStorable(text);
 }
 
-/** Longest part of an error that repeats what a caller sent, in UTF-16 code units. */
+/** Longest part of the input that an error repeats, in UTF-16 code units. */
 export const maxEchoLength = 200;
 
 /**
- * A text as an error may repeat it: a long one keeps its beginning and its end, with `…` between. A surrogate pair is kept
+ * A text in the form for an error: a long text keeps its beginning and its end, with `…` between. A surrogate pair is kept
  * whole or left out.
  *
- * @param max how long the result may be, in UTF-16 code units; at least 3.
+ * @param max the maximum length of the result, in UTF-16 code units; at least 3.
  */
 export function shortened(text: string, max = maxEchoLength): string {
   if (text.length <= max) return text;

@@ -11,6 +11,6 @@ export function isUuid(text: string): boolean {
 
 /** A UUID in lower case, any other text as it is: the form that is stored, compared and hashed. */
 export function canonicalUserId(userId: string): string {
-  // Most are canonical, and the search for a capital is the cheaper of the two.
+  // Most ids are in lower case already, and the search for a capital is cheaper than the check for a UUID.
   return capital.test(userId) && isUuid(userId) ? userId.toLowerCase() : userId;
 }

@@ -26,36 +26,36 @@ import type { FeaturesUpdate } from './subscriber.js';
 import { type UpdatesOptions, type WatchListener, type WatchOptions, watchUpdates } from './watch.js';
 
 /**
- * A program's own user object: `id`, and everything else as attributes, which win over stored ones. An attribute counts as
- * `JSON.stringify` would write it: a `Date` as its ISO 8601 text, `undefined` and a `Date` that is not valid as missing. A bigint
- * is a number.
+ * A program's own user object. All properties except `id` are attributes, which replace stored attributes of the same name. An
+ * attribute counts as `JSON.stringify` would write it: a `Date` as its ISO 8601 text, `undefined` and an invalid `Date` as
+ * missing. A bigint is a number.
  */
 export interface FeatureUser {
-  /** A UUID for users who have stored groups, overrides or attributes; any other text is only hashed for rollouts. */
+  /** A UUID if groups, overrides or attributes are stored for the user. Any other text is only hashed for rollouts. */
   readonly id: string;
-  // biome-ignore lint/suspicious/noExplicitAny: with `unknown` an object whose type is an interface or a class does not fit.
+  // biome-ignore lint/suspicious/noExplicitAny: objects of interfaces and classes do not fit `unknown`.
   readonly [attribute: string]: any;
 }
 
-/** Who makes a change, for the change log. */
+/** The user who makes a change, for the change log. */
 export interface By {
-  /** The user's UUID. */
+  /** The user's UUID; null: unknown. */
   readonly actor?: string | null;
 }
 
-/** Who makes a change of many, and who is told how far it is. */
+/** The user who makes a change in slices, and a listener for its progress. */
 export interface ByInSlices extends By {
-  /** Called after each slice, with how many users are done, of how many. */
+  /** Called after each slice with the number of finished users and the number of all users. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** How {@link UserFeatures.require} answers in place of a feature that is off. */
+/** How {@link UserFeatures.require} answers when the feature is off. */
 export interface RequireOptions extends ClosedAnswer {
-  /** Whether to let through when the feature cannot be determined, as in an outage. Default `'closed'`. */
+  /** Whether the gate is open if the feature cannot be determined, as in an outage. Default `'closed'`. */
   readonly whenUnknown?: 'closed' | 'open';
 }
 
-/** The features of one user. Every call answers from what is known at that moment. */
+/** The features of one user. Every call answers from the current state. */
 export class UserFeatures {
   readonly #service: FeatureService;
   readonly #context: EvaluationContext;
@@ -67,8 +67,8 @@ export class UserFeatures {
 
   /**
    * Whether a feature is on.
-   * @param fallback the answer when there is no such flag, in place of `defaultEnabled`.
-   * @throws UnavailableError when the user is not known yet and the database cannot be asked.
+   * @param fallback the answer if there is no such flag, instead of `defaultEnabled`.
+   * @throws UnavailableError if the user is not in memory yet and the database cannot be reached.
    */
   async isEnabled(key: FeatureKey, fallback?: boolean): Promise<boolean> {
     return (await this.evaluate(key, fallback)).enabled;
@@ -79,14 +79,14 @@ export class UserFeatures {
     return (await this.#evaluator()).evaluate(key, fallback);
   }
 
-  /** Whether each feature is on: all of them, by key. */
+  /** Whether each feature is on, for all features, by key. */
   async getAll(): Promise<Record<string, boolean>> {
     return (await this.#evaluator()).evaluateMap();
   }
 
   /**
-   * Goes on only when the feature is on. Closed when that cannot be determined: an unreachable database opens nothing.
-   * @throws FeatureDisabledError which carries what every gate answers with.
+   * Resolves only if the feature is on. By default it also rejects if that cannot be determined, as in an outage.
+   * @throws FeatureDisabledError with the fields that every gate needs for its answer.
    */
   async require(key: FeatureKey, options: RequireOptions = {}): Promise<void> {
     try {
@@ -100,11 +100,11 @@ export class UserFeatures {
   }
 
   /**
-   * First all answers, then each time only what is different from what was last taken; who is slow takes one difference
-   * over all that happened meanwhile. Ends when the features are closed; leaving the loop releases everything.
+   * First all answers, then each time only the answers that changed since the last update. A slow reader gets one update for
+   * all changes in between. Ends when the features are closed. Leaving the loop releases everything.
    *
-   * Taking the first throws `UnavailableError` when the user is not known yet and the database cannot be asked. Later
-   * outages are waited out.
+   * The first update rejects with `UnavailableError` if the user is not in memory yet and the database cannot be reached.
+   * Later outages only delay updates.
    */
   updates({ keys }: UpdatesOptions = {}): AsyncIterableIterator<FeaturesUpdate> {
     return this.#service.subscribe(this.#context, { keys: keys ?? null });
@@ -115,13 +115,13 @@ export class UserFeatures {
   }
 }
 
-/** Feature flags inside a program. Its own checks are those of somebody anonymous; `for(user)` checks for a user. */
+/** Feature flags inside a program. Its own checks are for an anonymous user; `for(user)` checks for a user. */
 export class Features<User = FeatureUser> extends UserFeatures {
   readonly #service: FeatureService;
   readonly #toFeatureUser: (user: User) => FeatureUser;
   readonly #report: (error: unknown) => void;
 
-  /** @param report where the errors of watch listeners go that nobody else is told of; must not throw. */
+  /** @param report gets the errors of watches without `onError`; must not throw. */
   constructor(service: FeatureService, toFeatureUser: (user: User) => FeatureUser, report: (error: unknown) => void) {
     super(service, {});
     this.#service = service;
@@ -139,9 +139,9 @@ export class Features<User = FeatureUser> extends UserFeatures {
   }
 
   /**
-   * Calls the listener with this user's answers, first all of them, then what changes in them, until the returned
+   * Calls the listener with this user's answers: first all of them, then the changes. The watch ends when the returned
    * function is called or the features are closed. It does not keep the program running.
-   * @param user null: somebody anonymous.
+   * @param user null: an anonymous user.
    * @throws TypeError when the user has no `id`.
    *
    * @example
@@ -160,7 +160,7 @@ export class Features<User = FeatureUser> extends UserFeatures {
     return watchUpdates(() => watched.updates(options), listener, report, signal);
   }
 
-  /** What `halyard/testing` pins by. */
+  /** Pins answers, for `halyard/testing`. Returns a function that removes the pins. */
   [pin](answers: PinnedAnswers): () => void {
     return this.#service.pin(answers);
   }
@@ -180,7 +180,7 @@ export class Features<User = FeatureUser> extends UserFeatures {
     return this.#service.management.updateFlag(input, actorOf(by));
   }
 
-  /** Deletes a flag with its overrides. False when there was none. */
+  /** Deletes a flag with its overrides. False if there was no such flag. */
   async deleteFlag(input: DeleteFlagInput, by: By = {}): Promise<boolean> {
     return this.#service.management.deleteFlag(input, actorOf(by));
   }
@@ -190,14 +190,14 @@ export class Features<User = FeatureUser> extends UserFeatures {
     return this.#service.management.setOverride(input, actorOf(by));
   }
 
-  /** False when there was none. */
+  /** False if there was no such override. */
   async removeOverride(input: RemoveOverrideInput, by: By = {}): Promise<boolean> {
     return this.#service.management.removeOverride(input, actorOf(by));
   }
 
   /**
-   * Returns how many were not members before. Any number of users: more than 20,000 are added in slices, each a change of
-   * its own. When one fails those before it stand; to add the same users again does no harm.
+   * Adds any number of users; more than 20,000 are added in slices, each of which is a separate change. If a slice fails, the
+   * slices before it stay; it is safe to add the same users again. Returns the number of users that were not members before.
    * @throws ValidationError before anything is changed.
    */
   async addToGroup(input: GroupInput, by: ByInSlices = {}): Promise<number> {
@@ -205,7 +205,7 @@ export class Features<User = FeatureUser> extends UserFeatures {
     return inSlices(input, slice => this.#service.management.addToGroup(slice, actor), by.onProgress);
   }
 
-  /** Returns how many were members. Any number of users, as with {@link addToGroup}. */
+  /** Removes any number of users, as {@link addToGroup} adds them. Returns the number of users that were members. */
   async removeFromGroup(input: GroupInput, by: ByInSlices = {}): Promise<number> {
     const actor = actorOf(by);
     return inSlices(input, slice => this.#service.management.removeFromGroup(slice, actor), by.onProgress);
@@ -216,7 +216,7 @@ export class Features<User = FeatureUser> extends UserFeatures {
     return this.#service.management.setUserAttributes(input, actorOf(by));
   }
 
-  /** Deletes a user with memberships and overrides. False when there was none. */
+  /** Deletes a user with memberships and overrides. False if there was no such user. */
   async deleteUser(input: DeleteUserInput, by: By = {}): Promise<boolean> {
     return this.#service.management.deleteUser(input, actorOf(by));
   }
@@ -231,7 +231,7 @@ export class Features<User = FeatureUser> extends UserFeatures {
     return this.#service.close();
   }
 
-  /** As {@link close}: for `await using`. */
+  /** The same as {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -245,7 +245,7 @@ function contextOf(user: FeatureUser | null | undefined): EvaluationContext {
     );
   }
   const { id, ...rest } = user;
-  // A number has no text to hash, and everybody without an id would be the same person.
+  // Rollouts hash text, and all users without an id would count as one user.
   if (typeof id !== 'string' || id === '') {
     throw new TypeError('A user needs an `id` that is text; somebody anonymous is null.');
   }

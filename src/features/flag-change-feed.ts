@@ -3,8 +3,8 @@ import { type FlagChange, merged } from './flag-change.js';
 import type { Replica } from './replica.js';
 
 /**
- * Hands over each change of a flag, in the order of revisions. Who is slow gets one change a flag, the last, so that
- * what waits for a subscriber is never more than there are flags.
+ * Delivers each change of a flag, in the order of revisions. A slow subscriber gets only the last change of each flag, so
+ * that no more changes wait for a subscriber than there are flags.
  */
 export class FlagChangeFeed {
   readonly #replica: Replica;

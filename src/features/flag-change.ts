@@ -3,7 +3,7 @@ import type { Snapshot } from './snapshot.js';
 
 export type FlagChangeKind = Extract<ChangeKind, `FLAG_${string}`>;
 
-/** A flag's definition came, went or became another. */
+/** A flag was created, updated or deleted. */
 export interface FlagChange {
   readonly revision: number;
   readonly kind: FlagChangeKind;
@@ -11,8 +11,8 @@ export interface FlagChange {
 }
 
 /**
- * What two changes of one flag are to somebody who was told of neither: the later, but what is new to them stays
- * `FLAG_CREATED`.
+ * One change in place of two changes of a flag, for a subscriber that got neither. It is the later one, but a flag that is new
+ * to the subscriber stays `FLAG_CREATED`.
  */
 export function merged(earlier: FlagChange | undefined, later: FlagChange): FlagChange {
   const isStillNew = earlier?.kind === 'FLAG_CREATED' && later.kind === 'FLAG_UPDATED';
@@ -23,7 +23,7 @@ export function isFlagChange(kind: ChangeKind): kind is FlagChangeKind {
   return kind.startsWith('FLAG_');
 }
 
-/** What happened to these keys between two snapshots. */
+/** The changes of these keys between two snapshots. */
 export function changesBetween(keys: Iterable<string>, before: Snapshot, after: Snapshot): Map<string, FlagChange> {
   const { revision } = after;
   return new Map(

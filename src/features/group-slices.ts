@@ -3,8 +3,8 @@ import { type Issue, ValidationError } from '../core/errors.js';
 import { type GroupInput, inputIssues, inputs, maxGroupUsers } from '../core/inputs.js';
 
 /**
- * Makes one change of a group's members for each slice of at most {@link maxGroupUsers}, one after the other, and sums up
- * what they answer. The whole input is checked before the first.
+ * Changes the members of a group in slices of at most {@link maxGroupUsers} users, one after the other, and returns the sum of
+ * the results. The whole input is checked before the first slice.
  * @throws ValidationError with the faults of all slices.
  */
 export async function inSlices(
@@ -38,7 +38,7 @@ async function check(slices: readonly GroupInput[]): Promise<void> {
         issues.push({ path: [field, String(Number(position) + index * maxGroupUsers)], message });
       }
     }
-    // A million ids are checked in a second: others get their turn meanwhile.
+    // The check of a million ids takes a second: other work gets a turn between two slices.
     await breathe();
   }
   const [first, ...rest] = issues;

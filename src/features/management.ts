@@ -18,9 +18,9 @@ import {
 import type { Replica } from './replica.js';
 
 /**
- * The changes that people and programs make. Each checks its whole input first and names its faults
- * (`ValidationError`), writes, and answers once this process has applied its own change: what is read afterwards here
- * includes it. `actor` is the UUID of who does it, for the change log.
+ * The changes that people and programs make. Each method checks its whole input first and names its faults
+ * (`ValidationError`). It then writes, and resolves when this process has applied the change, so that later reads in this
+ * process include it. `actor` is the UUID of the user who makes the change, for the change log.
  *
  * Every call rejects with `UnavailableError` when the store cannot be reached in time.
  */
@@ -41,7 +41,7 @@ export class Management {
   }
 
   /**
-   * Changes the fields that are named, and nothing when the flag is not at `expectedVersion`.
+   * Changes the given fields. Changes nothing if the flag is not at `expectedVersion`.
    * @throws FlagNotFoundError
    * @throws VersionConflictError
    */
@@ -51,13 +51,13 @@ export class Management {
     );
   }
 
-  /** Deletes a flag with its overrides. False when there was none. */
+  /** Deletes a flag with its overrides. False if there was no such flag. */
   deleteFlag(input: DeleteFlagInput, actor: Actor = null): Promise<boolean> {
     return this.#write(inputs.deleteFlag, input, ({ key }) => this.#backend.deleteFlag(key, actor));
   }
 
   /**
-   * Decides one flag for one user, whatever the flag says, until `expiresAt`.
+   * Sets the answer of one flag for one user until `expiresAt`, independent of the flag's definition.
    * @throws FlagNotFoundError
    */
   setOverride(input: SetOverrideInput, actor: Actor = null): Promise<Override> {
@@ -69,19 +69,19 @@ export class Management {
     });
   }
 
-  /** False when there was none. */
+  /** False if there was no such override. */
   removeOverride(input: RemoveOverrideInput, actor: Actor = null): Promise<boolean> {
     return this.#write(inputs.removeOverride, input, ({ userId, flagKey }) =>
       this.#backend.removeOverride(userId, flagKey, actor),
     );
   }
 
-  /** Returns how many were not members before. */
+  /** Returns the number of users that were not members before. */
   addToGroup(input: GroupInput, actor: Actor = null): Promise<number> {
     return this.#write(inputs.group, input, ({ group, userIds }) => this.#backend.addToGroup(group, userIds, actor));
   }
 
-  /** Returns how many were members. */
+  /** Returns the number of users that were members. */
   removeFromGroup(input: GroupInput, actor: Actor = null): Promise<number> {
     return this.#write(inputs.group, input, ({ group, userIds }) =>
       this.#backend.removeFromGroup(group, userIds, actor),
@@ -95,7 +95,7 @@ export class Management {
     );
   }
 
-  /** Deletes a user with memberships and overrides. False when there was none. */
+  /** Deletes a user with memberships and overrides. False if there was no such user. */
   deleteUser(input: DeleteUserInput, actor: Actor = null): Promise<boolean> {
     return this.#write(inputs.deleteUser, input, ({ userId }) => this.#backend.deleteUser(userId, actor));
   }

@@ -1,16 +1,16 @@
 import { type CompiledFlag, compileFlag } from '../core/evaluate.js';
 
-/** What a flag answers whatever its definition says, by key. */
+/** The answers that replace those of the flags' definitions, by key. */
 export type PinnedAnswers = ReadonlyMap<string, boolean>;
 
-/** Registered, so that two copies of the package in one program, as test runners load them, share it. */
+/** A registered symbol, so that two copies of the package in one program share it. Test runners load such copies. */
 export const pin: unique symbol = Symbol.for('halyard.pin');
 
-/** Pins one over the other. Where two name one flag the later one holds; each can be taken away at any time. */
+/** Layers of pinned answers. If two layers pin the same flag, the later one wins. Each layer can be removed at any time. */
 export class Pins {
   readonly #layers = new Set<PinnedAnswers>();
 
-  /** Every pinned flag, as one that gives its pinned answer to everybody. */
+  /** Every pinned flag, in a form that gives the pinned answer to everybody. */
   get flags(): CompiledFlag[] {
     return [...new Map([...this.#layers].flatMap(layer => [...layer]))].map(([key, enabled]) =>
       pinnedFlag(key, enabled),
@@ -26,7 +26,7 @@ export class Pins {
   }
 }
 
-/** A flag whose every answer is the same, to whatever subject: evaluated as any other. */
+/** A flag that gives the same answer to every subject. It is evaluated like any other flag. */
 function pinnedFlag(key: string, enabled: boolean): CompiledFlag {
   const flag = compileFlag({ key, enabled, percentage: 100, conditions: {} });
   const answer = enabled ? flag.answers.overrideOn : flag.answers.overrideOff;

@@ -4,7 +4,7 @@ import type { FlagDefinition } from '../core/flag.js';
 import { Slice } from '../streams/slices.js';
 
 /**
- * All definitions, compiled, at exactly one revision of the change log. Never changes: who holds one across an `await`
+ * All compiled definitions at exactly one revision of the change log. Never changes: code that keeps one across an `await`
  * still sees one state.
  */
 export class Snapshot {
@@ -13,7 +13,7 @@ export class Snapshot {
   private constructor(
     readonly epoch: string,
     readonly revision: number,
-    /** That of the log's entry at this revision; null where there was none. */
+    /** The nonce of the log's entry at this revision; null if there is no such entry. */
     readonly nonce: string | null,
     byKey: ReadonlyMap<string, CompiledFlag>,
     /** Sorted by key, in code unit order. */
@@ -23,8 +23,8 @@ export class Snapshot {
   }
 
   /**
-   * What was read, compiled in slices with a turn of the event loop between two. What `known` has the same is taken from
-   * there: after a reload most is.
+   * Compiles definitions in slices, with a turn of the event loop between two slices. Flags with the same definition in
+   * `known` are taken from there; after a reload these are most flags.
    */
   static async load({ epoch, revision, nonce, flags }: Definitions, known?: Snapshot): Promise<Snapshot> {
     const byKey = new Map<string, CompiledFlag>();
@@ -42,7 +42,7 @@ export class Snapshot {
     return this.#byKey.get(key);
   }
 
-  /** The snapshot after these changes, which must follow on this one and hold no RESET. */
+  /** The snapshot after these changes. They must follow on this snapshot and must not contain a RESET. */
   after(changes: readonly Change[]): Snapshot {
     const { revision, nonce } = changes.at(-1) ?? this;
     const flagChanges = changes.filter(change => change.kind.startsWith('FLAG_'));
@@ -56,7 +56,7 @@ export class Snapshot {
     return new Snapshot(this.epoch, revision, nonce, byKey);
   }
 
-  /** The same revision with these flags in place of those of the same keys, or beside them. */
+  /** A snapshot of the same revision, with these flags added. They replace flags with the same keys. */
   with(flags: readonly CompiledFlag[]): Snapshot {
     if (flags.length === 0) return this;
     return new Snapshot(
@@ -67,14 +67,14 @@ export class Snapshot {
     );
   }
 
-  /** The keys whose definition is another one here than in the snapshot that this one was loaded over. */
+  /** The keys whose definitions differ between this snapshot and `known`, from which this one was loaded. */
   differences(known: Snapshot): ReadonlySet<string> {
     const keys = new Set([...this.#byKey.keys(), ...known.#byKey.keys()]);
     return new Set([...keys].filter(key => this.get(key) !== known.get(key)));
   }
 }
 
-// A stored flag is more than its definition; what an evaluation does not ask need not stay in memory.
+// A stored flag has more fields than its definition. Fields that no evaluation needs do not stay in memory.
 function definitionOf({ key, enabled, percentage, conditions }: FlagDefinition): FlagDefinition {
   return { key, enabled, percentage, conditions };
 }
@@ -83,7 +83,7 @@ function isSame(a: FlagDefinition, b: FlagDefinition): boolean {
   try {
     return JSON.stringify(a) === JSON.stringify(b);
   } catch {
-    // Nested too deep to be written: no valid conditions either way.
+    // The conditions are nested too deeply for JSON.stringify, and so are not valid.
     return false;
   }
 }

@@ -4,7 +4,7 @@ import type { Backend, Targeting } from '../backends/backend.js';
 import { UnavailableError } from '../core/errors.js';
 import { isUuid } from '../core/user-id.js';
 
-/** Users asked for in one query. */
+/** The most users in one query. */
 const batchSize = 1_000;
 
 const untargeted: Targeting = { attributes: {}, groups: new Set(), overrides: new Map() };
@@ -13,29 +13,29 @@ export interface TargetingCacheOptions {
   readonly backend: Backend;
   /** Applies the change log up to a revision. */
   readonly reach: (revision: number) => Promise<void>;
-  /** How many users are kept; the least recently used go first. */
+  /** The number of users in the cache; the least recently used ones are dropped first. */
   readonly size: number;
-  /** Whether each request reads anew. What is kept then only answers when the store cannot. */
+  /** Whether each request reads the store. The cache is then used only if the store cannot answer. */
   readonly alwaysRead: boolean;
-  /** Milliseconds that an answer waits for a read while something is known; then that stands. Default 500. */
+  /** Milliseconds that an answer waits for a read if the cache has the user; then the cached value is used. Default 500. */
   readonly patience?: number | undefined;
 }
 
-/** One user's targeting on its way, for all who ask meanwhile. */
+/** A running load of one user's targeting. Callers that need the user meanwhile share it. */
 interface Load {
   readonly result: Promise<Targeting>;
-  /** A change has touched the user since it began. */
+  /** Whether a change has touched the user since the load began. */
   isOutdated: boolean;
-  /** What `#forgets` was when the result was kept. */
+  /** The value of `#forgets` when the result was stored in the cache. */
   keptAt: number;
 }
 
 /**
- * What is stored about users, loaded in batches and kept until a change touches them.
+ * A cache of the stored targeting of users. It loads users in batches and keeps them until a change touches them.
  *
- * Users asked for in the same turn of the event loop share one query, and a user asked for twice meanwhile is asked for
- * once. What a load brings is kept, and handed out, only if no change that touches its user was applied since it
- * began: it may have read the state before that change.
+ * All loads of one turn of the event loop share one query, and callers that need the same user share one load. The result of
+ * a load is cached and returned only if no change that touches the user was applied since the load began: it may have read
+ * the state before that change.
  */
 export class TargetingCache {
   readonly #cache: LRUCache<string, Targeting>;
@@ -52,7 +52,7 @@ export class TargetingCache {
     this.#loader = new DataLoader(
       async (userIds: readonly string[]) => {
         const { revision, users } = await backend.targeting(userIds);
-        // What was read may be newer than the definitions here: together they would be a state that never was.
+        // The result may be newer than the definitions in memory. The two together would be a state that never existed.
         await reach(revision);
         return userIds.map(userId => users.get(userId) ?? untargeted);
       },
@@ -61,24 +61,24 @@ export class TargetingCache {
     );
   }
 
-  /** How many users are kept. */
+  /** The number of users in the cache. */
   get size(): number {
     return this.#cache.size;
   }
 
-  /** What is known without asking the store; undefined when it must be asked. */
+  /** The targeting without a read of the store; undefined if a read is needed. */
   peek(userId: string | null): Targeting | undefined {
     if (userId === null || !isUuid(userId)) return untargeted;
     return this.#alwaysRead ? undefined : this.#cache.get(userId);
   }
 
-  /** @throws UnavailableError when the store cannot be asked and nothing is known. */
+  /** @throws UnavailableError if the store cannot be read and the cache does not have the user. */
   async load(userId: string | null): Promise<Targeting> {
     for (;;) {
       const known = this.peek(userId);
       if (known !== undefined || userId === null) return known ?? untargeted;
       const load = this.#join(userId);
-      // Only where each request reads anew is anything known here.
+      // Only with `alwaysRead` can the cache have the user here.
       const lastKnown = this.#cache.get(userId);
       try {
         const targeting = await (lastKnown === undefined ? load.result : this.#briefly(userId, load.result));
@@ -91,7 +91,7 @@ export class TargetingCache {
     }
   }
 
-  /** Forgets these users, or all: a change has touched them. */
+  /** Forgets these users after a change that touched them. Null: all users. */
   forget(userIds: ReadonlySet<string> | null): void {
     this.#forgets += 1;
     if (userIds === null) this.#cache.clear();
@@ -120,18 +120,18 @@ export class TargetingCache {
         throw error;
       },
     );
-    result.catch(() => {}); // whoever still waits is told; perhaps nobody does
+    result.catch(() => {}); // Callers that wait get the error. There may be none.
     const load: Load = { result, isOutdated: false, keptAt: -1 };
     this.#loads.set(userId, load);
     return load;
   }
 
-  /** Between keeping and handing out lie turns of the promise queue, in which a change may come. */
+  /** Turns of the promise queue lie between storing and returning a result. A change may arrive in them. */
   #isCurrent(load: Load): boolean {
     return !load.isOutdated && load.keptAt === this.#forgets;
   }
 
-  /** Past the patience what is known stands, unless a change has touched it. */
+  /** Waits for the load up to the patience. Then it returns the cached value, unless a change has touched the user. */
   #briefly(userId: string, result: Promise<Targeting>): Promise<Targeting> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {

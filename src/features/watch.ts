@@ -4,32 +4,32 @@ import { type Stop, stopping } from '../streams/stop.js';
 import type { FeaturesUpdate } from './subscriber.js';
 
 /**
- * Told of a user's answers: first of all of them, then of what is different from what it was last told. While the
- * promise that it returns is pending it is not called; then it is told once of all that changed meanwhile.
+ * Gets a user's answers: first all of them, then only the answers that changed since the last call. While the promise that
+ * it returned is pending, it is not called. The next call then has all changes since the last one.
  */
 export type WatchListener = (update: FeaturesUpdate) => unknown;
 
 export interface UpdatesOptions {
-  /** Only these flags, in this order; otherwise all. */
+  /** Only these flags, in this order. Default: all flags. */
   readonly keys?: readonly FeatureKey[] | undefined;
 }
 
 export interface WatchOptions extends UpdatesOptions {
-  /** Stops the watch when it aborts. */
+  /** Stops the watch when the signal aborts. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Told what the listener throws or rejects with, and why there are no answers yet (`UnavailableError`, tried again
-   * each second). Either way watching goes on. Default: an error in the log; where there is no log, a warning of the process.
+   * Gets the errors of the listener, and the reason why there are no answers yet (`UnavailableError`; the watch tries again
+   * each second). The watch continues in both cases. Default: an error in the log, or a warning of the process without a log.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-/** Milliseconds until a watch that has got no answers asks again. */
+/** Milliseconds until a watch without answers tries again. */
 const retryDelay = 1_000;
 
 /**
  * Calls the listener with each update until stopped, or until the updates end.
- * @param report told of every failure; must not throw.
+ * @param report gets every failure; must not throw.
  */
 export function watchUpdates(
   subscribe: () => AsyncIterableIterator<FeaturesUpdate>,
@@ -58,7 +58,7 @@ export function watchUpdates(
       } catch (error) {
         report(error);
       }
-      // Rejects when stopped meanwhile, which leaves nothing to do.
+      // Rejects if the watch stopped meanwhile. Then there is nothing to do.
       await wait(retryDelay, undefined, { ref: false, signal: stopped.signal }).catch(() => {});
     }
   };

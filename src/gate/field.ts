@@ -4,13 +4,13 @@ import type { FeatureKey } from '../core/feature-key.js';
 import type { FeatureUser } from '../features/features.js';
 import { closedBy, type GateOptions } from './gate.js';
 
-/** What is answered in place of a field whose feature is off. A field cannot redirect. */
+/** The answer of a field whose feature is off. A field cannot redirect. */
 export interface ClosedField extends Omit<GateOptions<unknown>, 'features' | 'user' | 'redirectUrl'> {
-  /** Answers null without an error. On a field that cannot be null there is an error all the same. */
+  /** Answers null without an error. A field that cannot be null gives an error nevertheless. */
   readonly soft?: boolean;
 }
 
-/** How the gate of a field knows whether it is open, and what it answers when it is not. */
+/** How the gate of a field finds out whether it is open, and its answer if it is not. */
 export interface GatedFieldOptions<Context, User = FeatureUser>
   extends ClosedField,
     Pick<GateOptions<Context, User>, 'features' | 'user'> {}
@@ -24,9 +24,9 @@ export type FieldFunction<Source, Args, Context, Result> = (
 ) => Result;
 
 /**
- * Lets a resolver answer only those for whom the feature is on; `user` is given the context. Otherwise the field has an
- * error with `extensions.code` `FEATURE_DISABLED` and `extensions.http.status` 404 or 403, or is null when `soft` is set.
- * A server that heeds `http.status`, as Yoga does, gives it to the whole answer, with what the other fields have.
+ * Calls a resolver only if the feature is on for the user; `user` gets the context. Otherwise the field has an error with
+ * `extensions.code` `FEATURE_DISABLED` and `extensions.http.status` 404 or 403, or is null when `soft` is set. A server
+ * that uses `http.status`, such as Yoga, gives this status to the whole response; the data of other fields stays in it.
  *
  * @example
  * const betaOnly = gatedField('new_search', { features, user: (context: Context) => context.user });
@@ -59,16 +59,16 @@ export function answerClosed(
   throw toGraphQLError(closed);
 }
 
-/** Told by the name of the type: a check by class would fail where a program has a second copy of graphql. */
+/** Reads the name of the type: a check by class would fail in a program with a second copy of graphql. */
 export function isNullable({ returnType }: GraphQLResolveInfo): boolean {
   return !String(returnType).endsWith('!');
 }
 
 export function toGraphQLError(closed: FeatureDisabledError): GraphQLError {
   const { message, code, status } = closed;
-  // A field cannot redirect, even where its options are shared with a gate that can.
+  // A field cannot redirect, even if it shares its options with a gate that can.
   const http = { status: status === 302 ? 404 : status };
-  // Not as `originalError`: servers hide the message of an error that something else caused.
+  // `cause` and not `originalError`: servers hide the message of an error that has an original error.
   const error = new GraphQLError(message, { extensions: { code, http } });
   error.cause = closed;
   return error;

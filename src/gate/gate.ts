@@ -2,24 +2,24 @@ import { FeatureDisabledError } from '../core/errors.js';
 import type { FeatureKey } from '../core/feature-key.js';
 import type { Features, FeatureUser, RequireOptions } from '../features/features.js';
 
-/** What every form of gate takes. */
-export interface GateOptions<Subject, User = FeatureUser> extends RequireOptions {
+/** The options of every form of gate. */
+export interface GateOptions<Input, User = FeatureUser> extends RequireOptions {
   readonly features: Pick<Features<User>, 'for'>;
-  /** Who asks. Not given, or null or undefined: somebody anonymous. */
-  readonly user?: (subject: Subject) => User | null | undefined | Promise<User | null | undefined>;
+  /** Returns the user who makes the request. Omitted, null or undefined: an anonymous user. */
+  readonly user?: (input: Input) => User | null | undefined | Promise<User | null | undefined>;
 }
 
 /**
- * Asks whether the feature is on for who is asking: null when the way is open, otherwise what to answer.
+ * Checks whether the feature is on for the user: null if it is, otherwise the error that the gate answers with.
  *
- * What `user` throws is thrown on: a program that cannot say who asks has failed, the feature has not.
+ * Errors that `user` throws are thrown on: they are failures of the program and say nothing about the feature.
  */
-export async function closedBy<Subject, User>(
+export async function closedBy<Input, User>(
   key: FeatureKey,
-  subject: Subject,
-  options: GateOptions<Subject, User>,
+  input: Input,
+  options: GateOptions<Input, User>,
 ): Promise<FeatureDisabledError | null> {
-  const user = (await options.user?.(subject)) ?? null;
+  const user = (await options.user?.(input)) ?? null;
   try {
     await options.features.for(user).require(key, options);
     return null;

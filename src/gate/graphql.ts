@@ -1,4 +1,4 @@
-/** Gates for the fields of any GraphQL schema: graphql-js, graphql-tools and what builds on them. */
+/** The entry point `halyard/graphql`: gates for the fields of any GraphQL schema that graphql-js executes. */
 
 export {
   type ClosedField,

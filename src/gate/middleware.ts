@@ -1,7 +1,7 @@
 import type { FeatureDisabledError } from '../core/errors.js';
 import { httpAnswer } from './answer.js';
 
-/** What a gate needs of Node's `ServerResponse`, whatever a framework has made of it. */
+/** The part of Node's `ServerResponse` that a gate needs. Frameworks extend it. */
 export interface NodeResponse {
   statusCode: number;
   readonly headersSent: boolean;
@@ -13,8 +13,8 @@ export interface NodeResponse {
 export type Next = (error?: unknown) => void;
 
 /**
- * Calls `next` when the way is open, and otherwise answers.
- * @param ask resolves with what closes the gate.
+ * Calls `next` if the gate is open, and otherwise answers.
+ * @param ask resolves with the error that the gate answers with; null if the gate is open.
  */
 export async function passOrAnswer(
   ask: () => Promise<FeatureDisabledError | null>,
@@ -35,7 +35,7 @@ export async function passOrAnswer(
 }
 
 function answer(closed: FeatureDisabledError, response: NodeResponse, next: Next): void {
-  // Somebody else, such as a timeout, was faster. What they have begun only the program itself can end.
+  // Other code, such as a timeout, answered first. Only the program can finish an answer that other code began.
   if (response.writableEnded) return;
   if (response.headersSent) {
     next(closed);

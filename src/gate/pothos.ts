@@ -16,8 +16,9 @@ import { type ClosedField, gatedField } from './field.js';
 import { type GatedSubscriptionOptions, gatedEvents, gatedSubscribe } from './subscription.js';
 
 /**
- * The plugin's name, for the builder's `plugins`. Plugins listed before it act first: after ScopeAuthPlugin, who may not
- * see a field learns nothing of its feature; after ErrorsPlugin, `errors.types` may turn the error into data.
+ * The plugin's name, for the builder's `plugins`. Plugins listed before it act first. List it after ScopeAuthPlugin: users
+ * without access to a field then learn nothing about its feature. After ErrorsPlugin, `errors.types` can turn the error into
+ * data.
  *
  * @example
  * const builder = new SchemaBuilder<{ Context: Context }>({
@@ -28,18 +29,18 @@ import { type GatedSubscriptionOptions, gatedEvents, gatedSubscribe } from './su
  */
 export const HalyardPlugin = 'halyard';
 
-/** What all gates of a schema have in common. */
+/** The options that all gates of a schema share. */
 export interface HalyardPluginOptions<Types extends SchemaTypes>
   extends Pick<GatedSubscriptionOptions<Types['Context'], Types['FeatureUser']>, 'features' | 'user' | 'whenUnknown'> {}
 
-/** A gate with answers of its own. */
+/** A gate with its own answers. */
 export interface FieldGate<Soft extends boolean = boolean> extends Omit<ClosedField, 'soft'> {
   readonly key: FeatureKey;
-  /** Answers null in place of an error. Only for fields that may be null. */
+  /** Answers null instead of an error. Only for nullable fields. */
   readonly soft?: Soft;
 }
 
-/** What `soft` may be where this is `nullable`. */
+/** The type of `soft` for a field with this `nullable`. */
 type SoftWhere<Nullable> = Nullable extends false | { readonly list: false } ? false : boolean;
 
 declare global {
@@ -54,7 +55,7 @@ declare global {
     }
 
     interface UserSchemaTypes {
-      /** What `halyard.user` returns, where `createFeatures` was given a mapping from user objects of your own. */
+      /** The type that `halyard.user` returns, if `createFeatures` has a mapping from your own user objects. */
       FeatureUser: unknown;
     }
 
@@ -72,8 +73,8 @@ declare global {
       ResolveReturnShape,
     > {
       /**
-       * Resolves this field only for those for whom the feature is on; others get an error with the code
-       * `FEATURE_DISABLED`. A subscription ends with that error when the feature goes off.
+       * Resolves this field only for users with the feature; other users get an error with the code `FEATURE_DISABLED`. A
+       * subscription ends with that error when the feature goes off.
        */
       requireFeature?: FeatureKey | FieldGate<SoftWhere<Nullable>>;
     }
@@ -108,7 +109,7 @@ export class PothosHalyardPlugin<Types extends SchemaTypes> extends BasePlugin<T
   override wrapResolve(resolve: Resolver<Types>, fieldConfig: PothosOutputFieldConfig<Types>): Resolver<Types> {
     const gate = this.#gate(fieldConfig);
     if (gate === null) return resolve;
-    // A subscription has been let in when it subscribed.
+    // The gate of a subscription has checked the feature when the user subscribed.
     return fieldConfig.kind === 'Subscription' ? gatedEvents(gate, resolve) : gatedField(gate.key, gate)(resolve);
   }
 
@@ -135,5 +136,5 @@ function gateOf<Types extends SchemaTypes>(fieldConfig: PothosOutputFieldConfig<
   return typeof requireFeature === 'string' ? { key: requireFeature } : (requireFeature as FieldGate);
 }
 
-// How Pothos learns of plugins: by name, when their module is loaded.
+// Pothos finds plugins by their name, which a module registers when it is loaded.
 SchemaBuilder.registerPlugin(HalyardPlugin, PothosHalyardPlugin);

@@ -5,28 +5,28 @@ import { httpAnswer } from './answer.js';
 import { closedBy, type GateOptions } from './gate.js';
 import { type Next, type NodeResponse, passOrAnswer } from './middleware.js';
 
-/** What a gate takes. `Args` are those arguments of what is gated, from the first on, that tell who asks. */
+/** The options of a gate. `Args` are the first arguments of the gated function, which identify the user. */
 export interface RequireFeatureOptions<Args extends readonly unknown[] = [request: Request], User = FeatureUser>
   extends Omit<GateOptions<Args, User>, 'user'> {
-  /** Who asks, by the arguments of what is gated. Not given, or null or undefined: somebody anonymous. */
+  /** Returns the user, from the arguments of the gated function. Omitted, null or undefined: an anonymous user. */
   readonly user?: (...args: Args) => User | null | undefined | Promise<User | null | undefined>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: with unknown here, TypeScript would not infer what follows.
+// biome-ignore lint/suspicious/noExplicitAny: with unknown here, TypeScript would not infer the other arguments.
 type From<Args extends readonly unknown[]> = readonly [...Args, ...any[]];
 
 /** Gates functions and methods whose first arguments are `Args`. */
 export interface FunctionGate<Args extends readonly unknown[]> {
   /**
-   * Decorates a method, of an instance or static, public or private. While the feature is off, calls reject with a
-   * `FeatureDisabledError`. As the answer takes time, the method must return, or be allowed to return, a promise.
+   * Decorates a method: of an instance or static, public or private. While the feature is off, calls reject with a
+   * `FeatureDisabledError`. The gate is asynchronous, so the type of the method must allow a promise as its result.
    */
   <This, All extends From<Args>, Result>(
     method: (this: This, ...args: All) => Result | Promise<Result>,
     context: ClassMethodDecoratorContext<This, (this: This, ...args: All) => Result | Promise<Result>>,
   ): (this: This, ...args: All) => Promise<Result>;
 
-  /** Decorates a method where TypeScript has `experimentalDecorators` set. */
+  /** Decorates a method in programs that set `experimentalDecorators` in TypeScript. */
   <All extends From<Args>, Result>(
     target: object,
     name: string | symbol,
@@ -39,29 +39,29 @@ export interface FunctionGate<Args extends readonly unknown[]> {
   ): (...args: All) => Promise<Result | Response>;
 }
 
-/** Passes on what comes by. */
-export interface MiddlewareGate<Subject, Rest extends readonly unknown[] = []> {
-  /** Middleware whose answer is a `Response`, as of Hono. */
-  <Result>(context: Subject, ...rest: [...Rest, next: () => Result | Promise<Result>]): Promise<Result | Response>;
+/** Middleware: calls the next handler if the feature is on. */
+export interface MiddlewareGate<Input, Rest extends readonly unknown[] = []> {
+  /** Middleware that returns a `Response`, such as that of Hono. */
+  <Result>(context: Input, ...rest: [...Rest, next: () => Result | Promise<Result>]): Promise<Result | Response>;
 
-  // TypeScript infers from the last form alone: it is the one where a framework mostly says what its requests are.
-  /** Middleware of Express, Connect, or Fastify with `@fastify/middie`. What fails goes to `next`. */
-  (request: Subject, ...rest: [...Rest, response: NodeResponse, next: Next]): void;
+  // TypeScript infers from the last overload only. Most frameworks declare the type of their requests in this form.
+  /** Middleware of Express, Connect, or Fastify with `@fastify/middie`. Errors go to `next`. */
+  (request: Input, ...rest: [...Rest, response: NodeResponse, next: Next]): void;
 }
 
-/** A gate where who asks is told by `Subject`, and by `Rest` behind it. */
-export type Gate<Subject, Rest extends readonly unknown[] = []> = FunctionGate<[Subject, ...Rest]> &
-  MiddlewareGate<Subject, Rest>;
+/** A gate that reads the user from `Input` and the arguments `Rest` after it. */
+export type Gate<Input, Rest extends readonly unknown[] = []> = FunctionGate<[Input, ...Rest]> &
+  MiddlewareGate<Input, Rest>;
 
-/** A gate that need not be told who asks. It fits before everything. */
+/** A gate without a user. It accepts any arguments. */
 export type AnyGate = FunctionGate<[]> & MiddlewareGate<unknown>;
 
 /**
- * The request of a gate of which TypeScript learns no more, as between the path and the handler of Express's `app.get`: that
- * of fetch, and whatever else a framework has put there.
+ * The request of a gate whose type TypeScript cannot infer, as between the path and the handler of Express's `app.get`: that of
+ * fetch, with any other property that a framework adds.
  */
 export interface UntypedRequest extends Request {
-  // biome-ignore lint/suspicious/noExplicitAny: what a framework has put there is not known here.
+  // biome-ignore lint/suspicious/noExplicitAny: the properties that a framework adds are not known here.
   readonly [name: string]: any;
   // biome-ignore lint/suspicious/noExplicitAny: named, as TypeScript may want names that are not declared in brackets.
   readonly user?: any;
@@ -73,14 +73,14 @@ export interface UntypedRequest extends Request {
 
 /** A gate that goes before the handlers of every framework where its request has no type. */
 // biome-ignore lint/suspicious/noExplicitAny: the request of every framework.
-type AnywhereIfUntyped<Subject> = string extends keyof Subject ? MiddlewareGate<any> : unknown;
+type AnywhereIfUntyped<Input> = string extends keyof Input ? MiddlewareGate<any> : unknown;
 
 /**
- * Lets through those for whom the feature is on. Everybody else gets a 404, a 403 or a redirect; so does everybody when
- * that cannot be determined, unless `whenUnknown` is `'open'`: an unreachable database opens nothing.
+ * Lets users with the feature pass. All other users get a 404, a 403 or a redirect. If the feature cannot be determined, for
+ * example because the database cannot be reached, nobody passes, unless `whenUnknown` is `'open'`.
  *
- * What it returns goes before a handler as middleware, around one, or on a method. What `user` throws, and what the gated
- * function throws, is handed on as the framework expects it.
+ * Use the result as middleware before a handler, as a function around a handler, or as a decorator of a method. Errors of
+ * `user` and of the gated function reach the framework in the form that it expects.
  *
  * @example
  * app.get('/checkout', requireFeature('new_checkout', { features, user }), handler); // Express, Connect, Fastify
@@ -96,16 +96,16 @@ export function requireFeature<User = FeatureUser>(
   key: FeatureKey,
   options: RequireFeatureOptions<[], User> & { readonly user?: never },
 ): AnyGate;
-export function requireFeature<Subject = UntypedRequest, Rest extends readonly unknown[] = [], User = FeatureUser>(
+export function requireFeature<Input = UntypedRequest, Rest extends readonly unknown[] = [], User = FeatureUser>(
   key: FeatureKey,
-  options: RequireFeatureOptions<[Subject, ...Rest], User>,
-): Gate<Subject, Rest> & AnywhereIfUntyped<Subject>;
+  options: RequireFeatureOptions<[Input, ...Rest], User>,
+): Gate<Input, Rest> & AnywhereIfUntyped<Input>;
 export function requireFeature<User>(key: FeatureKey, options: RequireFeatureOptions<unknown[], User>): unknown {
   const { user, ...rest } = options;
   const asked: GateOptions<readonly unknown[], User> = { ...rest, user: args => user?.(...args) ?? null };
   const ask = (...args: readonly unknown[]) => closedBy(key, args, asked);
 
-  // Every form is called differently, so that the call itself says which one is meant.
+  // Each form has different arguments, so the arguments identify the form.
   return (...call: readonly unknown[]): unknown => {
     const [first, second, third] = call;
     if (isFunction(third)) return void passOrAnswer(() => ask(first), second as NodeResponse, third as Next);
@@ -124,7 +124,7 @@ export function requireFeature<User>(key: FeatureKey, options: RequireFeatureOpt
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
-/** Calls the function when the way is open, with the `this` and the arguments that it would have had. */
+/** Calls the function if the gate is open, with its own `this` and arguments. */
 function guarded(
   gated: AnyFunction,
   onClosed: (closed: FeatureDisabledError) => unknown,

@@ -13,27 +13,27 @@ import {
 } from './field.js';
 import { closedBy } from './gate.js';
 
-/** Like {@link GatedFieldOptions}; the features are watched too. */
+/** Like {@link GatedFieldOptions}, with features that can also be watched. */
 export interface GatedSubscriptionOptions<Context, User = FeatureUser> extends GatedFieldOptions<Context, User> {
   readonly features: Pick<Features<User>, 'for' | 'watch'>;
 }
 
-/** The two functions of a subscription field. Both are needed: the second says why the stream ends. */
+/** The two functions of a subscription field. The gate needs both: the second one gives the reason when the stream ends. */
 export interface SubscriptionField<Source, Args, Context, Event, Result> {
   readonly subscribe: FieldFunction<Source, Args, Context, AsyncIterable<Event> | Promise<AsyncIterable<Event>>>;
-  /** Default: the property of the event that is named like the field. */
+  /** Default: returns the property of the event that has the name of the field. */
   readonly resolve?: FieldFunction<Event, Args, Context, Result>;
 }
 
-/** In place of an event: the feature has gone off. */
+/** The last event of a stream whose feature went off. */
 class Closing {
   constructor(readonly error: FeatureDisabledError) {}
 }
 
 /**
- * Lets only those subscribe for whom the feature is on, and only as long as it is on for them. Who may not is answered as
- * by {@link gatedField}. When the feature goes off for a subscriber, the stream gets that same error (or null) as its last
- * event and completes, at once; the source is let go. While an outage lasts, who has subscribed stays subscribed.
+ * Lets users subscribe only while the feature is on for them. Other users get the same answer as from {@link gatedField}.
+ * When the feature goes off for a subscriber, the stream gets that error (or null) as its last event, completes at once, and
+ * closes its source. During an outage the present subscribers stay subscribed.
  *
  * @example
  * const resolvers = { Subscription: { prices: gatedSubscription('live_prices', { features, user })({ subscribe }) } };
@@ -51,7 +51,7 @@ export function gatedSubscription<Context = unknown, User = FeatureUser>(
   });
 }
 
-/** The half of {@link gatedSubscription} that subscribes. Its last event is for {@link gatedEvents} alone. */
+/** The half of {@link gatedSubscription} that subscribes. Only {@link gatedEvents} understands its last event. */
 export function gatedSubscribe<Context, User, Source, Args, Given extends Context, Event>(
   key: FeatureKey,
   options: GatedSubscriptionOptions<Context, User>,
@@ -63,7 +63,7 @@ export function gatedSubscribe<Context, User, Source, Args, Given extends Contex
     context: Given,
     info: GraphQLResolveInfo,
   ): Promise<AsyncIterable<Event>> => {
-    // Asked once: the user who is let in is the one who is watched.
+    // Read once, so that the gate checks and watches the same user.
     const user = (await options.user?.(context)) ?? null;
     const closed = await closedBy(key, context, { ...options, user: () => user });
     if (closed !== null) {
@@ -72,16 +72,16 @@ export function gatedSubscribe<Context, User, Source, Args, Given extends Contex
     }
 
     const events = await subscribe(source, args, context, info);
-    // Graphql says best what is wrong with it.
+    // Graphql has the better error message for other values.
     if (!isAsyncIterable(events)) return events;
     const stream = endable(events);
-    // The first answer covers what has happened since it was asked above.
+    // The first update includes changes since the check above.
     const stop = options.features.watch(
       user,
       ({ features: [answer] }) => {
         if (answer?.enabled === false) stream.end(new Closing(new FeatureDisabledError(key, options)) as Event);
       },
-      // Outages are the features' own to report, not once for each subscriber.
+      // The features report an outage themselves. Each subscriber need not report it again.
       { keys: [key], onError: () => {} },
     );
     stream.whenEnded(stop);

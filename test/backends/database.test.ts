@@ -29,7 +29,7 @@ async function keep(opening: Promise<DatabaseBackend>): Promise<DatabaseBackend>
 async function onPostgres(options: Partial<DatabaseOptions> = {}): Promise<[DatabaseBackend, TestDatabase]> {
   const database = await createDatabase();
   cleanups.push(() => database.drop());
-  return [await keep(openDatabase({ ...options, url: database.url })), database];
+  return [await keep(openDatabase({ ...options, url: database.url, reportsQueries: true })), database];
 }
 
 async function behindProxy(options: Partial<DatabaseOptions> = {}): Promise<[DatabaseBackend, TcpProxy, TestDatabase]> {
@@ -38,7 +38,7 @@ async function behindProxy(options: Partial<DatabaseOptions> = {}): Promise<[Dat
   const proxy = await TcpProxy.to(database.socketPath);
   cleanups.push(() => proxy.cut());
   const url = `postgresql://postgres@127.0.0.1:${proxy.port}/${database.name}`;
-  return [await keep(openDatabase({ ...options, url })), proxy, database];
+  return [await keep(openDatabase({ ...options, url, reportsQueries: true })), proxy, database];
 }
 
 async function duration<T>(act: () => Promise<T>): Promise<{ ms: number; result: T }> {
@@ -69,7 +69,7 @@ const kinds: [string, () => Promise<{ backend: DatabaseBackend; stop: () => Prom
     'PostgreSQL',
     async () => {
       const database = await createDatabase();
-      const backend = await openDatabase({ url: database.url });
+      const backend = await openDatabase({ url: database.url, reportsQueries: true });
       return { backend, stop: () => backend.close().then(() => database.drop()) };
     },
   ],
@@ -422,7 +422,7 @@ describe('a PostgreSQL server that is away', () => {
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database.name}' AND pid <> pg_backend_pid()`,
     );
     await vi.waitFor(() => backend.definitions(), 5_000);
-    expect(said).not.toContain('the database is away');
+    expect(said).not.toContain('The database cannot be reached.');
   });
 
   it('leaves its message and its code in the log, and nothing of the connection', async () => {
@@ -444,9 +444,9 @@ describe('a PostgreSQL server that is away', () => {
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database.name}' AND pid <> pg_backend_pid()`,
     );
     const err = { message: 'terminating connection due to administrator command', code: '57P01' };
-    const listening = 'the connection that listens for changes broke; connecting again';
+    const listening = 'The connection that listens for changes broke. Connecting again.';
     await vi.waitFor(() => {
-      expect(warnings).toContainEqual([{ err }, 'a database connection broke']);
+      expect(warnings).toContainEqual([{ err }, 'A database connection broke.']);
       expect(warnings).toContainEqual([{ err }, listening]);
     });
   });

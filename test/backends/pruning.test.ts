@@ -18,7 +18,7 @@ describe.each([
     'PostgreSQL',
     async () => {
       const database = await createDatabase();
-      return { backend: await openDatabase({ url: database.url }), drop: database.drop };
+      return { backend: await openDatabase({ url: database.url, reportsQueries: true }), drop: database.drop };
     },
   ],
 ])('pruning the change log on %s', (_, open) => {

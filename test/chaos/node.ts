@@ -17,7 +17,7 @@ async function openGiven() {
   if (config.database.kind !== 'postgres') throw new Error('A node of this harness works on PostgreSQL.');
   const { url } = config.database;
   if (settings.sabotage !== undefined) return openSabotaged(url, settings.sabotage, log);
-  const database = await openDatabase({ url, log });
+  const database = await openDatabase({ url, log, reportsQueries: true });
   database.onQuery(() => {
     queries += 1;
   });

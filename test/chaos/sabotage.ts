@@ -16,7 +16,7 @@ export type Sabotage = (typeof sabotages)[number];
 /** What `poll` sets between two reads: the longest delay that a timer takes, in milliseconds. */
 export const never = 2 ** 31 - 1;
 
-const lossMessage = 'the connection that listens for changes broke; connecting again';
+const lossMessage = 'The connection that listens for changes broke. Connecting again.';
 
 /** The product's own backend with one of its promises broken. */
 export async function openSabotaged(url: string, sabotage: Sabotage, log: BackendLog): Promise<DatabaseBackend> {

@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 async function start(database: TestDatabase) {
-  const backend = await openDatabase({ url: database.url });
+  const backend = await openDatabase({ url: database.url, reportsQueries: true });
   const server = await startTestServer(
     { AUTH_JWT_SECRET: secret, MAX_CONNECTIONS_PER_ADDRESS: '5000' },
     { database: backend },

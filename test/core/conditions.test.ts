@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compileConditions, groupsNamed, validateConditions } from '../../src/core/conditions.js';
+import { readConditions, validateConditions } from '../../src/core/conditions.js';
 import { compileFlag, createSubject, evaluate } from '../../src/core/evaluate.js';
 import type { JsonObject } from '../../src/core/json.js';
 import { cpuTime } from '../support/cpu.js';
@@ -153,7 +153,7 @@ describe('validateConditions', () => {
     ],
   ])('refuses %s', (_title, conditions, at) => {
     expect(paths(conditions)).toEqual(at);
-    expect(compileConditions(conditions)?.({ x: 'a' }, new Set(['a', 'g']))).toBe(false);
+    expect(readConditions(conditions).predicate?.({ x: 'a' }, new Set(['a', 'g']))).toBe(false);
   });
 
   it('says what is expected', () => {
@@ -195,24 +195,24 @@ describe('validateConditions', () => {
   });
 });
 
-describe('compileConditions', () => {
+describe('the predicate of readConditions', () => {
   it.each([{}, { attributes: {} }, { groups: [] }, { attributes: {}, groups: [] }])(
     'is null for %j: no conditions',
     conditions => {
-      expect(compileConditions(conditions)).toBeNull();
+      expect(readConditions(conditions).predicate).toBeNull();
     },
   );
 
   it('takes an empty block beside another as not there', () => {
-    const byGroup = compileConditions({ attributes: {}, groups: ['beta'] });
+    const byGroup = readConditions({ attributes: {}, groups: ['beta'] }).predicate;
     expect([byGroup?.({}, new Set(['beta'])), byGroup?.({}, new Set())]).toEqual([true, false]);
-    const byAttribute = compileConditions({ attributes: { tier: 'pro' }, groups: [] });
+    const byAttribute = readConditions({ attributes: { tier: 'pro' }, groups: [] }).predicate;
     expect([byAttribute?.({ tier: 'pro' }, new Set()), byAttribute?.({}, new Set())]).toEqual([true, false]);
   });
 
   it('never lets faulty conditions match through a "not"', () => {
-    expect(compileConditions({ not: { attributes: { x: { like: 1 } } } })?.({}, new Set())).toBe(false);
-    expect(compileConditions({ any: [{ groups: ['a'] }, { like: 1 }] })?.({}, new Set(['a']))).toBe(false);
+    expect(readConditions({ not: { attributes: { x: { like: 1 } } } }).predicate?.({}, new Set())).toBe(false);
+    expect(readConditions({ any: [{ groups: ['a'] }, { like: 1 }] }).predicate?.({}, new Set(['a']))).toBe(false);
   });
 });
 
@@ -221,7 +221,7 @@ describe('names that objects inherit', () => {
 
   it.each(inherited)('%s is an attribute like any other: missing unless the user has it', name => {
     const conditions: unknown = JSON.parse(`{"attributes": {"${name}": {"exists": true}}}`);
-    const predicate = compileConditions(conditions);
+    const predicate = readConditions(conditions).predicate;
     expect(predicate?.({}, new Set())).toBe(false);
     expect(predicate?.(JSON.parse(`{"${name}": 1}`), new Set())).toBe(true);
     expect(predicate?.(JSON.parse(`{"${name}": null}`), new Set())).toBe(false);
@@ -229,7 +229,7 @@ describe('names that objects inherit', () => {
 
   it('an attribute that an object inherits is missing', () => {
     const inheriting = Object.create({ tier: 'pro' }) as JsonObject;
-    expect(compileConditions({ attributes: { tier: 'pro' } })?.(inheriting, new Set())).toBe(false);
+    expect(readConditions({ attributes: { tier: 'pro' } }).predicate?.(inheriting, new Set())).toBe(false);
   });
 
   it.each(inherited)('%s is a group and a flag key like any other', name => {
@@ -243,19 +243,19 @@ describe('names that objects inherit', () => {
     const conditions: unknown = JSON.parse(
       '{"attributes": {"__proto__": {"polluted": 1}}, "__proto__": {"groups": ["a"]}}',
     );
-    compileConditions(conditions)?.(JSON.parse('{"__proto__": {"polluted": true}}'), new Set(['a']));
+    readConditions(conditions).predicate?.(JSON.parse('{"__proto__": {"polluted": true}}'), new Set(['a']));
     expect(Object.getOwnPropertyNames(Object.prototype).length).toBe(before);
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 });
 
-describe('groupsNamed', () => {
+describe('the groups of readConditions', () => {
   it('finds every group, also under "not" and beside faults', () => {
     const conditions = {
       all: [{ groups: ['a', 'b'] }, { not: { any: [{ groups: ['c'] }, { like: 1, groups: ['d', ''] }] } }],
     };
-    expect(groupsNamed(conditions)).toEqual(new Set(['a', 'b', 'c', 'd']));
-    expect(groupsNamed({ attributes: { groups: ['x'] } })).toEqual(new Set());
+    expect(readConditions(conditions).groups).toEqual(new Set(['a', 'b', 'c', 'd']));
+    expect(readConditions({ attributes: { groups: ['x'] } }).groups).toEqual(new Set());
   });
 });
 
@@ -285,7 +285,7 @@ describe('hostile conditions', () => {
     expect(await cpuTime(async () => validateConditions(conditions), 1)).toBeLessThan(2_000_000);
     expect(issues.length).toBeGreaterThan(0);
     expect(issues.length).toBeLessThanOrEqual(1_000);
-    expect(compileConditions(conditions)?.({}, new Set())).toBe(false);
+    expect(readConditions(conditions).predicate?.({}, new Set())).toBe(false);
   });
 
   it('are not walked beyond the cap: operators after the 1,001st are not looked at', () => {

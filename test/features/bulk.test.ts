@@ -17,7 +17,11 @@ const backends = {
   PostgreSQL: async () => {
     const database = await createDatabase();
     cleanups.push(() => database.drop());
-    return { backend: await openDatabase({ url: database.url }), sql: database.query, url: database.url };
+    return {
+      backend: await openDatabase({ url: database.url, reportsQueries: true }),
+      sql: database.query,
+      url: database.url,
+    };
   },
 };
 

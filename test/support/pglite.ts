@@ -12,5 +12,5 @@ export function pgliteTemplate(): Promise<Blob> {
 
 /** A migrated PGlite in memory that nobody else uses. */
 export async function openPGlite(): Promise<DatabaseBackend> {
-  return openDatabase({ memory: true, templateDump: await pgliteTemplate() });
+  return openDatabase({ memory: true, templateDump: await pgliteTemplate(), reportsQueries: true });
 }

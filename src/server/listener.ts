@@ -10,7 +10,7 @@ import { type Place, type PlaceKind, type PlaceLimits, Places } from './http/pla
 import { createPathReader, HttpRequest, requestIdOf } from './http/request.js';
 import { sendError } from './http/response.js';
 import type { Route, UpgradeRoute } from './http/route.js';
-import { createTurns } from './http/turns.js';
+import { Turns } from './http/turns.js';
 import { createUnreadableAnswers } from './http/unreadable.js';
 import { HttpResponse, responsesOn, type UnsentPolicy } from './http/unsent.js';
 import type { UnsentBytes } from './http/unsent-bytes.js';
@@ -64,7 +64,7 @@ export function createListener(options: ListenerOptions): Listener {
   const pathOf = createPathReader(prefix);
   const origins = createOriginPolicy(options.corsOrigins);
   const connections = new Set<Socket>();
-  const inTurn = createTurns();
+  const turns = new Turns();
   const upgraded = new WeakSet<Duplex>();
   let isClosing = false;
   let warnedAt = Number.NEGATIVE_INFINITY;
@@ -110,13 +110,24 @@ export function createListener(options: ListenerOptions): Listener {
       connectionsCheckingInterval: Math.min(5_000, limits.headersTimeout),
     },
     (request, response: HttpResponse<HttpRequest>) => {
+      const { socket } = request;
+      // Node may have read hundreds of requests behind the one for which the connection was closed.
+      if (socket.destroyed) return;
       if (isClosing) response.setHeader('connection', 'close');
       if (metrics !== null) {
         response.whenClosed(() =>
           metrics.countRequest(router.labelOf(request), response.headersSent ? response.statusCode : clientGone),
         );
       }
-      inTurn(request.socket, () => answer(request, response));
+      // A request takes a place from the moment that it is kept.
+      const place = turns.mustWait(socket) ? take('requests', addressOf(request), response) : undefined;
+      const act = () => {
+        place?.release();
+        return answer(request, response);
+      };
+      if (place !== null && turns.run(socket, act)) return;
+      if (place !== null) warn({ address: addressOf(request) }, 'A connection is cut: too many of its requests wait.');
+      socket.destroy();
     },
   );
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
-/** Requests of one connection that wait; from this number on nothing more is read from it. */
-const mostWaiting = 16;
+/** Requests of one connection that may wait for their turn: Node has read them, with their headers, when they come here. */
+const maxPipelined = 16;
 
 interface Line {
   isBusy: boolean;
@@ -10,13 +10,34 @@ interface Line {
 
 /**
  * Answers the requests of one connection one after the other, with a turn of the event loop between two: a client may send
- * hundreds in one segment, and others are to have their turn meanwhile. The first is answered at once.
- * @returns a function that runs `act`, which must not reject, when it is the turn of its connection; never if that has gone.
+ * many in one segment, and others are to have their turn meanwhile. The first is answered at once.
  */
-export function createTurns(): (socket: Socket, act: () => Promise<void>) => void {
-  const lines = new WeakMap<Socket, Line>();
+export class Turns {
+  readonly #lines = new WeakMap<Socket, Line>();
 
-  async function run(socket: Socket, line: Line, act: () => Promise<void>): Promise<void> {
+  /** Whether the next request of a connection must wait. */
+  mustWait(socket: Socket): boolean {
+    return this.#lines.get(socket)?.isBusy === true;
+  }
+
+  /**
+   * Runs `act`, which must not reject, when it is the turn of its connection; never if that has gone.
+   * @returns false when too many wait already: the connection is to be closed. To read no more from it would not do, because
+   * Node goes on reading after each request.
+   */
+  run(socket: Socket, act: () => Promise<void>): boolean {
+    let line = this.#lines.get(socket);
+    if (line === undefined) {
+      line = { isBusy: false, waiting: [] };
+      this.#lines.set(socket, line);
+    }
+    if (line.isBusy) return line.waiting.push(act) <= maxPipelined;
+    line.isBusy = true;
+    void this.#run(socket, line, act);
+    return true;
+  }
+
+  async #run(socket: Socket, line: Line, act: () => Promise<void>): Promise<void> {
     await act();
     const following = line.waiting.shift();
     if (following === undefined || socket.destroyed) {
@@ -24,22 +45,6 @@ export function createTurns(): (socket: Socket, act: () => Promise<void>) => voi
       line.isBusy = false;
       return;
     }
-    if (line.waiting.length === mostWaiting - 1) socket.resume();
-    setImmediate(() => void run(socket, line, following));
+    setImmediate(() => void this.#run(socket, line, following));
   }
-
-  return (socket, act) => {
-    let line = lines.get(socket);
-    if (line === undefined) {
-      line = { isBusy: false, waiting: [] };
-      lines.set(socket, line);
-    }
-    if (line.isBusy) {
-      line.waiting.push(act);
-      if (line.waiting.length === mostWaiting) socket.pause();
-      return;
-    }
-    line.isBusy = true;
-    void run(socket, line, act);
-  };
 }

@@ -55,6 +55,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
 
   constructor(request: Request) {
     super(request);
+    if (request.socket.destroyed) return;
     follow(request.socket, this);
     this.on('close', settle);
   }

@@ -106,7 +106,7 @@ const databases = [
     database: 'PostgreSQL',
     open: async () => {
       const database = await createDatabase();
-      const api = await openGraphQL({ database: await openDatabase({ url: database.url }) });
+      const api = await openGraphQL({ database: await openDatabase({ url: database.url, reportsQueries: true }) });
       return { api, drop: database.drop };
     },
   },
@@ -284,7 +284,7 @@ describe('a page in the middle of a long list', () => {
     ],
   ])('reads its own rows alone: %s', async (list, name, index) => {
     const database = await createDatabase();
-    const api = await openGraphQL({ database: await openDatabase({ url: database.url }) });
+    const api = await openGraphQL({ database: await openDatabase({ url: database.url, reportsQueries: true }) });
     await database.query(`
       INSERT INTO feature_flags (key, name) VALUES ('big', 'Big');
       INSERT INTO users (id) SELECT ('00000000-0000-4000-8000-' || lpad(i::text, 12, '0'))::uuid FROM generate_series(1, 5000) i;

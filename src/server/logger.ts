@@ -53,10 +53,12 @@ export function createLogger({ level, pretty, destination }: LoggerOptions): Own
 async function close(output: ReturnType<typeof pino.destination>): Promise<void> {
   await new Promise<void>(resolve => {
     const timer = setTimeout(resolve, closeTime);
-    output.flush(() => {
+    const end = () => {
       clearTimeout(timer);
       resolve();
-    });
+    };
+    output.once('finish', end).once('error', end);
+    output.end();
   });
   // At an exit, pino goes on writing the rest until a reader takes it: without end if there is no reader.
   output.destroy();

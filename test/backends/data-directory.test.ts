@@ -131,7 +131,7 @@ describe('a data directory on a file system without sockets', () => {
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatchObject([
       { directory: join(root, 'data') },
-      expect.stringMatching(/has no sockets; its lock/),
+      expect.stringMatching(/has no sockets\. The lock protects it only/),
     ]);
     for (const [fields] of warnings) await rm((fields as { lock: string }).lock, { recursive: true });
   });

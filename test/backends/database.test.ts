@@ -402,7 +402,7 @@ describe('a PostgreSQL server that is away', () => {
     expect(await rows()).toEqual([{ key: 'k' }]);
 
     proxy.freezeAfter('COMMIT');
-    await expect(backend.createFlag(newFlag('kept'), null)).rejects.toThrow(/whether it did is not known/);
+    await expect(backend.createFlag(newFlag('kept'), null)).rejects.toThrow(/so the result is not known/);
     expect(await rows()).toEqual([{ key: 'k' }, { key: 'kept' }]);
     await proxy.cut();
     await expect(backend.createFlag(newFlag('refused'), null)).rejects.toThrow(/Nothing was changed/);

@@ -15,11 +15,11 @@ import type { Snapshot } from './snapshot.js';
 import type { Audience, FeaturesUpdate, SubscribeOptions } from './subscriber.js';
 import { TargetingCache } from './targeting.js';
 
-/** Whom an evaluation is for. */
+/** The subject of an evaluation. */
 export interface EvaluationContext {
-  /** A UUID for who is stored; any other text works for who is not. Null or absent: anonymous. */
+  /** A UUID if anything is stored for the user; otherwise any text. Null or absent: anonymous. */
   readonly userId?: string | null | undefined;
-  /** What the rollout hashes instead of the user id. */
+  /** The rollout hashes this instead of the user id. */
   readonly targetingKey?: string | null | undefined;
   /** Laid over the stored ones: a stated attribute wins. */
   readonly attributes?: Attributes | null | undefined;
@@ -61,7 +61,7 @@ export interface FeatureServiceStatus {
   readonly flags: number;
   /** Flags whose stored conditions are not valid: they match nobody. */
   readonly invalidFlags: number;
-  /** What is kept of users. Anonymous callers have nothing to keep and are not counted. */
+  /** The cache of users. Anonymous callers are not in it and are not counted. */
   readonly cache: {
     /** Users kept now. */
     readonly users: number;
@@ -82,7 +82,7 @@ export class FeatureService {
   readonly #flagChanges: FlagChangeFeed;
   readonly #now: () => number;
   readonly #evaluatorOptions: EvaluatorOptions;
-  /** By what is known of a user, the stamp of its answers under the last definitions that were asked for with it. */
+  /** By the targeting of a user, the stamp of its answers under the last definitions that were asked for with it. */
   readonly #stamps = new WeakMap<Targeting, Stamp>();
   #cacheHits = 0;
   #cacheMisses = 0;
@@ -101,7 +101,7 @@ export class FeatureService {
     this.#targeting = targeting;
     this.#now = now;
     this.#evaluatorOptions = { defaultEnabled, observers };
-    // Before the hub listens: what it loads after a change must not come from what was kept before it.
+    // Before the hub listens: it must not load targeting after a change that was cached before the change.
     replica.onApplied(({ userIds }) => targeting.forget(userIds));
     const loadTargeting = async (userId: string | null) => this.#targetingOf(userId);
     this.#hub = new LiveHub({ replica, loadTargeting, defaultEnabled, observers, log, now });
@@ -162,7 +162,7 @@ export class FeatureService {
     return last.settledAt === null || last.settledAt <= this.#now() ? last.stamp : null;
   }
 
-  /** Sends the context its own answers, then what changes in them. */
+  /** Sends the context its own answers, then each change of them. */
   subscribe(context: EvaluationContext, options?: SubscribeOptions): AsyncIterableIterator<FeaturesUpdate> {
     return this.#hub.subscribe(audienceOf(context), options);
   }
@@ -200,7 +200,7 @@ export class FeatureService {
     return known ?? this.#targeting.load(userId);
   }
 
-  /** Gives everybody these answers, by flag key, whatever is stored, until the returned function is called. */
+  /** Gives every user these answers, by flag key, in place of the stored flags, until the returned function is called. */
   pin(answers: PinnedAnswers): () => void {
     return this.#replica.pin(answers);
   }

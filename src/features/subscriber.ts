@@ -51,8 +51,8 @@ export interface Pull {
  * | waiting | its reader has asked, and nothing is marked          | a change that touches it, an expiry: due            |
  * | due     | it will be evaluated in the next slice               | its slice: idle with an update, waiting without one; |
  * |         |                                                      | loading if its user's targeting is not known        |
- * | loading | its targeting is being loaded                        | loaded: due. A failure: failed if it has answers,   |
- * |         |                                                      | otherwise its reader gets the error: closed         |
+ * | loading | its targeting is being loaded                        | loaded: waiting, and due in the same step. A        |
+ * |         |                                                      | failure: failed if it has answers, otherwise closed |
  * | failed  | its targeting could not be loaded; it keeps its last | the retry, or a change that touches it: due         |
  * |         | answers                                              |                                                     |
  * | closed  | it has left, or the hub was closed                   | never                                               |

@@ -42,10 +42,10 @@ export type {
   SetUserAttributesInput,
   UpdateFlagInput,
 } from './core/inputs.js';
+export type { Log } from './core/log.js';
 export { rolloutBucket } from './core/rollout.js';
 export { type CreateFeaturesOptions, createFeatures } from './create-features.js';
 export type { By, ByInSlices, Features, FeatureUser, RequireOptions, UserFeatures } from './features/features.js';
-export type { Log } from './features/log.js';
 export type { OnEvaluation } from './features/observer.js';
 export type { FeaturesUpdate } from './features/subscriber.js';
 export type { UpdatesOptions, WatchListener, WatchOptions } from './features/watch.js';

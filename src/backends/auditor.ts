@@ -1,12 +1,13 @@
+import type { Log } from '../core/log.js';
 import type { PrismaClient } from '../generated/prisma/client.js';
-import type { BackendLog, Connection } from './connection.js';
+import type { Connection } from './connection.js';
 import { toUnavailable } from './errors.js';
 import { PeriodicTask } from './periodic-task.js';
 
 export interface AuditorOptions {
   readonly prisma: PrismaClient;
   readonly alone: NonNullable<Connection['alone']>;
-  readonly log: BackendLog;
+  readonly log: Log;
 }
 
 /** Milliseconds between two checks of a node whether a table is due. */

@@ -149,9 +149,9 @@ export interface Backend {
 
   /**
    * Calls `listener` soon after the log has grown. The call is only a hint: it may be late, missing or repeated. The listener
-   * must not throw. Returns a function that ends the watch.
+   * must not throw. Returns a function that removes the listener.
    */
-  watch(listener: () => void): () => void;
+  onHint(listener: () => void): () => void;
 
   /** The stored data of these users, in one consistent read for any number of users. Unknown users are absent. */
   targeting(userIds: readonly string[]): Promise<TargetingRead>;

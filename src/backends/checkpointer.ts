@@ -1,5 +1,5 @@
 import type { PGlite } from '@electric-sql/pglite';
-import type { BackendLog } from './connection.js';
+import type { Log } from '../core/log.js';
 import { PeriodicTask } from './periodic-task.js';
 
 /** Bytes of the write-ahead log (two of its files) that cause a checkpoint. The checkpoint then takes 10 to 20 ms. */
@@ -13,10 +13,10 @@ const interval = 1_000;
  */
 export class Checkpointer {
   readonly #database: PGlite;
-  readonly #log: BackendLog;
+  readonly #log: Log;
   readonly #task: PeriodicTask;
 
-  constructor(database: PGlite, log: BackendLog) {
+  constructor(database: PGlite, log: Log) {
     this.#database = database;
     this.#log = log;
     this.#task = new PeriodicTask(

@@ -1,12 +1,5 @@
 import type { PrismaClient } from '../generated/prisma/client.js';
 
-/** The log of a backend. A pino logger fits. */
-export interface BackendLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
 /** A connection to a database: a PostgreSQL server, or PGlite in this process. */
 export interface Connection {
   /** The driver adapter for Prisma. */

@@ -3,6 +3,7 @@ import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../cor
 import type { Attributes } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import type { FlagPatch, NewFlag } from '../core/inputs.js';
+import { type Log, silentLog } from '../core/log.js';
 import { Prisma, PrismaClient } from '../generated/prisma/client.js';
 import { Auditor } from './auditor.js';
 import type {
@@ -16,7 +17,7 @@ import type {
   User,
   Written,
 } from './backend.js';
-import type { BackendLog, Connection } from './connection.js';
+import type { Connection } from './connection.js';
 import { toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
 import { read, readChanges, readDefinitions, readTargeting } from './reads.js';
@@ -33,7 +34,7 @@ export type DatabaseLocation =
   | { readonly memory: true };
 
 export type DatabaseOptions = DatabaseLocation & {
-  readonly log?: BackendLog | undefined;
+  readonly log?: Log | undefined;
   /** Opens only an existing database: creates nothing and applies no migration. For programs that only read. */
   readonly asItIs?: true | undefined;
   /** Milliseconds for which entries of the change log are kept. Default: no limit. */
@@ -50,8 +51,6 @@ export type DatabaseOptions = DatabaseLocation & {
   readonly templateDump?: Blob | undefined;
 };
 
-const silent: BackendLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
-
 /**
  * Opens a database and brings its schema up to date. Opening an absent server fails within seconds.
  * @throws UnavailableError when the server cannot be reached.
@@ -61,7 +60,7 @@ const silent: BackendLog = { info: () => undefined, warn: () => undefined, error
  * @throws DataDirectoryError when the directory cannot be read or written.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBackend> {
-  const log = options.log ?? silent;
+  const log = options.log ?? silentLog;
   const connection = await connect(options, log).catch(error => {
     throw toUnavailable(error) ?? error;
   });
@@ -78,7 +77,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBa
 }
 
 /** Loads only the driver that is used: PGlite has several megabytes. */
-async function connect(options: DatabaseOptions, log: BackendLog): Promise<Connection> {
+async function connect(options: DatabaseOptions, log: Log): Promise<Connection> {
   if ('url' in options) {
     const { openPostgres } = await import('./postgres.js');
     const { url, listenUrl, poolSize = 10, statementTimeoutMs = 5_000 } = options;
@@ -91,7 +90,7 @@ async function connect(options: DatabaseOptions, log: BackendLog): Promise<Conne
 
 /** The periodic work and the reports of a backend. */
 interface Upkeep {
-  readonly log?: BackendLog;
+  readonly log?: Log;
   /** Milliseconds for which the log is kept; undefined: no limit. */
   readonly keepMs?: number | undefined;
   /** Whether it audits the tables for changes that the triggers have not seen. */
@@ -117,7 +116,7 @@ export class DatabaseBackend implements Backend {
   readonly #connection: Connection;
   readonly #writer: Writer;
   readonly #queryListeners: Set<(sql: string) => void> | null;
-  readonly #watchers = new Set<() => void>();
+  readonly #hintListeners = new Set<() => void>();
   readonly #pruner: Pruner | null;
   readonly #auditor: Auditor | null;
   #stopListening: (() => void) | undefined;
@@ -128,7 +127,7 @@ export class DatabaseBackend implements Backend {
     connection: Connection,
     /** The migrations that were applied when the database was opened. */
     readonly appliedMigrations: readonly string[],
-    { log = silent, keepMs, audits = false, reportsQueries }: Upkeep = {},
+    { log = silentLog, keepMs, audits = false, reportsQueries }: Upkeep = {},
   ) {
     this.#connection = connection;
     const prisma = this.#createClient(reportsQueries === true);
@@ -159,14 +158,14 @@ export class DatabaseBackend implements Backend {
     return readChanges(this.prisma, after, limit, this.#connection.bytesPerPage);
   }
 
-  watch(listener: () => void): () => void {
-    // Each watch has its own function, since two watches may have the same listener.
-    const watcher = () => listener();
-    this.#watchers.add(watcher);
+  onHint(listener: () => void): () => void {
+    // The same listener may be added twice, and each time is removed alone.
+    const own = () => listener();
+    this.#hintListeners.add(own);
     this.#stopListening ??= this.#connection.listen(() => {
-      for (const each of [...this.#watchers]) each();
+      for (const each of [...this.#hintListeners]) each();
     });
-    return () => void this.#watchers.delete(watcher);
+    return () => void this.#hintListeners.delete(own);
   }
 
   targeting(userIds: readonly string[]): Promise<TargetingRead> {
@@ -305,7 +304,7 @@ export class DatabaseBackend implements Backend {
 
   close(): Promise<void> {
     this.#closed ??= (async () => {
-      this.#watchers.clear();
+      this.#hintListeners.clear();
       this.#stopListening?.();
       await Promise.all([this.#pruner?.stop(), this.#auditor?.stop()]);
       await this.prisma.$disconnect();

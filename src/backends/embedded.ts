@@ -4,8 +4,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { DataDirectoryError, explainFileError } from '../core/data-directory.js';
+import type { Log } from '../core/log.js';
 import { Checkpointer } from './checkpointer.js';
-import type { BackendLog, Connection } from './connection.js';
+import type { Connection } from './connection.js';
 import { lockDirectory } from './directory-lock.js';
 import { MigrationError, migrate, readMigrations } from './migrate.js';
 import { setStatements, statedSettings } from './session.js';
@@ -17,7 +18,7 @@ export interface EmbeddedOptions {
   readonly templateDump?: Blob | undefined;
   /** Opens only an existing database and creates nothing. */
   readonly existing?: true | undefined;
-  readonly log: BackendLog;
+  readonly log: Log;
 }
 
 /** The longest time that statements hold the event loop before other work gets a turn, in milliseconds. */
@@ -112,7 +113,7 @@ class EmbeddedConnection implements Connection {
   constructor(
     readonly database: PGlite,
     readonly unlock: () => Promise<void>,
-    readonly log: BackendLog,
+    readonly log: Log,
   ) {
     this.adapter = new PrismaPGlite(database);
     this.#checkpointer = new Checkpointer(database, log);

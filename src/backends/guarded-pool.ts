@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { UnavailableError } from '../core/errors.js';
-import type { BackendLog } from './connection.js';
+import type { Log } from '../core/log.js';
 import { CommitUnansweredError, forLog, isOutage, isSqlState } from './errors.js';
 
 export interface GuardedPoolOptions {
@@ -13,7 +13,7 @@ export interface GuardedPoolOptions {
   readonly connectTimeoutMs: number;
   /** Checks a new connection. If it rejects, the connection is not used. */
   readonly check?: (client: pg.ClientBase) => Promise<void>;
-  readonly log: BackendLog;
+  readonly log: Log;
 }
 
 /** Milliseconds before the first probe in an outage. Doubled for each further probe, with jitter, up to the longest. */

@@ -47,7 +47,7 @@ export class MemoryBackend implements Backend {
   readonly #changes: Change[] = [];
   /** The last versions of deleted flags, by key. */
   readonly #lastVersions = new Map<string, number>();
-  readonly #watchers = new Set<() => void>();
+  readonly #hintListeners = new Set<() => void>();
 
   /** @param options.now the clock. Tests provide their own. */
   constructor(options: { readonly now?: () => Date } = {}) {
@@ -94,11 +94,11 @@ export class MemoryBackend implements Backend {
     return { epoch: this.#epoch, head: this.#changes.length, nonce: this.#nonceOf(after), changes };
   }
 
-  watch(listener: () => void): () => void {
-    // Each watch has its own function, since two watches may have the same listener.
-    const watcher = () => listener();
-    this.#watchers.add(watcher);
-    return () => void this.#watchers.delete(watcher);
+  onHint(listener: () => void): () => void {
+    // The same listener may be added twice, and each time is removed alone.
+    const own = () => listener();
+    this.#hintListeners.add(own);
+    return () => void this.#hintListeners.delete(own);
   }
 
   async targeting(userIds: readonly string[]): Promise<TargetingRead> {
@@ -195,7 +195,7 @@ export class MemoryBackend implements Backend {
   }
 
   async close(): Promise<void> {
-    this.#watchers.clear();
+    this.#hintListeners.clear();
   }
 
   #createFlag(flag: NewFlag, actor: Actor): Flag {
@@ -293,7 +293,7 @@ export class MemoryBackend implements Backend {
     const revision = this.#changes.length + 1;
     this.#changes.push({ ...noFields, revision, nonce: randomUUID(), at: this.#now(), actorId, ...change });
     // Synchronous, so that an evaluation right after a seed, without a turn of the event loop between, sees the seed.
-    for (const watcher of [...this.#watchers]) watcher();
+    for (const own of [...this.#hintListeners]) own();
   }
 
   #nonceOf(revision: number): string | null {

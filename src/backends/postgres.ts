@@ -1,10 +1,11 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { type DatabaseUrl, parseDatabaseUrl, withSchema } from '../core/database-url.js';
-import type { BackendLog, Connection } from './connection.js';
+import type { Log } from '../core/log.js';
+import { ChangeListener } from './change-listener.js';
+import type { Connection } from './connection.js';
 import { DatabaseSetupError } from './errors.js';
 import { GuardedPool } from './guarded-pool.js';
-import { Listener } from './listener.js';
 import { type MigrationConnection, migrate, readMigrations } from './migrate.js';
 import { checkSession, type Query, quoteName, sessionSchema, startupOptions, statedSettings } from './session.js';
 import { explainTlsError, tlsOf } from './tls.js';
@@ -23,7 +24,7 @@ export interface PostgresOptions {
   readonly statementTimeoutMs: number;
   /** Opens only an existing database and creates nothing. */
   readonly existing?: true | undefined;
-  readonly log: BackendLog;
+  readonly log: Log;
 }
 
 /** The longest time to reach the server, or to wait for a connection of a busy pool, in milliseconds. */
@@ -152,7 +153,7 @@ interface Opened {
   /** The same address with another schema, for messages. */
   readonly elsewhere: string;
   readonly patienceMs: number;
-  readonly log: BackendLog;
+  readonly log: Log;
 }
 
 class PostgresConnection implements Connection {
@@ -164,7 +165,7 @@ class PostgresConnection implements Connection {
   readonly #direct: pg.ClientConfig;
   readonly #schema: string;
   readonly #elsewhere: string;
-  readonly #log: BackendLog;
+  readonly #log: Log;
 
   constructor({ pool, direct, schema, elsewhere, patienceMs, log }: Opened) {
     this.patienceMs = patienceMs;
@@ -193,7 +194,7 @@ class PostgresConnection implements Connection {
 
   listen(hint: () => void): () => void {
     const heartbeatMs = Math.min(this.patienceMs, longestHeartbeat);
-    const listener = new Listener({ config: this.#direct, hint, heartbeatMs, log: this.#log });
+    const listener = new ChangeListener({ config: this.#direct, hint, heartbeatMs, log: this.#log });
     const stopWaiting = this.#pool.onBack(() => {
       listener.check();
       hint();

@@ -1,5 +1,5 @@
+import type { Log } from '../core/log.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
-import type { BackendLog } from './connection.js';
 import { toUnavailable } from './errors.js';
 import { PeriodicTask } from './periodic-task.js';
 import { read } from './reads.js';
@@ -8,7 +8,7 @@ export interface PrunerOptions {
   readonly prisma: PrismaClient;
   /** Milliseconds for which an entry of the change log is kept. */
   readonly keepMs: number;
-  readonly log: BackendLog;
+  readonly log: Log;
 }
 
 /** Entries in one deletion: other writes wait only for a short time behind it. */

@@ -1,6 +1,6 @@
 import { openDatabase } from '../backends/database.js';
 import type { Config } from '../config.js';
-import { databaseOptionsOf } from '../server/database-options.js';
+import { databaseOptionsOf } from '../server/from-config.js';
 import { CommandError } from './failure.js';
 
 /** Creates or updates the database, as the server does when it starts. Returns a report for people. */

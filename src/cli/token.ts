@@ -3,7 +3,7 @@ import type { Config } from '../config.js';
 import { attributeIssues } from '../core/attributes.js';
 import type { Attributes } from '../core/evaluate.js';
 import { isUuid } from '../core/user-id.js';
-import { tokenKeysOf } from '../server/token-keys.js';
+import { tokenKeysOf } from '../server/from-config.js';
 import { CommandError, UsageError } from './failure.js';
 
 export interface TokenOptions {

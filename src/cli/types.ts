@@ -7,7 +7,7 @@ import { MigrationError } from '../backends/migrate.js';
 import { tokenVariable } from '../config/settings.js';
 import { readConfig } from '../config.js';
 import { type DeclaredFlag, declaredKeys, featureTypes, isFeatureTypes } from '../core/feature-types.js';
-import { databaseOptionsOf } from '../server/database-options.js';
+import { databaseOptionsOf } from '../server/from-config.js';
 import { CommandError, UsageError } from './failure.js';
 import { flagsOfServer } from './server-flags.js';
 

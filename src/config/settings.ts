@@ -208,7 +208,8 @@ export const settings = [
     default: 'info',
     accepts: z.enum(logLevels, `expected one of ${logLevels.join(', ')}`),
     to: 'logLevel',
-    description: 'The least severe level that is logged: fatal, error, warn, info, debug, trace or silent.',
+    description:
+      'The least severe level that is logged: fatal, error, warn, info, debug, trace or silent. From debug on each evaluation is logged, so no answer is given again from memory.',
   },
   {
     name: 'AUTH_JWT_SECRET',

@@ -1,10 +1,10 @@
 import type { Targeting } from '../backends/backend.js';
 import type { Evaluation, Subject } from '../core/evaluate.js';
+import type { Log } from '../core/log.js';
 import { pulled } from '../streams/pulled.js';
-import { Slice } from '../streams/slices.js';
-import { Answers } from './answers.js';
+import { TimeSlice } from '../streams/slices.js';
 import { answerKey } from './evaluator.js';
-import type { Log } from './log.js';
+import { LastAnswers } from './last-answers.js';
 import type { FeatureObserver } from './observer.js';
 import type { Applied, Replica } from './replica.js';
 import { type Audience, type FeaturesUpdate, type SubscribeOptions, Subscriber } from './subscriber.js';
@@ -181,7 +181,7 @@ export class LiveHub {
 
   #work(): void {
     this.#slice = null;
-    const slice = new Slice();
+    const slice = new TimeSlice();
     let updates = 0;
     for (const subscriber of this.#due) {
       this.#due.delete(subscriber);
@@ -255,7 +255,7 @@ export class LiveHub {
     const { stale, keys } = subscriber;
     const fallback = subscriber.fallback ?? this.#options.defaultEnabled;
     const isFirst = subscriber.handed === null;
-    const handed = subscriber.handed ?? new Answers();
+    const handed = subscriber.handed ?? new LastAnswers();
     const features: Evaluation[] = [];
     const removed: string[] = [];
 

@@ -1,7 +1,7 @@
 import type { Backend, Change } from '../backends/backend.js';
 import { UnavailableError } from '../core/errors.js';
+import type { Log } from '../core/log.js';
 import { changesBetween, type FlagChange, isFlagChange, merged } from './flag-change.js';
-import type { Log } from './log.js';
 import { type PinnedAnswers, Pins } from './pins.js';
 import { Snapshot } from './snapshot.js';
 
@@ -57,7 +57,7 @@ export class Replica {
   #confirmedAt = performance.now();
   #reading: Promise<void> | null = null;
   #next: Promise<void> | null = null;
-  #unwatch: () => void = () => {};
+  #stopHints: () => void = () => {};
   #timer: NodeJS.Timeout | null = null;
   #backoff = shortestBackoff;
   #state: 'following' | 'away' | 'closed' = 'following';
@@ -74,8 +74,8 @@ export class Replica {
     const { backend } = options;
     const replica = new Replica(options, await Snapshot.load(await backend.definitions()));
     replica.#reportFaults(replica.#snapshot.flags.map(flag => flag.key));
-    // Watch first, then read: a change between the two is in the read, one after it is in a hint.
-    replica.#unwatch = backend.watch(() => replica.#readQuietly());
+    // Listen first, then read: a change between the two is in the read, one after it is in a hint.
+    replica.#stopHints = backend.onHint(() => replica.#readQuietly());
     try {
       await replica.read();
     } catch (error) {
@@ -180,7 +180,7 @@ export class Replica {
 
   async close(): Promise<void> {
     this.#state = 'closed';
-    this.#unwatch();
+    this.#stopHints();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#listeners.clear();
     await Promise.allSettled([this.#reading, this.#next]);

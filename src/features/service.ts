@@ -1,12 +1,12 @@
 import type { Backend, Targeting } from '../backends/backend.js';
 import { type Attributes, createSubject, type Subject } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
+import { type Log, silentLog } from '../core/log.js';
 import { canonicalUserId } from '../core/user-id.js';
 import { Evaluator, type EvaluatorOptions } from './evaluator.js';
 import type { FlagChange } from './flag-change.js';
 import { FlagChangeFeed } from './flag-change-feed.js';
 import { LiveHub } from './live-hub.js';
-import { type Log, silentLog } from './log.js';
 import { Management } from './management.js';
 import type { FeatureObserver } from './observer.js';
 import type { PinnedAnswers } from './pins.js';

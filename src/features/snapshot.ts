@@ -1,7 +1,7 @@
 import { type Change, type Definitions, flagFromLog } from '../backends/backend.js';
 import { type CompiledFlag, compileFlag } from '../core/evaluate.js';
 import type { FlagDefinition } from '../core/flag.js';
-import { Slice } from '../streams/slices.js';
+import { TimeSlice } from '../streams/slices.js';
 
 /**
  * All compiled definitions at exactly one revision of the change log. Never changes: code that keeps one across an `await`
@@ -28,7 +28,7 @@ export class Snapshot {
    */
   static async load({ epoch, revision, nonce, flags }: Definitions, known?: Snapshot): Promise<Snapshot> {
     const byKey = new Map<string, CompiledFlag>();
-    const slice = new Slice();
+    const slice = new TimeSlice();
     for (const flag of flags) {
       if (slice.isOver) await slice.next();
       const definition = definitionOf(flag);

@@ -1,6 +1,6 @@
 import type { Targeting } from '../backends/backend.js';
 import { type Evaluation, type Subject, sameAnswer } from '../core/evaluate.js';
-import type { Answers } from './answers.js';
+import type { LastAnswers } from './last-answers.js';
 
 /** One update of a subscriber. */
 export interface FeaturesUpdate {
@@ -75,7 +75,7 @@ export class Subscriber {
   touches = 0;
   stale: Stale = 'everything';
   /** Its last answers; null before the first update. */
-  handed: Answers | null = null;
+  handed: LastAnswers | null = null;
   /** Null if it is idle or closed. */
   pull: Pull | null = null;
   /** When it became due, as `performance.now()` has it; null while there is nothing to evaluate for its reader. */

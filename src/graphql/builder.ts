@@ -15,7 +15,7 @@ import { forbidden, tooCostly, unauthenticated } from './errors.js';
  * The most that one operation may cost. A field costs 1; a list multiplies the cost of the fields below it by the most items
  * that it can have.
  */
-export const operationLimits = { complexity: 100_000, depth: 15, breadth: 1_000 } as const;
+export const costLimits = { complexity: 100_000, depth: 15, breadth: 1_000 } as const;
 
 const noId = { typename: '', id: '' };
 
@@ -59,7 +59,7 @@ export const builder = new SchemaBuilder<{
     client: ({ prisma }) => prisma,
     dmmf: getDatamodel(),
   },
-  complexity: { limit: operationLimits, defaultListMultiplier: defaultPageSize, complexityError: tooCostly },
+  complexity: { limit: costLimits, defaultListMultiplier: defaultPageSize, complexityError: tooCostly },
   relay: {
     cursorType: 'String',
     // Text that is no global id of this API belongs to no object: node.ts answers null.

@@ -3,10 +3,10 @@ import { maxNameLength } from '../core/text.js';
 import type { FeatureChange, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
+import { revisionPlace } from './cursors.js';
 import { storable } from './errors.js';
 import { Flag } from './flag.js';
 import { bothWaysArgs, page, pageArgs } from './page.js';
-import { revisionPlace } from './place.js';
 
 /** The most user ids that one change lists; `userCount` is the number of all. */
 const shownUsers = 100;
@@ -139,7 +139,7 @@ builder.prismaObjectField(Flag, 'changes', t =>
       page(args, {
         name: 'flag.changes',
         ...byRevision,
-        load: slice => loaders.flagChanges.load({ of: key, ...slice }),
+        load: part => loaders.flagChanges.load({ of: key, ...part }),
       }),
   }),
 );

@@ -58,7 +58,7 @@ const remedies: Record<ComplexityErrorKind, string> = {
   Breadth: 'Select fewer fields.',
 };
 
-/** The operation costs more than `operationLimits` allow. */
+/** The operation costs more than `costLimits` allow. */
 export function tooCostly(
   kind: ComplexityErrorKind,
   {

@@ -3,10 +3,10 @@ import { maxNameLength } from '../core/text.js';
 import { type FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
+import { type Reader, readFlagKey, readTime } from './cursors.js';
 import { storable } from './errors.js';
 import { Flag } from './flag.js';
 import { bothWaysArgs, page, totalCount } from './page.js';
-import { type Reader, readFlagKey, readTime } from './place.js';
 
 /** Longest text to search flags for, in characters: no name is longer. */
 export const maxSearchLength = 200;

@@ -3,11 +3,11 @@ import { maxGroupUsers } from '../core/inputs.js';
 import { compareNames, maxNameLength } from '../core/text.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
+import { groupPlace, userPlace } from './cursors.js';
 import { storable } from './errors.js';
 import { Flag } from './flag.js';
 import { type MemberRow, stillThere } from './loaders.js';
 import { type Page, page, pageArgs } from './page.js';
-import { groupPlace, userPlace } from './place.js';
 import { User } from './user.js';
 
 const Group = builder.objectRef<{ readonly name: string }>('Group');
@@ -80,7 +80,7 @@ Group.implement({
           name: 'group.members',
           placeOf: (member: MemberRow) => [member.userId],
           parse: userPlace,
-          load: slice => loaders.members.load({ of: name, ...slice }),
+          load: part => loaders.members.load({ of: name, ...part }),
         }),
     }),
     flags: t.field({

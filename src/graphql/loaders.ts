@@ -1,10 +1,10 @@
 import DataLoader from 'dataloader';
 import type { FeatureChange, FeatureFlag, Membership, Override, User } from '../generated/prisma/client.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
-import type { Slice } from './place.js';
+import type { ListPart } from './cursors.js';
 
-/** A slice of a list that belongs to one of many parents, such as the members of a group. */
-export interface SliceRequest<Place> extends Slice<Place> {
+/** A part of a list that belongs to one of many parents, such as the members of a group. */
+export interface ListPartRequest<Place> extends ListPart<Place> {
   /** The name, key or id of the parent. */
   readonly of: string;
 }
@@ -54,7 +54,7 @@ export function createLoaders(prisma: PrismaClient) {
     }),
 
     /** Sorted by user id. */
-    members: slices<string, MemberRow>(prisma, {
+    members: parts<string, MemberRow>(prisma, {
       table: Prisma.sql`user_feature_groups`,
       parent: { column: Prisma.sql`group_name`, type: Prisma.sql`text` },
       place: { column: Prisma.sql`user_id`, ...uuidPlace },
@@ -62,7 +62,7 @@ export function createLoaders(prisma: PrismaClient) {
     }),
 
     /** Sorted by user id. */
-    overridesOfFlag: slices<string, Override>(prisma, {
+    overridesOfFlag: parts<string, Override>(prisma, {
       table: Prisma.sql`feature_flag_overrides`,
       parent: { column: Prisma.sql`flag_key`, type: Prisma.sql`text` },
       place: { column: Prisma.sql`user_id`, ...uuidPlace },
@@ -70,7 +70,7 @@ export function createLoaders(prisma: PrismaClient) {
     }),
 
     /** Sorted by flag key. */
-    overridesOfUser: slices<string, Override>(prisma, {
+    overridesOfUser: parts<string, Override>(prisma, {
       table: Prisma.sql`feature_flag_overrides`,
       parent: { column: Prisma.sql`user_id`, type: Prisma.sql`uuid` },
       // Keys are ASCII, and sort by its order.
@@ -79,7 +79,7 @@ export function createLoaders(prisma: PrismaClient) {
     }),
 
     /** The changes of each flag, newest first. */
-    flagChanges: slices<bigint, FeatureChange>(prisma, {
+    flagChanges: parts<bigint, FeatureChange>(prisma, {
       table: Prisma.sql`feature_changes`,
       parent: { column: Prisma.sql`flag_key`, type: Prisma.sql`text` },
       place: { column: Prisma.sql`revision`, type: Prisma.sql`bigint`, least: 0n, greatest: 2n ** 63n - 1n },
@@ -110,7 +110,7 @@ const uuidPlace = {
 const overrideColumns = Prisma.sql`user_id AS "userId", flag_key AS "flagKey", enabled, reason, expires_at AS "expiresAt",
   created_at AS "createdAt", created_by_id AS "createdById"`;
 
-/** A table that holds the lists of many parents. An index on both columns, in this order, keeps each slice cheap. */
+/** A table that holds the lists of many parents. An index on both columns, in this order, keeps each part cheap. */
 interface ListTable<Place> {
   readonly table: Prisma.Sql;
   readonly parent: { readonly column: Prisma.Sql; readonly type: Prisma.Sql };
@@ -127,13 +127,13 @@ interface ListTable<Place> {
   readonly columns: Prisma.Sql;
 }
 
-/** Loads slices of the lists of a table: all that are asked for together in one query for each direction. */
-function slices<Place, Row>(
+/** Loads parts of the lists of a table: all that are asked for together in one query for each direction. */
+function parts<Place, Row>(
   prisma: PrismaClient,
   { table, parent, place, descending = false, columns }: ListTable<Place>,
-): { load(request: SliceRequest<Place>): Promise<readonly Row[]> } {
+): { load(request: ListPartRequest<Place>): Promise<readonly Row[]> } {
   const inDirection = (down: boolean) =>
-    batched<SliceRequest<Place>, readonly Row[]>(async requests => {
+    batched<ListPartRequest<Place>, readonly Row[]>(async requests => {
       const order = down ? Prisma.sql`DESC` : Prisma.sql`ASC`;
       // Together these mean "beyond the place, or anywhere without one", in a form that the index can answer.
       const bound = down

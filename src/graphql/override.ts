@@ -1,10 +1,10 @@
 import { FlagNotFoundError, ValidationError } from '../core/errors.js';
 import type { Override as OverrideRow } from '../generated/prisma/client.js';
 import { builder, unchecked } from './builder.js';
+import { flagKeyPlace, userPlace } from './cursors.js';
 import { Flag } from './flag.js';
 import { stillThere } from './loaders.js';
 import { bothWaysArgs, page, totalCount } from './page.js';
-import { flagKeyPlace, userPlace } from './place.js';
 import { User } from './user.js';
 
 const Override = builder.prismaObject('Override', {
@@ -65,7 +65,7 @@ builder.prismaObjectField(Flag, 'overrides', t =>
         name: 'flag.overrides',
         placeOf: ({ userId }: OverrideRow) => [userId],
         parse: userPlace,
-        load: slice => loaders.overridesOfFlag.load({ of: key, ...slice }),
+        load: part => loaders.overridesOfFlag.load({ of: key, ...part }),
       });
       return { ...overrides, count: () => loaders.overrideCountOfFlag.load(key) };
     },
@@ -93,7 +93,7 @@ builder.prismaObjectField(User, 'overrides', t =>
         name: 'user.overrides',
         placeOf: ({ flagKey }: OverrideRow) => [flagKey],
         parse: flagKeyPlace,
-        load: slice => loaders.overridesOfUser.load({ of: id, ...slice }),
+        load: part => loaders.overridesOfUser.load({ of: id, ...part }),
       });
       return { ...overrides, count: () => loaders.overrideCountOfUser.load(id) };
     },

@@ -1,7 +1,7 @@
 import { builder } from './builder.js';
 import { defaultPageSize, maxPageSize, pageSize } from './connections.js';
+import { decodePlace, encodePlace, type ListPart } from './cursors.js';
 import { badUserInput, foreignCursor } from './errors.js';
-import { decodePlace, encodePlace, type Slice } from './place.js';
 
 export interface PageArgs {
   readonly first?: number | null | undefined;
@@ -60,7 +60,7 @@ export interface PagedList<Item, Place> {
   readonly placeOf: (item: Item) => readonly string[];
   /** Reads a place back from its values; null when they are no place of this list. */
   readonly parse: (values: readonly string[]) => Place | null;
-  readonly load: (slice: Slice<Place>) => Promise<readonly Item[]>;
+  readonly load: (slice: ListPart<Place>) => Promise<readonly Item[]>;
 }
 
 /**

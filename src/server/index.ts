@@ -8,11 +8,10 @@ import { type OnEvaluation, observeEach } from '../features/observer.js';
 import { FeatureService } from '../features/service.js';
 import { createContextFactory } from '../graphql/context.js';
 import { createSchema } from '../graphql/index.js';
-import { databaseOptionsOf } from './database-options.js';
+import { databaseOptionsOf, tokenKeysOf } from './from-config.js';
 import { createLogger } from './logger.js';
 import { FeatureMetrics } from './metrics/feature-metrics.js';
 import { createHalyardServer, type Readiness, type ServerLimits, type ServerLoad } from './server.js';
-import { tokenKeysOf } from './token-keys.js';
 
 export { type Config, ConfigError, readConfig } from '../config.js';
 

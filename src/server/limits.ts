@@ -1,7 +1,7 @@
 import type { UnsentLimits } from './http/unsent-bytes.js';
 import { defaultDocumentLimits } from './operations/document-limits.js';
+import type { StreamLimits } from './operations/open-streams.js';
 import type { OperationLimits } from './operations/operations.js';
-import type { StreamLimits } from './operations/streams.js';
 import type { SocketLimits } from './protocols/socket-inbox.js';
 
 /** The most that one client may cost the server. docs/limits.md lists every limit, and the answer to a client that exceeds it. */

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { HttpResponse } from './http/http-response.js';
 import { HttpRequest, pathOf } from './http/request.js';
 import type { Route } from './http/route.js';
-import { HttpResponse } from './http/unsent.js';
 import type { UnsentBytes } from './http/unsent-bytes.js';
 
 /** Serves the operator endpoints, and nothing else, on a port of its own. */

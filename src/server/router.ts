@@ -3,12 +3,12 @@ import type { Caller } from '../auth/caller.js';
 import { credentialOfRequest } from '../auth/credentials.js';
 import type { Verifier } from '../auth/verifier.js';
 import { handleCors, type OriginPolicy } from './http/cors.js';
+import type { HttpResponse, UnsentPolicy } from './http/http-response.js';
 import { LoggedRequest } from './http/logged-request.js';
 import type { Place } from './http/places.js';
 import { type HttpRequest, requestIdOf } from './http/request.js';
-import { sendError, sendJson } from './http/response.js';
 import type { Exchange, Route } from './http/route.js';
-import type { HttpResponse, UnsentPolicy } from './http/unsent.js';
+import { sendError, sendJson } from './http/send.js';
 import { formatErrors, maskError, reportTo } from './operations/mask-error.js';
 
 export interface RouterOptions {

@@ -11,19 +11,19 @@ import { UnsentBytes } from './http/unsent-bytes.js';
 import { defaultServerLimits, type ServerLimits } from './limits.js';
 import { createListener } from './listener.js';
 import { ServerMetrics } from './metrics/server-metrics.js';
+import { OpenStreams } from './operations/open-streams.js';
 import { createOperations } from './operations/operations.js';
 import type { OperationOrigin } from './operations/origin.js';
-import { OpenStreams } from './operations/streams.js';
 import { createOperatorListener } from './operator-listener.js';
 import { EventStreams } from './protocols/event-stream.js';
 import { createGraphiQLRoute } from './protocols/graphiql.js';
 import { createGraphQLRoute } from './protocols/graphql-http.js';
 import { graphqlPath } from './protocols/graphql-params.js';
 import { createSockets } from './protocols/graphql-ws.js';
-import { createHealthRoutes, createMetricsRoute, metricsPath, type Readiness } from './protocols/operators.js';
+import { createHealthRoutes, createMetricsRoute, metricsPath, type Readiness } from './protocols/operator-routes.js';
 
 export type { ServerLimits } from './limits.js';
-export type { Readiness } from './protocols/operators.js';
+export type { Readiness } from './protocols/operator-routes.js';
 
 export interface HalyardServerOptions {
   readonly schema: GraphQLSchema;
@@ -67,7 +67,7 @@ export interface ServerLoad {
   readonly addresses: number;
   /** Bytes of answers that wait for their readers. */
   readonly unsentBytes: number;
-  /** Bytes of documents and variables that subscriptions keep, as `keptBytes` counts them. */
+  /** Bytes of documents and variables that subscriptions keep, as `jsonBytes` counts them. */
   readonly keptBytes: number;
   /** Deadlines that are yet to come. */
   readonly deadlines: number;

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 const sliceTime = 5;
 
 /** Work that may take long is done in slices, with a turn of the event loop between two. One begins when this is made. */
-export class Slice {
+export class TimeSlice {
   #end = performance.now() + sliceTime;
 
   get isOver(): boolean {
@@ -21,7 +21,7 @@ export class Slice {
 /** Maps a list in slices. A short list is mapped in one. */
 export async function mapInSlices<T, R>(items: readonly T[], map: (item: T) => R): Promise<R[]> {
   const mapped: R[] = [];
-  const slice = new Slice();
+  const slice = new TimeSlice();
   for (const item of items) {
     if (slice.isOver) await slice.next();
     mapped.push(map(item));

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Auditor } from '../../src/backends/auditor.js';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
-import { silentLog } from '../../src/features/log.js';
+import { silentLog } from '../../src/core/log.js';
 import { FeatureService } from '../../src/features/service.js';
 import { readLog } from '../support/change-log.js';
+import { newFlag } from '../support/flags.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { queryOnce } from '../support/postgres-server.js';
 import { until } from '../support/wait.js';
-import { newFlag } from './contract.js';
 
 // Changes that no trigger sees: those of logical replication, which runs no statement triggers, and those of a restore that
 // disables them.

@@ -2,16 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Backend, type Change, changeKinds, flagFromLog } from '../../src/backends/backend.js';
 import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../../src/core/errors.js';
-import { inputs, type NewFlag, parseInput } from '../../src/core/inputs.js';
 import { readLog } from '../support/change-log.js';
+import { newFlag } from '../support/flags.js';
 
 export interface ContractSubject {
   readonly backend: Backend;
   stop(): Promise<void>;
-}
-
-export function newFlag(key: string, fields: Partial<NewFlag> = {}): NewFlag {
-  return { ...parseInput(inputs.createFlag, { key, name: key }), ...fields };
 }
 
 const awkward = {
@@ -643,27 +639,27 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
       });
     });
 
-    describe('a watch', () => {
-      it('is called soon after the log has grown, until it ends', async () => {
+    describe('a listener for hints', () => {
+      it('is called soon after the log has grown, until it is removed', async () => {
         const listener = vi.fn();
-        const end = backend.watch(listener);
+        const end = backend.onHint(listener);
         await backend.createFlag(newFlag(key()), null);
         await vi.waitFor(() => expect(listener).toHaveBeenCalled(), 5_000);
         end();
         end();
         listener.mockClear();
-        // The sign that a hint would have come by now is that another watch got it.
+        // The sign that a hint would have come by now is that another listener got it.
         const other = vi.fn();
-        const endOther = backend.watch(other);
+        const endOther = backend.onHint(other);
         await backend.createFlag(newFlag(key()), null);
         await vi.waitFor(() => expect(other).toHaveBeenCalled(), 5_000);
         expect(listener).not.toHaveBeenCalled();
         endOther();
       });
 
-      it('is one of its own each time, even with the same listener', async () => {
+      it('may be added twice, and is removed once a time', async () => {
         const listener = vi.fn();
-        const ends = [backend.watch(listener), backend.watch(listener)];
+        const ends = [backend.onHint(listener), backend.onHint(listener)];
         ends[0]?.();
         await backend.createFlag(newFlag(key()), null);
         await vi.waitFor(() => expect(listener).toHaveBeenCalled(), 5_000);

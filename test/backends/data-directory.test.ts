@@ -4,11 +4,11 @@ import { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { BackendLog } from '../../src/backends/connection.js';
 import { openDatabase } from '../../src/backends/database.js';
 import { DirectoryLockedError, lockDirectory } from '../../src/backends/directory-lock.js';
 import { DataDirectoryError } from '../../src/core/data-directory.js';
-import { newFlag } from './contract.js';
+import { type Log, silentLog } from '../../src/core/log.js';
+import { newFlag } from '../support/flags.js';
 
 // Data directories as they are found.
 
@@ -122,8 +122,7 @@ describe('a data directory on a file system without sockets', () => {
   it('starts, and says how far its lock reaches', { timeout: 60_000 }, async () => {
     withoutSockets(root, 'EPERM');
     const warnings: [object, string][] = [];
-    const ignore = () => undefined;
-    const log: BackendLog = { info: ignore, error: ignore, warn: (fields, said) => void warnings.push([fields, said]) };
+    const log: Log = { ...silentLog, warn: (fields, said) => void warnings.push([fields, said]) };
     await mkdir(join(root, 'data'));
     const backend = await openDatabase({ dataDir: join(root, 'data'), log });
     await backend.createFlag(newFlag('k'), null);

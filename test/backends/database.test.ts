@@ -7,13 +7,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { type DatabaseBackend, type DatabaseOptions, openDatabase } from '../../src/backends/database.js';
 import { toUnavailable } from '../../src/backends/errors.js';
 import { UnavailableError } from '../../src/core/errors.js';
+import { silentLog } from '../../src/core/log.js';
 import { readLog } from '../support/change-log.js';
+import { newFlag } from '../support/flags.js';
 import { longestBlock } from '../support/longest-block.js';
 import { openPGlite, pgliteTemplate } from '../support/pglite.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/wait.js';
-import { newFlag } from './contract.js';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -411,7 +412,7 @@ describe('a PostgreSQL server that is away', () => {
   it('is not taken for away because of a full pool, a slow statement or a connection that was ended', async () => {
     const said: string[] = [];
     const tell = (_fields: object, message: string) => void said.push(message);
-    const log = { info: tell, warn: tell, error: tell };
+    const log = { ...silentLog, info: tell, warn: tell, error: tell };
     const [backend, database] = await onPostgres({ statementTimeoutMs: 1_000, poolSize: 1, log });
     const sleeping = backend.prisma.$queryRaw`SELECT pg_sleep(30)::text`.then(() => null, toUnavailable);
     // Behind it in the only connection's queue.
@@ -429,16 +430,11 @@ describe('a PostgreSQL server that is away', () => {
     const database = await createDatabase();
     cleanups.push(() => database.drop());
     const warnings: [object, string][] = [];
-    const ignore = () => undefined;
-    const log = {
-      info: ignore,
-      error: ignore,
-      warn: (fields: object, said: string) => void warnings.push([fields, said]),
-    };
+    const log = { ...silentLog, warn: (fields: object, said: string) => void warnings.push([fields, said]) };
     const backend = await keep(openDatabase({ url: database.url.replace('postgres@', 'postgres:secret@'), log }));
     await backend.definitions();
     const listener = vi.fn();
-    backend.watch(listener);
+    backend.onHint(listener);
     await vi.waitFor(() => expect(listener).toHaveBeenCalled());
     await database.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database.name}' AND pid <> pg_backend_pid()`,
@@ -464,14 +460,14 @@ describe('a PostgreSQL server that is away', () => {
   });
 });
 
-describe('a watch on PostgreSQL', () => {
+describe('hints on PostgreSQL', () => {
   const listeners = (database: TestDatabase) => `FROM pg_stat_activity
     WHERE datname = '${database.name}' AND query IN ('LISTEN halyard_changes', 'SELECT 1')`;
 
   it('comes back after its connection was ended, and hints at once for what it may have missed', async () => {
     const [backend, database] = await onPostgres();
     const listener = vi.fn();
-    backend.watch(listener);
+    backend.onHint(listener);
     await vi.waitFor(() => expect(listener).toHaveBeenCalled());
     listener.mockClear();
     await database.query(`SELECT pg_terminate_backend(pid) ${listeners(database)}`);
@@ -484,7 +480,7 @@ describe('a watch on PostgreSQL', () => {
   it('comes back when the server does', async () => {
     const [backend, proxy, database] = await behindProxy();
     const listener = vi.fn();
-    backend.watch(listener);
+    backend.onHint(listener);
     await vi.waitFor(() => expect(listener).toHaveBeenCalled());
     await proxy.cut();
     await database.query(`INSERT INTO feature_flags (key, name) VALUES ('missed', 'n')`);
@@ -493,10 +489,10 @@ describe('a watch on PostgreSQL', () => {
     await vi.waitFor(() => expect(listener).toHaveBeenCalled(), 10_000);
   });
 
-  it('listens on one connection, outside the pool, however many watch', async () => {
+  it('listens on one connection, outside the pool, however many listen', async () => {
     const [backend, database] = await onPostgres({ poolSize: 1 });
     const calls = [vi.fn(), vi.fn(), vi.fn()];
-    for (const call of calls) backend.watch(call);
+    for (const call of calls) backend.onHint(call);
     for (const call of calls) await vi.waitFor(() => expect(call).toHaveBeenCalled());
     expect((await database.query(`SELECT 1 ${listeners(database)}`)).rowCount).toBe(1);
     await backend.createFlag(newFlag('k'), null);
@@ -512,7 +508,7 @@ describe('a watch on PostgreSQL', () => {
     const listenUrl = `postgresql://postgres@127.0.0.1:${proxy.port}/${database.name}`;
     const backend = await keep(openDatabase({ url: database.url, listenUrl, statementTimeoutMs: 500 }));
     const listener = vi.fn();
-    backend.watch(listener);
+    backend.onHint(listener);
     await vi.waitFor(() => expect(listener).toHaveBeenCalled());
     proxy.freeze();
     proxy.renew();
@@ -530,7 +526,7 @@ describe('a watch on PostgreSQL', () => {
     const backend = await keep(openDatabase({ url: database.url, listenUrl }));
     await proxy.cut();
     const listener = vi.fn();
-    backend.watch(listener);
+    backend.onHint(listener);
     await backend.createFlag(newFlag('k'), null);
     expect(listener).not.toHaveBeenCalled();
     await proxy.open();

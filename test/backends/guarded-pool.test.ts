@@ -1,14 +1,13 @@
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { GuardedPool } from '../../src/backends/guarded-pool.js';
+import { silentLog } from '../../src/core/log.js';
 import { createDatabase } from '../support/postgres.js';
-
-const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 it('a connection that breaks between two uses ends neither the process nor the pool', async () => {
   const database = await createDatabase();
   const config: pg.ClientConfig = { connectionString: database.url };
-  const pool = new GuardedPool({ config, size: 1, queryTimeoutMs: 5_000, connectTimeoutMs: 5_000, log: silent });
+  const pool = new GuardedPool({ config, size: 1, queryTimeoutMs: 5_000, connectTimeoutMs: 5_000, log: silentLog });
   try {
     const first = await pool.connect();
     // What the server sends with its last answer is read before the next holder, who waits already, has heard of its turn.

@@ -12,6 +12,7 @@ import {
   migrate,
   readMigrations,
 } from '../../src/backends/migrate.js';
+import { newFlag } from '../support/flags.js';
 import { openPGlite, pgliteTemplate } from '../support/pglite.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { PrismaEngine } from '../support/schema-engine.js';
@@ -244,8 +245,7 @@ describe('migrate', () => {
     const { url, query } = await database(false);
     const backend = await openDatabase({ url: `${url}&schema=flags` });
     cleanups.push(() => backend.close());
-    const flag = { key: 'k', name: 'k', description: null, enabled: false, percentage: 100, conditions: {} };
-    await backend.createFlag(flag, null);
+    await backend.createFlag(newFlag('k'), null);
     // Another hand, with another search path.
     await query('UPDATE flags.feature_flags SET enabled = true');
     expect((await backend.changes(0, 10)).changes.map(({ kind }) => kind)).toEqual(['FLAG_CREATED', 'FLAG_UPDATED']);

@@ -6,6 +6,7 @@ import { MemoryBackend } from '../../src/backends/memory.js';
 import type { Attributes } from '../../src/core/evaluate.js';
 import type { Flag } from '../../src/core/flag.js';
 import { readLog } from '../support/change-log.js';
+import { newFlag } from '../support/flags.js';
 import { openPGlite } from '../support/pglite.js';
 
 // Any sequence of calls gives the same answers and the same log on the maps as on the database.
@@ -40,7 +41,9 @@ const call = (name: string, run: (backend: Backend) => Promise<unknown>): Call =
 const calls: fc.Arbitrary<Call> = fc.oneof(
   fc
     .tuple(fc.record({ key, ...fields }), actor)
-    .map(([flag, by]) => call(`createFlag ${JSON.stringify(flag)} ${by}`, b => b.createFlag(flag, by))),
+    .map(([flag, by]) =>
+      call(`createFlag ${JSON.stringify(flag)} ${by}`, b => b.createFlag(newFlag(flag.key, flag), by)),
+    ),
   fc
     .tuple(key, fc.record(fields, { requiredKeys: [] }), fc.option(fc.constantFrom(1, 2)), actor)
     .map(([k, patch, version, by]) =>

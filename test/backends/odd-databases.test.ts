@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
+import { newFlag } from '../support/flags.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { queryOnce } from '../support/postgres-server.js';
-import { describeContract, newFlag } from './contract.js';
+import { describeContract } from './contract.js';
 
 // Databases as they are found: every default that a server, a database or a role may have otherwise, and every way to name
 // a schema. The next one is a row.

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { Pruner } from '../../src/backends/pruner.js';
-import { silentLog } from '../../src/features/log.js';
+import { silentLog } from '../../src/core/log.js';
 import { FeatureService } from '../../src/features/service.js';
 import { readLog } from '../support/change-log.js';
+import { newFlag } from '../support/flags.js';
 import { openPGlite } from '../support/pglite.js';
 import { createDatabase } from '../support/postgres.js';
 import { until } from '../support/wait.js';
-import { newFlag } from './contract.js';
 
 const day = 86_400_000;
 
@@ -105,7 +105,7 @@ describe.each([
 function deaf(backend: DatabaseBackend): DatabaseBackend {
   return new Proxy(backend, {
     get(target, property) {
-      if (property === 'watch') return () => () => {};
+      if (property === 'onHint') return () => () => {};
       const member = Reflect.get(target, property) as unknown;
       return typeof member === 'function' ? member.bind(target) : member;
     },

@@ -3,9 +3,9 @@ import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { UnavailableError } from '../../src/core/errors.js';
+import { newFlag } from '../support/flags.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { until } from '../support/wait.js';
-import { newFlag } from './contract.js';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

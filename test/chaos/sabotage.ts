@@ -1,6 +1,6 @@
 import type { ChangePage } from '../../src/backends/backend.js';
-import type { BackendLog } from '../../src/backends/connection.js';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
+import type { Log } from '../../src/core/log.js';
 
 /**
  * What a node can be made to do wrong, one at a time:
@@ -19,10 +19,11 @@ export const never = 2 ** 31 - 1;
 const lossMessage = 'The connection that listens for changes broke. Connecting again.';
 
 /** The product's own backend with one of its promises broken. */
-export async function openSabotaged(url: string, sabotage: Sabotage, log: BackendLog): Promise<DatabaseBackend> {
+export async function openSabotaged(url: string, sabotage: Sabotage, log: Log): Promise<DatabaseBackend> {
   let isCutOff = false;
   let isBack = false;
-  const spy: BackendLog = {
+  const spy: Log = {
+    debug: (fields, message) => log.debug(fields, message),
     info: (fields, message) => log.info(fields, message),
     error: (fields, message) => log.error(fields, message),
     warn: (fields, message) => {
@@ -52,8 +53,8 @@ export async function openSabotaged(url: string, sabotage: Sabotage, log: Backen
     };
   }
   if (sabotage === 'catchup') {
-    broken.watch = listener =>
-      database.watch(() => {
+    broken.onHint = listener =>
+      database.onHint(() => {
         isBack = isCutOff;
         listener();
       });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { settings } from '../../src/config/settings.js';
 import { attributeLimits } from '../../src/core/attributes.js';
 import { issueLimits } from '../../src/core/errors.js';
-import { operationLimits } from '../../src/graphql/builder.js';
+import { costLimits } from '../../src/graphql/builder.js';
 import { defaultServerLimits } from '../../src/server/limits.js';
 
 const named = (name: string, limits: object) =>
@@ -37,7 +37,7 @@ function constants(): [name: string, value: number][] {
 /** Every limit that the page is to have, as the code has it. */
 const limits: Readonly<Record<string, number>> = {
   ...defaultServerLimits,
-  ...named('operationLimits', operationLimits),
+  ...named('costLimits', costLimits),
   ...named('attributeLimits', attributeLimits),
   ...named('issueLimits', issueLimits),
   ...Object.fromEntries(constants()),

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { openDatabase } from '../../src/backends/database.js';
-import { silentLog } from '../../src/features/log.js';
+import { silentLog } from '../../src/core/log.js';
 import { FeatureService } from '../../src/features/service.js';
 import { createDatabase } from '../support/postgres.js';
 import { until } from '../support/wait.js';

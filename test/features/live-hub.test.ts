@@ -4,6 +4,7 @@ import { UnavailableError } from '../../src/core/errors.js';
 import { FeatureService, type FeatureServiceOptions } from '../../src/features/service.js';
 import type { FeaturesUpdate } from '../../src/features/subscriber.js';
 import { type ControlledBackend, controlled } from '../support/controlled-backend.js';
+import { newFlag } from '../support/flags.js';
 import { settle, until } from '../support/wait.js';
 
 const ann = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
@@ -191,8 +192,7 @@ describe('a subscriber', () => {
   it('is handed nothing older than `sinceRevision`: the log is read up to it first', async () => {
     const { service, store, backend } = await start({ pollInterval: 3_600_000 });
     backend.loseHints();
-    const flag = { key: 'a', name: 'A', description: null, enabled: true, percentage: 100, conditions: {} };
-    await store.createFlag(flag, null);
+    await store.createFlag(newFlag('a', { enabled: true }), null);
     expect(service.status.revision).toBe(0);
     const viewer = watch(service.subscribe({}, { sinceRevision: 1 }));
     expect(await viewer.count(1)).toMatchObject({ revision: 1 });
@@ -424,10 +424,7 @@ it('a service knows how many flags it has, how many of them are not valid, and h
   const { service, manage, store } = await start();
   await manage.createFlag({ key: 'a', name: 'A' });
   const broken = { attributes: { plan: { neverHeardOf: 1 } } };
-  await store.createFlag(
-    { key: 'b', name: 'B', description: null, enabled: true, percentage: 100, conditions: broken },
-    null,
-  );
+  await store.createFlag(newFlag('b', { enabled: true, conditions: broken }), null);
   await until(() => service.status.flags === 2, 'both are known');
   await service.evaluator({});
   await service.evaluator({ userId: ann });

@@ -2,20 +2,14 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { ChangePage } from '../../src/backends/backend.js';
 import { MemoryBackend } from '../../src/backends/memory.js';
 import { UnavailableError } from '../../src/core/errors.js';
-import { silentLog } from '../../src/features/log.js';
+import { silentLog } from '../../src/core/log.js';
 import { type Applied, Replica } from '../../src/features/replica.js';
 import { controlled } from '../support/controlled-backend.js';
+import { newFlag } from '../support/flags.js';
 import { until } from '../support/wait.js';
 
 const ann = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
-const flag = (key: string) => ({
-  key,
-  name: key,
-  description: null,
-  enabled: true,
-  percentage: 100,
-  conditions: {},
-});
+const flag = (key: string) => newFlag(key, { enabled: true });
 
 let replicas: Replica[] = [];
 

@@ -104,15 +104,23 @@ export const sabotages: readonly Sabotage[] = [
     name: 'readers that must read',
     finders: ['the page of GraphiQL never read', 'large answers never read'],
     replacements: [
-      { file: 'src/server/http/unsent.ts', from: 'this.setTimeout(this.#patience, () => this.cut());', to: '' },
-      { file: 'src/server/http/unsent.ts', from: 'if (more > 0 && !unsent.hold(this, more)) {', to: 'if (false) {' },
+      { file: 'src/server/http/http-response.ts', from: 'this.setTimeout(this.#patience, () => this.cut());', to: '' },
+      {
+        file: 'src/server/http/http-response.ts',
+        from: 'if (more > 0 && !unsent.hold(this, more)) {',
+        to: 'if (false) {',
+      },
     ],
   },
   {
     name: 'the cost of introspection',
     finders: ['a document with many aliases of '],
     replacements: [
-      { file: 'src/server/operations/documents.ts', from: 'if (cost > limits.complexity) {', to: 'if (false) {' },
+      {
+        file: 'src/server/operations/documents.ts',
+        from: 'if (cost > limits.introspectionCost) {',
+        to: 'if (false) {',
+      },
     ],
   },
   {

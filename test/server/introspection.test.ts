@@ -58,8 +58,8 @@ describe('introspection', () => {
   });
 
   it('by the whole schema once costs half of the limit of an operation, however large the schema', async () => {
-    const cost = createIntrospectionCost(createSchema(), defaultDocumentLimits.complexity);
-    expect(cost(parse(everything)) / defaultDocumentLimits.complexity).toBeCloseTo(0.52, 5);
+    const cost = createIntrospectionCost(createSchema(), defaultDocumentLimits.introspectionCost);
+    expect(cost(parse(everything)) / defaultDocumentLimits.introspectionCost).toBeCloseTo(0.52, 5);
     expect(cost(parse('{ viewer { featureMap } __typename }'))).toBe(0);
     // The largest operation counts, whichever is asked for.
     expect(cost(parse(`query A { __typename } ${everything}`))).toBe(cost(parse(everything)));

@@ -8,6 +8,7 @@ import { EvaluationTally } from '../../src/server/metrics/evaluation-tally.js';
 import { FeatureMetrics } from '../../src/server/metrics/feature-metrics.js';
 import { observeBackend } from '../../src/server/metrics/observed-backend.js';
 import { httpClient, sseClient, wsClient } from '../support/clients.js';
+import { newFlag } from '../support/flags.js';
 import { ann, startTestServer as startProduct, type TestServer as TestProduct } from '../support/server.js';
 import { until } from '../support/wait.js';
 import { startTestServer, type TestServer, token } from './harness.js';
@@ -301,12 +302,12 @@ describe('the metrics of flags', () => {
   });
 });
 
-describe('a backend that is watched', () => {
+describe('an observed backend', () => {
   it('answers and fails as it did, and says how long that took', async () => {
     const calls: unknown[] = [];
     const store = new MemoryBackend();
     const backend = observeBackend(store, (call, seconds, failure) => calls.push([call, seconds >= 0, failure]));
-    const flag = { key: 'a', name: 'A', description: null, enabled: true, percentage: 100, conditions: {} };
+    const flag = newFlag('a', { enabled: true });
     const { value } = await backend.createFlag(flag, null);
     expect(await backend.getFlag('a')).toEqual(value);
     await expect(backend.createFlag(flag, null)).rejects.toThrow(FlagExistsError);
@@ -315,7 +316,7 @@ describe('a backend that is watched', () => {
     store.definitions = () => Promise.reject(new TypeError('no'));
     await expect(backend.definitions()).rejects.toThrow(TypeError);
     expect(backend.isInstant).toBe(store.isInstant);
-    backend.watch(() => {})();
+    backend.onHint(() => {})();
     await backend.close();
     expect(calls).toEqual([
       ['createFlag', true, null],

@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { networkKey } from './address.js';
-import { whenClosed } from './closed.js';
-import type { HttpResponse } from './unsent.js';
+import { HttpResponse } from './http-response.js';
 
 /** How many places of each kind one address may take. 0: no limit. */
 export interface PlaceLimits {
@@ -75,4 +74,16 @@ export class Places {
     whenClosed(holder, () => place.release());
     return place;
   }
+}
+
+/**
+ * Calls `act` once, when nothing more can be sent: the response has been sent, or its connection is gone. If that has
+ * happened already, `act` is called before this returns.
+ *
+ * @param holder a response, or a socket.
+ */
+function whenClosed(holder: HttpResponse | Duplex, act: () => void): void {
+  if (holder instanceof HttpResponse) holder.whenClosed(act);
+  else if (holder.closed) act();
+  else holder.once('close', act);
 }

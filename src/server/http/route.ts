@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { Caller } from '../../auth/caller.js';
+import type { HttpResponse } from './http-response.js';
 import type { LoggedRequest } from './logged-request.js';
 import type { HttpRequest } from './request.js';
-import type { HttpResponse } from './unsent.js';
 
 /** A request, and where it is answered. */
 export interface Exchange extends LoggedRequest {

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ServerLimits } from '../limits.js';
 import type { OriginPolicy } from './cors.js';
-import { errorBody, maxLingerTime } from './response.js';
+import { errorBody, maxLingerTime } from './send.js';
 
 /** Answers bytes that Node could not read as a request. */
 export type UnreadableAnswers = (

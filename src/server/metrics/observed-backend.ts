@@ -5,7 +5,7 @@ import { FeatureError, UnavailableError } from '../../core/errors.js';
 export type CallFailure = 'unavailable' | 'unexpected' | null;
 
 /**
- * A backend whose calls are watched.
+ * A backend whose calls are observed.
  * @param onCall told of each that has ended: the method's name, how long it took in seconds, and how it failed.
  */
 export function observeBackend(

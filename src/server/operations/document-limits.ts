@@ -9,7 +9,7 @@ export interface DocumentLimits extends ParseLimits {
   /** Levels of fields. The introspection query of GraphiQL has 14. */
   readonly depth: number;
   /** The highest cost of introspection in one operation; see `createIntrospectionCost`. */
-  readonly complexity: number;
+  readonly introspectionCost: number;
 }
 
 export const defaultDocumentLimits: DocumentLimits = Object.freeze({
@@ -19,7 +19,7 @@ export const defaultDocumentLimits: DocumentLimits = Object.freeze({
   aliases: 100,
   directives: 50,
   depth: 16,
-  complexity: 100_000,
+  introspectionCost: 100_000,
 });
 
 type Size = Pick<DocumentLimits, 'fields' | 'aliases' | 'directives' | 'depth'>;

@@ -51,17 +51,17 @@ export function createDocuments({ schema, limits, suggestions }: DocumentOptions
   const valid = new WeakSet<DocumentNode>();
   /** The texts of documents that have not been judged yet. */
   const unjudged = new WeakMap<DocumentNode, string>();
-  const introspectionCost = createIntrospectionCost(schema, limits.complexity);
+  const introspectionCost = createIntrospectionCost(schema, limits.introspectionCost);
   const rules = specifiedRules.map(rule => (rule === ValuesOfCorrectTypeRule ? valueRule : rule));
 
   function faults(document: DocumentNode): readonly GraphQLError[] {
     const tooLarge = documentLimitErrors(document, limits);
     if (tooLarge.length > 0) return tooLarge;
     const cost = introspectionCost(document);
-    if (cost > limits.complexity) {
+    if (cost > limits.introspectionCost) {
       return [
         limitError(
-          `The introspection in this operation costs ${cost}; at most ${limits.complexity} is allowed. Ask for the schema once.`,
+          `The introspection in this operation costs ${cost}; at most ${limits.introspectionCost} is allowed. Ask for the schema once.`,
         ),
       ];
     }

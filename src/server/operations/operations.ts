@@ -6,9 +6,9 @@ import type { ServerMetrics } from '../metrics/server-metrics.js';
 import type { DocumentLimits } from './document-limits.js';
 import { createDocuments } from './documents.js';
 import { createOperationFinder, type KnownOperation } from './known-operation.js';
-import { createOperationLog } from './log.js';
+import { createOperationLog } from './log-observer.js';
 import { maskError, reportTo } from './mask-error.js';
-import { createOperationMetrics } from './metrics.js';
+import { createOperationMetrics } from './metrics-observer.js';
 import type { OperationOrigin } from './origin.js';
 import { createOperationRunner, nothingKept, type PreparedOperation, type ResultStream } from './runner.js';
 import { useOperations, type YogaParams } from './use-operations.js';
@@ -17,7 +17,7 @@ import { maxCoercionErrors, variablesToKeep } from './variables.js';
 export interface OperationLimits extends DocumentLimits {
   /** The largest body of a request, in bytes; a larger one is answered 413. */
   readonly maxBodySize: number;
-  /** Bytes of document and variables that one subscription may keep, as `documentBytes` and `keptBytes` count them. */
+  /** Bytes of document and variables that one subscription may keep, as `documentBytes` and `jsonBytes` count them. */
   readonly keptPerSubscription: number;
 }
 

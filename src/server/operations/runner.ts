@@ -50,7 +50,7 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
     prepared: PreparedOperation,
     watches: readonly OperationWatch[],
   ): ExecutionResult {
-    const answer = withoutSecrets(result, prepared);
+    const answer = withMaskedErrors(result, prepared);
     for (const watch of watches) watch.onAnswered(answer);
     return answer;
   }
@@ -82,7 +82,7 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
         source = { errors: [masked(error, prepared)] };
       }
       if (!isAsyncIterable(source)) return finish(source, prepared, watches);
-      const run = async (rootValue: unknown) => withoutSecrets(await execute({ ...prepared, rootValue }), prepared);
+      const run = async (rootValue: unknown) => withMaskedErrors(await execute({ ...prepared, rootValue }), prepared);
       const stream: ResultStream = new EndableStream(source, {
         map: event => shared.resultOf(prepared.operation, event, () => run(event)),
         mapError: error => masked(error, prepared),
@@ -93,7 +93,7 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
   };
 }
 
-function withoutSecrets(result: ExecutionResult, prepared: PreparedOperation): ExecutionResult {
+function withMaskedErrors(result: ExecutionResult, prepared: PreparedOperation): ExecutionResult {
   if (result.errors === undefined) return result;
   return { ...result, errors: result.errors.map(error => masked(error, prepared)) };
 }

@@ -1,7 +1,6 @@
 import { type DocumentNode, GraphQLError } from 'graphql';
 import { shortened } from '../../core/text.js';
 import { documentBytes } from './document.js';
-import { keptBytes } from './kept-bytes.js';
 import type { KnownOperation } from './known-operation.js';
 
 type Variables = { readonly [name: string]: unknown };
@@ -9,7 +8,7 @@ type Variables = { readonly [name: string]: unknown };
 /** The part of its request that a subscription keeps for as long as it lives. */
 export interface Kept {
   readonly variables: Variables;
-  /** Bytes that the document and the variables take, as {@link documentBytes} and {@link keptBytes} count them. */
+  /** Bytes that the document and the variables take, as {@link documentBytes} and {@link jsonBytes} count them. */
   readonly bytes: { readonly document: number; readonly variables: number };
 }
 
@@ -27,7 +26,7 @@ export function variablesToKeep(
   const kept = Object.fromEntries(
     variables.flatMap(name => (given !== null && Object.hasOwn(given, name) ? [[name, given[name]]] : [])),
   );
-  const bytes = { document: documentBytes(document), variables: variables.length === 0 ? 0 : keptBytes(kept) };
+  const bytes = { document: documentBytes(document), variables: variables.length === 0 ? 0 : jsonBytes(kept) };
   const size = bytes.document + bytes.variables;
   if (size > limit) throw tooLarge(size, limit);
   return { variables: kept, bytes };
@@ -38,6 +37,31 @@ const tooLarge = (size: number, limit: number) =>
     `The document and the variables of this subscription take about ${size} bytes; at most ${limit} are allowed.`,
     { extensions: { code: 'BAD_USER_INPUT', path: ['variables'], http: { spec: true, status: 400 } } },
   );
+
+/**
+ * About how many bytes of memory a JSON value takes: 24 a value, and two for each character of a text or a name. Walks
+ * without calling itself, so that no nesting is too deep.
+ */
+export function jsonBytes(value: unknown): number {
+  let bytes = 0;
+  const rest: unknown[] = [value];
+  while (rest.length > 0) {
+    const next = rest.pop();
+    bytes += 24;
+    if (typeof next === 'string') bytes += 2 * next.length;
+    else if (Array.isArray(next)) {
+      bytes += 16;
+      for (const element of next) rest.push(element);
+    } else if (typeof next === 'object' && next !== null) {
+      bytes += 32;
+      for (const [name, member] of Object.entries(next)) {
+        bytes += 16 + 2 * name.length;
+        rest.push(member);
+      }
+    }
+  }
+  return bytes;
+}
 
 /** Members of one object in the variables: no input and no conditions have more. */
 export const maxMembers = 1_000;

@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql';
+import type { HttpResponse } from '../http/http-response.js';
 import type { HttpRequest } from '../http/request.js';
-import type { HttpResponse } from '../http/unsent.js';
 import { formatErrors, type maskError } from '../operations/mask-error.js';
 
 export interface EventStreamLimits {

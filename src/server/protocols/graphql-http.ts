@@ -1,10 +1,10 @@
 import type { Caller } from '../../auth/caller.js';
 import { bodyFormFault, readBody, textOf } from '../http/body.js';
 import type { HttpRequest } from '../http/request.js';
-import { sendError } from '../http/response.js';
 import type { Exchange, Route } from '../http/route.js';
+import { sendError } from '../http/send.js';
 import { RequestOrigin } from '../operations/origin.js';
-import { createPlainAnswers } from './graphql-answers.js';
+import { createFastPath } from './fast-path.js';
 import { graphqlPath, persistedQueryFault, readBodyParams, readUrlParams, wellFormed } from './graphql-params.js';
 import { createHttpSubscriptions, type HttpSubscriptionsOptions } from './graphql-sse.js';
 
@@ -16,7 +16,7 @@ export interface GraphQLRouteOptions extends HttpSubscriptionsOptions {
 /** GraphQL over HTTP: reads the operation, and answers a subscription with a stream of events, any other with JSON. */
 export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
   const { operations, maxBodySize } = options;
-  const answers = createPlainAnswers(operations);
+  const answers = createFastPath(operations);
   const subscribe = createHttpSubscriptions(options);
 
   async function handle(exchange: Exchange, caller: Caller): Promise<void> {

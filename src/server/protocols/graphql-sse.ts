@@ -2,13 +2,13 @@ import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Deadlines } from '../http/deadlines.js';
 import { readAccepted } from '../http/media-types.js';
-import { sendError } from '../http/response.js';
 import type { Exchange } from '../http/route.js';
+import { sendError } from '../http/send.js';
 import { formatErrors } from '../operations/mask-error.js';
+import type { OpenStreams } from '../operations/open-streams.js';
 import type { Operations } from '../operations/operations.js';
 import type { OperationOrigin } from '../operations/origin.js';
 import type { PreparedOperation } from '../operations/runner.js';
-import type { OpenStreams } from '../operations/streams.js';
 import type { EventStreams } from './event-stream.js';
 import type { Params } from './graphql-params.js';
 

@@ -16,10 +16,10 @@ import { LoggedRequest } from '../http/logged-request.js';
 import type { UnsentBytes } from '../http/unsent-bytes.js';
 import type { ServerMetrics } from '../metrics/server-metrics.js';
 import { formatErrors } from '../operations/mask-error.js';
+import type { OpenStreams } from '../operations/open-streams.js';
 import type { Operations } from '../operations/operations.js';
 import { RequestOrigin } from '../operations/origin.js';
 import type { PreparedOperation, ResultStream } from '../operations/runner.js';
-import type { OpenStreams } from '../operations/streams.js';
 import { SocketConnection, tryAgainLater } from './socket-connection.js';
 import type { SocketLimits } from './socket-inbox.js';
 

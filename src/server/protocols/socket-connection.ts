@@ -7,7 +7,7 @@ import { type Credential, credentialOfParameters, credentialOfSocket } from '../
 import { shortened } from '../../core/text.js';
 import { LoggedRequest } from '../http/logged-request.js';
 import type { Reader, UnsentBytes } from '../http/unsent-bytes.js';
-import type { ConnectionStreams } from '../operations/streams.js';
+import type { ConnectionStreams } from '../operations/open-streams.js';
 import { SocketInbox, type SocketLimits } from './socket-inbox.js';
 
 export const tryAgainLater = 1013;

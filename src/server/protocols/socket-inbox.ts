@@ -21,7 +21,7 @@ export interface SocketLimits extends InboxLimits, EventStreamLimits {
   readonly initTimeout: number;
   /** Subscriptions that one socket may hold open; one more fails alone. 0: no limit. */
   readonly subscriptionsPerSocket: number;
-  /** Bytes of documents and variables that the subscriptions of one socket may keep together, as `keptBytes` counts them. */
+  /** Bytes of documents and variables that the subscriptions of one socket may keep together, as `jsonBytes` counts them. */
   readonly keptPerSocket: number;
 }
 

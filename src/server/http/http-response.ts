@@ -67,7 +67,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
     this.#patience = policy.patience;
   }
 
-  /** See `whenClosed`. */
+  /** Calls `act` once, when all is sent or the connection is gone; at once if that has happened already. */
   whenClosed(act: () => void): void {
     if (this.#isClosed) act();
     else this.#onClosed.push(act);

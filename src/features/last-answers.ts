@@ -4,7 +4,7 @@ import type { Evaluation } from '../core/evaluate.js';
  * The last answer for each flag, sorted by key. Each subscriber has one of these, and for a hundred flags it takes a tenth of
  * the memory of a Map.
  */
-export class Answers {
+export class LastAnswers {
   readonly #sorted: Evaluation[] = [];
 
   get(key: string): Evaluation | undefined {

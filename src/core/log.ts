@@ -1,4 +1,4 @@
-/** The log of the service. A pino logger fits. */
+/** The log of Halyard's parts. A pino logger fits. */
 export interface Log {
   debug(details: object, message: string): void;
   info(details: object, message: string): void;

@@ -1,10 +1,10 @@
 import type { ExecutionResult } from 'graphql';
 import { processRegularResult } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
+import type { HttpResponse } from '../http/http-response.js';
 import { acceptsAnswers } from '../http/media-types.js';
 import type { HttpRequest } from '../http/request.js';
-import { sendError } from '../http/response.js';
-import type { HttpResponse } from '../http/unsent.js';
+import { sendError } from '../http/send.js';
 import { type Answer, AnswerMemory, type MediaType } from '../operations/kept-answers.js';
 import { asWritten } from '../operations/mask-error.js';
 import type { Operations } from '../operations/operations.js';
@@ -22,7 +22,7 @@ export interface Asked {
 }
 
 /** Answers queries and mutations with JSON. */
-export interface PlainAnswers {
+export interface FastPath {
   /** Gives an answer again that would be the same. False where there is none. */
   repeat(request: HttpRequest, response: HttpResponse<HttpRequest>, origin: OperationOrigin, text: string): boolean;
   answer(
@@ -46,7 +46,7 @@ const maxKeptMediaTypeLength = 1_000_000;
  * request and response. Yoga answers all others: the first request for a query, GET, batches, and every request that is
  * malformed. See docs/decisions/0014-a-fast-path.md.
  */
-export function createPlainAnswers(operations: Operations): PlainAnswers {
+export function createFastPath(operations: Operations): FastPath {
   const { yoga, prepare, execute } = operations;
   /** By `Accept` and document, the media type of the answer: the same words negotiate the same type. */
   const answered = new LRUCache<string, MediaType>({

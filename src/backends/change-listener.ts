@@ -1,29 +1,29 @@
 import pg from 'pg';
-import type { BackendLog } from './connection.js';
+import type { Log } from '../core/log.js';
 import { forLog } from './errors.js';
 
-export interface ListenerOptions {
+export interface ChangeListenerOptions {
   readonly config: pg.ClientConfig;
   /** Called at each notification, and each time that listening begins again, since notifications may have been missed. */
   readonly hint: () => void;
   /** Milliseconds between two heartbeats, and the timeout of each: a half-open connection reports no error by itself. */
   readonly heartbeatMs: number;
-  readonly log: BackendLog;
+  readonly log: Log;
 }
 
 const shortestBackoff = 100;
 const longestBackoff = 2_000;
 
 /** Listens (LISTEN) on a separate connection and reconnects by itself. */
-export class Listener {
-  readonly #options: ListenerOptions;
+export class ChangeListener {
+  readonly #options: ChangeListenerOptions;
   #client: pg.Client | undefined;
   #timer: NodeJS.Timeout | undefined;
   #backoff = shortestBackoff;
   #isListening = false;
   #isStopped = false;
 
-  constructor(options: ListenerOptions) {
+  constructor(options: ChangeListenerOptions) {
     this.#options = options;
     this.#start();
   }

@@ -1,6 +1,13 @@
 import type { TokenKeys } from '../auth/keys.js';
 import { readOrCreateLocalSecret } from '../auth/local-secret.js';
+import type { DatabaseOptions } from '../backends/database.js';
 import type { Config } from '../config.js';
+
+/** How the settings say to open the database. */
+export function databaseOptionsOf({ database, keepChangesDays }: Config): DatabaseOptions {
+  const keepChangesMs = keepChangesDays === undefined ? undefined : keepChangesDays * 86_400_000;
+  return database.kind === 'memory' ? { memory: true, keepChangesMs } : { ...database, keepChangesMs };
+}
 
 /**
  * The keys that verify tokens under these settings.

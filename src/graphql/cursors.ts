@@ -4,10 +4,10 @@ import { isUuid } from '../core/user-id.js';
 import { maxOpaqueLength } from './connections.js';
 
 /** A part of a list, from a place on in one direction. */
-export interface Slice<Place> {
-  /** The place that the slice begins beside; null means an end of the list. An item at the place itself is not in the slice. */
+export interface ListPart<Place> {
+  /** The place that the part begins beside; null means an end of the list. An item at the place itself is not in the part. */
   readonly from: Place | null;
-  /** Whether the slice is read towards the start of the list. Its items then come in reverse order. */
+  /** Whether the part is read towards the start of the list. Its items then come in reverse order. */
   readonly backwards: boolean;
   /** The most items. */
   readonly limit: number;

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { sendJson } from '../http/response.js';
 import type { Route } from '../http/route.js';
+import { sendJson } from '../http/send.js';
 
 /** Whether the server can do its work; `reason` says why not. Other members are shown too. */
 export interface Readiness {

@@ -2,10 +2,11 @@ import type { UnsentLimits } from './http/unsent-bytes.js';
 import { defaultDocumentLimits } from './operations/document-limits.js';
 import type { StreamLimits } from './operations/open-streams.js';
 import type { OperationLimits } from './operations/operations.js';
+import type { GraphQLBodyLimits } from './protocols/graphql-http.js';
 import type { SocketLimits } from './protocols/socket-inbox.js';
 
 /** The most that one client may cost the server. docs/limits.md lists every limit, and the answer to a client that exceeds it. */
-export interface ServerLimits extends OperationLimits, StreamLimits, SocketLimits, UnsentLimits {
+export interface ServerLimits extends OperationLimits, StreamLimits, SocketLimits, UnsentLimits, GraphQLBodyLimits {
   /** Bytes of the first line and the headers of a request, together. A token may take most of them. */
   readonly maxHeaderSize: number;
   /** Milliseconds that a connection is kept on which nothing is under way. Node adds up to a second. */
@@ -29,6 +30,8 @@ export const defaultServerLimits: ServerLimits = Object.freeze({
   keptPerAddress: 64_000_000,
   keptInAll: 512_000_000,
   maxBodySize: 1_000_000,
+  bodiesPerAddress: 64_000_000,
+  bodiesInAll: 256_000_000,
   maxMessageSize: 1_000_000,
   controlMessageLength: 40_000,
   idLength: 128,

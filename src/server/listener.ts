@@ -7,6 +7,7 @@ import type { TrustProxy } from '../config/schema.js';
 import { createAddressReader, createPeerReader } from './http/address.js';
 import { type CorsOrigins, createOriginPolicy } from './http/cors.js';
 import { HttpResponse, responsesOn, type UnsentPolicy } from './http/http-response.js';
+import { Intake } from './http/intake.js';
 import { type Place, type PlaceKind, type PlaceLimits, Places } from './http/places.js';
 import { createPathReader, HttpRequest, requestIdOf } from './http/request.js';
 import type { Route, UpgradeRoute } from './http/route.js';
@@ -65,6 +66,7 @@ export function createListener(options: ListenerOptions): Listener {
   const origins = createOriginPolicy(options.corsOrigins);
   const connections = new Set<Socket>();
   const turns = new Turns();
+  const intake = new Intake();
   const upgraded = new WeakSet<Duplex>();
   let isClosing = false;
   let warnedAt = Number.NEGATIVE_INFINITY;
@@ -109,27 +111,32 @@ export function createListener(options: ListenerOptions): Listener {
       requestTimeout: limits.requestTimeout,
       connectionsCheckingInterval: Math.min(5_000, limits.headersTimeout),
     },
-    (request, response: HttpResponse<HttpRequest>) => {
-      const { socket } = request;
-      // Node may have read hundreds of requests behind the one for which the connection was closed.
-      if (socket.destroyed) return;
-      if (isClosing) response.setHeader('connection', 'close');
-      if (metrics !== null) {
-        response.whenClosed(() =>
-          metrics.countRequest(router.labelOf(request), response.headersSent ? response.statusCode : clientGone),
-        );
-      }
-      // A request takes a place from the moment that it is kept.
-      const place = turns.mustWait(socket) ? take('requests', addressOf(request), response) : undefined;
-      const act = () => {
-        place?.release();
-        return answer(request, response);
-      };
-      if (place !== null && turns.run(socket, act)) return;
-      if (place !== null) warn({ address: addressOf(request) }, 'A connection is cut: too many of its requests wait.');
-      socket.destroy();
-    },
+    receive,
   );
+  // Node itself would answer an expectation, as often as one comes.
+  server.on('checkExpectation', receive);
+
+  function receive(request: HttpRequest, response: HttpResponse<HttpRequest>): void {
+    const { socket } = request;
+    intake.receive(request);
+    // Node may have read hundreds of requests behind the one for which the connection was closed.
+    if (socket.destroyed) return;
+    if (isClosing) response.setHeader('connection', 'close');
+    if (metrics !== null) {
+      response.whenClosed(() =>
+        metrics.countRequest(router.labelOf(request), response.headersSent ? response.statusCode : clientGone),
+      );
+    }
+    // A request takes a place from the moment that it is kept.
+    const place = turns.mustWait(socket) ? take('requests', addressOf(request), response) : undefined;
+    const act = () => {
+      place?.release();
+      return answer(request, response);
+    };
+    if (place !== null && turns.run(socket, act)) return;
+    if (place !== null) warn({ address: addressOf(request) }, 'A connection is cut: too many of its requests wait.');
+    socket.destroy();
+  }
 
   async function answer(request: HttpRequest, response: HttpResponse<HttpRequest>): Promise<void> {
     try {
@@ -143,6 +150,7 @@ export function createListener(options: ListenerOptions): Listener {
 
   server.on('connection', (socket: Socket) => {
     connections.add(socket);
+    intake.add(socket);
     socket.once('close', () => connections.delete(socket));
     // Each request that waits on a connection listens for its end.
     socket.setMaxListeners(0);
@@ -152,7 +160,10 @@ export function createListener(options: ListenerOptions): Listener {
 
   const answerUnreadable = createUnreadableAnswers(origins, limits);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const status = answerUnreadable(error, socket, responsesOn(socket as Socket).size > 0);
+    const [first, ...others] = responsesOn(socket as Socket);
+    // The request whose body cannot be read is under way itself.
+    const isItsOwn = first !== undefined && !first.headersSent && !first.req.complete && others.length === 0;
+    const status = answerUnreadable(error, socket, first !== undefined && !isItsOwn);
     if (status !== null) metrics?.countRequest('other', status);
   });
 
@@ -171,6 +182,7 @@ export function createListener(options: ListenerOptions): Listener {
     const address = addressOf(request);
     if (take('live', address, socket) === null) return refuse(429);
     upgraded.add(socket);
+    intake.guard(request.socket);
     metrics?.countRequest(upgrade.path, 101);
     upgrade.accept(request, socket, head, { requestId, address });
   });

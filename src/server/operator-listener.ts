@@ -1,8 +1,10 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { HttpResponse } from './http/http-response.js';
+import { Intake } from './http/intake.js';
 import { HttpRequest, pathOf } from './http/request.js';
 import type { Route } from './http/route.js';
+import { Turns } from './http/turns.js';
 import type { UnsentBytes } from './http/unsent-bytes.js';
 
 /** Serves the operator endpoints, and nothing else, on a port of its own. */
@@ -37,7 +39,17 @@ export function createOperatorListener({
 }: OperatorListenerOptions): OperatorListener {
   const unsentPolicy = { unsent, patience, onCut: () => {} };
   const options = { IncomingMessage: HttpRequest, ServerResponse: HttpResponse, ...timeouts };
+  const turns = new Turns();
+  const intake = new Intake();
   const server = createServer(options, (request, response) => {
+    const { socket } = request;
+    intake.receive(request);
+    if (!socket.destroyed && !turns.run(socket, () => answer(request, response))) socket.destroy();
+  });
+  server.on('connection', (socket: Socket) => intake.add(socket));
+  server.on('checkExpectation', ({ socket }) => socket.destroy());
+
+  async function answer(request: HttpRequest, response: HttpResponse<HttpRequest>): Promise<void> {
     response.charge(request.socket.remoteAddress ?? '', unsentPolicy);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const route = routes.find(({ path }) => path === pathOf(request));
@@ -45,11 +57,14 @@ export function createOperatorListener({
       response.writeHead(404).end();
       return;
     }
-    Promise.resolve(route.handle({ response })).catch(error => {
+    try {
+      await route.handle({ response });
+    } catch (error) {
       onError(error);
       response.writeHead(500).end();
-    });
-  });
+    }
+  }
+
   server.maxConnections = maxOperatorConnections;
   return {
     start: () =>

@@ -90,6 +90,10 @@ export function createRouter(options: RouterOptions): Router {
       response.setHeader('retry-after', '5');
       return sendError(response, 429, 'TOO_MANY_REQUESTS', 'This address has as many requests under way as it may.');
     }
+    const { expect } = request.headers;
+    if (expect !== undefined && expect.trim().toLowerCase() !== '100-continue') {
+      return sendError(response, 417, 'EXPECTATION_FAILED', 'The only expectation that is met is "100-continue".');
+    }
     if (found === undefined)
       return sendError(response, 404, 'NOT_FOUND', `There is nothing here: the API is at ${prefix}/graphql.`);
     const exchange = new RequestExchange(request, response, requestId, address, place, options);

@@ -124,7 +124,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
         });
   const routes: readonly Route[] = [
     createGraphiQLRoute(graphqlPath),
-    createGraphQLRoute({ operations, streams, eventStreams, deadlines, maxBodySize: limits.maxBodySize }),
+    createGraphQLRoute({ operations, streams, eventStreams, deadlines, bodyLimits: limits }),
     ...health,
     ...(operatorListener === null ? metricsRoute : []),
     {

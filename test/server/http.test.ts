@@ -347,6 +347,12 @@ describe('pages and probes', () => {
     expect(await failed.text()).not.toContain('hunter2');
   });
 
+  it('says which header a proxy has taken from the handshake of a WebSocket', async () => {
+    const response = await fetch(`${server.url}/graphql`, { headers: { 'sec-websocket-key': 'x', accept: '*/*' } });
+    expect([response.status, response.headers.get('upgrade')]).toEqual([426, 'websocket']);
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'UPGRADE_REQUIRED' } }] });
+  });
+
   it.each(['/nothing', '/graphql/', '/graphql/health', '/GRAPHQL'])('answers 404 in JSON at %s', async path => {
     const response = await post(hello, {}, path);
     expect(response.status).toBe(404);

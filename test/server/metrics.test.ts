@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryBackend } from '../../src/backends/memory.js';
@@ -217,6 +218,10 @@ describe('where metrics are served', () => {
     const health = await fetch(own.replace('/metrics', '/health'));
     expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }]);
     expect(await (await fetch(own.replace('/metrics', '/ready'))).json()).toMatchObject({ ready: true, revision: 0 });
+    const flood = connect(Number(new URL(own).port), '127.0.0.1');
+    flood.on('error', () => {}).resume();
+    flood.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2_000));
+    await until(() => flood.destroyed, 'a connection with thousands of requests in one segment is cut');
     await product.close();
     await expect(fetch(own)).rejects.toThrow();
   });

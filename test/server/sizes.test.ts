@@ -300,17 +300,68 @@ describe('a request', () => {
     expect(answer).toContain('{"data":{"hello":"world"}}');
   });
 
-  it('in pieces of a byte takes no more memory than in one', async () => {
+  it('in thousands of chunks of a byte is refused, and takes little memory', async () => {
     const before = process.memoryUsage().rss;
-    const bytes = '1\r\n \r\n'.repeat(300_000);
     const socket = connect(server.port, '127.0.0.1');
-    socket.write(
-      'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
-    );
-    await new Promise(resolve => socket.write(bytes, resolve));
-    await until(() => socket.bytesWritten > bytes.length, 'it is sent');
-    await new Promise(resolve => setTimeout(resolve, 100));
+    let answer = '';
+    socket.on('data', text => (answer += text)).on('error', () => {});
+    const head =
+      'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
+    socket.write(head + '1\r\n \r\n'.repeat(300_000));
+    await until(() => answer.includes('chunks of a few bytes'), 'it is refused');
+    expect(answer).toContain('HTTP/1.1 400 ');
     expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000);
+    socket.destroy();
+  });
+
+  it('whose end does not come is one of few that may have so many bytes', async () => {
+    await using other = await startTestServer({ limits: { bodiesPerAddress: 100_000 } });
+    const open = () => {
+      const socket = connect(other.port, '127.0.0.1');
+      const state = { socket, answer: '' };
+      socket.on('data', text => (state.answer += text)).on('error', () => {});
+      socket.write(
+        'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 90000\r\n\r\n',
+      );
+      socket.write(' '.repeat(60_000));
+      return state;
+    };
+    const both = [open(), open()];
+    await until(() => both.some(({ answer }) => answer !== ''), 'one is refused');
+    const refused = both.find(({ answer }) => answer !== '');
+    expect(refused?.answer).toContain('HTTP/1.1 429 ');
+    for (const { socket } of both) socket.destroy();
+    await until(async () => (await httpClient(other.url).query('{ hello }')).status === 200, 'others go on');
+    const body = JSON.stringify({ query: '{ hello }'.padEnd(30_000) });
+    expect(
+      (await fetch(`${other.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body }))
+        .status,
+    ).toBe(200);
+  });
+
+  it('that expects something is answered like any other, and takes its turn', async () => {
+    const one = 'GET /graphql?query={hello} HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n';
+    const socket = connect(server.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', text => (answer += text)).on('error', () => {});
+    socket.write(one);
+    await until(() => answer.includes('EXPECTATION_FAILED'), 'it is refused');
+    expect(answer).toContain('HTTP/1.1 417 ');
+    expect(answer.toLowerCase()).toContain('x-request-id: ');
+    socket.write(one.repeat(2_000));
+    await until(() => socket.destroyed, 'the connection is cut');
+    expect(answer.split('HTTP/1.1 417').length - 1).toBeLessThan(20);
+  });
+
+  it('whose body breaks off is told so', async () => {
+    const socket = connect(server.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', text => (answer += text)).on('error', () => {});
+    socket.write(
+      'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n',
+    );
+    await until(() => answer !== '', 'it is answered');
+    expect(answer).toContain('HTTP/1.1 400 ');
     socket.destroy();
   });
 

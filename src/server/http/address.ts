@@ -35,7 +35,7 @@ export function createAddressReader(trustProxy: TrustProxy): (request: Addressed
     const header = headers['x-forwarded-for'];
     if (header === undefined || trustProxy === false) return nearest ?? unknownAddress;
     const forwarded = String(header).split(',');
-    for (let hop = 0; forwarded.length > 0 && isTrusted(nearest, hop); hop += 1) {
+    for (let hop = 0; forwarded.length > 0 && hop < maxHops && isTrusted(nearest, hop); hop += 1) {
       const before = readAddress((forwarded.pop() as string).trim());
       // A trusted proxy has written something that is no address: the trail ends with that proxy.
       if (before === null) break;
@@ -76,6 +76,8 @@ function networkOf(text: string): Network {
   return network;
 }
 
+/** Entries of `X-Forwarded-For` that are read, from its end: more proxies than any request passes. */
+const maxHops = 32;
 /** Characters of one entry of `X-Forwarded-For`: more than any address with brackets and a port has. */
 const maxHopLength = 100;
 const bracketed = bounded(/^\[([^\]]*)\](?::\d+)?$/, maxHopLength);

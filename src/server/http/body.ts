@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { shortened } from '../../core/text.js';
+import type { ByteBudget } from './byte-budget.js';
 
 /** Why there is no body. */
-export type NoBody = 'gone' | 'too large';
+export type NoBody = 'gone' | 'too large' | 'no room' | 'tiny chunks';
 
 /** Longest part of a header that an error repeats, in UTF-16 code units. */
 const maxHeaderEcho = 60;
@@ -46,11 +47,25 @@ const firstSize = 4_096;
 
 const nothing = Buffer.alloc(0);
 
+/** Chunks of a body that may be of any size. If there are more, they must have a mean size in bytes. */
+const maxTinyChunks = 1_000;
+const leastMeanChunk = 16;
+
+export interface BodyLimits {
+  /** Bytes of the body. */
+  readonly limit: number;
+  /** Bounds the bytes of unfinished bodies. */
+  readonly budget: ByteBudget;
+  /** The address that they are counted for. */
+  readonly address: string;
+}
+
 /**
- * Reads a body to its end, and no further than `limit` bytes.
- * @returns `gone` when the client leaves before the end; `too large` as soon as that is known: the rest is not read.
+ * Reads a body to its end, and no further than its limit.
+ * @returns why there is none, as soon as that is known; the rest is not read. `gone`: the client has left. `no room`: too many
+ * bytes of unfinished bodies wait. `tiny chunks`: it comes in too many chunks of a few bytes.
  */
-export function readBody(request: IncomingMessage, limit: number): Promise<Buffer | NoBody> {
+export function readBody(request: IncomingMessage, { limit, budget, address }: BodyLimits): Promise<Buffer | NoBody> {
   return new Promise(resolve => {
     if (request.destroyed) return resolve('gone');
     const stated = Number(request.headers['content-length'] ?? 0);
@@ -58,30 +73,38 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
     // One buffer that grows as bytes come. Chunks of one byte, kept apart, would cost hundreds of times their size; and a
     // length that is only stated costs nothing.
     let body: Buffer = nothing;
+    let whole: Buffer | null = null;
     let length = 0;
+    let chunks = 0;
     const settle = (result: Buffer | NoBody) => {
+      budget.release(address, body.length);
       body = nothing;
       resolve(result);
+    };
+    const refuse = (reason: NoBody) => {
+      request.pause().off('data', take);
+      settle(reason);
     };
     const take = (chunk: Buffer) => {
       // Most bodies are one chunk.
       if (length === 0 && chunk.length === stated) {
-        body = chunk;
-        length = stated;
+        whole = chunk;
         return;
       }
-      if (length + chunk.length > limit) {
-        request.pause().off('data', take);
-        return settle('too large');
-      }
+      chunks += 1;
+      if (length + chunk.length > limit) return refuse('too large');
+      // A chunk costs more than a microsecond, however small it is.
+      if (chunks > maxTinyChunks && length < chunks * leastMeanChunk) return refuse('tiny chunks');
       if (length + chunk.length > body.length) {
-        const larger = Buffer.allocUnsafe(Math.max(firstSize, 2 * body.length, length + chunk.length));
+        const size = Math.max(firstSize, 2 * body.length, length + chunk.length);
+        if (!budget.hold(address, size - body.length)) return refuse('no room');
+        const larger = Buffer.allocUnsafe(size);
         body.copy(larger, 0, 0, length);
         body = larger;
       }
       length += chunk.copy(body, length);
     };
-    const end = () => settle(body.subarray(0, length));
+    const end = () => settle(whole ?? body.subarray(0, length));
     const leave = () => settle('gone');
     request.on('data', take).on('end', end).on('close', leave);
   });

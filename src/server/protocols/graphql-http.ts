@@ -1,5 +1,6 @@
 import type { Caller } from '../../auth/caller.js';
 import { bodyFormFault, readBody, textOf } from '../http/body.js';
+import { ByteBudget } from '../http/byte-budget.js';
 import type { HttpRequest } from '../http/request.js';
 import type { Exchange, Route } from '../http/route.js';
 import { sendError } from '../http/send.js';
@@ -8,19 +9,34 @@ import { createFastPath } from './fast-path.js';
 import { graphqlPath, persistedQueryFault, readBodyParams, readUrlParams, wellFormed } from './graphql-params.js';
 import { createHttpSubscriptions, type HttpSubscriptionsOptions } from './graphql-sse.js';
 
-export interface GraphQLRouteOptions extends HttpSubscriptionsOptions {
-  /** The largest body of a request, in bytes. */
+export interface GraphQLBodyLimits {
+  /** Bytes of the body of a request. */
   readonly maxBodySize: number;
+  /** Bytes of bodies of one address that have not come to their end. */
+  readonly bodiesPerAddress: number;
+  /** The same for all addresses together. */
+  readonly bodiesInAll: number;
+}
+
+export interface GraphQLRouteOptions extends HttpSubscriptionsOptions {
+  readonly bodyLimits: GraphQLBodyLimits;
 }
 
 /** GraphQL over HTTP: reads the operation, and answers a subscription with a stream of events, any other with JSON. */
 export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
-  const { operations, maxBodySize } = options;
+  const { operations, bodyLimits } = options;
+  const { maxBodySize, bodiesPerAddress, bodiesInAll } = bodyLimits;
+  const budget = new ByteBudget({ perAddress: bodiesPerAddress, inAll: bodiesInAll });
   const answers = createFastPath(operations);
   const subscribe = createHttpSubscriptions(options);
 
   async function handle(exchange: Exchange, caller: Caller): Promise<void> {
     const { request, response } = exchange;
+    if (request.headers['sec-websocket-key'] !== undefined) {
+      response.setHeader('upgrade', 'websocket');
+      const message = 'This is the handshake of a WebSocket without its header "Upgrade". Let the proxy pass it on.';
+      return sendError(response, 426, 'UPGRADE_REQUIRED', message);
+    }
     const fault = request.method === 'POST' ? bodyFormFault(request.headers) : null;
     if (request.method === 'POST' && !hasJson(request)) {
       response.setHeader('accept', 'application/json');
@@ -33,11 +49,28 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
     const origin = new RequestOrigin(caller, exchange);
     let text: string | null = null;
     if (request.method === 'POST') {
-      const body = await readBody(request, maxBodySize);
+      const body = await readBody(request, { limit: maxBodySize, budget, address: exchange.address });
       if (body === 'gone') return;
       if (body === 'too large') {
         const message = `The body of a request may have at most ${maxBodySize} bytes.`;
         return sendError(response, 413, 'REQUEST_ENTITY_TOO_LARGE', message);
+      }
+      if (body === 'no room') {
+        response.setHeader('retry-after', '5');
+        return sendError(
+          response,
+          429,
+          'TOO_MANY_REQUESTS',
+          'Too many bytes of unfinished requests wait. Try again later.',
+        );
+      }
+      if (body === 'tiny chunks') {
+        return sendError(
+          response,
+          400,
+          'BAD_REQUEST',
+          'The body comes in chunks of a few bytes. Send it in larger ones.',
+        );
       }
       text = textOf(body);
       if (text === null) {

@@ -1,5 +1,6 @@
 import type { Attack } from '../attack.js';
 import { documents } from './documents.js';
+import { manyAtOnce } from './floods.js';
 import { frames } from './frames.js';
 import { goodbyes } from './goodbyes.js';
 import { introductions } from './introductions.js';
@@ -19,4 +20,5 @@ export const attacks: readonly Attack[] = [
   ...goodbyes,
   ...unread,
   ...kept,
+  ...manyAtOnce,
 ];

@@ -1,0 +1,150 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Intake } from '../../src/server/http/intake.js';
+
+/** The clock of the intake in the tests of its rules. */
+let now = 0;
+
+/** Takes time, as the parsing of many small parts does. */
+function work(milliseconds: number): void {
+  now += milliseconds;
+}
+
+function withOwnClock(): void {
+  beforeEach(() => {
+    now = 1_000;
+    vi.spyOn(performance, 'now').mockImplementation(() => now);
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+}
+
+/** A connection, as far as the intake sees it. Each piece takes a while. */
+function connection(name: string, address: string, seen: string[], cost = 4) {
+  const stream = new Readable({ read() {} }) as unknown as Socket;
+  Object.defineProperty(stream, 'remoteAddress', { value: address });
+  stream.push = (chunk: Buffer | null) => {
+    seen.push(`${name} ${chunk?.length ?? 'end'}`);
+    work(cost);
+    return true;
+  };
+  return stream;
+}
+
+const bytes = (length: number) => Buffer.alloc(length);
+
+describe('bytes of guarded connections', () => {
+  withOwnClock();
+
+  const opened = (...sockets: Socket[]) => {
+    const intake = new Intake();
+    for (const socket of sockets) {
+      intake.add(socket);
+      intake.guard(socket);
+    }
+    return intake;
+  };
+
+  it('are parsed at once while there is time, in pieces of 16 kB', async () => {
+    const seen: string[] = [];
+    const socket = connection('a', '192.0.2.1', seen, 0);
+    opened(socket);
+    // All that comes after a pause waits for a turn once.
+    expect(socket.push(bytes(1))).toBe(false);
+    while (seen.length === 0) await nextTurn();
+    expect(socket.push(bytes(40_000))).toBe(true);
+    expect(seen).toEqual(['a 1', 'a 16384', 'a 16384', 'a 7232']);
+  });
+
+  it('wait when a turn has taken ten milliseconds; then the addresses take turns, and the end comes last', async () => {
+    const seen: string[] = [];
+    const [a, b, c] = ['a', 'b', 'c'].map(name => connection(name, name === 'c' ? '192.0.2.2' : '192.0.2.1', seen)) as [
+      Socket,
+      Socket,
+      Socket,
+    ];
+    opened(a, b, c);
+    expect(a.push(bytes(16_384 * 8))).toBe(false);
+    const atOnce = seen.length;
+    expect(atOnce).toBeLessThan(5);
+    expect([b.push(bytes(5)), c.push(bytes(6)), c.push(null), a.push(null)]).toEqual([false, false, false, false]);
+    expect(seen).toHaveLength(atOnce);
+    while (!seen.includes('a end')) await nextTurn();
+    const after = seen.slice(atOnce);
+    expect(after.slice(0, 4)).toEqual(['a 16384', 'c 6', 'b 5', 'c end']);
+    expect(seen.filter(each => each === 'a 16384')).toHaveLength(8);
+    expect(seen.at(-1)).toBe('a end');
+  });
+
+  it('leave a turn to all else after ten milliseconds', async () => {
+    const seen: string[] = [];
+    const socket = connection('a', '192.0.2.1', seen);
+    opened(socket);
+    socket.push(bytes(16_384 * 40));
+    let turns = 0;
+    while (seen.length < 40) {
+      await nextTurn();
+      turns += 1;
+    }
+    expect(turns).toBeGreaterThan(8);
+  });
+
+  it('are dropped when their connection has gone', async () => {
+    const seen: string[] = [];
+    const socket = connection('a', '192.0.2.1', seen, 20);
+    opened(socket);
+    socket.push(bytes(40_000));
+    while (seen.length === 0) await nextTurn();
+    socket.destroy();
+    for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+    expect(seen).toEqual(['a 16384']);
+  });
+});
+
+describe('a connection', () => {
+  withOwnClock();
+
+  const request = (socket: Socket, headers = {}) => ({ socket, headers }) as IncomingMessage;
+
+  it.each([
+    ['in chunks', { 'transfer-encoding': 'chunked' }, true],
+    ['of many bytes', { 'content-length': '20000' }, true],
+    ['of few bytes', { 'content-length': '200' }, false],
+  ])('that sends a body %s: guarded %j, %s', (_name, headers, isGuarded) => {
+    const intake = new Intake();
+    const socket = connection('a', '192.0.2.1', []);
+    const { push } = socket;
+    intake.add(socket);
+    intake.receive(request(socket, headers));
+    expect(socket.push !== push).toBe(isGuarded);
+  });
+
+  it('is guarded with all others when a turn takes too long, and so are new ones', async () => {
+    const intake = new Intake();
+    const sockets = ['a', 'b', 'c'].map(name => connection(name, '192.0.2.1', []));
+    const pushes = sockets.map(({ push }) => push);
+    const guarded = () => sockets.filter((socket, index) => socket.push !== pushes[index]).length;
+    const [a, b, c] = sockets as [Socket, Socket, Socket];
+    intake.add(a);
+    intake.add(b);
+    // Many turns, each short, together long.
+    for (let turn = 0; turn < 4; turn += 1) {
+      intake.receive(request(a));
+      work(40);
+      await nextTurn();
+      await nextTurn();
+    }
+    expect(guarded()).toBe(0);
+    work(110);
+    intake.receive(request(a));
+    work(110);
+    intake.receive(request(a));
+    expect(guarded()).toBe(2);
+    intake.add(c);
+    expect(guarded()).toBe(3);
+  });
+});

@@ -106,7 +106,7 @@ describe('a thousand connected users added to a group at once', () => {
     const queries: string[] = [];
     const stopCounting = backend.onQuery(sql => queries.push(sql));
     const { body } = await to.query(
-      'mutation ($ids: [UUID!]!) { addToGroup(input: { group: "testers", userIds: $ids }) { ... on AddToGroupPayload { added } } }',
+      'mutation ($ids: [UserID!]!) { addToGroup(input: { group: "testers", userIds: $ids }) { ... on AddToGroupPayload { added } } }',
       { ids: userIds },
     );
     expect(body.data?.addToGroup).toEqual({ added: 1_000 });

@@ -34,7 +34,7 @@ async function database(): Promise<TestDatabase> {
 async function watch(server: TestServer, count: number, violations: string[]): Promise<Viewer[]> {
   const viewers = await Promise.all(
     Array.from({ length: count }, async (_, index) => {
-      const userId = randomUUID();
+      const userId = index % 3 === 0 ? randomUUID() : `idp|${randomUUID()}`;
       const token = (await server.token('user', { userId })) ?? null;
       const spec = { name: `viewer ${index}`, userId, claims: null, keys: null, token };
       const options = { url: () => server.url, violated: (what: string) => void violations.push(what) };

@@ -24,6 +24,7 @@ import { Pruner } from './pruner.js';
 import { read, readChanges, readDefinitions, readTargeting } from './reads.js';
 import {
   assignments,
+  distinctUsers,
   ensureUsers,
   flagOf,
   flagState,
@@ -35,6 +36,7 @@ import {
   type StoredUsers,
   selectFlag,
   storedOrNull,
+  storedUser,
   storedUsers,
   uuids,
 } from './sql.js';
@@ -346,10 +348,10 @@ export class DatabaseBackend implements Backend {
 
   /** Each step takes milliseconds for many ids, so each step gets its own turn of the event loop. */
   async #slices(userIds: readonly string[]): Promise<StoredUsers[]> {
-    const ids = new Map(await mapInSlices(userIds, id => [storedUserId(id), externalUserId(id)] as const));
+    const distinct = distinctUsers(await mapInSlices(userIds, storedUser));
     await nextTurn();
     // Sorted, so that the slices in the log do not depend on the order of the input.
-    const users = [...ids].sort(([a], [b]) => (a < b ? -1 : 1));
+    const users = [...distinct].sort(([a], [b]) => (a < b ? -1 : 1));
     await nextTurn();
     const size = Math.min(this.#connection.idsPerStatement, Math.max(users.length, 1));
     return Array.from(

@@ -30,9 +30,21 @@ export function json<T>(text: unknown): T {
 /** Users by the ids under which they are stored, each with the text that it is known by; null for a UUID. */
 export type StoredUsers = ReadonlyMap<string, string | null>;
 
+/** A user by the stored id, with the text that the user is known by. */
+export function storedUser(userId: string): readonly [id: string, externalId: string | null] {
+  return [storedUserId(userId), externalUserId(userId)];
+}
+
+/** Each of these users once. Of a user who is named by the text and by the stored id, the text counts. */
+export function distinctUsers(users: Iterable<readonly [id: string, externalId: string | null]>): StoredUsers {
+  const distinct = new Map<string, string | null>();
+  for (const [id, externalId] of users) if (externalId !== null || !distinct.has(id)) distinct.set(id, externalId);
+  return distinct;
+}
+
 /** The users with these ids. Null is nobody. */
 export function storedUsers(ids: readonly (string | null)[]): StoredUsers {
-  return new Map(ids.filter(id => id !== null).map(id => [storedUserId(id), externalUserId(id)]));
+  return distinctUsers(ids.filter(id => id !== null).map(storedUser));
 }
 
 /** Creates the unknown users among these, if a condition holds. */

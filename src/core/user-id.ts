@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { typeName } from './json.js';
 import { bounded, isLongerThan } from './text.js';
 
 const uuidLength = 36;
@@ -25,7 +26,10 @@ export function canonicalUserId(userId: string): string {
 
 /** Why a value is not a user id: what is expected, and what was found. Null for a user id. Never repeats the value. */
 export function userIdFault(value: unknown): string | null {
-  if (typeof value !== 'string') return `Expected ${userIdForm}, found ${kindOf(value)}.`;
+  if (typeof value !== 'string') {
+    const advice = typeof value === 'number' ? ': write it as text, such as "1042"' : '';
+    return `Expected ${userIdForm}, found ${typeName(value)}${advice}.`;
+  }
   if (value === '') return `Expected 1 to ${maxUserIdLength} characters, found an empty text.`;
   if (isLongerThan(value, maxUserIdLength)) return `Expected 1 to ${maxUserIdLength} characters, found more.`;
   const found = unstorable.exec(value);
@@ -34,12 +38,6 @@ export function userIdFault(value: unknown): string | null {
     return `Expected text without control characters and halves of surrogate pairs, found U+${code}.`;
   }
   return value.trim() === value ? null : 'Expected no blanks at the beginning and at the end.';
-}
-
-function kindOf(value: unknown): string {
-  if (typeof value === 'number') return 'a number: write it as text, such as "1042"';
-  if (value === null || value === undefined) return String(value);
-  return Array.isArray(value) ? 'a list' : `a value of the type ${typeof value}`;
 }
 
 /**

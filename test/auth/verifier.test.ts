@@ -80,7 +80,7 @@ describe('a verifier with a shared secret', () => {
     [
       'attributes as a list',
       () => sign({ sub: user, attributes: [], exp: soon() }),
-      /claim "attributes".*\(AUTH_ATTRIBUTES_CLAIM\).*an object/,
+      /claim "attributes".*\(AUTH_ATTRIBUTES_CLAIM\).* Expected an object such as .*, found a list\.$/,
     ],
     [
       'an attribute that JavaScript rounds',

@@ -482,7 +482,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const uuid = storedUserId(text);
         await backend.setUserAttributes(uuid, { a: 1 }, null);
         expect((await backend.createFlag(newFlag(k), uuid)).value.createdById).toBe(uuid);
-        const { changes } = await logged(() => backend.addToGroup('texts', [text], null));
+        const { changes } = await logged(() => backend.addToGroup('texts', [text, uuid], null));
         expect(changes).toMatchObject([
           { kind: 'USER_UPDATED', userId: uuid },
           { kind: 'MEMBERS_ADDED', userIds: [uuid] },

@@ -46,7 +46,7 @@ export const badIds: readonly (readonly [name: string, id: unknown, message: str
   ['256 characters outside of the first plane', '🚩'.repeat(256), 'found more'],
   ['a million characters', 'x'.repeat(1_000_000), 'found more'],
   ['a number', 1042, 'write it as text'],
-  ['true', true, 'type boolean'],
-  ['a list', ['ann'], 'a list'],
-  ['an object', { id: 'ann' }, 'type object'],
+  ['true', true, 'found a boolean'],
+  ['found a list', ['ann'], 'a list'],
+  ['an object', { id: 'ann' }, 'found an object'],
 ];

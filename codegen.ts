@@ -13,7 +13,7 @@ const config: CodegenConfig = {
         enumsAsTypes: true,
         importExtension: '.js',
         scalars: {
-          UUID: 'string',
+          UserID: 'string',
           DateTime: 'string',
           JSONObject: 'Record<string, unknown>',
           Conditions: 'unknown',

@@ -18,7 +18,7 @@ import {
 import { type Actor, Stage } from './stage.js';
 
 const annId = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
-const bobId = '00000000-0000-4000-8000-000000000001';
+const bobId = 'auth0|5f7c3';
 
 const secret = randomBytes(32).toString('hex');
 const server = await startServer(

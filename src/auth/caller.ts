@@ -6,7 +6,7 @@ export type Role = 'ANONYMOUS' | 'USER' | 'SERVICE' | 'ADMIN';
 /** The sender of a request, as its token proves. */
 export interface Caller {
   readonly role: Role;
-  /** UUID in lower case. A user always has one; a service or an admin may. */
+  /** In its canonical form. A user always has one; a service or an admin may. */
   readonly userId: string | null;
   /** The attributes that the token vouches for; they overlay those that are stored. */
   readonly attributes: Attributes;

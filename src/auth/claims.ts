@@ -1,7 +1,7 @@
 import type { JWTPayload } from 'jose';
 import { attributeIssues } from '../core/attributes.js';
 import type { Attributes } from '../core/evaluate.js';
-import { canonicalUserId, isUuid } from '../core/user-id.js';
+import { canonicalUserId, userIdFault, userIdForm } from '../core/user-id.js';
 import { type Caller, InvalidTokenError, type Role } from './caller.js';
 
 /** The claims that describe the caller. Each is the literal name of a claim, such as `https://example.com/role`. */
@@ -64,12 +64,14 @@ function readRole(value: unknown): Exclude<Role, 'ANONYMOUS'> {
 function readUserId(value: unknown, role: Role, name: string): string | null {
   if (value === undefined) {
     if (role !== 'USER') return null;
-    throw new InvalidTokenError(`The token has no claim "${name}" (AUTH_USER_CLAIM): expected the UUID of its user.`);
+    throw new InvalidTokenError(
+      `The token has no claim "${name}" (AUTH_USER_CLAIM): expected the id of its user, ${userIdForm}.`,
+    );
   }
-  if (typeof value === 'string' && isUuid(value)) return canonicalUserId(value);
-  throw new InvalidTokenError(
-    `The claim "${name}" of the token (AUTH_USER_CLAIM) is ${kindOf(value)}: expected the UUID of its user.`,
-  );
+  // The value itself is not shown: it may be a secret.
+  const fault = userIdFault(value);
+  if (fault === null) return canonicalUserId(value as string);
+  throw new InvalidTokenError(`The claim "${name}" of the token (AUTH_USER_CLAIM) is no user id. ${fault}`);
 }
 
 function readAttributes(value: unknown, name: string): Attributes {
@@ -81,10 +83,4 @@ function readAttributes(value: unknown, name: string): Attributes {
     );
   }
   return value as Attributes;
-}
-
-/** What a value that is not a UUID is instead. The value itself is not shown: it may be a secret. */
-function kindOf(value: unknown): string {
-  if (typeof value === 'string') return 'a text that is not a UUID';
-  return Array.isArray(value) ? 'a list' : `a JSON ${typeof value}`;
 }

@@ -6,7 +6,7 @@ import { type ClaimNames, defaultClaimNames, roleClaims } from './claims.js';
 
 export interface TokenRequest {
   readonly role: Exclude<Role, 'ANONYMOUS'>;
-  /** UUID. A user needs one. */
+  /** A user needs one. */
   readonly userId?: string | null | undefined;
   readonly attributes?: Attributes | undefined;
   readonly expiresInSeconds: number;

@@ -15,7 +15,7 @@ export interface Targeting {
 export interface TargetingRead {
   /** The head of the log in the same consistent read. */
   readonly revision: number;
-  /** By user id; unknown users are absent. */
+  /** By the ids that were asked for; unknown users are absent. */
   readonly users: ReadonlyMap<string, Targeting>;
 }
 
@@ -49,14 +49,17 @@ export const changeKinds = [
 
 export type ChangeKind = (typeof changeKinds)[number];
 
-/** One entry of the change log. */
+/**
+ * One entry of the change log. It names users by the ids under which they are stored (`storedUserId`), also those who were
+ * deleted since, and in the fields of its states.
+ */
 export interface Change {
   /** Contiguous from 1, in the order of commits. */
   readonly revision: number;
   /** Random for this entry. No other history has it, so a reader can verify its own place. */
   readonly nonce: string;
   readonly at: Date;
-  /** UUID of the user who made the change; null if unknown (a service token without a user, another program). */
+  /** The user who made the change; null if unknown (a service token without a user, another program). */
   readonly actorId: string | null;
   readonly kind: ChangeKind;
   /** The flag of FLAG_* and OVERRIDE_*. */
@@ -70,7 +73,8 @@ export interface Change {
   /**
    * The state before and after the change; null if there is none. FLAG_*: the flag with the names of {@link Flag} and times as
    * ISO 8601 text; {@link flagFromLog} reads it. OVERRIDE_*: `{ enabled, reason, expiresAt, createdAt, createdById }`.
-   * USER_*: `{ attributes }`. A USER_UPDATED without `before` concerns a user who did not exist before.
+   * USER_*: `{ attributes }`. A USER_UPDATED without `before` concerns a user who did not exist before. The states of a deleted
+   * user have no attributes and no reason, which may say something about a person.
    */
   readonly before: JsonObject | null;
   readonly after: JsonObject | null;
@@ -87,7 +91,7 @@ export interface ChangePage {
   readonly changes: readonly Change[];
 }
 
-/** An override as it is stored. */
+/** An override as it is stored. Users have the ids that they are known by. */
 export interface Override {
   readonly userId: string;
   readonly flagKey: string;
@@ -102,6 +106,7 @@ export type NewOverride = Pick<Override, 'userId' | 'flagKey' | 'enabled' | 'rea
 
 /** A user as it is stored. */
 export interface User {
+  /** The id that the user is known by. */
   readonly id: string;
   readonly attributes: Attributes;
 }
@@ -116,14 +121,16 @@ export interface Written<T> {
   readonly revision: number;
 }
 
-/** The user who makes a change, as a UUID; null if unknown. Unknown UUIDs create a user. */
+/** The user who makes a change; null if unknown. An unknown id creates a user. */
 export type Actor = string | null;
 
 /**
  * The store of definitions, groups, overrides and users, with the log of every change to them.
  *
  * Every backend keeps this contract, which test/backends/contract.ts checks:
- * - Inputs are valid (the management service checks them). User ids are UUIDs in lower case.
+ * - Inputs are valid (the management service checks them). User ids are in their canonical form.
+ * - Writes, flags and overrides name users by the ids that they are known by. The log, and reads of targeting, name them by the
+ *   ids under which they are stored (`storedUserId`).
  * - Each write is atomic, with its log entries, for any number of users.
  * - A write that resolves is stored, and every read that begins after it sees it.
  * - A write that changes nothing logs nothing and does not change `version` and `updatedAt`.
@@ -132,6 +139,8 @@ export type Actor = string | null;
  *   This is not a change and is not logged. A refused write creates no user.
  * - A deletion also removes the overrides of a flag, or the memberships and overrides of a user. These removals are logged right
  *   after the deletion. Flags and overrides that a deleted user had created stay, without a creator; that is not logged.
+ * - The deletion of a user is an erasure: the text that the user was known by, the attributes and the reasons of the overrides
+ *   are nowhere in the store any more, the log included.
  * - If the store cannot be reached in time, every method rejects with `UnavailableError`.
  */
 export interface Backend {
@@ -153,8 +162,8 @@ export interface Backend {
    */
   onHint(listener: () => void): () => void;
 
-  /** The stored data of these users, in one consistent read for any number of users. Unknown users are absent. */
-  targeting(userIds: readonly string[]): Promise<TargetingRead>;
+  /** The data that is stored under these ids, in one consistent read for any number of users. Unknown users are absent. */
+  targeting(storedIds: readonly string[]): Promise<TargetingRead>;
 
   /** The stored flag; null if there is none. */
   getFlag(key: string): Promise<Flag | null>;

@@ -4,7 +4,9 @@ import type { Attributes } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import type { FlagPatch, NewFlag } from '../core/inputs.js';
 import { type Log, silentLog } from '../core/log.js';
+import { externalUserId, storedUserId } from '../core/user-id.js';
 import { Prisma, PrismaClient } from '../generated/prisma/client.js';
+import { mapInSlices } from '../streams/slices.js';
 import { Auditor } from './auditor.js';
 import type {
   Actor,
@@ -21,7 +23,24 @@ import type { Connection } from './connection.js';
 import { toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
 import { read, readChanges, readDefinitions, readTargeting } from './reads.js';
-import { assignments, ensureUsers, flagOf, insertFlag, json, jsonb, overrideOf, selectFlag, uuids } from './sql.js';
+import {
+  assignments,
+  distinctUsers,
+  ensureUsers,
+  flagOf,
+  flagState,
+  insertFlag,
+  json,
+  jsonb,
+  overrideOf,
+  overrideState,
+  type StoredUsers,
+  selectFlag,
+  storedOrNull,
+  storedUser,
+  storedUsers,
+  uuids,
+} from './sql.js';
 import { Writer } from './writer.js';
 
 /** Where the database is. */
@@ -168,8 +187,8 @@ export class DatabaseBackend implements Backend {
     return () => void this.#hintListeners.delete(own);
   }
 
-  targeting(userIds: readonly string[]): Promise<TargetingRead> {
-    return readTargeting(this.prisma, userIds);
+  targeting(storedIds: readonly string[]): Promise<TargetingRead> {
+    return readTargeting(this.prisma, storedIds);
   }
 
   async getFlag(key: string): Promise<Flag | null> {
@@ -185,9 +204,9 @@ export class DatabaseBackend implements Backend {
         ON CONFLICT (key) DO NOTHING
         RETURNING *
       ), actors AS (
-        INSERT INTO users (id) SELECT ${actor}::uuid FROM made WHERE ${actor}::uuid IS NOT NULL ON CONFLICT DO NOTHING
+        ${ensureUsers(storedUsers([actor]), Prisma.sql`EXISTS (SELECT FROM made)`)}
       )
-      SELECT halyard_flag_state(made)::text AS flag FROM made`;
+      SELECT halyard_flag_state(made)::text AS flag, ${actor}::text AS creator FROM made`;
     const { rows, revision } = await this.#writer.write(actor, [insert]);
     const made = flagOf(rows[0]?.[0]);
     if (made === null) throw new FlagExistsError(flag.key);
@@ -207,9 +226,9 @@ export class DatabaseBackend implements Backend {
         WHERE key = ${key} AND (${expectedVersion}::int IS NULL OR version = ${expectedVersion}::int)
         RETURNING *
       ), actors AS (
-        INSERT INTO users (id) SELECT ${actor}::uuid FROM written WHERE ${actor}::uuid IS NOT NULL ON CONFLICT DO NOTHING
+        ${ensureUsers(storedUsers([actor]), Prisma.sql`EXISTS (SELECT FROM written)`)}
       )
-      SELECT halyard_flag_state(written)::text AS flag FROM written`;
+      SELECT ${flagState(Prisma.sql`written`)} FROM written`;
     const { rows, revision } = await this.#writer.write(actor, [update, selectFlag(key)]);
     const written = flagOf(rows[0]?.[0]);
     if (written !== null) return { value: written, revision };
@@ -220,17 +239,18 @@ export class DatabaseBackend implements Backend {
 
   async deleteFlag(key: string, actor: Actor): Promise<Written<boolean>> {
     const remove = Prisma.sql`DELETE FROM feature_flags WHERE key = ${key}`;
-    const { value, revision } = await this.#writer.writeCounted(actor, [ensureUsers([actor])], [remove]);
+    const { value, revision } = await this.#writer.writeCounted(actor, [ensureUsers(storedUsers([actor]))], [remove]);
     return { value: value > 0, revision };
   }
 
   async setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>> {
     const { userId, flagKey, enabled, reason, expiresAt } = override;
+    const storedId = storedUserId(userId);
     const isThere = Prisma.sql`EXISTS (SELECT FROM feature_flags WHERE key = ${flagKey})`;
     const upsert = Prisma.sql`
       INSERT INTO feature_flag_overrides AS stored (user_id, flag_key, enabled, reason, expires_at, created_by_id)
-      SELECT ${userId}::uuid, ${flagKey}, ${enabled}, ${reason}, ${expiresAt?.toISOString() ?? null}::text::timestamptz,
-             ${actor}::uuid
+      SELECT ${storedId}::uuid, ${flagKey}, ${enabled}, ${reason}, ${expiresAt?.toISOString() ?? null}::text::timestamptz,
+             ${storedOrNull(actor)}::uuid
       WHERE ${isThere}
       ON CONFLICT (user_id, flag_key) DO UPDATE
       SET enabled = EXCLUDED.enabled, reason = EXCLUDED.reason, expires_at = EXCLUDED.expires_at,
@@ -238,9 +258,9 @@ export class DatabaseBackend implements Backend {
       WHERE (stored.enabled, stored.reason, stored.expires_at)
             IS DISTINCT FROM (EXCLUDED.enabled, EXCLUDED.reason, EXCLUDED.expires_at)`;
     const select = Prisma.sql`
-      SELECT halyard_override_state(o)::text AS override
-      FROM feature_flag_overrides o WHERE user_id = ${userId}::uuid AND flag_key = ${flagKey}`;
-    const users = ensureUsers([userId, actor], isThere);
+      SELECT ${overrideState} FROM feature_flag_overrides o
+      WHERE user_id = ${storedId}::uuid AND flag_key = ${flagKey}`;
+    const users = ensureUsers(storedUsers([userId, actor]), isThere);
     const { rows, revision } = await this.#writer.write(actor, [users, upsert, select]);
     const stored = rows[2]?.[0];
     if (stored === undefined) throw new FlagNotFoundError(flagKey, 'flagKey');
@@ -249,8 +269,8 @@ export class DatabaseBackend implements Backend {
 
   async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {
     const remove = Prisma.sql`
-      DELETE FROM feature_flag_overrides WHERE user_id = ${userId}::uuid AND flag_key = ${flagKey}`;
-    const { value, revision } = await this.#writer.writeCounted(actor, [ensureUsers([actor])], [remove]);
+      DELETE FROM feature_flag_overrides WHERE user_id = ${storedUserId(userId)}::uuid AND flag_key = ${flagKey}`;
+    const { value, revision } = await this.#writer.writeCounted(actor, [ensureUsers(storedUsers([actor]))], [remove]);
     return { value: value > 0, revision };
   }
 
@@ -258,11 +278,11 @@ export class DatabaseBackend implements Backend {
     const slices = await this.#slices(userIds);
     return this.#writer.writeCounted(
       actor,
-      [ensureUsers([actor]), ...slices.map(ids => ensureUsers(ids))],
+      [ensureUsers(storedUsers([actor])), ...slices.map(users => ensureUsers(users))],
       slices.map(
-        ids => Prisma.sql`
+        users => Prisma.sql`
           INSERT INTO user_feature_groups (user_id, group_name, added_by_id)
-          SELECT id, ${group}, ${actor}::uuid FROM unnest(${uuids(ids)}) AS id
+          SELECT id, ${group}, ${storedOrNull(actor)}::uuid FROM unnest(${uuids(users.keys())}) AS id
           ON CONFLICT DO NOTHING`,
       ),
     );
@@ -272,32 +292,34 @@ export class DatabaseBackend implements Backend {
     const slices = await this.#slices(userIds);
     return this.#writer.writeCounted(
       actor,
-      [ensureUsers([actor])],
+      [ensureUsers(storedUsers([actor]))],
       slices.map(
-        ids => Prisma.sql`DELETE FROM user_feature_groups WHERE group_name = ${group} AND user_id = ANY(${uuids(ids)})`,
+        users =>
+          Prisma.sql`DELETE FROM user_feature_groups WHERE group_name = ${group} AND user_id = ANY(${uuids(users.keys())})`,
       ),
     );
   }
 
   async setUserAttributes(userId: string, attributes: Attributes, actor: Actor): Promise<Written<User>> {
+    const storedId = storedUserId(userId);
     const upsert = Prisma.sql`
-      INSERT INTO users AS stored (id, attributes) VALUES (${userId}::uuid, ${jsonb(attributes)})
-      ON CONFLICT (id) DO UPDATE SET attributes = EXCLUDED.attributes
-      WHERE stored.attributes <> EXCLUDED.attributes`;
-    const select = Prisma.sql`SELECT attributes::text AS attributes FROM users WHERE id = ${userId}::uuid`;
+      INSERT INTO users AS stored (id, external_id, attributes)
+      VALUES (${storedId}::uuid, ${externalUserId(userId)}, ${jsonb(attributes)})
+      ON CONFLICT (id) DO UPDATE
+      SET attributes = EXCLUDED.attributes, external_id = coalesce(EXCLUDED.external_id, stored.external_id)
+      WHERE stored.attributes <> EXCLUDED.attributes
+         OR stored.external_id IS NULL AND EXCLUDED.external_id IS NOT NULL`;
+    const select = Prisma.sql`SELECT attributes::text AS attributes FROM users WHERE id = ${storedId}::uuid`;
+    const ensure = ensureUsers(storedUsers([besides(userId, actor)]));
     // If the actor is the user, the upsert creates the user, in one change.
-    const { rows, revision } = await this.#writer.write(actor, [
-      ensureUsers(actor === userId ? [] : [actor]),
-      upsert,
-      select,
-    ]);
+    const { rows, revision } = await this.#writer.write(actor, [ensure, upsert, select]);
     return { value: { id: userId, attributes: json<Attributes>(rows[2]?.[0]?.['attributes']) }, revision };
   }
 
   async deleteUser(userId: string, actor: Actor): Promise<Written<boolean>> {
-    const remove = Prisma.sql`DELETE FROM users WHERE id = ${userId}::uuid`;
+    const remove = Prisma.sql`DELETE FROM users WHERE id = ${storedUserId(userId)}::uuid`;
     // If the actor is the user, the user must not be created again.
-    const ensure = ensureUsers(actor === userId ? [] : [actor]);
+    const ensure = ensureUsers(storedUsers([besides(userId, actor)]));
     const { value, revision } = await this.#writer.writeCounted(actor, [ensure], [remove]);
     return { value: value > 0, revision };
   }
@@ -324,15 +346,21 @@ export class DatabaseBackend implements Backend {
   }
 
   /** Each step takes milliseconds for many ids, so each step gets its own turn of the event loop. */
-  async #slices(userIds: readonly string[]): Promise<string[][]> {
-    const ids = [...new Set(userIds)];
+  async #slices(userIds: readonly string[]): Promise<StoredUsers[]> {
+    const distinct = distinctUsers(await mapInSlices(userIds, storedUser));
     await nextTurn();
     // Sorted, so that the slices in the log do not depend on the order of the input.
-    ids.sort();
+    const users = [...distinct].sort(([a], [b]) => (a < b ? -1 : 1));
     await nextTurn();
-    const size = Math.min(this.#connection.idsPerStatement, Math.max(ids.length, 1));
-    return Array.from({ length: Math.ceil(ids.length / size) }, (_, index) =>
-      ids.slice(index * size, (index + 1) * size),
+    const size = Math.min(this.#connection.idsPerStatement, Math.max(users.length, 1));
+    return Array.from(
+      { length: Math.ceil(users.length / size) },
+      (_, index) => new Map(users.slice(index * size, (index + 1) * size)),
     );
   }
+}
+
+/** The actor, unless it is this user. */
+function besides(userId: string, actor: Actor): Actor {
+  return storedOrNull(actor) === storedUserId(userId) ? null : actor;
 }

@@ -5,7 +5,7 @@ import type { Attributes } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import { type FlagPatch, inputs, type NewFlag, parseInput } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
-import { canonicalUserId } from '../core/user-id.js';
+import { canonicalUserId, externalUserId, storedUserId } from '../core/user-id.js';
 import type {
   Actor,
   Backend,
@@ -22,6 +22,10 @@ import type {
 import { namedFlag, type Seed, seedIssues } from './seed.js';
 
 interface StoredUser {
+  /** The id under which the user is stored. */
+  readonly id: string;
+  /** The text that the user is known by. Null: the user is known by the UUID. */
+  externalId: string | null;
   attributes: Attributes;
   readonly groups: Set<string>;
   /** By flag key. */
@@ -42,6 +46,7 @@ export class MemoryBackend implements Backend {
   readonly isInstant = true;
   readonly #epoch = randomUUID();
   readonly #now: () => Date;
+  // Here and in the log users are named by the ids under which they are stored.
   readonly #flags = new Map<string, Flag>();
   readonly #users = new Map<string, StoredUser>();
   readonly #changes: Change[] = [];
@@ -76,15 +81,16 @@ export class MemoryBackend implements Backend {
     for (const override of overrides) this.#setOverride(parseInput(inputs.setOverride, override), null);
   }
 
-  /** Removes everything. The log stays and gets a RESET. */
+  /** Removes everything, and erases the users in the log. The log stays and gets a RESET. */
   clear(): void {
     for (const flag of [...this.#flags.values()]) this.#dropFlag(flag);
     this.#users.clear();
+    this.#erase(null);
     this.#log(null, { kind: 'RESET' });
   }
 
   async definitions(): Promise<Definitions> {
-    const flags = [...this.#flags.values()].sort((a, b) => compare(a.key, b.key));
+    const flags = [...this.#flags.values()].sort((a, b) => compare(a.key, b.key)).map(flag => this.#shown(flag));
     const revision = this.#changes.length;
     return { epoch: this.#epoch, revision, nonce: this.#nonceOf(revision), flags };
   }
@@ -101,9 +107,9 @@ export class MemoryBackend implements Backend {
     return () => void this.#hintListeners.delete(own);
   }
 
-  async targeting(userIds: readonly string[]): Promise<TargetingRead> {
+  async targeting(storedIds: readonly string[]): Promise<TargetingRead> {
     const found = new Map<string, Targeting>();
-    for (const id of userIds) {
+    for (const id of storedIds) {
       const user = this.#users.get(id);
       if (user === undefined) continue;
       const decisions = [...user.overrides.values()].map(
@@ -115,7 +121,8 @@ export class MemoryBackend implements Backend {
   }
 
   async getFlag(key: string): Promise<Flag | null> {
-    return this.#flags.get(key) ?? null;
+    const flag = this.#flags.get(key);
+    return flag === undefined ? null : this.#shown(flag);
   }
 
   async createFlag(flag: NewFlag, actor: Actor): Promise<Written<Flag>> {
@@ -131,20 +138,20 @@ export class MemoryBackend implements Backend {
     const before = this.#flags.get(key);
     if (before === undefined) throw new FlagNotFoundError(key);
     if (expectedVersion !== null && expectedVersion !== before.version) {
-      throw new VersionConflictError(before, expectedVersion);
+      throw new VersionConflictError(this.#shown(before), expectedVersion);
     }
-    this.#ensureUser(actor);
+    this.#ensureUser(actor, actor);
     const given = Object.entries(patch).filter(([, value]) => value !== undefined);
     const wanted: Flag = { ...before, ...copy(Object.fromEntries(given)) };
-    if (isDeepStrictEqual(wanted, before)) return this.#written(before);
+    if (isDeepStrictEqual(wanted, before)) return this.#written(this.#shown(before));
     const after = { ...wanted, version: before.version + 1, updatedAt: this.#now() };
     this.#flags.set(key, after);
     this.#log(actor, { kind: 'FLAG_UPDATED', flagKey: key, before: flagState(before), after: flagState(after) });
-    return this.#written(after);
+    return this.#written(this.#shown(after));
   }
 
   async deleteFlag(key: string, actor: Actor): Promise<Written<boolean>> {
-    this.#ensureUser(actor);
+    this.#ensureUser(actor, actor);
     const flag = this.#flags.get(key);
     if (flag === undefined) return this.#written(false);
     this.#dropFlag(flag);
@@ -159,38 +166,42 @@ export class MemoryBackend implements Backend {
   }
 
   async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {
-    this.#ensureUser(actor);
-    const user = this.#users.get(userId);
+    this.#ensureUser(actor, actor);
+    const user = this.#users.get(storedUserId(userId));
     return this.#written(user !== undefined && this.#removeOverride(user, flagKey, actor));
   }
 
   async addToGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
-    this.#ensureUser(actor);
+    this.#ensureUser(actor, actor);
     return this.#written(this.#addToGroup(group, userIds, actor));
   }
 
   async removeFromGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
-    this.#ensureUser(actor);
-    const removed = [...new Set(userIds)].filter(id => this.#users.get(id)?.groups.delete(group) === true);
+    this.#ensureUser(actor, actor);
+    const removed = [...new Set(userIds.map(storedUserId))].filter(
+      id => this.#users.get(id)?.groups.delete(group) === true,
+    );
     this.#logMembers(actor, 'MEMBERS_REMOVED', group, removed);
     return this.#written(removed.length);
   }
 
   async setUserAttributes(userId: string, attributes: Attributes, actor: Actor): Promise<Written<User>> {
-    if (actor !== userId) this.#ensureUser(actor);
+    if (storedOrNull(actor) !== storedUserId(userId)) this.#ensureUser(actor, actor);
     return this.#written(this.#setAttributes(userId, attributes, actor));
   }
 
   async deleteUser(userId: string, actor: Actor): Promise<Written<boolean>> {
+    const storedId = storedUserId(userId);
     // If the actor is the user, the user must not be created again.
-    if (actor !== userId) this.#ensureUser(actor);
-    const user = this.#users.get(userId);
+    if (storedOrNull(actor) !== storedId) this.#ensureUser(actor, actor);
+    const user = this.#users.get(storedId);
     if (user === undefined) return this.#written(false);
-    this.#users.delete(userId);
-    this.#log(actor, { kind: 'USER_DELETED', userId, before: { attributes: user.attributes } });
-    for (const group of [...user.groups].sort(compare)) this.#logMembers(actor, 'MEMBERS_REMOVED', group, [userId]);
+    this.#users.delete(storedId);
+    this.#log(actor, { kind: 'USER_DELETED', userId: storedId, before: { attributes: user.attributes } });
+    for (const group of [...user.groups].sort(compare)) this.#logMembers(actor, 'MEMBERS_REMOVED', group, [storedId]);
     for (const key of [...user.overrides.keys()].sort(compare)) this.#removeOverride(user, key, actor);
-    this.#forgetCreator(userId);
+    this.#forgetCreator(storedId);
+    this.#erase(storedId);
     return this.#written(true);
   }
 
@@ -200,13 +211,14 @@ export class MemoryBackend implements Backend {
 
   #createFlag(flag: NewFlag, actor: Actor): Flag {
     if (this.#flags.has(flag.key)) throw new FlagExistsError(flag.key);
-    this.#ensureUser(actor);
+    this.#ensureUser(actor, actor);
     const now = this.#now();
     const version = (this.#lastVersions.get(flag.key) ?? 0) + 1;
-    const stored = { id: randomUUID(), ...copy(flag), version, createdAt: now, updatedAt: now, createdById: actor };
+    const createdById = storedOrNull(actor);
+    const stored = { id: randomUUID(), ...copy(flag), version, createdAt: now, updatedAt: now, createdById };
     this.#flags.set(flag.key, stored);
     this.#log(actor, { kind: 'FLAG_CREATED', flagKey: flag.key, after: flagState(stored) });
-    return stored;
+    return this.#shown(stored);
   }
 
   #dropFlag({ key, version }: Flag): void {
@@ -215,56 +227,89 @@ export class MemoryBackend implements Backend {
   }
 
   #setOverride(override: NewOverride, actor: Actor): Override {
-    const { userId, flagKey, enabled, reason, expiresAt } = override;
-    this.#ensureUser(actor);
-    const user = this.#ensureUser(userId) as StoredUser;
+    const { flagKey, enabled, reason, expiresAt } = override;
+    this.#ensureUser(actor, actor);
+    const user = this.#ensureUser(override.userId, actor) as StoredUser;
     const before = user.overrides.get(flagKey);
     const same = before !== undefined && before.enabled === enabled && before.reason === reason;
-    if (same && before.expiresAt?.getTime() === expiresAt?.getTime()) return before;
-    const after = { userId, flagKey, enabled, reason, expiresAt, createdAt: this.#now(), createdById: actor };
+    if (same && before.expiresAt?.getTime() === expiresAt?.getTime()) return this.#shownOverride(override, before);
+    const [userId, createdById] = [user.id, storedOrNull(actor)];
+    const after = { userId, flagKey, enabled, reason, expiresAt, createdAt: this.#now(), createdById };
     user.overrides.set(flagKey, after);
     const states = { before: before === undefined ? null : overrideState(before), after: overrideState(after) };
     this.#log(actor, { kind: 'OVERRIDE_SET', flagKey, userId, ...states });
-    return after;
+    return this.#shownOverride(override, after);
   }
 
   #removeOverride(user: StoredUser, flagKey: string, actor: Actor): boolean {
     const override = user.overrides.get(flagKey);
     if (override === undefined) return false;
     user.overrides.delete(flagKey);
-    const { userId } = override;
-    this.#log(actor, { kind: 'OVERRIDE_REMOVED', flagKey, userId, before: overrideState(override) });
+    this.#log(actor, { kind: 'OVERRIDE_REMOVED', flagKey, userId: user.id, before: overrideState(override) });
     return true;
   }
 
   #addToGroup(group: string, userIds: readonly string[], actor: Actor): number {
-    const added = [...new Set(userIds)].filter(id => {
-      const user = this.#ensureUser(id) as StoredUser;
-      return !user.groups.has(group) && user.groups.add(group);
-    });
-    this.#logMembers(actor, 'MEMBERS_ADDED', group, added);
-    return added.length;
+    const added = new Set<string>();
+    for (const userId of userIds) {
+      const { id, groups } = this.#ensureUser(userId, actor) as StoredUser;
+      if (!groups.has(group)) added.add(id);
+      groups.add(group);
+    }
+    this.#logMembers(actor, 'MEMBERS_ADDED', group, [...added]);
+    return added.size;
   }
 
   #setAttributes(userId: string, given: Attributes, actor: Actor): User {
-    const before = this.#users.get(userId)?.attributes;
+    const before = this.#users.get(storedUserId(userId))?.attributes;
     const attributes = copy(given);
-    (this.#ensureUser(userId) as StoredUser).attributes = attributes;
+    const user = this.#ensureUser(userId, actor) as StoredUser;
+    user.attributes = attributes;
     if (!isDeepStrictEqual(before ?? {}, attributes)) {
       const states = { before: before === undefined ? null : { attributes: before }, after: { attributes } };
-      this.#log(actor, { kind: 'USER_UPDATED', userId, ...states });
+      this.#log(actor, { kind: 'USER_UPDATED', userId: user.id, ...states });
     }
     return { id: userId, attributes };
   }
 
-  #ensureUser(id: string | null): StoredUser | null {
-    if (id === null) return null;
+  #ensureUser(userId: string | null, actor: Actor): StoredUser | null {
+    if (userId === null) return null;
+    const [id, externalId] = [storedUserId(userId), externalUserId(userId)];
     let user = this.#users.get(id);
     if (user === undefined) {
-      user = { attributes: {}, groups: new Set(), overrides: new Map() };
+      user = { id, externalId, attributes: {}, groups: new Set(), overrides: new Map() };
       this.#users.set(id, user);
     }
+    if (user.externalId === null && externalId !== null) {
+      // A user who was first named by the stored id is known by the text from now on.
+      user.externalId = externalId;
+      const state = { attributes: user.attributes };
+      this.#log(actor, { kind: 'USER_UPDATED', userId: id, before: state, after: state });
+    }
     return user;
+  }
+
+  /** The id that a user is known by. */
+  #knownBy(storedId: string): string {
+    return this.#users.get(storedId)?.externalId ?? storedId;
+  }
+
+  /** A flag with its creator by the id that the creator is known by. */
+  #shown(flag: Flag): Flag {
+    return flag.createdById === null ? flag : { ...flag, createdById: this.#knownBy(flag.createdById) };
+  }
+
+  #shownOverride({ userId }: NewOverride, override: Override): Override {
+    const { createdById } = override;
+    return { ...override, userId, createdById: createdById === null ? null : this.#knownBy(createdById) };
+  }
+
+  /** Removes from the log what it says about a deleted user. Null: about all users. */
+  #erase(storedId: string | null): void {
+    for (const [index, change] of this.#changes.entries()) {
+      if (change.userId === null || (storedId !== null && change.userId !== storedId)) continue;
+      this.#changes[index] = { ...change, before: erased(change.before), after: erased(change.after) };
+    }
   }
 
   #forgetCreator(id: string): void {
@@ -289,7 +334,8 @@ export class MemoryBackend implements Backend {
     }
   }
 
-  #log(actorId: Actor, change: Pick<Change, 'kind'> & Partial<Change>): void {
+  #log(actor: Actor, change: Pick<Change, 'kind'> & Partial<Change>): void {
+    const actorId = storedOrNull(actor);
     const revision = this.#changes.length + 1;
     this.#changes.push({ ...noFields, revision, nonce: randomUUID(), at: this.#now(), actorId, ...change });
     // Synchronous, so that an evaluation right after a seed, without a turn of the event loop between, sees the seed.
@@ -312,6 +358,14 @@ function compare(a: string, b: string): number {
 /** Copies an object, so that later changes of the caller's object are not stored. */
 function copy<T extends object>(value: T): T {
   return JSON.parse(JSON.stringify(value)) as T;
+}
+
+function storedOrNull(userId: string | null): string | null {
+  return userId === null ? null : storedUserId(userId);
+}
+
+function erased(state: JsonObject | null): JsonObject | null {
+  return state && { ...state, ...('reason' in state ? { reason: null } : { attributes: {} }) };
 }
 
 function flagState(flag: Flag): JsonObject {

@@ -4,7 +4,7 @@ import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import { mapInSlices } from '../streams/slices.js';
 import type { Change, ChangePage, Definitions, TargetingRead } from './backend.js';
 import { toUnavailable } from './errors.js';
-import { flagOf, json, type Row, uuids } from './sql.js';
+import { flagOf, flagState, json, type Row, uuids } from './sql.js';
 
 /** Runs one statement outside of transactions. */
 export async function read(prisma: PrismaClient, sql: Prisma.Sql): Promise<readonly Row[]> {
@@ -25,11 +25,11 @@ export async function readDefinitions(prisma: PrismaClient): Promise<Definitions
     prisma,
     Prisma.sql`
     SELECT ${epoch}, h.revision::text AS revision, c.nonce::text AS nonce,
-           CASE WHEN f.key IS NOT NULL THEN halyard_flag_state(f)::text END AS flag
+           f.key, ${flagState(Prisma.sql`f`)}
     FROM feature_log_head h LEFT JOIN feature_changes c ON c.revision = h.revision LEFT JOIN feature_flags f ON true ORDER BY f.key COLLATE "C"`,
   );
   const head = headOf(rows);
-  const flags = await mapInSlices(head['flag'] === null ? [] : rows, row => flagOf(row) as Flag);
+  const flags = await mapInSlices(head['key'] === null ? [] : rows, row => flagOf(row) as Flag);
   const { revision, nonce } = head;
   return { epoch: head['epoch'] as string, revision: Number(revision), nonce: nonce as string | null, flags };
 }
@@ -69,9 +69,9 @@ export async function readChanges(
   };
 }
 
-/** The stored data of the known users, and the head of the log. */
-export async function readTargeting(prisma: PrismaClient, userIds: readonly string[]): Promise<TargetingRead> {
-  if (userIds.length === 0) return { revision: 0, users: new Map() };
+/** The data that is stored under these ids, and the head of the log. */
+export async function readTargeting(prisma: PrismaClient, storedIds: readonly string[]): Promise<TargetingRead> {
+  if (storedIds.length === 0) return { revision: 0, users: new Map() };
   const rows = await read(
     prisma,
     Prisma.sql`
@@ -79,7 +79,7 @@ export async function readTargeting(prisma: PrismaClient, userIds: readonly stri
            (SELECT json_agg(m.group_name) FROM user_feature_groups m WHERE m.user_id = u.id)::text AS groups,
            (SELECT json_agg(json_build_array(o.flag_key, o.enabled, round(extract(epoch FROM o.expires_at) * 1000)))
             FROM feature_flag_overrides o WHERE o.user_id = u.id)::text AS overrides
-    FROM feature_log_head h LEFT JOIN users u ON u.id = ANY(${uuids(userIds)})`,
+    FROM feature_log_head h LEFT JOIN users u ON u.id = ANY(${uuids(storedIds)})`,
   );
   const users = new Map(
     rows

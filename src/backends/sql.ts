@@ -1,6 +1,7 @@
 import type { Flag } from '../core/flag.js';
 import type { FlagPatch, NewFlag } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
+import { externalUserId, storedUserId } from '../core/user-id.js';
 import { Prisma } from '../generated/prisma/client.js';
 import { flagFromLog, type Override } from './backend.js';
 
@@ -8,9 +9,14 @@ import { flagFromLog, type Override } from './backend.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** A list of ids as one parameter: Prisma would walk and convert a list id by id. */
-export function uuids(ids: readonly string[]): Prisma.Sql {
-  return Prisma.sql`${`{${ids.join(',')}}`}::uuid[]`;
+/** A list of stored ids as one parameter: Prisma would walk and convert a list id by id. */
+export function uuids(ids: Iterable<string>): Prisma.Sql {
+  return Prisma.sql`${`{${[...ids].join(',')}}`}::uuid[]`;
+}
+
+/** The id under which a user is stored. Null is nobody. */
+export function storedOrNull(userId: string | null): string | null {
+  return userId === null ? null : storedUserId(userId);
 }
 
 export function jsonb(value: JsonObject): Prisma.Sql {
@@ -21,10 +27,40 @@ export function json<T>(text: unknown): T {
   return JSON.parse(text as string) as T;
 }
 
+/** Users by the ids under which they are stored, each with the text that it is known by; null for a UUID. */
+export type StoredUsers = ReadonlyMap<string, string | null>;
+
+/** A user by the stored id, with the text that the user is known by. */
+export function storedUser(userId: string): readonly [id: string, externalId: string | null] {
+  return [storedUserId(userId), externalUserId(userId)];
+}
+
+/** Each of these users once. Of a user who is named by the text and by the stored id, the text counts. */
+export function distinctUsers(users: Iterable<readonly [id: string, externalId: string | null]>): StoredUsers {
+  const distinct = new Map<string, string | null>();
+  for (const [id, externalId] of users) if (externalId !== null || !distinct.has(id)) distinct.set(id, externalId);
+  return distinct;
+}
+
+/** The users with these ids. Null is nobody. */
+export function storedUsers(ids: readonly (string | null)[]): StoredUsers {
+  return distinctUsers(ids.filter(id => id !== null).map(storedUser));
+}
+
 /** Creates the unknown users among these, if a condition holds. */
-export function ensureUsers(ids: readonly (string | null)[], where: Prisma.Sql = Prisma.sql`true`): Prisma.Sql {
-  const known = ids.filter(id => id !== null);
-  return Prisma.sql`INSERT INTO users (id) SELECT DISTINCT unnest(${uuids(known)}) WHERE ${where} ON CONFLICT DO NOTHING`;
+export function ensureUsers(users: StoredUsers, where: Prisma.Sql = Prisma.sql`true`): Prisma.Sql {
+  const known = [...users].filter(([, externalId]) => externalId !== null);
+  if (known.length === 0) {
+    return Prisma.sql`INSERT INTO users (id) SELECT unnest(${uuids(users.keys())}) WHERE ${where} ON CONFLICT DO NOTHING`;
+  }
+  // A user who was first named by the stored id is known by the text from now on.
+  return Prisma.sql`
+    INSERT INTO users AS stored (id, external_id)
+    SELECT id, known.value
+    FROM unnest(${uuids(users.keys())}) AS id LEFT JOIN jsonb_each_text(${jsonb(Object.fromEntries(known))}) AS known ON known.key = id::text
+    WHERE ${where}
+    ON CONFLICT (id) DO UPDATE SET external_id = EXCLUDED.external_id
+    WHERE stored.external_id IS NULL AND EXCLUDED.external_id IS NOT NULL`;
 }
 
 /** The columns of the fields that callers set. The compiler asks for each field. */
@@ -47,12 +83,12 @@ function flagValues(fields: Partial<NewFlag>): { readonly column: Prisma.Sql; re
   });
 }
 
-/** Inserts a flag; the caller says what follows. */
+/** Inserts a flag; the caller says what follows. @param createdById the id that the creator is known by. */
 export function insertFlag(flag: NewFlag, createdById: string | null): Prisma.Sql {
   const values = flagValues(flag);
   return Prisma.sql`
     INSERT INTO feature_flags (${Prisma.join(values.map(({ column }) => column))}, created_by_id)
-    VALUES (${Prisma.join(values.map(({ value }) => value))}, ${createdById}::uuid)`;
+    VALUES (${Prisma.join(values.map(({ value }) => value))}, ${storedOrNull(createdById)}::uuid)`;
 }
 
 export function assignments(patch: FlagPatch): Prisma.Sql {
@@ -60,12 +96,28 @@ export function assignments(patch: FlagPatch): Prisma.Sql {
   return set.length === 0 ? Prisma.sql`key = key` : Prisma.join(set);
 }
 
+/** The columns that {@link flagOf} reads, of the row of a flag that has this name in the statement. */
+export function flagState(row: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`halyard_flag_state(${row})::text AS flag, ${knownBy(Prisma.sql`${row}.created_by_id`)} AS creator`;
+}
+
+/** The columns that {@link overrideOf} reads. */
+export const overrideState = Prisma.sql`halyard_override_state(o)::text AS override, ${knownBy(Prisma.sql`o.created_by_id`)} AS creator`;
+
+/** The text that the user in this column is known by. Null: the UUID in the column. */
+function knownBy(column: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`(SELECT u.external_id FROM users u WHERE u.id = ${column})`;
+}
+
 export function selectFlag(key: string): Prisma.Sql {
-  return Prisma.sql`SELECT halyard_flag_state(f)::text AS flag FROM feature_flags f WHERE key = ${key}`;
+  return Prisma.sql`SELECT ${flagState(Prisma.sql`f`)} FROM feature_flags f WHERE key = ${key}`;
 }
 
 export function flagOf(row: Row | undefined): Flag | null {
-  return row === undefined ? null : flagFromLog(json<JsonObject>(row['flag']));
+  if (row === undefined) return null;
+  const flag = flagFromLog(json<JsonObject>(row['flag']));
+  const creator = row['creator'] as string | null;
+  return creator === null ? flag : { ...flag, createdById: creator };
 }
 
 export function overrideOf(row: Row): Omit<Override, 'userId' | 'flagKey'> {
@@ -76,5 +128,6 @@ export function overrideOf(row: Row): Omit<Override, 'userId' | 'flagKey'> {
     ...state,
     expiresAt: state.expiresAt === null ? null : new Date(state.expiresAt),
     createdAt: new Date(state.createdAt),
+    createdById: (row['creator'] as string | null) ?? state.createdById,
   };
 }

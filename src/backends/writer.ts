@@ -4,7 +4,7 @@ import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import type { Actor, Written } from './backend.js';
 import { isCommitUnanswered, isContention, logDamage, toUnavailable } from './errors.js';
 import { read } from './reads.js';
-import type { Row } from './sql.js';
+import { type Row, storedOrNull } from './sql.js';
 import { Turnstile } from './turnstile.js';
 
 /** The most attempts of a write that fails because of other transactions. */
@@ -57,7 +57,7 @@ export class Writer {
   /** Runs statements as one transaction in the name of `actor`. Returns the rows of each and the head of the log. */
   async write(actor: Actor, statements: readonly Prisma.Sql[]): Promise<Outcome> {
     const results = await this.#transact(lockWait => [
-      Prisma.sql`SELECT set_config('halyard.actor', ${actor ?? ''}, true), set_config('lock_timeout', ${String(lockWait)}, true)`,
+      Prisma.sql`SELECT set_config('halyard.actor', ${storedOrNull(actor) ?? ''}, true), set_config('lock_timeout', ${String(lockWait)}, true)`,
       // Tables before the head: TRUNCATE locks a table first and then the head, by its trigger. The other order can deadlock.
       Prisma.sql`LOCK TABLE users, feature_flags, user_feature_groups, feature_flag_overrides IN ROW EXCLUSIVE MODE`,
       // The head before the statements, so that each statement sees all changes of earlier writers.

@@ -34,7 +34,7 @@ export function createProgram({ output, errors }: Terminal, env: NodeJS.ProcessE
   program
     .command('token')
     .description('Create a token, signed with the secret of the server, and print it.')
-    .option('--user <uuid>', 'the id of the user; with --admin or --service the author of its changes')
+    .option('--user <id>', 'the id of the user; with --admin or --service the author of its changes')
     .option('--service', 'for a backend: may evaluate flags for any user')
     .option('--admin', 'for an admin: may read and change everything')
     .option('--expires <time>', 'the lifetime, such as 30s, 15m, 1h or 7d, at most 3650d', '1h')

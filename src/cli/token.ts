@@ -2,7 +2,8 @@ import { mintToken } from '../auth/token.js';
 import type { Config } from '../config.js';
 import { attributeIssues } from '../core/attributes.js';
 import type { Attributes } from '../core/evaluate.js';
-import { isUuid } from '../core/user-id.js';
+import { shortened } from '../core/text.js';
+import { userIdFault } from '../core/user-id.js';
 import { tokenKeysOf } from '../server/from-config.js';
 import { CommandError, UsageError } from './failure.js';
 
@@ -25,9 +26,10 @@ export async function token(config: Config, options: TokenOptions): Promise<stri
   const { user, service, admin } = options;
   if (service && admin)
     throw new UsageError('--service and --admin are both given, expected one of --service and --admin.');
-  if (!user && !service && !admin)
-    throw new UsageError('The holder of the token is missing: give --user <uuid>, --service or --admin.');
-  if (user !== undefined && !isUuid(user)) throw new UsageError(`--user is "${user}", expected a UUID.`);
+  if (user === undefined && !service && !admin)
+    throw new UsageError('The holder of the token is missing: give --user <id>, --service or --admin.');
+  const fault = user === undefined ? null : userIdFault(user);
+  if (fault !== null) throw new UsageError(`--user is ${JSON.stringify(shortened(user ?? ''))}. ${fault}`);
   const expiresInSeconds = parseDuration(options.expires);
   const attributes = options.attributes === undefined ? undefined : parseAttributes(options.attributes);
   if (config.auth.keys.kind === 'jwks') {

@@ -244,7 +244,7 @@ export const settings = [
     default: 'sub',
     accepts: claimName,
     to: 'auth.claims.user',
-    description: 'The claim with the UUID of the user.',
+    description: 'The claim with the id of the user.',
   },
   {
     name: 'AUTH_ROLE_CLAIM',

@@ -1,5 +1,5 @@
 import type { Issue } from './errors.js';
-import { inexactNumber, isExact, isPlainObject, type Json, type JsonObject } from './json.js';
+import { inexactNumber, isExact, isPlainObject, type Json, type JsonObject, typeName } from './json.js';
 import { isName, isStorable, maxNameLength, shortened, unstorableText } from './text.js';
 
 /** Limits of the attributes in one context: unbounded ones would use memory for as long as their subscription lives. */
@@ -38,7 +38,8 @@ export function storableIssues(value: unknown, path: readonly string[], depth = 
 
 /** The faults of a user's attributes: a JSON object within {@link attributeLimits}. Empty when there are none. */
 export function attributeIssues(value: unknown, path: readonly string[] = ['attributes']): Issue[] {
-  if (!isPlainObject(value)) return [{ path, message: 'Expected an object.' }];
+  if (!isPlainObject(value))
+    return [{ path, message: `Expected an object such as {"plan": "pro"}, found ${typeName(value)}.` }];
   const names = Object.keys(value);
   if (names.length > attributeLimits.count) {
     return [{ path, message: `Expected at most ${attributeLimits.count} attributes, found ${names.length}.` }];

@@ -23,7 +23,7 @@ export interface Flag extends FlagDefinition {
   readonly version: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
-  /** UUID of the user who created it; null when unknown or deleted since. */
+  /** The id of the user who created it; null when unknown or deleted since. */
   readonly createdById: string | null;
 }
 

@@ -5,7 +5,7 @@ import { type Issue, ValidationError } from './errors.js';
 import { isFlagKey } from './flag.js';
 import type { JsonObject } from './json.js';
 import { isName, isStorable, maxNameLength, unstorableText } from './text.js';
-import { isUuid } from './user-id.js';
+import { canonicalUserId, userIdFault } from './user-id.js';
 
 /** Users that one change of a group may name. */
 export const maxGroupUsers = 20_000;
@@ -22,9 +22,12 @@ const flagKey = z
   .refine(isFlagKey, 'Expected 1 to 100 letters, digits, ".", "_", ":" or "-", beginning with a letter or a digit.');
 
 const userId = z
-  .string('Expected a UUID.')
-  .refine(isUuid, 'Expected a UUID.')
-  .transform(id => id.toLowerCase());
+  .custom<string>()
+  .superRefine((id, context) => {
+    const fault = userIdFault(id);
+    if (fault !== null) context.addIssue({ code: 'custom', message: fault, input: id });
+  })
+  .transform(canonicalUserId);
 
 /** A value whose faults another function lists, each with its own path below this one. */
 const checked = <T>(issuesOf: (value: unknown) => Issue[]) =>
@@ -80,11 +83,11 @@ const userIds = z
     }
     for (let index = 0; index < ids.length; index += 1) {
       const id: unknown = ids[index];
-      if (typeof id === 'string' && isUuid(id)) continue;
-      context.addIssue({ code: 'custom', path: [index], message: 'Expected a UUID.', input: id });
+      const fault = userIdFault(id);
+      if (fault !== null) context.addIssue({ code: 'custom', path: [index], message: fault, input: id });
     }
   })
-  .transform(ids => ids.map(id => id.toLowerCase()));
+  .transform(ids => ids.map(canonicalUserId));
 
 const latestExpiry = new Date('9999-12-31T23:59:59.999Z');
 

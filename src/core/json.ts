@@ -18,6 +18,13 @@ export function isExact(value: number): boolean {
 export const inexactNumber =
   'Expected a number that JavaScript keeps as it is: integers up to 9,007,199,254,740,991. Write it as text, such as "9007199254740993".';
 
+/** The type of a value, for a message that does not repeat the value: "a list", "a number", "null". */
+export function typeName(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'an object';
+  return typeof value === 'string' ? 'text' : `a ${typeof value}`;
+}
+
 /** Whether a value is a plain object, as JSON.parse returns it, from any realm. Lists and instances of classes are not. */
 export function isPlainObject(value: unknown): value is { readonly [name: string]: unknown } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;

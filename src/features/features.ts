@@ -16,7 +16,7 @@ import type {
   UpdateFlagInput,
 } from '../core/inputs.js';
 import type { Json } from '../core/json.js';
-import { isUuid } from '../core/user-id.js';
+import { canonicalUserId, userIdFault } from '../core/user-id.js';
 import type { Stop } from '../streams/stop.js';
 import type { Evaluator } from './evaluator.js';
 import { inSlices } from './group-slices.js';
@@ -31,7 +31,7 @@ import { type UpdatesOptions, type WatchListener, type WatchOptions, watchUpdate
  * missing. A bigint is a number.
  */
 export interface FeatureUser {
-  /** A UUID if groups, overrides or attributes are stored for the user. Any other text is only hashed for rollouts. */
+  /** Text of 1 to 255 characters, without control characters and without blanks at either end. */
   readonly id: string;
   // biome-ignore lint/suspicious/noExplicitAny: objects of interfaces and classes do not fit `unknown`.
   readonly [attribute: string]: any;
@@ -39,7 +39,7 @@ export interface FeatureUser {
 
 /** The user who makes a change, for the change log. */
 export interface By {
-  /** The user's UUID; null: unknown. */
+  /** The user's id; null: unknown. */
   readonly actor?: string | null;
 }
 
@@ -131,7 +131,8 @@ export class Features<User = FeatureUser> extends UserFeatures {
 
   /**
    * The features of this user; null means an anonymous user.
-   * @throws TypeError for a user without an `id`, for `undefined`, and for an attribute that is an integer beyond 2^53.
+   * @throws TypeError for a user without an `id` that is text, for `undefined`, and for an attribute that is an integer beyond 2^53.
+   * @throws ValidationError with the path `id` for a text that is not a user id.
    */
   for(user: User | null): UserFeatures {
     const featureUser = user == null ? (user as null | undefined) : this.#toFeatureUser(user);
@@ -142,7 +143,7 @@ export class Features<User = FeatureUser> extends UserFeatures {
    * Calls the listener with this user's answers: first all of them, then the changes. The watch ends when the returned
    * function is called or the features are closed. It does not keep the program running.
    * @param user null: an anonymous user.
-   * @throws TypeError when the user has no `id`.
+   * @throws TypeError, ValidationError as {@link for} does.
    *
    * @example
    * const stop = features.watch(user, ({ features, removed }) => render(features, removed));
@@ -249,6 +250,8 @@ function contextOf(user: FeatureUser | null | undefined): EvaluationContext {
   if (typeof id !== 'string' || id === '') {
     throw new TypeError('A user needs an `id` that is text; somebody anonymous is null.');
   }
+  const fault = userIdFault(id);
+  if (fault !== null) throw new ValidationError([{ path: ['id'], message: fault }]);
   const attributes = Object.entries(rest).flatMap(([name, value]): [string, Json][] => {
     const attribute = attributeValue(value, name);
     return attribute === undefined ? [] : [[name, attribute]];
@@ -258,6 +261,7 @@ function contextOf(user: FeatureUser | null | undefined): EvaluationContext {
 
 function actorOf({ actor = null }: By): string | null {
   if (actor === null) return null;
-  if (typeof actor === 'string' && isUuid(actor)) return actor.toLowerCase();
-  throw new ValidationError([{ path: ['actor'], message: 'Expected a UUID.' }]);
+  const fault = userIdFault(actor);
+  if (fault !== null) throw new ValidationError([{ path: ['actor'], message: fault }]);
+  return canonicalUserId(actor);
 }

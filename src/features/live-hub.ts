@@ -11,7 +11,7 @@ import { type Audience, type FeaturesUpdate, type SubscribeOptions, Subscriber }
 
 export interface LiveHubOptions {
   readonly replica: Replica;
-  readonly loadTargeting: (userId: string | null) => Promise<Targeting>;
+  readonly loadTargeting: (storedId: string | null) => Promise<Targeting>;
   readonly defaultEnabled: boolean;
   readonly observers: readonly FeatureObserver[];
   readonly log: Log;
@@ -38,6 +38,7 @@ const longestDelay = 1_000;
 export class LiveHub {
   readonly #options: LiveHubOptions;
   readonly #subscribers = new Set<Subscriber>();
+  /** By the ids under which the users are stored. */
   readonly #byUser = new Map<string, Set<Subscriber>>();
   /** Subscribers in the state `due`, in that order. */
   readonly #due = new Set<Subscriber>();
@@ -100,10 +101,10 @@ export class LiveHub {
 
   #enter(subscriber: Subscriber): void {
     this.#subscribers.add(subscriber);
-    const { userId } = subscriber.audience;
-    if (userId === null) return;
-    const same = this.#byUser.get(userId);
-    if (same === undefined) this.#byUser.set(userId, new Set([subscriber]));
+    const { storedId } = subscriber.audience;
+    if (storedId === null) return;
+    const same = this.#byUser.get(storedId);
+    if (same === undefined) this.#byUser.set(storedId, new Set([subscriber]));
     else same.add(subscriber);
   }
 
@@ -114,11 +115,11 @@ export class LiveHub {
     subscriber.state = 'closed';
     this.#subscribers.delete(subscriber);
     this.#expiries.delete(subscriber);
-    const { userId } = subscriber.audience;
-    if (userId !== null) {
-      const same = this.#byUser.get(userId);
+    const { storedId } = subscriber.audience;
+    if (storedId !== null) {
+      const same = this.#byUser.get(storedId);
       same?.delete(subscriber);
-      if (same?.size === 0) this.#byUser.delete(userId);
+      if (same?.size === 0) this.#byUser.delete(storedId);
     }
     subscriber.pull?.resolve({ done: true, value: undefined });
     subscriber.pull = null;
@@ -197,7 +198,7 @@ export class LiveHub {
     subscriber.state = 'loading';
     const { touches, audience } = subscriber;
     try {
-      const targeting = await this.#options.loadTargeting(audience.userId);
+      const targeting = await this.#options.loadTargeting(audience.storedId);
       if (touches === subscriber.touches) subscriber.subject = audience.subject(targeting);
     } catch (error) {
       if (isClosed(subscriber)) return;

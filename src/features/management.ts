@@ -20,7 +20,7 @@ import type { Replica } from './replica.js';
 /**
  * The changes that people and programs make. Each method checks its whole input first and names its faults
  * (`ValidationError`). It then writes, and resolves when this process has applied the change, so that later reads in this
- * process include it. `actor` is the UUID of the user who makes the change, for the change log.
+ * process include it. `actor` is the id of the user who makes the change, for the change log.
  *
  * Every call rejects with `UnavailableError` when the store cannot be reached in time.
  */

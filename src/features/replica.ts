@@ -9,7 +9,7 @@ import { Snapshot } from './snapshot.js';
 export interface Applied {
   /** By key, in the order of revisions. */
   readonly flags: ReadonlyMap<string, FlagChange>;
-  /** Users whose overrides, groups or attributes changed; `null`: any may have changed. */
+  /** The ids under which users are stored whose overrides, groups or attributes changed; `null`: any may have changed. */
   readonly userIds: ReadonlySet<string> | null;
 }
 

@@ -1,8 +1,9 @@
+import { LRUCache } from 'lru-cache';
 import type { Backend, Targeting } from '../backends/backend.js';
 import { type Attributes, createSubject, type Subject } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import { type Log, silentLog } from '../core/log.js';
-import { canonicalUserId } from '../core/user-id.js';
+import { canonicalUserId, isUuid, storedUserId } from '../core/user-id.js';
 import { Evaluator, type EvaluatorOptions } from './evaluator.js';
 import type { FlagChange } from './flag-change.js';
 import { FlagChangeFeed } from './flag-change-feed.js';
@@ -17,7 +18,7 @@ import { TargetingCache } from './targeting.js';
 
 /** The subject of an evaluation. */
 export interface EvaluationContext {
-  /** A UUID if anything is stored for the user; otherwise any text. Null or absent: anonymous. */
+  /** The id that the user is known by. Null or absent: anonymous. */
   readonly userId?: string | null | undefined;
   /** The rollout hashes this instead of the user id. */
   readonly targetingKey?: string | null | undefined;
@@ -84,6 +85,8 @@ export class FeatureService {
   readonly #evaluatorOptions: EvaluatorOptions;
   /** By the targeting of a user, the stamp of its answers under the last definitions that were asked for with it. */
   readonly #stamps = new WeakMap<Targeting, Stamp>();
+  /** By user id, the id under which the user is stored. Hashing a text costs more than an evaluation. */
+  readonly #storedIds: LRUCache<string, string>;
   #cacheHits = 0;
   #cacheMisses = 0;
 
@@ -99,11 +102,12 @@ export class FeatureService {
     this.#backend = backend;
     this.#replica = replica;
     this.#targeting = targeting;
+    this.#storedIds = new LRUCache({ max: cacheSize });
     this.#now = now;
     this.#evaluatorOptions = { defaultEnabled, observers };
     // Before the hub listens: it must not load targeting after a change that was cached before the change.
     replica.onApplied(({ userIds }) => targeting.forget(userIds));
-    const loadTargeting = async (userId: string | null) => this.#targetingOf(userId);
+    const loadTargeting = async (storedId: string | null) => this.#targetingOf(storedId);
     this.#hub = new LiveHub({ replica, loadTargeting, defaultEnabled, observers, log, now });
     this.#flagChanges = new FlagChangeFeed(replica);
     this.management = new Management({ backend, replica, now });
@@ -136,9 +140,9 @@ export class FeatureService {
   async evaluator(context: EvaluationContext): Promise<Evaluator> {
     const refresh = this.#replica.refresh();
     if (refresh !== undefined) await refresh;
-    const { userId, subject } = audienceOf(context);
+    const { storedId, subject } = this.#audienceOf(context);
     // Targeting first: the definitions that are read after it are never older.
-    const known = this.#targetingOf(userId);
+    const known = this.#targetingOf(storedId);
     const targeting = known instanceof Promise ? await known : known;
     return new Evaluator(this.#replica.snapshot, subject(targeting), this.#now(), this.#evaluatorOptions);
   }
@@ -151,7 +155,7 @@ export class FeatureService {
   stamp(userId: string | null): object | null {
     if (this.#evaluatorOptions.observers.some(observer => observer.seesEveryAnswer)) return null;
     if (!this.#replica.isFresh) return null;
-    const targeting = this.#targeting.peek(userId === null ? null : canonicalUserId(userId));
+    const targeting = this.#targeting.peek(userId === null ? null : this.#storedIdOf(canonicalUserId(userId)));
     if (targeting === undefined) return null;
     const { snapshot } = this.#replica;
     let last = this.#stamps.get(targeting);
@@ -164,7 +168,7 @@ export class FeatureService {
 
   /** Sends the context its own answers, then each change of them. */
   subscribe(context: EvaluationContext, options?: SubscribeOptions): AsyncIterableIterator<FeaturesUpdate> {
-    return this.#hub.subscribe(audienceOf(context), options);
+    return this.#hub.subscribe(this.#audienceOf(context), options);
   }
 
   /** Sends each change of a flag from now on. */
@@ -193,11 +197,34 @@ export class FeatureService {
   }
 
   /** A promise only where the store must be asked, so that the usual case costs no turn of the event loop. */
-  #targetingOf(userId: string | null): Targeting | Promise<Targeting> {
-    const known = this.#targeting.peek(userId);
+  #targetingOf(storedId: string | null): Targeting | Promise<Targeting> {
+    const known = this.#targeting.peek(storedId);
     if (known === undefined) this.#cacheMisses += 1;
-    else if (userId !== null) this.#cacheHits += 1;
-    return known ?? this.#targeting.load(userId);
+    else if (storedId !== null) this.#cacheHits += 1;
+    return known ?? this.#targeting.load(storedId);
+  }
+
+  #audienceOf({ userId, targetingKey, attributes }: EvaluationContext): Audience {
+    const id = userId == null ? null : canonicalUserId(userId);
+    const subject = (targeting: Targeting): Subject =>
+      createSubject({
+        userId: id,
+        targetingKey: targetingKey ?? null,
+        attributes: attributes == null ? targeting.attributes : { ...targeting.attributes, ...attributes },
+        groups: targeting.groups,
+        overrides: targeting.overrides,
+      });
+    return { storedId: id === null ? null : this.#storedIdOf(id), subject };
+  }
+
+  #storedIdOf(userId: string): string {
+    if (isUuid(userId)) return userId;
+    let storedId = this.#storedIds.get(userId);
+    if (storedId === undefined) {
+      storedId = storedUserId(userId);
+      this.#storedIds.set(userId, storedId);
+    }
+    return storedId;
   }
 
   /** Gives every user these answers, by flag key, in place of the stored flags, until the returned function is called. */
@@ -221,17 +248,4 @@ function lastExpiry({ overrides }: Targeting): number | null {
     if (expiresAt !== null && (last === null || expiresAt > last)) last = expiresAt;
   }
   return last;
-}
-
-function audienceOf({ userId, targetingKey, attributes }: EvaluationContext): Audience {
-  const id = userId == null ? null : canonicalUserId(userId);
-  const subject = (targeting: Targeting): Subject =>
-    createSubject({
-      userId: id,
-      targetingKey: targetingKey ?? null,
-      attributes: attributes == null ? targeting.attributes : { ...targeting.attributes, ...attributes },
-      groups: targeting.groups,
-      overrides: targeting.overrides,
-    });
-  return { userId: id, subject };
 }

@@ -16,7 +16,8 @@ export interface FeaturesUpdate {
 
 /** The user that a subscription is for. */
 export interface Audience {
-  readonly userId: string | null;
+  /** The id under which the user is stored. Null: an anonymous user. */
+  readonly storedId: string | null;
   /** Makes the subject from the stored data of its user. */
   readonly subject: (targeting: Targeting) => Subject;
 }

@@ -2,7 +2,6 @@ import DataLoader from 'dataloader';
 import { LRUCache } from 'lru-cache';
 import type { Backend, Targeting } from '../backends/backend.js';
 import { UnavailableError } from '../core/errors.js';
-import { isUuid } from '../core/user-id.js';
 
 /** The most users in one query. */
 const batchSize = 1_000;
@@ -31,7 +30,7 @@ interface Load {
 }
 
 /**
- * A cache of the stored targeting of users. It loads users in batches and keeps them until a change touches them.
+ * A cache of the stored targeting of users, by the ids under which they are stored. It loads users in batches and keeps them until a change touches them.
  *
  * All loads of one turn of the event loop share one query, and callers that need the same user share one load. The result of
  * a load is cached and returned only if no change that touches the user was applied since the load began: it may have read
@@ -50,11 +49,11 @@ export class TargetingCache {
     this.#alwaysRead = alwaysRead;
     this.#patience = patience;
     this.#loader = new DataLoader(
-      async (userIds: readonly string[]) => {
-        const { revision, users } = await backend.targeting(userIds);
+      async (storedIds: readonly string[]) => {
+        const { revision, users } = await backend.targeting(storedIds);
         // The result may be newer than the definitions in memory. The two together would be a state that never existed.
         await reach(revision);
-        return userIds.map(userId => users.get(userId) ?? untargeted);
+        return storedIds.map(storedId => users.get(storedId) ?? untargeted);
       },
       // Requests that arrive together come in separate turns of the promise queue but in one turn of the event loop.
       { maxBatchSize: batchSize, batchScheduleFn: callback => setImmediate(callback), cache: false },
@@ -67,24 +66,24 @@ export class TargetingCache {
   }
 
   /** The targeting without a read of the store; undefined if a read is needed. */
-  peek(userId: string | null): Targeting | undefined {
-    if (userId === null || !isUuid(userId)) return untargeted;
-    return this.#alwaysRead ? undefined : this.#cache.get(userId);
+  peek(storedId: string | null): Targeting | undefined {
+    if (storedId === null) return untargeted;
+    return this.#alwaysRead ? undefined : this.#cache.get(storedId);
   }
 
   /** @throws UnavailableError if the store cannot be read and the cache does not have the user. */
-  async load(userId: string | null): Promise<Targeting> {
+  async load(storedId: string | null): Promise<Targeting> {
     for (;;) {
-      const known = this.peek(userId);
-      if (known !== undefined || userId === null) return known ?? untargeted;
-      const load = this.#join(userId);
+      const known = this.peek(storedId);
+      if (known !== undefined || storedId === null) return known ?? untargeted;
+      const load = this.#join(storedId);
       // Only with `alwaysRead` can the cache have the user here.
-      const lastKnown = this.#cache.get(userId);
+      const lastKnown = this.#cache.get(storedId);
       try {
-        const targeting = await (lastKnown === undefined ? load.result : this.#briefly(userId, load.result));
-        if (targeting === this.#cache.peek(userId) || this.#isCurrent(load)) return targeting;
+        const targeting = await (lastKnown === undefined ? load.result : this.#briefly(storedId, load.result));
+        if (targeting === this.#cache.peek(storedId) || this.#isCurrent(load)) return targeting;
       } catch (error) {
-        const standing = error instanceof UnavailableError ? this.#cache.get(userId) : undefined;
+        const standing = error instanceof UnavailableError ? this.#cache.get(storedId) : undefined;
         if (standing === undefined) throw error;
         return standing;
       }
@@ -92,26 +91,26 @@ export class TargetingCache {
   }
 
   /** Forgets these users after a change that touched them. Null: all users. */
-  forget(userIds: ReadonlySet<string> | null): void {
+  forget(storedIds: ReadonlySet<string> | null): void {
     this.#forgets += 1;
-    if (userIds === null) this.#cache.clear();
-    for (const userId of userIds ?? [...this.#loads.keys()]) {
-      this.#cache.delete(userId);
-      const load = this.#loads.get(userId);
+    if (storedIds === null) this.#cache.clear();
+    for (const storedId of storedIds ?? [...this.#loads.keys()]) {
+      this.#cache.delete(storedId);
+      const load = this.#loads.get(storedId);
       if (load === undefined) continue;
       load.isOutdated = true;
-      this.#loads.delete(userId);
+      this.#loads.delete(storedId);
     }
   }
 
-  #join(userId: string): Load {
-    const underWay = this.#loads.get(userId);
+  #join(storedId: string): Load {
+    const underWay = this.#loads.get(storedId);
     if (underWay !== undefined) return underWay;
-    const finish = () => this.#loads.get(userId) === load && this.#loads.delete(userId);
-    const result = this.#loader.load(userId).then(
+    const finish = () => this.#loads.get(storedId) === load && this.#loads.delete(storedId);
+    const result = this.#loader.load(storedId).then(
       targeting => {
         finish();
-        if (!load.isOutdated) this.#cache.set(userId, targeting);
+        if (!load.isOutdated) this.#cache.set(storedId, targeting);
         load.keptAt = this.#forgets;
         return targeting;
       },
@@ -122,7 +121,7 @@ export class TargetingCache {
     );
     result.catch(() => {}); // Callers that wait get the error. There may be none.
     const load: Load = { result, isOutdated: false, keptAt: -1 };
-    this.#loads.set(userId, load);
+    this.#loads.set(storedId, load);
     return load;
   }
 
@@ -132,10 +131,10 @@ export class TargetingCache {
   }
 
   /** Waits for the load up to the patience. Then it returns the cached value, unless a change has touched the user. */
-  #briefly(userId: string, result: Promise<Targeting>): Promise<Targeting> {
+  #briefly(storedId: string, result: Promise<Targeting>): Promise<Targeting> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        const standing = this.#cache.get(userId);
+        const standing = this.#cache.get(storedId);
         if (standing !== undefined) resolve(standing);
       }, this.#patience);
       const settled = () => clearTimeout(timer);

@@ -32,7 +32,7 @@ export const builder = new SchemaBuilder<{
   };
   Scalars: {
     ID: { Input: string; Output: string | number };
-    UUID: { Input: string; Output: string };
+    UserID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
     JSONObject: { Input: JsonObject; Output: object };
     Conditions: { Input: unknown; Output: unknown };

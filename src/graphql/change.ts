@@ -1,11 +1,13 @@
 import { maxFlagKeyLength } from '../core/flag.js';
 import { maxNameLength } from '../core/text.js';
+import { storedUserId } from '../core/user-id.js';
 import type { FeatureChange, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
 import { revisionPlace } from './cursors.js';
 import { storable } from './errors.js';
 import { Flag } from './flag.js';
+import type { Loaders } from './loaders.js';
 import { bothWaysArgs, page, pageArgs } from './page.js';
 
 /** The most user ids that one change lists; `userCount` is the number of all. */
@@ -22,11 +24,13 @@ const Change = builder.prismaObject('FeatureChange', {
     }),
     at: t.expose('at', { type: 'DateTime', description: 'The time of the change.' }),
     kind: t.expose('kind', { type: ChangeKindEnum, description: 'The kind of the change.' }),
-    actorId: t.expose('actorId', {
-      type: 'UUID',
+    actorId: t.field({
+      type: 'UserID',
       nullable: true,
       description:
-        'The user who made the change, even if deleted since. Null if the program that made it named no user.',
+        'The user who made the change. A user who was deleted since has the stored UUID here. Null if the program that made the change named no user.',
+      select: { actorId: true },
+      resolve: ({ actorId }, _args, { loaders }) => (actorId === null ? null : loaders.knownBy.load(actorId)),
     }),
     flagKey: t.exposeString('flagKey', {
       nullable: true,
@@ -37,10 +41,15 @@ const Change = builder.prismaObject('FeatureChange', {
       description: 'The name of the group whose members changed. Null for other changes.',
     }),
     userIds: t.field({
-      type: ['UUID'],
-      description: `The users that the change is about, at most the first ${shownUsers}. Empty for changes of flags.`,
+      type: ['UserID'],
+      description: `The users that the change is about, at most the first ${shownUsers}. Users who were deleted since have their stored UUIDs here. Empty for changes of flags.`,
       select: { userId: true, userIds: true },
-      resolve: change => concerned(change).slice(0, shownUsers),
+      resolve: (change, _args, { loaders }) =>
+        Promise.all(
+          concerned(change)
+            .slice(0, shownUsers)
+            .map(id => loaders.knownBy.load(id)),
+        ),
     }),
     userCount: t.int({
       description: 'The number of users that the change is about.',
@@ -52,17 +61,23 @@ const Change = builder.prismaObject('FeatureChange', {
       nullable: true,
       description: 'The state before the change. Null if there was none, and for changes of groups.',
       select: { before: true },
-      resolve: ({ before }) => before as Prisma.JsonObject | null,
+      resolve: ({ before }, _args, { loaders }) => shownState(before as Prisma.JsonObject | null, loaders),
     }),
     after: t.field({
       type: 'JSONObject',
       nullable: true,
       description: 'The state after the change. Null if there is none, and for changes of groups.',
       select: { after: true },
-      resolve: ({ after }) => after as Prisma.JsonObject | null,
+      resolve: ({ after }, _args, { loaders }) => shownState(after as Prisma.JsonObject | null, loaders),
     }),
   }),
 });
+
+/** A state of the log, with its creator by the id that the creator is known by. */
+async function shownState(state: Prisma.JsonObject | null, { knownBy }: Loaders): Promise<Prisma.JsonObject | null> {
+  const creator = state?.['createdById'];
+  return typeof creator === 'string' ? { ...state, createdById: await knownBy.load(creator) } : state;
+}
 
 function concerned({ userId, userIds }: { userId: string | null; userIds: string[] }): string[] {
   return userId === null ? userIds : [userId];
@@ -78,21 +93,26 @@ const ChangeFilter = builder.inputType('ChangeFilter', {
   fields: t => ({
     flagKey: t.string({ description: 'Only changes of the flag with this key and of its overrides.' }),
     group: t.string({ description: 'Only changes of the group with this name.' }),
-    userId: t.field({ type: 'UUID', description: 'Only changes about this user: attributes, memberships, overrides.' }),
-    actorId: t.field({ type: 'UUID', description: 'Only changes that this user made.' }),
+    userId: t.field({
+      type: 'UserID',
+      description: 'Only changes about this user: attributes, memberships, overrides.',
+    }),
+    actorId: t.field({ type: 'UserID', description: 'Only changes that this user made.' }),
     kinds: t.field({ type: [ChangeKindEnum], description: 'Only changes of these kinds.' }),
     since: t.field({ type: 'DateTime', description: 'Only changes at this time or later.' }),
     until: t.field({ type: 'DateTime', description: 'Only changes before this time.' }),
   }),
 });
 
+const about = (storedId: string) => ({ OR: [{ userId: storedId }, { userIds: { has: storedId } }] });
+
 function changesWhere(filter: typeof ChangeFilter.$inferInput | null | undefined): Prisma.FeatureChangeWhereInput {
   const { flagKey, group, userId, actorId, kinds, since, until } = filter ?? {};
   return {
     ...(flagKey == null ? {} : { flagKey: storable(flagKey, ['filter', 'flagKey'], maxFlagKeyLength) }),
     ...(group == null ? {} : { groupName: storable(group, ['filter', 'group'], maxNameLength) }),
-    ...(userId == null ? {} : { OR: [{ userId }, { userIds: { has: userId } }] }),
-    ...(actorId == null ? {} : { actorId }),
+    ...(userId == null ? {} : about(storedUserId(userId))),
+    ...(actorId == null ? {} : { actorId: storedUserId(actorId) }),
     ...(kinds == null ? {} : { kind: { in: kinds } }),
     at: { ...(since == null ? {} : { gte: since }), ...(until == null ? {} : { lt: until }) },
   };

@@ -53,7 +53,7 @@ export const EvaluationContextInput = builder.inputType('EvaluationContextInput'
   description: "The user to evaluate flags for. The user's stored attributes, groups and overrides apply.",
   fields: t => ({
     userId: t.field({
-      type: 'UUID',
+      type: 'UserID',
       description: 'The id of the user. Default: an anonymous user, who has no stored attributes, groups or overrides.',
     }),
     targetingKey: t.string({
@@ -75,7 +75,7 @@ ContextEvaluations.implement({
   description: 'The answers for one context.',
   fields: t => ({
     userId: t.field({
-      type: 'UUID',
+      type: 'UserID',
       nullable: true,
       description: 'The user id of the context. Null for an anonymous user.',
       resolve: ({ evaluator }) => evaluator.subject.userId,

@@ -73,7 +73,7 @@ Group.implement({
     }),
     members: t.field({
       type: GroupMembersConnection,
-      description: 'The members, sorted by user id.',
+      description: 'The members, sorted by the UUIDs under which they are stored.',
       args: pageArgs,
       resolve: ({ name }, args, { loaders }) =>
         page(args, {
@@ -147,7 +147,7 @@ const AddToGroupInput = builder.inputType('AddToGroupInput', {
       description: 'The name of the group; 1 to 100 characters. A group that does not exist is created.',
     }),
     userIds: t.field({
-      type: ['UUID'],
+      type: ['UserID'],
       required: true,
       description: `The ids of the users, at most ${most}. Unknown users are created.`,
     }),
@@ -167,7 +167,7 @@ const RemoveFromGroupInput = builder.inputType('RemoveFromGroupInput', {
   fields: t => ({
     group: t.string({ required: true, description: 'The name of the group.' }),
     userIds: t.field({
-      type: ['UUID'],
+      type: ['UserID'],
       required: true,
       description: `The ids of the users, at most ${most}.`,
     }),

@@ -18,11 +18,25 @@ export type Loaders = ReturnType<typeof createLoaders>;
  * are batched; nothing is cached.
  */
 export function createLoaders(prisma: PrismaClient) {
+  const externalIds = batched<string, string | null>(async ids => {
+    const users = await prisma.user.findMany({
+      where: { id: { in: [...new Set(ids)] }, externalId: { not: null } },
+      select: { id: true, externalId: true },
+    });
+    const found = new Map(users.map(user => [user.id, user.externalId]));
+    return ids.map(id => found.get(id) ?? null);
+  });
   return {
     userById: batched<string, User | null>(async ids => {
       const users = await prisma.user.findMany({ where: { id: { in: [...ids] } } });
       return byKey(ids, users, user => user.id);
     }),
+
+    /** The ids that users are known by, from those under which they are stored. A deleted user has only that one. */
+    knownBy: {
+      load: async (storedId: string): Promise<string> =>
+        mayBeExternal(storedId) ? ((await externalIds.load(storedId)) ?? storedId) : storedId,
+    },
 
     flagByKey: batched<string, FeatureFlag | null>(async keys => {
       const flags = await prisma.featureFlag.findMany({ where: { key: { in: [...keys] } } });
@@ -100,6 +114,9 @@ export function createLoaders(prisma: PrismaClient) {
     },
   };
 }
+
+/** Only UUIDs of version 8 are made of other ids: for the rest no query is needed. */
+const mayBeExternal = (storedId: string): boolean => storedId[14] === '8';
 
 const uuidPlace = {
   type: Prisma.sql`uuid`,

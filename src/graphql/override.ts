@@ -1,4 +1,5 @@
 import { FlagNotFoundError, ValidationError } from '../core/errors.js';
+import { storedUserId } from '../core/user-id.js';
 import type { Override as OverrideRow } from '../generated/prisma/client.js';
 import { builder, unchecked } from './builder.js';
 import { flagKeyPlace, userPlace } from './cursors.js';
@@ -57,7 +58,8 @@ const FlagOverridesConnection = builder.connectionObject(
 builder.prismaObjectField(Flag, 'overrides', t =>
   t.field({
     type: FlagOverridesConnection,
-    description: 'The overrides of this flag, sorted by user id, including those that have expired.',
+    description:
+      'The overrides of this flag, sorted by the UUIDs under which their users are stored, including those that have expired.',
     args: bothWaysArgs,
     select: { key: true },
     resolve: async ({ key }, args, { loaders }) => {
@@ -103,7 +105,7 @@ builder.prismaObjectField(User, 'overrides', t =>
 const SetOverrideInput = builder.inputType('SetOverrideInput', {
   description: 'The override to set. It replaces an earlier override of the same flag for the same user.',
   fields: t => ({
-    userId: t.field({ type: 'UUID', required: true, description: 'The id of the user. Unknown users are created.' }),
+    userId: t.field({ type: 'UserID', required: true, description: 'The id of the user. Unknown users are created.' }),
     flagKey: t.string({ required: true, description: 'The key of the flag.' }),
     enabled: t.boolean({ required: true, description: 'Whether the feature is on for this user.' }),
     reason: t.string({ description: 'The reason, for people; at most 500 characters.' }),
@@ -120,7 +122,11 @@ const SetOverridePayload = builder.objectRef<{ override: OverrideRow }>('SetOver
     override: t.field({
       type: Override,
       description: 'The override as it is stored now.',
-      resolve: ({ override }) => override,
+      resolve: ({ override: { userId, createdById, ...rest } }) => ({
+        ...rest,
+        userId: storedUserId(userId),
+        createdById: createdById === null ? null : storedUserId(createdById),
+      }),
     }),
   }),
 });
@@ -128,7 +134,7 @@ const SetOverridePayload = builder.objectRef<{ override: OverrideRow }>('SetOver
 const RemoveOverrideInput = builder.inputType('RemoveOverrideInput', {
   description: 'The override to remove.',
   fields: t => ({
-    userId: t.field({ type: 'UUID', required: true, description: 'The id of the user.' }),
+    userId: t.field({ type: 'UserID', required: true, description: 'The id of the user.' }),
     flagKey: t.string({ required: true, description: 'The key of the flag.' }),
   }),
 });

@@ -1,22 +1,20 @@
 import { GraphQLScalarType, Kind, type ValueNode } from 'graphql';
-import { GraphQLDateTime, GraphQLJSONObject, GraphQLUUID } from 'graphql-scalars';
+import { GraphQLDateTime, GraphQLJSONObject } from 'graphql-scalars';
 import { isPlainObject } from '../core/json.js';
-import { isUuid } from '../core/user-id.js';
+import { canonicalUserId, userIdFault, userIdForm } from '../core/user-id.js';
 import { builder } from './builder.js';
 import { jsonLiteral } from './json-literal.js';
 
 const expectedObject = 'Expected a JSON object, such as {"plan": "pro"}.';
 
 builder.addScalarType(
-  'UUID',
+  'UserID',
   new GraphQLScalarType<string, string>({
-    ...GraphQLUUID.toConfig(),
-    name: 'UUID',
-    description: 'A UUID in its form of 36 characters. Input may be in upper or lower case; output is in lower case.',
-    specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc9562',
-    extensions: {},
-    parseValue: readUuid,
-    parseLiteral: node => readUuid(textOf(node)),
+    name: 'UserID',
+    description: `The id of a user, as the identity provider issues it: ${userIdForm}, such as \`auth0|5f7c1\` or \`1042\`. A UUID in its form of 36 characters may be in upper or lower case; output is in lower case.`,
+    serialize: String,
+    parseValue: readUserId,
+    parseLiteral: node => readUserId(node.kind === Kind.INT ? Number(node.value) : textOf(node)),
   }),
 );
 
@@ -79,9 +77,10 @@ function textOf(node: ValueNode): string | undefined {
 
 // The messages of the library repeat the whole value, and it reads texts of any length.
 
-function readUuid(value: unknown): string {
-  if (typeof value === 'string' && isUuid(value)) return value.toLowerCase();
-  throw new TypeError('Expected a UUID such as "3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a".');
+function readUserId(value: unknown): string {
+  const fault = userIdFault(value);
+  if (fault === null) return canonicalUserId(value as string);
+  throw new TypeError(fault);
 }
 
 /** Longest text that is read as an instant, in UTF-16 code units: with 9 digits of a second it has 35. */

@@ -1,8 +1,12 @@
 import { ValidationError } from '../core/errors.js';
 import type { Attributes } from '../core/evaluate.js';
+import { storedUserId } from '../core/user-id.js';
 import type { Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { answersCost, checkKeys, Evaluation, keysDescription } from './evaluation.js';
+
+/** The id that a user is known by. */
+export const knownBy = (user: { id: string; externalId: string | null }): string => user.externalId ?? user.id;
 
 export const User = builder.prismaNode('User', {
   name: 'User',
@@ -10,7 +14,12 @@ export const User = builder.prismaNode('User', {
   description: 'A user for whom something is stored: attributes, a group, an override, or a change that the user made.',
   id: { field: 'id', description: 'The global id: unique across all types, for `node(id:)` and client caches.' },
   fields: t => ({
-    userId: t.expose('id', { type: 'UUID', description: 'The id of the user, as in tokens and overrides.' }),
+    userId: t.field({
+      type: 'UserID',
+      description: 'The id that the user is known by, as in tokens and overrides.',
+      select: { id: true, externalId: true },
+      resolve: knownBy,
+    }),
     attributes: t.field({
       type: 'JSONObject',
       description: 'The stored attributes.',
@@ -28,8 +37,9 @@ export const User = builder.prismaNode('User', {
         'The answers for this user with the stored attributes. Attributes from the token of the user are not known here.',
       args: { keys: t.arg.stringList({ description: keysDescription }) },
       complexity: answersCost,
-      resolve: async ({ id }, { keys }, { service }) => {
-        const evaluator = await service.evaluator({ userId: id });
+      select: { id: true, externalId: true },
+      resolve: async (user, { keys }, { service }) => {
+        const evaluator = await service.evaluator({ userId: knownBy(user) });
         return evaluator.evaluateAll(checkKeys(keys));
       },
     }),
@@ -42,15 +52,16 @@ builder.queryFields(t => ({
     nullable: true,
     description: 'Admin. The user with this id. Null if nothing is stored for it.',
     authScopes: { admin: true },
-    args: { id: t.arg({ type: 'UUID', required: true, description: 'The id of the user.' }) },
-    resolve: (query, _root, { id }, { prisma }) => prisma.user.findUnique({ ...query, where: { id } }),
+    args: { id: t.arg({ type: 'UserID', required: true, description: 'The id of the user.' }) },
+    resolve: (query, _root, { id }, { prisma }) =>
+      prisma.user.findUnique({ ...query, where: { id: storedUserId(id) } }),
   }),
 }));
 
 const SetUserAttributesInput = builder.inputType('SetUserAttributesInput', {
   description: 'The user, and the attributes to store.',
   fields: t => ({
-    userId: t.field({ type: 'UUID', required: true, description: 'The id of the user. Unknown users are created.' }),
+    userId: t.field({ type: 'UserID', required: true, description: 'The id of the user. Unknown users are created.' }),
     attributes: t.field({
       type: 'JSONObject',
       required: true,
@@ -68,20 +79,21 @@ const SetUserAttributesPayload = builder
         type: 'User',
         description: 'The user.',
         resolve: (query, { userId }, _args, { prisma }) =>
-          prisma.user.findUniqueOrThrow({ ...query, where: { id: userId } }),
+          prisma.user.findUniqueOrThrow({ ...query, where: { id: storedUserId(userId) } }),
       }),
     }),
   });
 
 const DeleteUserInput = builder.inputType('DeleteUserInput', {
   description: 'The user to delete.',
-  fields: t => ({ userId: t.field({ type: 'UUID', required: true, description: 'The id of the user to delete.' }) }),
+  fields: t => ({ userId: t.field({ type: 'UserID', required: true, description: 'The id of the user to delete.' }) }),
 });
 
 const DeleteUserPayload = builder.objectRef<{ userId: string; deleted: boolean }>('DeleteUserPayload').implement({
-  description: 'Nothing is stored for this user any more, except in the change log.',
+  description:
+    'Nothing is stored for this user any more. The change log keeps what was done, without attributes and reasons, under the stored UUID of the user.',
   fields: t => ({
-    userId: t.expose('userId', { type: 'UUID', description: 'The id of the user.' }),
+    userId: t.expose('userId', { type: 'UserID', description: 'The id of the user.' }),
     deleted: t.exposeBoolean('deleted', { description: 'Whether the user existed.' }),
   }),
 });
@@ -106,7 +118,7 @@ builder.mutationFields(t => ({
   deleteUser: t.field({
     type: DeleteUserPayload,
     description:
-      'Admin. Deletes a user with all memberships and overrides. The change log keeps the id. Succeeds also if nothing is stored for the user.',
+      'Admin. Deletes a user with all memberships and overrides, and erases the user in the change log: it keeps the changes under a UUID, without attributes and reasons. Succeeds also if nothing is stored for the user.',
     authScopes: { admin: true },
     errors: {
       types: [ValidationError],

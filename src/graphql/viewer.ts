@@ -43,7 +43,7 @@ Viewer.implement({
     'The caller, with the answers for the caller: keys, answers and reasons, never rules. All answers are computed from the same revision.',
   fields: t => ({
     id: t.field({
-      type: 'UUID',
+      type: 'UserID',
       nullable: true,
       description: 'The user id of the token. Null for anonymous callers, and for tokens that name no user.',
       resolve: ({ caller }) => caller.userId,

@@ -11,6 +11,8 @@ const bob = '00000000-0000-4000-8000-000000000002';
 const columns: Record<string, Record<string, readonly [value: string, isLogged: boolean, inState: string | null]>> = {
   users: {
     id: [`'${bob}'`, true, null],
+    // In no state of the log: the log names users by their ids alone, so that a deletion erases the text.
+    external_id: [`'idp|ann'`, true, null],
     attributes: [`'{"a": 1}'`, true, 'attributes'],
     created_at: [`'2020-01-01Z'`, true, null],
     updated_at: [`'2020-01-01Z'`, false, null],

@@ -2,8 +2,10 @@ import { expect, it } from 'vitest';
 import { MemoryBackend } from '../../src/backends/memory.js';
 import type { Seed } from '../../src/backends/seed.js';
 import { ValidationError } from '../../src/core/errors.js';
+import { shortened } from '../../src/core/text.js';
 
 const ann = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
+const tooLong = 'x'.repeat(256);
 
 it.each<[string, object, string]>([
   ['a key that is none', { flags: [{ key: 'a' }, { key: 'a b' }] }, 'flags.1.key'],
@@ -20,7 +22,7 @@ it.each<[string, object, string]>([
     { users: { [ann]: { n: [2 ** 53] } } },
     `users.${ann}.attributes.n.0`,
   ],
-  ['a user who is no UUID', { users: { ann: {} } }, 'users.ann.userId'],
+  ['a user whose id is too long', { users: { [tooLong]: {} } }, `users.${shortened(tooLong)}.userId`],
   ['a group without a name', { groups: { '': [ann] } }, 'groups..group'],
   ['a long name of a group', { groups: { [`g${'x'.repeat(150)}`]: [ann] } }, `groups.g${'x'.repeat(150)}.group`],
   [
@@ -28,7 +30,7 @@ it.each<[string, object, string]>([
     { groups: { [`g${'x'.repeat(200)}`]: [ann] } },
     `groups.g${'x'.repeat(99)}…${'x'.repeat(99)}.group`,
   ],
-  ['a member who is no UUID', { groups: { beta: [ann, 'bob'] } }, 'groups.beta.userIds.1'],
+  ['a member whose id ends with a blank', { groups: { beta: [ann, 'bob '] } }, 'groups.beta.userIds.1'],
   [
     'an override without an answer',
     { flags: [{ key: 'a' }], overrides: [{ userId: ann, flagKey: 'a' }] },

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../src/core/json.js';
+import { storedUserId } from '../../src/core/user-id.js';
 import type { Random } from './random.js';
 
 /** Names that everything in a run is about. */
@@ -65,7 +66,11 @@ function patch(random: Random, world: World): JsonObject {
   };
 }
 
-function insertGroup(group: string, ids: readonly string[]): Statement[] {
+/** SQL names users by the ids under which they are stored. */
+const stored = (users: readonly string[]) => users.map(storedUserId);
+
+function insertGroup(group: string, users: readonly string[]): Statement[] {
+  const ids = stored(users);
   return [
     { text: 'INSERT INTO users (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING', values: [ids] },
     {
@@ -236,7 +241,7 @@ const statements: readonly ChangeKind[] = [
     weight: 3,
     draw: (random, world) => {
       const values = [
-        random.some(world.users, 20),
+        stored(random.some(world.users, 20)),
         random.pick(world.flags),
         random.chance(0.5),
         random.integer(500, 3_000),
@@ -288,7 +293,7 @@ const statements: readonly ChangeKind[] = [
     name: 'SQL: delete members',
     weight: 2,
     draw: (random, world) => {
-      const values = [random.pick(world.groups), random.some(world.users, 60)];
+      const values = [random.pick(world.groups), stored(random.some(world.users, 60))];
       return hands =>
         hands.sql({ text: 'DELETE FROM user_feature_groups WHERE group_name = $1 AND user_id = ANY($2)', values });
     },
@@ -297,7 +302,7 @@ const statements: readonly ChangeKind[] = [
     name: 'SQL: attributes of many',
     weight: 3,
     draw: (random, world) => {
-      const values = [random.some(world.users, 40), JSON.stringify({ seats: random.integer(0, 20) })];
+      const values = [stored(random.some(world.users, 40)), JSON.stringify({ seats: random.integer(0, 20) })];
       return hands =>
         hands.sql({ text: 'UPDATE users SET attributes = attributes || $2::jsonb WHERE id = ANY($1)', values });
     },
@@ -306,7 +311,7 @@ const statements: readonly ChangeKind[] = [
     name: 'SQL: delete users',
     weight: 1,
     draw: (random, world) => {
-      const values = [random.some(world.users, 15)];
+      const values = [stored(random.some(world.users, 15))];
       return hands => hands.sql({ text: 'DELETE FROM users WHERE id = ANY($1)', values });
     },
   },
@@ -326,11 +331,11 @@ const statements: readonly ChangeKind[] = [
           'ROLLBACK TO before_all_off',
           { text: 'UPDATE feature_flags SET enabled = NOT enabled WHERE key = $1', values: [flag] },
           pause,
-          { text: `UPDATE users SET attributes = '{"plan": "pro"}' WHERE id = $1`, values: [user] },
+          { text: `UPDATE users SET attributes = '{"plan": "pro"}' WHERE id = $1`, values: stored([user]) },
           {
             text: `INSERT INTO feature_flag_overrides (user_id, flag_key, enabled) SELECT $1, key, $3 FROM feature_flags WHERE key = $2
               ON CONFLICT (user_id, flag_key) DO UPDATE SET enabled = EXCLUDED.enabled, expires_at = NULL`,
-            values: [user, flag, enabled],
+            values: [storedUserId(user), flag, enabled],
           },
           ...end,
         );

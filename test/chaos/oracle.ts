@@ -8,6 +8,7 @@ import {
   type OverrideDecision,
 } from '../../src/core/evaluate.js';
 import type { JsonObject } from '../../src/core/json.js';
+import { storedUserId } from '../../src/core/user-id.js';
 import type { ViewerSpec } from './viewer.js';
 
 export interface StoredFlag {
@@ -65,7 +66,7 @@ export interface Stored {
 
 /** Reads the tables themselves, in one consistent read, as far as these viewers are concerned. */
 export async function readStored(pool: pg.Pool, viewers: readonly ViewerSpec[]): Promise<Stored> {
-  const ids = [...new Set(viewers.flatMap(({ userId }) => userId ?? []))];
+  const ids = [...new Set(viewers.flatMap(({ userId }) => (userId === null ? [] : storedUserId(userId))))];
   const client = await pool.connect();
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -91,10 +92,10 @@ export async function readStored(pool: pg.Pool, viewers: readonly ViewerSpec[]):
     return {
       head: Number(head.rows[0]?.revision),
       answers: answersOf(flags.rows, userId => ({
-        attributes: attributes.get(userId) ?? {},
-        groups: groups.rows.filter(row => row.user_id === userId).map(row => row.group_name),
+        attributes: attributes.get(storedUserId(userId)) ?? {},
+        groups: groups.rows.filter(row => row.user_id === storedUserId(userId)).map(row => row.group_name),
         overrides: overrides.rows
-          .filter(row => row.user_id === userId)
+          .filter(row => row.user_id === storedUserId(userId))
           .map(({ flag_key, enabled, expires_at }) => ({
             flagKey: flag_key,
             enabled,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mintToken } from '../../src/auth/token.js';
 import type { JsonObject } from '../../src/core/json.js';
+import { storedUserId } from '../../src/core/user-id.js';
 import { until } from '../support/wait.js';
 import { changeKinds, type Hands, type Statement, type World } from './changes.js';
 import { ChaosDatabase } from './database.js';
@@ -391,8 +392,9 @@ class ChaosRun {
     }
   }
 
+  /** By the ids under which they are stored. */
   #someUsers(): string[] {
-    return this.#random.some(this.#world.users, 10);
+    return this.#random.some(this.#world.users, 10).map(storedUserId);
   }
 
   /** Everything is up and reads again, nothing is about to expire, and nothing has changed for a moment. */

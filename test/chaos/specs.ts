@@ -4,7 +4,7 @@ import type { ViewerSpec } from './viewer.js';
 
 /**
  * Viewers as they come: mostly users of their own; some share one, some are anonymous, some bring attributes, some name
- * their flags.
+ * their flags. Half of the users are known by UUIDs, the others by other texts.
  *
  * @param key signs their tokens, which are valid for a day.
  */
@@ -14,7 +14,7 @@ export function drawSpecs(random: Random, key: Uint8Array, count: number): Promi
     Array.from({ length: count }, async (_, index): Promise<ViewerSpec> => {
       const isAnonymous = random.chance(0.05);
       const shared = users.length > 0 && random.chance(0.1) ? random.pick(users) : null;
-      const userId = isAnonymous ? null : (shared ?? random.uuid());
+      const userId = isAnonymous ? null : (shared ?? `${index % 2 === 0 ? '' : 'idp|'}${random.uuid()}`);
       if (userId !== null) users.push(userId);
       const claims = userId !== null && random.chance(0.1) ? { plan: random.pick(['free', 'pro']) } : null;
       const keys = random.chance(0.1) ? ['flag_0', 'never_there', 'flag_3'] : null;

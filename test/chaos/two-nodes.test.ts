@@ -34,7 +34,7 @@ async function database(): Promise<TestDatabase> {
 async function watch(server: TestServer, count: number, violations: string[]): Promise<Viewer[]> {
   const viewers = await Promise.all(
     Array.from({ length: count }, async (_, index) => {
-      const userId = randomUUID();
+      const userId = index % 3 === 0 ? randomUUID() : `idp|${randomUUID()}`;
       const token = (await server.token('user', { userId })) ?? null;
       const spec = { name: `viewer ${index}`, userId, claims: null, keys: null, token };
       const options = { url: () => server.url, violated: (what: string) => void violations.push(what) };
@@ -106,7 +106,7 @@ describe('a thousand connected users added to a group at once', () => {
     const queries: string[] = [];
     const stopCounting = backend.onQuery(sql => queries.push(sql));
     const { body } = await to.query(
-      'mutation ($ids: [UUID!]!) { addToGroup(input: { group: "testers", userIds: $ids }) { ... on AddToGroupPayload { added } } }',
+      'mutation ($ids: [UserID!]!) { addToGroup(input: { group: "testers", userIds: $ids }) { ... on AddToGroupPayload { added } } }',
       { ids: userIds },
     );
     expect(body.data?.addToGroup).toEqual({ added: 1_000 });

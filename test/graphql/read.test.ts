@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { storedUserId } from '../../src/core/user-id.js';
 import { ann, callers, openGraphQL, type TestGraphQL } from '../support/graphql.js';
 
 let api: TestGraphQL;
 const flagCount = 50;
-const user = (i: number) => `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`;
+/** Every third user is known by another text. */
+const user = (i: number) => (i % 3 === 0 ? `idp|${i}` : `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`);
 
 beforeAll(async () => {
   api = await openGraphQL();
@@ -11,13 +13,14 @@ beforeAll(async () => {
   for (let i = 0; i < flagCount; i += 1) {
     const key = `flag-${String(i).padStart(2, '0')}`;
     const conditions = { groups: [`group-${i % 5}`] };
-    await management.createFlag({ key, name: `Name ${99 - i}`, enabled: i % 2 === 0, conditions }, ann);
+    await management.createFlag({ key, name: `Name ${99 - i}`, enabled: i % 2 === 0, conditions }, `idp|${i % 7}`);
     for (let j = 0; j < 3; j += 1) {
-      await management.setOverride({ userId: user(i * 3 + j), flagKey: key, enabled: true }, ann);
+      await management.setOverride({ userId: user(i * 3 + j), flagKey: key, enabled: true }, `idp|${i}`);
     }
   }
   for (let i = 0; i < 5; i += 1) {
-    await management.addToGroup({ group: `group-${i}`, userIds: Array.from({ length: 30 }, (_, j) => user(j)) }, ann);
+    const userIds = Array.from({ length: 30 }, (_, j) => user(j));
+    await management.addToGroup({ group: `group-${i}`, userIds }, ann);
   }
 });
 
@@ -35,6 +38,10 @@ describe('the number of queries does not grow with the number of rows', () => {
       (n: number) => `{ flags(first: ${n}) { nodes { changes(first: 2) { nodes { revision } } } } }`,
     ],
     [
+      'changes with the ids that their users are known by',
+      (n: number) => `{ changes(first: ${n}) { nodes { actorId userIds before after } } }`,
+    ],
+    [
       'groups with their members and flags',
       (n: number) => `{ groups(first: ${Math.min(n, 4) + 1}) { nodes { memberCount
       flags { key createdBy { userId } } members(first: ${n}) { edges { addedBy { userId } node { userId groups } } } } } }`,
@@ -48,7 +55,7 @@ describe('the number of queries does not grow with the number of rows', () => {
       'users through nodes',
       (
         n: number,
-      ) => `{ nodes(ids: [${Array.from({ length: n }, (_, i) => `"${Buffer.from(`User:${user(i)}`).toString('base64')}"`).join()}]) {
+      ) => `{ nodes(ids: [${Array.from({ length: n }, (_, i) => `"${Buffer.from(`User:${storedUserId(user(i))}`).toString('base64')}"`).join()}]) {
       ... on User { userId groups overrides { nodes { flag { key } } } } } }`,
     ],
     [
@@ -167,7 +174,7 @@ describe('changes', () => {
     expect((await kinds('{ flagKey: "flag-07" }'))[0]).toMatchObject({
       kind: 'OVERRIDE_SET',
       flagKey: 'flag-07',
-      actorId: ann,
+      actorId: 'idp|7',
       userIds: [user(23)],
       userCount: 1,
       before: null,
@@ -183,7 +190,8 @@ describe('changes', () => {
   it.each([
     ['{ kinds: [FLAG_CREATED] }', 3],
     [`{ userId: "${user(0)}" }`, 3],
-    [`{ actorId: "${user(0)}" }`, 0],
+    ['{ actorId: "idp|7" }', 3],
+    [`{ actorId: "${user(999)}" }`, 0],
     ['{ since: "2999-01-01T00:00:00Z" }', 0],
     ['{ until: "2000-01-01T00:00:00Z" }', 0],
     ['{ flagKey: "flag-07", kinds: [FLAG_CREATED] }', 1],

@@ -2,9 +2,12 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { httpClient } from '../support/clients.js';
 import { openPGlite } from '../support/pglite.js';
-import { ann, bob, startTestServer, type TestServer } from '../support/server.js';
+import { ann, startTestServer, type TestServer } from '../support/server.js';
 import { token } from './harness.js';
 import { exchange, startWaysServer } from './ways.js';
+
+/** A user who is known by another text than a UUID. */
+const bob = 'auth0|5f7c1';
 
 const identity = { 'content-encoding': 'identity' };
 

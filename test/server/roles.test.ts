@@ -158,6 +158,12 @@ describe.each(rows)('$field', ({ access, operation }) => {
     expect((await overWebSocket(server.url, operation, token)).code).toBe(expected);
   });
 
+  it.each(['user', 'service', 'admin'] as const)('%s with an id that is no UUID', async role => {
+    const token = await server.token(role, { userId: 'auth0|5f7c1 ünï' });
+    const expected = allowed[access].includes(role) ? null : refusal(role);
+    expect((await overHttp(server.url, operation, token)).code).toBe(expected);
+  });
+
   it('anonymous, where the server does not allow it', async () => {
     const expected = access === 'open' ? null : 'UNAUTHENTICATED';
     expect((await overHttp(closedServer.url, operation, undefined)).code).toBe(expected);
@@ -176,7 +182,7 @@ const badTokens: Record<string, () => Promise<string> | string> = {
   'a token without exp': () => signed(claims),
   'a wrong signature': () => signed({ ...claims, exp: inAnHour() }, new TextEncoder().encode('x'.repeat(40))),
   'alg: none': () => new UnsecuredJWT({ ...claims }).setExpirationTime('1h').encode(),
-  'a user without a UUID': () => signed({ sub: 'ann', exp: inAnHour() }),
+  'a user whose id begins with a blank': () => signed({ sub: ' ann', exp: inAnHour() }),
   'no token at all behind Bearer': () => '',
   nonsense: () => 'a.b.c',
 };

@@ -10,7 +10,7 @@ export const objects = (bytes: number) => Array.from({ length: Math.floor(bytes 
 
 const isEnabled = 'query ($default: Boolean) { isEnabled(key: "a", default: $default) }';
 const addToGroup =
-  'mutation ($ids: [UUID!]!) { addToGroup(input: { group: "g", userIds: $ids }) { __typename ... on Error { code } } }';
+  'mutation ($ids: [UserID!]!) { addToGroup(input: { group: "g", userIds: $ids }) { __typename ... on Error { code } } }';
 const evaluate =
   'query ($contexts: [EvaluationContextInput!]!) { evaluateMany(contexts: $contexts) { features { key } } }';
 

@@ -28,7 +28,8 @@ const passingStates: readonly string[] = [
   '55P03', // a lock was not available in time
   '40001', // a conflict with another transaction, in every attempt
   '40P01', // the same, found as a deadlock
-  '25006', // a standby: the primary is elsewhere
+  '25006', // a read-only database: a standby, or one whose operator wants no writes
+  '42501', // a right that an operator has to give
 ];
 /** Prefixes of SQLSTATEs that end the session or refuse to start one. */
 const outageStates: readonly string[] = ['08', '57P01', '57P02', '57P03'];
@@ -92,6 +93,8 @@ const messages: readonly (readonly [states: readonly string[], message: string])
   [['57014'], late],
   [['55P03', '40'], 'The database is busy with other changes.'],
   [['53'], 'The database has no room for this now.'],
+  [['25006'], 'The database is read-only.'],
+  [['42501'], 'The server lacks a right in its database. Its log says which.'],
 ];
 
 const sqlStatePattern = bounded(/^[0-9A-Z]{5}$/, 5);
@@ -138,10 +141,11 @@ export function sqlState(error: unknown): string | undefined {
 
 /**
  * Turns an error of the database layer into an {@link UnavailableError}, with the error as its cause, if it means that the
- * database cannot be reached or does not answer in time. Null for any other error.
+ * database cannot be reached, does not answer in time, or does not allow the statement to the server. Null for any other error.
  */
 export function toUnavailable(error: unknown): UnavailableError | null {
   if (error instanceof UnavailableError) return error;
+  if (error instanceof DatabaseSetupError) return null;
   const state = sqlState(error);
   if (state !== undefined) {
     return startsWithAny(state, passingStates)

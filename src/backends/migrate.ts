@@ -53,6 +53,11 @@ export async function readMigrations(folder: string = migrationsFolder): Promise
   );
 }
 
+/** The tables that migrations make. */
+export function tableNames(migrations: readonly Migration[]): readonly string[] {
+  return migrations.flatMap(({ sql }) => [...sql.matchAll(/^CREATE TABLE (\w+)/gm)].map(([, name]) => name as string));
+}
+
 /**
  * Brings a database up to date and records the applied migrations in a separate table, `halyard_migrations`. Other programs with
  * their own migrations can share the schema. Records that an earlier version kept in Prisma's table are moved. Any number of
@@ -143,11 +148,10 @@ async function forgetEarlierRecords(
 }
 
 async function refuseForeignTables(connection: MigrationConnection, migrations: readonly Migration[]): Promise<void> {
-  const names = migrations.flatMap(({ sql }) => [...sql.matchAll(/^CREATE TABLE (\w+)/gm)].map(([, name]) => name));
   const [found] = await connection.query(
     `SELECT current_schema() AS schema, string_agg(quote_ident(relname), ', ' ORDER BY relname) AS tables FROM pg_class
      WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relname = ANY($1)`,
-    [names],
+    [tableNames(migrations)],
   );
   if (found === undefined || found['tables'] === null) return;
   throw new MigrationError(

@@ -6,8 +6,10 @@ import { ChangeListener } from './change-listener.js';
 import type { Connection } from './connection.js';
 import { DatabaseSetupError } from './errors.js';
 import { GuardedPool } from './guarded-pool.js';
-import { type MigrationConnection, migrate, readMigrations } from './migrate.js';
-import { checkSession, type Query, quoteName, sessionSchema, startupOptions, statedSettings } from './session.js';
+import { type Migration, type MigrationConnection, migrate, readMigrations } from './migrate.js';
+import { explainDenied, missingRights, reportDenials } from './rights.js';
+import { findSchema } from './schema.js';
+import { checkSession, type Query, quoteName, startupOptions, statedSettings } from './session.js';
 import { explainTlsError, tlsOf } from './tls.js';
 
 export interface PostgresOptions {
@@ -77,7 +79,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Connection
   const connectTimeoutMs = Math.min(statementTimeoutMs, longestConnect);
   const stated = url.schema ?? directUrl.schema;
   const asked = await configOf(directUrl, stated, unhurried, connectTimeoutMs);
-  const schema = await withClient(asked, client => findSchema(client, stated, existing === true));
+  const schema = await withClient(asked, client => findSchema(queryOf(client), stated, existing === true));
   if (schema.includes('"')) {
     throw new DatabaseSetupError(`The schema ${schema} has a quotation mark in its name, which Prisma cannot write.`);
   }
@@ -88,12 +90,13 @@ export async function openPostgres(options: PostgresOptions): Promise<Connection
     lock_timeout: serverTimeout,
     idle_in_transaction_session_timeout: String(statementTimeoutMs * 2),
   };
-  const pool = new GuardedPool({
+  const pool: GuardedPool = new GuardedPool({
     config: await configOf(url, schema, timeouts, connectTimeoutMs),
     size: poolSize,
     queryTimeoutMs: statementTimeoutMs,
     connectTimeoutMs,
     check: client => checkSession(queryOf(client), schema),
+    onDenied: reportDenials(async () => missingRightsOf(pool, await readMigrations()), log),
     log,
   });
   try {
@@ -110,6 +113,15 @@ function queryOf(client: pg.ClientBase): Query {
   return async sql => (await client.query<Record<string, unknown>>(sql)).rows;
 }
 
+async function missingRightsOf(pool: GuardedPool, migrations: readonly Migration[]): Promise<string | null> {
+  const client = await pool.connect();
+  try {
+    return await missingRights(queryOf(client), migrations);
+  } finally {
+    client.release();
+  }
+}
+
 /** Runs work on a separate connection. */
 async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client(config);
@@ -122,27 +134,6 @@ async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) 
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-/** Finds the schema: the given one, which is created if needed, or else the first one of the search path. */
-async function findSchema(client: pg.Client, stated: string | undefined, existing: boolean): Promise<string> {
-  const { schema, path } = await sessionSchema(queryOf(client));
-  if (schema !== null) return schema;
-  if (stated === undefined) {
-    throw new DatabaseSetupError(
-      `No schema of the search path (${path}) exists. Make one of them, or name one at the end of the address: ?schema=halyard.`,
-    );
-  }
-  // The lookup is needed: `IF NOT EXISTS` requires the right to create schemas even if the schema exists.
-  const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [stated]);
-  if (rowCount !== 0) {
-    throw new DatabaseSetupError(
-      `The role may not use the schema "${stated}". As its owner: GRANT USAGE, CREATE ON SCHEMA ${quoteName(stated)} TO the role.`,
-    );
-  }
-  if (existing) throw new DatabaseSetupError(`There is no schema "${stated}" in the database.`);
-  await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(stated)}`);
-  return stated;
 }
 
 interface Opened {
@@ -178,15 +169,23 @@ class PostgresConnection implements Connection {
   }
 
   async migrate(): Promise<readonly string[]> {
-    return withClient(this.#direct, async client => {
+    const migrations = await readMigrations();
+    const applied = await withClient(this.#direct, async client => {
       await checkSession(queryOf(client), this.#schema);
       const connection: MigrationConnection = {
         query: async (sql, values) => (await client.query<Record<string, unknown>>(sql, [...(values ?? [])])).rows,
         script: async sql => void (await client.query(sql)),
         elsewhere: this.#elsewhere,
       };
-      return migrate(connection, await readMigrations());
+      try {
+        return await migrate(connection, migrations);
+      } catch (error) {
+        throw (await explainDenied(error, queryOf(client), migrations)) ?? error;
+      }
     });
+    const missing = await missingRightsOf(this.#pool, migrations);
+    if (missing !== null) throw new DatabaseSetupError(missing);
+    return applied;
   }
 
   alone = (sql: string): Promise<readonly Record<string, unknown>[]> =>

@@ -21,6 +21,8 @@ export class ChangeListener {
   #timer: NodeJS.Timeout | undefined;
   #backoff = shortestBackoff;
   #isListening = false;
+  /** Whether the log has the present loss of the connection. */
+  #isTold = false;
   #isStopped = false;
 
   constructor(options: ChangeListenerOptions) {
@@ -60,6 +62,7 @@ export class ChangeListener {
       .then(() => {
         if (client !== this.#client) return;
         this.#isListening = true;
+        this.#isTold = false;
         this.#backoff = shortestBackoff;
         hint();
         this.#beatLater(client);
@@ -85,7 +88,11 @@ export class ChangeListener {
     this.#isListening = false;
     clearTimeout(this.#timer);
     client.end().catch(() => undefined);
-    this.#options.log.warn({ err: forLog(error) }, 'The connection that listens for changes broke. Connecting again.');
+    if (!this.#isTold) {
+      const { log } = this.#options;
+      log.warn({ err: forLog(error) }, 'The connection that listens for changes broke. Connecting again.');
+    }
+    this.#isTold = true;
     // With jitter, since otherwise all nodes reconnect at the same instant.
     this.#timer = setTimeout(() => this.#start(), this.#backoff * (0.5 + Math.random()));
     this.#timer.unref();

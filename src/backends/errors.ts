@@ -178,6 +178,11 @@ function isPassing({ code, kind, message }: ErrorLike): boolean {
   );
 }
 
+/** Whether the database is read-only: a standby, or one whose operator wants no writes. */
+export function isReadOnly(error: unknown): boolean {
+  return sqlState(error) === '25006';
+}
+
 /** Whether the transaction failed because of another one, so that another attempt may succeed. */
 export function isContention(error: unknown): boolean {
   const state = sqlState(error);

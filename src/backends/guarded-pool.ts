@@ -45,9 +45,11 @@ export class GuardedPool extends pg.Pool {
 
   constructor(options: GuardedPoolOptions) {
     const { check, onDenied = () => undefined } = options;
-    const hear = (error: Error) => {
+    const hear = (error: Error, client: pg.ClientBase) => {
       const { code } = error as { code?: unknown };
-      if (code === '42501') onDenied(error);
+      // A session stays read-only after the default of the database has changed. It is not used again.
+      if (code === '25006') this.#madeIn.delete(client);
+      else if (code === '42501') onDenied(error);
       else if (error.message === unanswered) this.#suspect(error);
     };
     super({
@@ -175,7 +177,7 @@ function away(cause: Error): UnavailableError {
  * would use the connection again and again.
  */
 class SuspiciousClient extends pg.Client {
-  readonly hear: (error: Error) => void = () => undefined;
+  readonly hear: (error: Error, client: pg.ClientBase) => void = () => undefined;
 
   constructor(config?: pg.ClientConfig) {
     super(config);
@@ -202,7 +204,7 @@ class SuspiciousClient extends pg.Client {
   }
 
   #failed(error: Error): void {
-    this.hear(error);
+    this.hear(error, this);
     if (error.message === unanswered) this.end().catch(() => undefined);
   }
 }

@@ -7,6 +7,7 @@ import type { Connection } from './connection.js';
 import { DatabaseSetupError } from './errors.js';
 import { GuardedPool } from './guarded-pool.js';
 import { type Migration, type MigrationConnection, migrate, readMigrations } from './migrate.js';
+import { explainReadOnly, reportReadOnly } from './read-only.js';
 import { explainDenied, missingRights, reportDenials } from './rights.js';
 import { findSchema } from './schema.js';
 import { checkSession, type Query, quoteName, startupOptions, statedSettings } from './session.js';
@@ -90,12 +91,16 @@ export async function openPostgres(options: PostgresOptions): Promise<Connection
     lock_timeout: serverTimeout,
     idle_in_transaction_session_timeout: String(statementTimeoutMs * 2),
   };
+  const report = reportReadOnly(log);
   const pool: GuardedPool = new GuardedPool({
     config: await configOf(url, schema, timeouts, connectTimeoutMs),
     size: poolSize,
     queryTimeoutMs: statementTimeoutMs,
     connectTimeoutMs,
-    check: client => checkSession(queryOf(client), schema),
+    check: async client => {
+      const { isReadOnly } = await checkSession(queryOf(client), schema);
+      await report(queryOf(client), isReadOnly);
+    },
     onDenied: reportDenials(async () => missingRightsOf(pool, await readMigrations()), log),
     log,
   });
@@ -180,7 +185,8 @@ class PostgresConnection implements Connection {
       try {
         return await migrate(connection, migrations);
       } catch (error) {
-        throw (await explainDenied(error, queryOf(client), migrations)) ?? error;
+        const query = queryOf(client);
+        throw (await explainDenied(error, query, migrations)) ?? (await explainReadOnly(error, query)) ?? error;
       }
     });
     const missing = await missingRightsOf(this.#pool, migrations);

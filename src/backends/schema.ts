@@ -1,4 +1,5 @@
 import { DatabaseSetupError, sqlState } from './errors.js';
+import { explainReadOnly } from './read-only.js';
 import { type Query, quoteName, sessionSchema } from './session.js';
 
 /** Schemas that belong to PostgreSQL. */
@@ -34,7 +35,7 @@ export async function findSchema(query: Query, stated: string | undefined, exist
   try {
     await query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(stated)}`);
   } catch (error) {
-    if (sqlState(error) !== '42501') throw error;
+    if (sqlState(error) !== '42501') throw (await explainReadOnly(error, query)) ?? error;
     throw new DatabaseSetupError(
       `There is no schema "${stated}" in the database "${database}", and the role "${role}" may not make it. As the owner of ` +
         `the database: CREATE SCHEMA ${quoteName(stated)} AUTHORIZATION ${quoteName(String(role))};`,

@@ -82,9 +82,14 @@ export async function sessionSchema(query: Query): Promise<{ readonly schema: st
 
 /**
  * Checks the settings that statements rely on. Returns whether the session is read-only, which is allowed.
+ * @param setting that has the address, for messages.
  * @throws DatabaseSetupError with the values found, the values needed, and statements that correct them.
  */
-export async function checkSession(query: Query, schema: string): Promise<{ readonly isReadOnly: boolean }> {
+export async function checkSession(
+  query: Query,
+  schema: string,
+  setting: string,
+): Promise<{ readonly isReadOnly: boolean }> {
   const settings = names.map(name => `current_setting('${name}') AS "${name}"`).join(', ');
   // Exists only since PostgreSQL 17, so it cannot be an option at the start.
   const longest = `current_setting('transaction_timeout', true) AS longest`;
@@ -105,7 +110,7 @@ export async function checkSession(query: Query, schema: string): Promise<{ read
   const found = wrong.map(({ name, found, needed }) => `${name} is ${found} and must be ${needed}`).join('; ');
   const alter = wrong.map(({ name, set }) => `ALTER ROLE ${quoteName(String(row['role']))} SET ${name} = ${set};`);
   throw new DatabaseSetupError(
-    `A session of the database has other settings than it was asked for: a pooler drops them, or only a superuser may state ` +
+    `A session of ${setting} has other settings than it was asked for: a pooler drops them, or only a superuser may state ` +
       `them. Here ${found}. Give the role them as its own: ${alter.join(' ')}`,
   );
 }

@@ -111,6 +111,7 @@ export async function checkSession(
   const alter = wrong.map(({ name, set }) => `ALTER ROLE ${quoteName(String(row['role']))} SET ${name} = ${set};`);
   throw new DatabaseSetupError(
     `A session of ${setting} has other settings than it was asked for: a pooler drops them, or only a superuser may state ` +
-      `them. Here ${found}. Give the role them as its own: ${alter.join(' ')}`,
+      `them. Here ${found}. Give the role them as its own: ${alter.join(' ')} PgBouncer keeps the old values until ` +
+      'you run RECONNECT in its admin console.',
   );
 }

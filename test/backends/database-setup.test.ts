@@ -52,8 +52,9 @@ describe('a database that is not as it must be', () => {
     const error = await open(database.url).catch(e => e);
     expect(error).toBeInstanceOf(DatabaseSetupError);
     expect(error.message).toContain('session_replication_role is replica and must be origin');
-    const statement = /ALTER ROLE .*;/.exec(error.message)?.[0] as string;
+    const statement = /ALTER ROLE [^;]*;/.exec(error.message)?.[0] as string;
     expect(statement).toBe(`ALTER ROLE "postgres" SET session_replication_role = 'origin';`);
+    expect(error.message).toMatch(/PgBouncer keeps the old values until you run RECONNECT in its admin console\.$/);
     expect(await written(database)).toBe(0);
     const role = `${database.name}_role`;
     await database.query(`CREATE ROLE ${role} LOGIN; ALTER DATABASE ${database.name} OWNER TO ${role};

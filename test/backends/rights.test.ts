@@ -119,7 +119,7 @@ const refused: readonly Refused[] = [
     name: 'where migrations are due that only the owner may apply',
     migrated: false,
     sql: beforeLast,
-    message: /lacks migrations .*may not apply them \(must be owner.*Run .*halyard migrate.* as the role "postgres"/,
+    message: /lacks migrations .*may not apply them \(.*\)\. Run .*halyard migrate.* as the role "postgres"/,
   },
   {
     name: 'in a schema that is absent',

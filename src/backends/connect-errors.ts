@@ -24,7 +24,7 @@ export function explainConnectError(error: unknown, { setting, url }: Address): 
     );
   }
   // The user, the password, or the name of the database.
-  if (/^(28|3D000)/.test(state)) {
+  if (state.startsWith('28') || state === '3D000') {
     return new DatabaseSetupError(`The database refuses: ${message}. Check ${setting}.`, { cause: error });
   }
   if (setting === 'DATABASE_URL' || toUnavailable(error) === null) return null;

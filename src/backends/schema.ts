@@ -2,9 +2,6 @@ import { DatabaseSetupError, sqlState } from './errors.js';
 import { explainReadOnly } from './read-only.js';
 import { type Query, quoteName, sessionSchema } from './session.js';
 
-/** Schemas that belong to PostgreSQL. */
-const reserved = /^(pg_|information_schema$)/;
-
 const nameAnother = 'name one at the end of the address: ?schema=halyard';
 
 /**
@@ -14,7 +11,7 @@ const nameAnother = 'name one at the end of the address: ?schema=halyard';
  */
 export async function findSchema(query: Query, stated: string | undefined, existing: boolean): Promise<string> {
   const { schema, path } = await sessionSchema(query);
-  if (schema !== null && reserved.test(schema)) {
+  if (schema !== null && (schema.startsWith('pg_') || schema === 'information_schema')) {
     throw new DatabaseSetupError(
       `The search path (${path}) leads to the schema "${schema}" first, which belongs to PostgreSQL. Change the search path, or ` +
         `${nameAnother}`,

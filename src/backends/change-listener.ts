@@ -75,7 +75,8 @@ export class ChangeListener {
     client.on('end', () => this.#lost(client, new Error('The connection was closed.')));
     client
       .connect()
-      .then(() => client.query(`LISTEN halyard_changes; LISTEN ${echoChannel}`))
+      .then(() => client.query(`LISTEN ${echoChannel}`))
+      .then(() => client.query('LISTEN halyard_changes'))
       .then(() => {
         if (client !== this.#client) return;
         this.#isListening = true;

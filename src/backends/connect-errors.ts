@@ -1,6 +1,7 @@
 import type { DatabaseUrl } from '../core/database-url.js';
 import { UnavailableError } from '../core/errors.js';
 import { DatabaseSetupError, sqlState, toUnavailable } from './errors.js';
+import { quoteName } from './session.js';
 import { explainTlsError } from './tls.js';
 
 /** An address, and the setting that has it. Messages name the setting. */
@@ -26,6 +27,13 @@ export function explainConnectError(error: unknown, { setting, url }: Address): 
   // The user, the password, or the name of the database.
   if (state.startsWith('28') || state === '3D000') {
     return new DatabaseSetupError(`The database refuses: ${message}. Check ${setting}.`, { cause: error });
+  }
+  if (state === '55000' && url.database !== undefined) {
+    const name = quoteName(url.database);
+    return new DatabaseSetupError(
+      `The database refuses: ${message}. As its owner, in another database: ALTER DATABASE ${name} ALLOW_CONNECTIONS true;`,
+      { cause: error },
+    );
   }
   if (setting === 'DATABASE_URL' || toUnavailable(error) === null) return null;
   return new UnavailableError(`The database at ${setting} cannot be reached.`, { cause: error });

@@ -31,6 +31,7 @@ const passingStates: readonly string[] = [
   '25006', // a read-only database: a standby, or one whose operator wants no writes
   '28', // a password that was changed, or a role that may not connect any more
   '3D000', // a database that is gone, such as while it is restored
+  '55000', // a database that accepts no connections, as then too
   '42501', // a right that an operator has to give
 ];
 /** Prefixes of SQLSTATEs that end the session or refuse to start one. */

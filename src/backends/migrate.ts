@@ -67,8 +67,8 @@ export function tableNames(migrations: readonly Migration[]): readonly string[] 
  * Each migration and its record are one transaction, so a failed migration or a killed process leaves nothing behind.
  *
  * @returns the names of the migrations applied now, none when the database was up to date.
- * @throws MigrationError when an applied migration differs from its file, when one fails now, or, before anything is
- *   written, when another program has tables of the same names.
+ * @throws MigrationError when an applied migration differs from its file, when one fails now, when its tables are gone, or,
+ *   before anything is written, when another program has tables of the same names.
  * @throws UnavailableError when another process holds the lock for two minutes.
  */
 export async function migrate(
@@ -91,6 +91,7 @@ export async function migrate(
       await apply(connection, migration);
       applied.push(migration.name);
     }
+    await requireTables(connection, migrations);
     await enableTriggers(connection);
     return applied;
   } finally {
@@ -157,7 +158,19 @@ async function refuseForeignTables(connection: MigrationConnection, migrations: 
   throw new MigrationError(
     `The schema "${found['schema']}" has tables already that Halyard needs for itself (${found['tables']}), and no record ` +
       'that Halyard made them. Nothing was changed. Give Halyard a schema of its own, which it makes: ' +
-      `${connection.elsewhere ?? 'put ?schema=halyard at the end of DATABASE_URL'}`,
+      elsewhereOf(connection),
+  );
+}
+
+async function requireTables(connection: MigrationConnection, migrations: readonly Migration[]): Promise<void> {
+  const [found] = await connection.query(
+    `SELECT current_schema() AS schema, string_agg(name, ', ') AS lost FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL`,
+    [tableNames(migrations)],
+  );
+  if (found === undefined || found['lost'] === null) return;
+  throw new MigrationError(
+    `The schema "${found['schema']}" has lost tables of Halyard (${found['lost']}), and the records of their migrations are there. ` +
+      `Restore the database from a backup, or begin anew in another schema: ${elsewhereOf(connection)}`,
   );
 }
 
@@ -165,6 +178,10 @@ async function isTable(connection: MigrationConnection, name: string, right?: st
   const may = right === undefined ? '' : ` AND has_table_privilege(to_regclass('${name}'), '${right}')`;
   const [found] = await connection.query(`SELECT to_regclass('${name}') IS NOT NULL${may} AS found`);
   return found?.['found'] === true;
+}
+
+function elsewhereOf({ elsewhere }: MigrationConnection): string {
+  return elsewhere ?? 'put ?schema=halyard at the end of DATABASE_URL';
 }
 
 /** Sets the triggers to ALWAYS again. After a restore with disabled triggers they would not fire in replica mode. */

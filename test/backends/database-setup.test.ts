@@ -9,7 +9,7 @@ import { type DatabaseBackend, openDatabase } from '../../src/backends/database.
 import { DatabaseSetupError } from '../../src/backends/errors.js';
 import { DatabaseUrlError } from '../../src/core/database-url.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
-import { PostgresServer } from '../support/postgres-server.js';
+import { PostgresServer, queryOnce } from '../support/postgres-server.js';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -63,6 +63,17 @@ describe('a database that is not as it must be', () => {
       database.query(`DROP OWNED BY ${role}; ALTER DATABASE ${database.name} OWNER TO postgres; DROP ROLE ${role}`),
     );
     await open(database.url.replace('postgres@', `${role}@`));
+  });
+
+  it('is refused while it accepts no connections, with the statement that mends it', async () => {
+    const { url, name, serverUrl } = await emptyDatabase();
+    await queryOnce(serverUrl, `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    const error = await open(url).catch(e => e);
+    expect(error).toBeInstanceOf(DatabaseSetupError);
+    expect(error.message).toMatch(/is not currently accepting connections/);
+    const statement = /ALTER DATABASE .*;$/.exec(error.message)?.[0] as string;
+    await queryOnce(serverUrl, statement);
+    await open(url);
   });
 
   it.each([

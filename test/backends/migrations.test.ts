@@ -203,6 +203,16 @@ describe('migrate', () => {
     expect(new Set(epochs).size).toBe(1);
   });
 
+  it('refuses a database that has lost a table, and says which', async () => {
+    const { url, query } = await database(true);
+    await query('DROP TABLE feature_changes');
+    const attempt = openDatabase({ url });
+    await expect(attempt).rejects.toThrow(MigrationError);
+    await expect(attempt).rejects.toThrow(
+      /The schema "public" has lost tables of Halyard \(feature_changes\).*Restore .*schema=halyard/,
+    );
+  });
+
   it('refuses a migration that was changed after it had been applied', async () => {
     const { url } = await database(true);
     const attempt = migrate(await connection(url), changed(''));

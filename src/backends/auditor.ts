@@ -1,7 +1,7 @@
 import type { Log } from '../core/log.js';
 import type { PrismaClient } from '../generated/prisma/client.js';
 import type { Connection } from './connection.js';
-import { toUnavailable } from './errors.js';
+import { isReadOnly, toUnavailable } from './errors.js';
 import { PeriodicTask } from './periodic-task.js';
 
 export interface AuditorOptions {
@@ -83,7 +83,8 @@ export class Auditor {
     try {
       await this.audit();
     } catch (error) {
-      if (!this.#task.isStopped) {
+      // A read-only database is reported where its sessions begin.
+      if (!this.#task.isStopped && !isReadOnly(error)) {
         this.#options.log.warn({ err: toUnavailable(error) ?? error }, 'The tables could not be audited.');
       }
     }

@@ -28,7 +28,11 @@ const passingStates: readonly string[] = [
   '55P03', // a lock was not available in time
   '40001', // a conflict with another transaction, in every attempt
   '40P01', // the same, found as a deadlock
-  '25006', // a standby: the primary is elsewhere
+  '25006', // a read-only database: a standby, or one whose operator wants no writes
+  '28', // a password that was changed, or a role that may not connect any more
+  '3D000', // a database that is gone, such as while it is restored
+  '55000', // a database that accepts no connections, as then too
+  '42501', // a right that an operator has to give
 ];
 /** Prefixes of SQLSTATEs that end the session or refuse to start one. */
 const outageStates: readonly string[] = ['08', '57P01', '57P02', '57P03'];
@@ -92,6 +96,8 @@ const messages: readonly (readonly [states: readonly string[], message: string])
   [['57014'], late],
   [['55P03', '40'], 'The database is busy with other changes.'],
   [['53'], 'The database has no room for this now.'],
+  [['25006'], 'The database is read-only.'],
+  [['42501'], 'The server lacks a right in its database. Its log says which.'],
 ];
 
 const sqlStatePattern = bounded(/^[0-9A-Z]{5}$/, 5);
@@ -138,10 +144,11 @@ export function sqlState(error: unknown): string | undefined {
 
 /**
  * Turns an error of the database layer into an {@link UnavailableError}, with the error as its cause, if it means that the
- * database cannot be reached or does not answer in time. Null for any other error.
+ * database cannot be reached, does not answer in time, or does not allow the statement to the server. Null for any other error.
  */
 export function toUnavailable(error: unknown): UnavailableError | null {
   if (error instanceof UnavailableError) return error;
+  if (error instanceof DatabaseSetupError) return null;
   const state = sqlState(error);
   if (state !== undefined) {
     return startsWithAny(state, passingStates)
@@ -172,6 +179,11 @@ function isPassing({ code, kind, message }: ErrorLike): boolean {
   return (
     named || startsWithAny(message, passingMessages) || (typeof message === 'string' && message.includes(missingSocket))
   );
+}
+
+/** Whether the database is read-only: a standby, or one whose operator wants no writes. */
+export function isReadOnly(error: unknown): boolean {
+  return sqlState(error) === '25006';
 }
 
 /** Whether the transaction failed because of another one, so that another attempt may succeed. */

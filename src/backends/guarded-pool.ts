@@ -13,6 +13,8 @@ export interface GuardedPoolOptions {
   readonly connectTimeoutMs: number;
   /** Checks a new connection. If it rejects, the connection is not used. */
   readonly check?: (client: pg.ClientBase) => Promise<void>;
+  /** Called with each error of a statement that the role has no right to. */
+  readonly onDenied?: (error: Error) => void;
   readonly log: Log;
 }
 
@@ -21,6 +23,8 @@ const shortestBackoff = 100;
 const longestBackoff = 1_000;
 /** The longest time of a probe, in milliseconds. */
 const probeTimeout = 2_000;
+/** The driver's message for a statement without an answer. */
+const unanswered = 'Query read timeout';
 
 /**
  * A pool that detects outages of its server. An outage begins when a connection cannot be made, or when the server does not
@@ -40,8 +44,14 @@ export class GuardedPool extends pg.Pool {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: GuardedPoolOptions) {
-    const suspect = (error: unknown) => this.#suspect(error);
-    const { check } = options;
+    const { check, onDenied = () => undefined } = options;
+    const hear = (error: Error, client: pg.ClientBase) => {
+      const { code } = error as { code?: unknown };
+      // A session stays read-only after the default of the database has changed. It is not used again.
+      if (code === '25006') this.#madeIn.delete(client);
+      else if (code === '42501') onDenied(error);
+      else if (error.message === unanswered) this.#suspect(error);
+    };
     super({
       ...options.config,
       ...(check === undefined ? {} : { verify: (client, done) => void check(client).then(() => done(), done) }),
@@ -49,7 +59,7 @@ export class GuardedPool extends pg.Pool {
       query_timeout: options.queryTimeoutMs,
       connectionTimeoutMillis: options.connectTimeoutMs,
       Client: class extends SuspiciousClient {
-        override readonly suspect = suspect;
+        override readonly hear = hear;
       } as unknown as new () => pg.ClientBase,
     });
     this.#guard = options;
@@ -162,9 +172,12 @@ function away(cause: Error): UnavailableError {
   return new UnavailableError(undefined, { cause });
 }
 
-/** Closes its connection after a query without an answer. Otherwise the pool would use the connection again and again. */
+/**
+ * Tells the pool of each failed statement, and closes its connection after a statement without an answer. Otherwise the pool
+ * would use the connection again and again.
+ */
 class SuspiciousClient extends pg.Client {
-  readonly suspect: (error: unknown) => void = () => undefined;
+  readonly hear: (error: Error, client: pg.ClientBase) => void = () => undefined;
 
   constructor(config?: pg.ClientConfig) {
     super(config);
@@ -191,9 +204,8 @@ class SuspiciousClient extends pg.Client {
   }
 
   #failed(error: Error): void {
-    if (error.message !== 'Query read timeout') return;
-    this.suspect(error);
-    this.end().catch(() => undefined);
+    this.hear(error, this);
+    if (error.message === unanswered) this.end().catch(() => undefined);
   }
 }
 

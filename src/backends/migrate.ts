@@ -53,6 +53,11 @@ export async function readMigrations(folder: string = migrationsFolder): Promise
   );
 }
 
+/** The tables that migrations make. */
+export function tableNames(migrations: readonly Migration[]): readonly string[] {
+  return migrations.flatMap(({ sql }) => [...sql.matchAll(/^CREATE TABLE (\w+)/gm)].map(([, name]) => name as string));
+}
+
 /**
  * Brings a database up to date and records the applied migrations in a separate table, `halyard_migrations`. Other programs with
  * their own migrations can share the schema. Records that an earlier version kept in Prisma's table are moved. Any number of
@@ -62,8 +67,8 @@ export async function readMigrations(folder: string = migrationsFolder): Promise
  * Each migration and its record are one transaction, so a failed migration or a killed process leaves nothing behind.
  *
  * @returns the names of the migrations applied now, none when the database was up to date.
- * @throws MigrationError when an applied migration differs from its file, when one fails now, or, before anything is
- *   written, when another program has tables of the same names.
+ * @throws MigrationError when an applied migration differs from its file, when one fails now, when its tables are gone, or,
+ *   before anything is written, when another program has tables of the same names.
  * @throws UnavailableError when another process holds the lock for two minutes.
  */
 export async function migrate(
@@ -86,6 +91,7 @@ export async function migrate(
       await apply(connection, migration);
       applied.push(migration.name);
     }
+    await requireTables(connection, migrations);
     await enableTriggers(connection);
     return applied;
   } finally {
@@ -143,17 +149,28 @@ async function forgetEarlierRecords(
 }
 
 async function refuseForeignTables(connection: MigrationConnection, migrations: readonly Migration[]): Promise<void> {
-  const names = migrations.flatMap(({ sql }) => [...sql.matchAll(/^CREATE TABLE (\w+)/gm)].map(([, name]) => name));
   const [found] = await connection.query(
     `SELECT current_schema() AS schema, string_agg(quote_ident(relname), ', ' ORDER BY relname) AS tables FROM pg_class
      WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relname = ANY($1)`,
-    [names],
+    [tableNames(migrations)],
   );
   if (found === undefined || found['tables'] === null) return;
   throw new MigrationError(
     `The schema "${found['schema']}" has tables already that Halyard needs for itself (${found['tables']}), and no record ` +
       'that Halyard made them. Nothing was changed. Give Halyard a schema of its own, which it makes: ' +
-      `${connection.elsewhere ?? 'put ?schema=halyard at the end of DATABASE_URL'}`,
+      elsewhereOf(connection),
+  );
+}
+
+async function requireTables(connection: MigrationConnection, migrations: readonly Migration[]): Promise<void> {
+  const [found] = await connection.query(
+    `SELECT current_schema() AS schema, string_agg(name, ', ') AS lost FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL`,
+    [tableNames(migrations)],
+  );
+  if (found === undefined || found['lost'] === null) return;
+  throw new MigrationError(
+    `The schema "${found['schema']}" has lost tables of Halyard (${found['lost']}), and the records of their migrations are there. ` +
+      `Restore the database from a backup, or begin anew in another schema: ${elsewhereOf(connection)}`,
   );
 }
 
@@ -161,6 +178,10 @@ async function isTable(connection: MigrationConnection, name: string, right?: st
   const may = right === undefined ? '' : ` AND has_table_privilege(to_regclass('${name}'), '${right}')`;
   const [found] = await connection.query(`SELECT to_regclass('${name}') IS NOT NULL${may} AS found`);
   return found?.['found'] === true;
+}
+
+function elsewhereOf({ elsewhere }: MigrationConnection): string {
+  return elsewhere ?? 'put ?schema=halyard at the end of DATABASE_URL';
 }
 
 /** Sets the triggers to ALWAYS again. After a restore with disabled triggers they would not fire in replica mode. */

@@ -1,14 +1,19 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { type DatabaseUrl, parseDatabaseUrl, withSchema } from '../core/database-url.js';
+import { parseDatabaseUrl, withSchema } from '../core/database-url.js';
 import type { Log } from '../core/log.js';
-import { ChangeListener } from './change-listener.js';
+import { ChangeListener, echoChannel } from './change-listener.js';
+import { type Address, explainConnectError } from './connect-errors.js';
 import type { Connection } from './connection.js';
 import { DatabaseSetupError } from './errors.js';
 import { GuardedPool } from './guarded-pool.js';
-import { type MigrationConnection, migrate, readMigrations } from './migrate.js';
-import { checkSession, type Query, quoteName, sessionSchema, startupOptions, statedSettings } from './session.js';
-import { explainTlsError, tlsOf } from './tls.js';
+import { type Migration, type MigrationConnection, migrate, readMigrations } from './migrate.js';
+import { explainReadOnly, reportReadOnly } from './read-only.js';
+import { explainDenied, missingRights, reportDenials } from './rights.js';
+import { requireSameDatabase } from './same-database.js';
+import { findSchema } from './schema.js';
+import { checkSession, type Query, quoteName, startupOptions, statedSettings } from './session.js';
+import { tlsOf } from './tls.js';
 
 export interface PostgresOptions {
   /** `postgresql://user:password@host:5432/database`; the parameter `schema=name` selects another schema. */
@@ -44,7 +49,7 @@ const unhurried = {
 
 /** The settings of the driver. The driver does not read the address itself. */
 async function configOf(
-  url: DatabaseUrl,
+  { url, setting }: Address,
   schema: string | undefined,
   settings: Readonly<Record<string, string>>,
   connectTimeoutMs: number,
@@ -57,7 +62,7 @@ async function configOf(
     host,
     port,
     database,
-    ssl: await tlsOf(url),
+    ssl: await tlsOf(url, setting),
     options: `${options} ${startupOptions(statedSettings({ ...settings, ...path }))}`.trim(),
     application_name: 'halyard',
     connectionTimeoutMillis: connectTimeoutMs,
@@ -72,83 +77,94 @@ async function configOf(
  */
 export async function openPostgres(options: PostgresOptions): Promise<Connection> {
   const { listenUrl, statementTimeoutMs, poolSize, existing, log } = options;
-  const url = parseDatabaseUrl(options.url);
-  const directUrl = listenUrl === undefined ? url : parseDatabaseUrl(listenUrl);
+  const address: Address = { setting: 'DATABASE_URL', url: parseDatabaseUrl(options.url) };
+  const directAddress: Address =
+    listenUrl === undefined ? address : { setting: 'DATABASE_LISTEN_URL', url: parseDatabaseUrl(listenUrl) };
   const connectTimeoutMs = Math.min(statementTimeoutMs, longestConnect);
-  const stated = url.schema ?? directUrl.schema;
-  const asked = await configOf(directUrl, stated, unhurried, connectTimeoutMs);
-  const schema = await withClient(asked, client => findSchema(client, stated, existing === true));
+  const stated = address.url.schema ?? directAddress.url.schema;
+  const asked = await configOf(directAddress, stated, unhurried, connectTimeoutMs);
+  const pooled = listenUrl === undefined ? null : await configOf(address, stated, unhurried, connectTimeoutMs);
+  const schema = await withClient(directAddress, asked, async query => {
+    if (pooled !== null) await withClient(address, pooled, other => requireSameDatabase(other, query));
+    return findSchema(query, stated, existing === true);
+  });
   if (schema.includes('"')) {
     throw new DatabaseSetupError(`The schema ${schema} has a quotation mark in its name, which Prisma cannot write.`);
   }
-  const direct = await configOf(directUrl, schema, unhurried, connectTimeoutMs);
+  const direct = await configOf(directAddress, schema, unhurried, connectTimeoutMs);
   const serverTimeout = String(Math.ceil(statementTimeoutMs * serverShare));
   const timeouts = {
     statement_timeout: serverTimeout,
     lock_timeout: serverTimeout,
     idle_in_transaction_session_timeout: String(statementTimeoutMs * 2),
   };
-  const pool = new GuardedPool({
-    config: await configOf(url, schema, timeouts, connectTimeoutMs),
+  const report = reportReadOnly(log);
+  const pool: GuardedPool = new GuardedPool({
+    config: await configOf(address, schema, timeouts, connectTimeoutMs),
     size: poolSize,
     queryTimeoutMs: statementTimeoutMs,
     connectTimeoutMs,
-    check: client => checkSession(queryOf(client), schema),
+    check: async client => {
+      const { isReadOnly } = await checkSession(queryOf(client), schema, address.setting);
+      await report(queryOf(client), isReadOnly);
+    },
+    onDenied: reportDenials(async () => missingRightsOf(pool, await readMigrations()), log),
     log,
   });
   try {
     (await pool.connect()).release();
   } catch (error) {
     await pool.end();
-    throw explainTlsError(error) ?? error;
+    throw explainConnectError(error, address) ?? error;
   }
   const elsewhere = withSchema(options.url, 'halyard');
-  return new PostgresConnection({ pool, direct, schema, elsewhere, patienceMs: statementTimeoutMs, log });
+  return new PostgresConnection({
+    pool,
+    direct,
+    directAddress,
+    schema,
+    elsewhere,
+    patienceMs: statementTimeoutMs,
+    log,
+  });
 }
 
 function queryOf(client: pg.ClientBase): Query {
   return async sql => (await client.query<Record<string, unknown>>(sql)).rows;
 }
 
-/** Runs work on a separate connection. */
-async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
+async function missingRightsOf(pool: GuardedPool, migrations: readonly Migration[]): Promise<string | null> {
+  const client = await pool.connect();
+  try {
+    return await missingRights(queryOf(client), migrations);
+  } finally {
+    client.release();
+  }
+}
+
+/** Runs work on a separate connection. @param address of the connection, for messages. */
+async function withClient<T>(
+  address: Address,
+  config: pg.ClientConfig,
+  work: (query: Query, client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client(config);
   client.on('error', () => undefined); // The running query rejects.
   try {
     await client.connect();
-    return await work(client);
+    return await work(queryOf(client), client);
   } catch (error) {
-    throw explainTlsError(error) ?? error;
+    throw explainConnectError(error, address) ?? error;
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-/** Finds the schema: the given one, which is created if needed, or else the first one of the search path. */
-async function findSchema(client: pg.Client, stated: string | undefined, existing: boolean): Promise<string> {
-  const { schema, path } = await sessionSchema(queryOf(client));
-  if (schema !== null) return schema;
-  if (stated === undefined) {
-    throw new DatabaseSetupError(
-      `No schema of the search path (${path}) exists. Make one of them, or name one at the end of the address: ?schema=halyard.`,
-    );
-  }
-  // The lookup is needed: `IF NOT EXISTS` requires the right to create schemas even if the schema exists.
-  const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [stated]);
-  if (rowCount !== 0) {
-    throw new DatabaseSetupError(
-      `The role may not use the schema "${stated}". As its owner: GRANT USAGE, CREATE ON SCHEMA ${quoteName(stated)} TO the role.`,
-    );
-  }
-  if (existing) throw new DatabaseSetupError(`There is no schema "${stated}" in the database.`);
-  await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(stated)}`);
-  return stated;
 }
 
 interface Opened {
   readonly pool: GuardedPool;
   /** For the server's own address, without time limits. */
   readonly direct: pg.ClientConfig;
+  readonly directAddress: Address;
   readonly schema: string;
   /** The same address with another schema, for messages. */
   readonly elsewhere: string;
@@ -163,14 +179,16 @@ class PostgresConnection implements Connection {
   readonly patienceMs: number;
   readonly #pool: GuardedPool;
   readonly #direct: pg.ClientConfig;
+  readonly #directAddress: Address;
   readonly #schema: string;
   readonly #elsewhere: string;
   readonly #log: Log;
 
-  constructor({ pool, direct, schema, elsewhere, patienceMs, log }: Opened) {
+  constructor({ pool, direct, directAddress, schema, elsewhere, patienceMs, log }: Opened) {
     this.patienceMs = patienceMs;
     this.#pool = pool;
     this.#direct = direct;
+    this.#directAddress = directAddress;
     this.#schema = schema;
     this.#elsewhere = elsewhere;
     this.#log = log;
@@ -178,23 +196,33 @@ class PostgresConnection implements Connection {
   }
 
   async migrate(): Promise<readonly string[]> {
-    return withClient(this.#direct, async client => {
-      await checkSession(queryOf(client), this.#schema);
+    const migrations = await readMigrations();
+    const { setting } = this.#directAddress;
+    const applied = await withClient(this.#directAddress, this.#direct, async (query, client) => {
+      await checkSession(query, this.#schema, setting);
       const connection: MigrationConnection = {
         query: async (sql, values) => (await client.query<Record<string, unknown>>(sql, [...(values ?? [])])).rows,
         script: async sql => void (await client.query(sql)),
         elsewhere: this.#elsewhere,
       };
-      return migrate(connection, await readMigrations());
+      try {
+        return await migrate(connection, migrations);
+      } catch (error) {
+        throw (await explainDenied(error, query, migrations)) ?? (await explainReadOnly(error, query)) ?? error;
+      }
     });
+    const missing = await missingRightsOf(this.#pool, migrations);
+    if (missing !== null) throw new DatabaseSetupError(missing);
+    return applied;
   }
 
   alone = (sql: string): Promise<readonly Record<string, unknown>[]> =>
-    withClient(this.#direct, client => queryOf(client)(sql));
+    withClient(this.#directAddress, this.#direct, query => query(sql));
 
   listen(hint: () => void): () => void {
     const heartbeatMs = Math.min(this.patienceMs, longestHeartbeat);
-    const listener = new ChangeListener({ config: this.#direct, hint, heartbeatMs, log: this.#log });
+    const echo = (text: string) => this.#pool.query(`SELECT pg_notify('${echoChannel}', $1)`, [text]);
+    const listener = new ChangeListener({ config: this.#direct, hint, echo, heartbeatMs, log: this.#log });
     const stopWaiting = this.#pool.onBack(() => {
       listener.check();
       hint();

@@ -1,6 +1,6 @@
 import type { Log } from '../core/log.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
-import { toUnavailable } from './errors.js';
+import { isReadOnly, toUnavailable } from './errors.js';
 import { PeriodicTask } from './periodic-task.js';
 import { read } from './reads.js';
 
@@ -74,6 +74,8 @@ export class Pruner {
       const deleted = await this.prune();
       if (deleted > 0) log.info({ deleted }, 'Old entries of the change log were deleted.');
     } catch (error) {
+      // A read-only database is reported where its sessions begin.
+      if (isReadOnly(error)) return;
       log.warn({ err: toUnavailable(error) ?? error }, 'Old entries of the change log could not be deleted.');
     }
   }

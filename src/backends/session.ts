@@ -81,15 +81,22 @@ export async function sessionSchema(query: Query): Promise<{ readonly schema: st
 }
 
 /**
- * Checks the settings that statements rely on.
+ * Checks the settings that statements rely on. Returns whether the session is read-only, which is allowed.
+ * @param setting that has the address, for messages.
  * @throws DatabaseSetupError with the values found, the values needed, and statements that correct them.
  */
-export async function checkSession(query: Query, schema: string): Promise<void> {
+export async function checkSession(
+  query: Query,
+  schema: string,
+  setting: string,
+): Promise<{ readonly isReadOnly: boolean }> {
   const settings = names.map(name => `current_setting('${name}') AS "${name}"`).join(', ');
   // Exists only since PostgreSQL 17, so it cannot be an option at the start.
   const longest = `current_setting('transaction_timeout', true) AS longest`;
-  const [row] = await query(`SELECT ${settings}, ${longest}, current_schema() AS schema, current_user AS role`);
-  if (row === undefined) return;
+  const [row = {}] = await query(
+    `SELECT ${settings}, ${longest}, current_setting('transaction_read_only') = 'on' AS "isReadOnly",
+            current_schema() AS schema, current_user AS role`,
+  );
   if (row['longest'] !== null && row['longest'] !== '0') await query(`SET transaction_timeout = 0`);
   const wrong = Object.entries(relied).flatMap(([name, { value, accepted }]) => {
     const found = String(row[name]);
@@ -99,11 +106,12 @@ export async function checkSession(query: Query, schema: string): Promise<void> 
   if (row['schema'] !== schema) {
     wrong.push({ name: 'search_path', found: String(row['schema']), needed: schema, set: quoteName(schema) });
   }
-  if (wrong.length === 0) return;
+  if (wrong.length === 0) return { isReadOnly: row['isReadOnly'] === true };
   const found = wrong.map(({ name, found, needed }) => `${name} is ${found} and must be ${needed}`).join('; ');
   const alter = wrong.map(({ name, set }) => `ALTER ROLE ${quoteName(String(row['role']))} SET ${name} = ${set};`);
   throw new DatabaseSetupError(
-    `A session of the database has other settings than it was asked for: a pooler drops them, or only a superuser may state ` +
-      `them. Here ${found}. Give the role them as its own: ${alter.join(' ')}`,
+    `A session of ${setting} has other settings than it was asked for: a pooler drops them, or only a superuser may state ` +
+      `them. Here ${found}. Give the role them as its own: ${alter.join(' ')} PgBouncer keeps the old values until ` +
+      'you run RECONNECT in its admin console.',
   );
 }

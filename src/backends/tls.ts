@@ -7,28 +7,30 @@ import { DatabaseSetupError } from './errors.js';
  * The TLS settings of an address, as in libpq. `require` encrypts, and checks the certificate only if a root certificate is
  * given. `verify-ca` requires a certificate of a known authority, and `verify-full` also one for this host. False: no TLS, as on
  * every Unix socket.
+ * @param setting that has the address, for messages.
  * @throws DatabaseSetupError when a file that the address names cannot be read.
  */
-export async function tlsOf(url: DatabaseUrl): Promise<ConnectionOptions | false> {
+export async function tlsOf(url: DatabaseUrl, setting: string): Promise<ConnectionOptions | false> {
   const { sslMode, sslRootCert, sslCert, sslKey, host } = url;
   if (sslMode === 'disable' || host.startsWith('/')) return false;
   // `system` means the authorities that Node knows.
-  const ca = sslRootCert === undefined || sslRootCert === 'system' ? undefined : await read('sslrootcert', sslRootCert);
+  const ca =
+    sslRootCert === undefined || sslRootCert === 'system' ? undefined : await read('sslrootcert', sslRootCert, setting);
   return {
     rejectUnauthorized: sslMode !== 'require' || ca !== undefined,
     ...(ca === undefined ? {} : { ca }),
     ...(sslMode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
-    ...(sslCert === undefined ? {} : { cert: await read('sslcert', sslCert) }),
-    ...(sslKey === undefined ? {} : { key: await read('sslkey', sslKey) }),
+    ...(sslCert === undefined ? {} : { cert: await read('sslcert', sslCert, setting) }),
+    ...(sslKey === undefined ? {} : { key: await read('sslkey', sslKey, setting) }),
   };
 }
 
-async function read(parameter: string, path: string): Promise<string> {
+async function read(parameter: string, path: string, setting: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new DatabaseSetupError(`The file that ${parameter} names in DATABASE_URL cannot be read: ${reason}.`, {
+    throw new DatabaseSetupError(`The file that ${parameter} names in ${setting} cannot be read: ${reason}.`, {
       cause: error,
     });
   }
@@ -44,7 +46,7 @@ const untrusted = new Set([
 ]);
 
 /** Turns a TLS failure into an error with the remedy. Null for any other error. */
-export function explainTlsError(error: unknown): DatabaseSetupError | null {
+export function explainTlsError(error: unknown, { sslRootCert }: DatabaseUrl): DatabaseSetupError | null {
   if (!(error instanceof Error)) return null;
   const { code } = error as { code?: unknown };
   const explain = (text: string) => new DatabaseSetupError(text, { cause: error });
@@ -65,6 +67,12 @@ export function explainTlsError(error: unknown): DatabaseSetupError | null {
   }
   if (typeof code !== 'string') return null;
   if (untrusted.has(code)) {
+    if (sslRootCert !== undefined) {
+      return explain(
+        `The database server's certificate is not of the authority in sslrootcert=${sslRootCert} (${error.message}): name the file ` +
+          "of the right authority's certificate, or leave sslrootcert out and write sslmode=require, which does not ask who answers.",
+      );
+    }
     return explain(
       `The database server's certificate is of no authority that is known here (${error.message}): name the file of the ` +
         "authority's certificate with sslrootcert=/path/to/ca.pem, or write sslmode=require, which does not ask who answers.",

@@ -1,6 +1,6 @@
 import { LocalSecretError } from '../auth/local-secret.js';
 import { DirectoryLockedError } from '../backends/directory-lock.js';
-import { DatabaseSetupError, sqlState } from '../backends/errors.js';
+import { DatabaseSetupError } from '../backends/errors.js';
 import { MigrationError } from '../backends/migrate.js';
 import { ConfigError } from '../config.js';
 import { DataDirectoryError } from '../core/data-directory.js';
@@ -30,14 +30,10 @@ const expected = [
   UsageError,
 ];
 
-/** PostgreSQL does not accept the user, the password, the database or the schema, or the user has no permission. */
-const refusedStates = /^(28|3D000|3F000|42501)/;
-
 /** The text to print for a failure: the message of an expected error, the whole stack of an unexpected one. */
 export function describeFailure(error: unknown): string {
   if (error instanceof UnavailableError) return withReason(error);
   if (expected.some(type => error instanceof type)) return (error as Error).message;
-  if (refusedStates.test(sqlState(error) ?? '')) return `The database refuses: ${reasonOf(error)}. Check DATABASE_URL.`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 

@@ -94,7 +94,7 @@ export const settings = [
     accepts: postgresUrl,
     to: 'postgres.listenUrl',
     description:
-      'The address of the PostgreSQL server itself, for listening and migrating, where DATABASE_URL leads to a pooler. Unset: DATABASE_URL.',
+      'The address of the PostgreSQL server itself, for listening and migrating, where DATABASE_URL leads to a pooler. It must lead to the same database. Unset: DATABASE_URL.',
     secret: true,
   },
   {

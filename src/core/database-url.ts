@@ -32,17 +32,32 @@ const form =
 const placeForm = /^(?<host>\[[^\]]*\]|[^:]*)(?::(?<port>\d{1,5})?)?$/;
 const expected =
   'expected a URL such as postgresql://user:password@host:5432/halyard, where / and ? of a password are written %2F and %3F';
+const severalHosts =
+  'several hosts are not supported; expected one host, such as a name or a proxy that follows the primary';
+/** The longest name in PostgreSQL, in bytes. It cuts longer ones. */
+const longestSchema = 63;
 
 /**
- * Reads an address as libpq does. A password may hold a raw `%`, `#`, `:` or `@`. The host may be missing, or be the
+ * Reads an address as libpq does, except for several hosts and the form with keywords. A password may hold a raw `%`, `#`, `:` or `@`. The host may be missing, or be the
  * directory of a socket in the parameter `host`. Unknown parameters are ignored, except those about TLS.
  * @throws DatabaseUrlError
  */
 export function parseDatabaseUrl(text: string): DatabaseUrl {
   const parts = form.exec(text)?.groups;
   const place = placeForm.exec(parts?.['place'] ?? '')?.groups;
-  if (parts === undefined || place === undefined) throw new DatabaseUrlError(expected);
+  if (parts === undefined) {
+    const why = /^\s*\w+\s*=/.test(text) ? 'keywords such as host= are not supported; ' : '';
+    throw new DatabaseUrlError(why + expected);
+  }
   const parameters = parametersOf(parts['query'] ?? '');
+  // An unencoded / in a password moves its @ into the database.
+  const places = [
+    parts['database']?.includes('@') ? '' : parts['place'],
+    parameters.get('host'),
+    parameters.get('port'),
+  ];
+  if (places.some(each => each?.includes(','))) throw new DatabaseUrlError(severalHosts);
+  if (place === undefined) throw new DatabaseUrlError(expected);
   const credentials = parts['credentials'];
   const colon = credentials?.indexOf(':') ?? -1;
   const user = colon < 0 ? credentials : credentials?.slice(0, colon);
@@ -55,7 +70,7 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
     host: host || 'localhost',
     port: port === undefined ? undefined : Number(port),
     database: parameters.get('dbname') ?? (parts['database'] ? decode(parts['database']) : undefined),
-    schema: parameters.get('schema') || undefined,
+    schema: schemaOf(parameters.get('schema')),
     options: parameters.get('options')?.trim() || undefined,
     ...sslOf(parameters),
   };
@@ -80,6 +95,23 @@ function parametersOf(query: string): ReadonlyMap<string, string> {
       return [decode(name), decode(name === 'options' ? text.replaceAll('+', ' ') : text)];
     }),
   );
+}
+
+function schemaOf(schema: string | undefined): string | undefined {
+  if (!schema) return undefined;
+  if (schema.includes('"')) {
+    throw new DatabaseUrlError(`the schema ${schema} has a quotation mark in its name, which Prisma cannot write`);
+  }
+  const shown = `the schema ${JSON.stringify(schema)}`;
+  if (schema.includes('\0')) throw new DatabaseUrlError(`${shown} has a character that PostgreSQL does not take`);
+  if (schema.startsWith('pg_')) {
+    throw new DatabaseUrlError(`${shown} begins with pg_, which PostgreSQL keeps for itself; expected another name`);
+  }
+  const bytes = Buffer.byteLength(schema);
+  if (bytes > longestSchema) {
+    throw new DatabaseUrlError(`${shown} has ${bytes} bytes, and PostgreSQL takes at most ${longestSchema}`);
+  }
+  return schema;
 }
 
 function sslOf(parameters: ReadonlyMap<string, string>) {

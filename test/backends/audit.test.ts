@@ -128,6 +128,25 @@ describe('the audit of the tables', () => {
     expect(rows.map(row => row.table_name).sort()).toEqual([...tables].sort());
   });
 
+  it('is not needed after a column was added and accepted, which logs one RESET at once', async () => {
+    const { database, backend } = await start();
+    await database.query('ALTER TABLE users ADD COLUMN note text');
+    const accept = async () => (await database.query(`SELECT halyard_accept('users') AS logged`)).rows;
+    const before = (await readLog(backend)).length;
+    expect(await accept()).toEqual([{ logged: true }]);
+    expect((await readLog(backend)).slice(before)).toMatchObject([{ kind: 'RESET' }]);
+    await database.query('CREATE INDEX ON users (note)');
+    expect(await accept()).toEqual([{ logged: false }]);
+    expect(await audited(database, backend)).toEqual([]);
+  });
+
+  it.each(["'nix'", "'halyard_migrations'", 'NULL'])('accepts no table that is not logged: %s', async name => {
+    const { database } = await start();
+    await expect(database.query(`SELECT halyard_accept(${name})`)).rejects.toThrow(
+      `halyard_accept takes the name of a logged table (feature_flag_overrides, feature_flags, user_feature_groups, users), not ${name}`,
+    );
+  });
+
   it('never deadlocks with TRUNCATE by another hand, nor with writers', async () => {
     const { database, backend } = await start();
     let isOver = false;

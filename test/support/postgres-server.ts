@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, cp, mkdtemp, readFile, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, chown, cp, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform, tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -15,8 +15,14 @@ import pg from 'pg';
 export class PostgresServer {
   private constructor(
     readonly directory: string,
-    readonly process: ChildProcess,
+    /** Runs the server program on the directory. */
+    private readonly launch: () => Promise<ChildProcess>,
+    private current: ChildProcess,
   ) {}
+
+  get process(): ChildProcess {
+    return this.current;
+  }
 
   static async start(flags: readonly string[] = []): Promise<PostgresServer> {
     const directory = await mkdtemp(join(tmpdir(), 'halyard-pg-'));
@@ -47,13 +53,16 @@ export class PostgresServer {
         'max_connections=300',
       ];
       const options = [...fast, 'listen_addresses=', `unix_socket_directories=${directory}`].flatMap(o => ['-c', o]);
-      const child = spawn(join(native, 'bin', 'postgres'), ['-D', data, ...options, ...flags], {
-        ...account,
-        cwd: directory,
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
-      await ready(child);
-      return new PostgresServer(directory, child);
+      const launch = async () => {
+        const child = spawn(join(native, 'bin', 'postgres'), ['-D', data, ...options, ...flags], {
+          ...account,
+          cwd: directory,
+          stdio: ['ignore', 'ignore', 'pipe'],
+        });
+        await ready(child);
+        return child;
+      };
+      return new PostgresServer(directory, launch, await launch());
     } catch (error) {
       await rm(directory, { recursive: true, force: true });
       throw error;
@@ -69,14 +78,25 @@ export class PostgresServer {
     return queryOnce(this.url(database), sql);
   }
 
-  /** SIGINT: a fast shutdown that ends every session. */
+  /** Starts the server again, in recovery: it can be read, and refuses writes until it is promoted. */
+  async restartAsStandby(): Promise<void> {
+    await this.#shutDown();
+    await writeFile(join(this.directory, 'data', 'standby.signal'), '');
+    this.current = await this.launch();
+  }
+
   async stop(): Promise<void> {
+    await this.#shutDown();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** SIGINT: a fast shutdown that ends every session. */
+  async #shutDown(): Promise<void> {
     if (this.process.exitCode === null && this.process.signalCode === null) {
       const exited = once(this.process, 'exit');
       this.process.kill('SIGINT');
       await exited;
     }
-    await rm(this.directory, { recursive: true, force: true });
   }
 }
 
@@ -166,7 +186,7 @@ async function ready(child: ChildProcess): Promise<void> {
   await new Promise<void>((done, failed) => {
     child.stderr?.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-10_000);
-      if (said.includes('ready to accept connections')) done();
+      if (/ready to accept (read-only )?connections/.test(said)) done();
     });
     child.once('error', failed);
     child.once('exit', () => failed(new Error(`PostgreSQL did not start: ${said}`)));

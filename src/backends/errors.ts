@@ -97,7 +97,7 @@ const messages: readonly (readonly [states: readonly string[], message: string])
   [['55P03', '40'], 'The database is busy with other changes.'],
   [['53'], 'The database has no room for this now.'],
   [['25006'], 'The database is read-only.'],
-  [['42501'], 'The server lacks a right in its database. Its log says which.'],
+  [['42501'], 'The role of the database lacks a right, which an operator has to grant.'],
 ];
 
 const sqlStatePattern = bounded(/^[0-9A-Z]{5}$/, 5);

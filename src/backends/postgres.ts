@@ -82,10 +82,16 @@ export async function openPostgres(options: PostgresOptions): Promise<Connection
     listenUrl === undefined ? address : { setting: 'DATABASE_LISTEN_URL', url: parseDatabaseUrl(listenUrl) };
   const connectTimeoutMs = Math.min(statementTimeoutMs, longestConnect);
   const stated = address.url.schema ?? directAddress.url.schema;
+  const other = directAddress.url.schema;
+  if (other !== undefined && other !== stated) {
+    throw new DatabaseSetupError(
+      `DATABASE_LISTEN_URL names the schema "${other}", and DATABASE_URL the schema "${stated}". Name one schema in both.`,
+    );
+  }
   const asked = await configOf(directAddress, stated, unhurried, connectTimeoutMs);
   const pooled = listenUrl === undefined ? null : await configOf(address, stated, unhurried, connectTimeoutMs);
   const schema = await withClient(directAddress, asked, async query => {
-    if (pooled !== null) await withClient(address, pooled, other => requireSameDatabase(other, query));
+    if (pooled !== null) await withClient(address, pooled, pool => requireSameDatabase(pool, query));
     return findSchema(query, stated, existing === true);
   });
   if (schema.includes('"')) {

@@ -103,6 +103,15 @@ describe('DATABASE_LISTEN_URL', () => {
     await expect(open({ url, listenUrl })).rejects.toThrow(message);
   });
 
+  it('is refused if it names another schema', async () => {
+    const { url } = await database();
+    const opening = open({ url: `${url}&schema=one`, listenUrl: `${url}&schema=other` });
+    await expect(opening).rejects.toThrow(DatabaseSetupError);
+    await expect(opening).rejects.toThrow(
+      /DATABASE_LISTEN_URL names the schema "other", and DATABASE_URL the schema "one"/,
+    );
+  });
+
   it('is named if nothing answers there', async () => {
     const { url } = await database();
     const opening = open({ url, listenUrl: 'postgresql://127.0.0.1:1/d' });

@@ -1,3 +1,4 @@
+// Over 300 lines: the contract has many writes, and each is one statement that is read beside the others.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../core/errors.js';
 import type { Attributes } from '../core/evaluate.js';

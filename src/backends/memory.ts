@@ -1,3 +1,4 @@
+// Over 300 lines: it implements the whole contract, and its writes change the same maps.
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';

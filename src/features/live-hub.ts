@@ -1,3 +1,4 @@
+// Over 300 lines: the transitions of subscribers belong together, and their order is what keeps answers right.
 import type { Targeting } from '../backends/backend.js';
 import type { Evaluation, Subject } from '../core/evaluate.js';
 import type { Log } from '../core/log.js';

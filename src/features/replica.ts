@@ -1,3 +1,4 @@
+// Over 300 lines: the transitions of one state machine belong together.
 import type { Backend, Change } from '../backends/backend.js';
 import { UnavailableError } from '../core/errors.js';
 import type { Log } from '../core/log.js';

@@ -30,7 +30,8 @@ interface Load {
 }
 
 /**
- * A cache of the stored targeting of users, by the ids under which they are stored. It loads users in batches and keeps them until a change touches them.
+ * A cache of the stored targeting of users, by the ids under which they are stored. It loads users in batches and keeps them
+ * until a change touches them.
  *
  * All loads of one turn of the event loop share one query, and callers that need the same user share one load. The result of
  * a load is cached and returned only if no change that touches the user was applied since the load began: it may have read

@@ -1,6 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readBody } from '../../src/server/http/body.js';
+import { ByteBudget } from '../../src/server/http/byte-budget.js';
+import { heapInUse } from '../support/cpu.js';
 import { openInitiatedSocket } from '../support/raw-socket.js';
 import { until } from '../support/wait.js';
 import { startTestServer, type TestServer } from './harness.js';
@@ -187,4 +193,28 @@ describe('a message of a WebSocket', () => {
     socket.send(Buffer.from(message('größe'), 'latin1'), { binary: true });
     expect(await closed).toEqual({ code: 4400, reason: 'A message is not UTF-8.' });
   });
+});
+
+it.each([
+  ['in one chunk', [8_000]],
+  ['in several chunks', [3_000, 5_000]],
+])('a body that came %s is not kept with its request', async (_name, sizes) => {
+  const request = Object.assign(new PassThrough(), { headers: { 'content-length': '8000' } });
+  const budget = new ByteBudget({ perAddress: 100_000, inAll: 100_000 });
+  async function read(): Promise<WeakRef<Buffer>> {
+    const reading = readBody(request as unknown as IncomingMessage, { limit: 10_000, budget, address: '192.0.2.1' });
+    for (const size of sizes) request.write(Buffer.alloc(size, 'a'));
+    request.end();
+    const body = await reading;
+    if (typeof body === 'string') throw new Error(body);
+    expect(body.toString()).toBe('a'.repeat(8_000));
+    return new WeakRef(body);
+  }
+  const body = await read();
+  expect(budget.held).toBe(0);
+  // What a WeakRef has shown stays for the rest of its turn.
+  await nextTurn();
+  await heapInUse();
+  expect(body.deref() === undefined).toBe(true);
+  expect(request.headers['content-length']).toBe('8000');
 });

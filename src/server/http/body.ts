@@ -78,11 +78,12 @@ export function readBody(request: IncomingMessage, { limit, budget, address }: B
     let chunks = 0;
     const settle = (result: Buffer | NoBody) => {
       budget.release(address, body.length);
-      body = nothing;
+      // A stream of events keeps its request as long as it lives. Its listeners would keep the body, as would their promise.
+      request.off('data', take).off('end', end).off('close', leave);
       resolve(result);
     };
     const refuse = (reason: NoBody) => {
-      request.pause().off('data', take);
+      request.pause();
       settle(reason);
     };
     const take = (chunk: Buffer) => {
@@ -93,7 +94,7 @@ export function readBody(request: IncomingMessage, { limit, budget, address }: B
       }
       chunks += 1;
       if (length + chunk.length > limit) return refuse('too large');
-      // A chunk costs more than a microsecond, however small it is.
+      // Each chunk has a cost, however small it is.
       if (chunks > maxTinyChunks && length < chunks * leastMeanChunk) return refuse('tiny chunks');
       if (length + chunk.length > body.length) {
         const size = Math.max(firstSize, 2 * body.length, length + chunk.length);

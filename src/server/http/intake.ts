@@ -8,7 +8,7 @@ const longestTurn = 10;
 const overlongTurn = 100;
 /** Milliseconds for which new connections are guarded after such a turn. */
 const guardTime = 10_000;
-/** Bytes of one connection that are parsed at a time. Tiny parts of a body and short messages cost a microsecond or more each. */
+/** Bytes of one connection that are parsed at a time. They may be thousands of chunks of a body, or hundreds of messages. */
 const pieceSize = 16_384;
 /** Pieces that are planned for one turn; they end earlier when its time is over. */
 const piecesPerTurn = 64;
@@ -26,8 +26,8 @@ interface Waiting {
  *
  * Bytes of a guarded connection are parsed at once only for ten milliseconds. From then on they wait, and their connections are
  * not read from; in each turn of the loop the addresses take turns, and so do the connections of an address. WebSockets are
- * guarded, and connections that send a long body. Node parses the requests of other connections without our help, which costs
- * a sixth less; all are guarded as soon as a turn of the loop takes too long.
+ * guarded, and connections that send a long body. Node parses the requests of other connections straight from their
+ * handles, which costs less; all are guarded as soon as a turn of the loop takes too long.
  */
 export class Intake {
   readonly #free = new Set<Socket>();

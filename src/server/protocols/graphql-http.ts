@@ -1,5 +1,5 @@
 import type { Caller } from '../../auth/caller.js';
-import { bodyFormFault, readBody, textOf } from '../http/body.js';
+import { bodyFormFault, type NoBody, readBody, textOf } from '../http/body.js';
 import { ByteBudget } from '../http/byte-budget.js';
 import type { HttpRequest } from '../http/request.js';
 import type { Exchange, Route } from '../http/route.js';
@@ -27,6 +27,23 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
   const { operations, bodyLimits } = options;
   const { maxBodySize, bodiesPerAddress, bodiesInAll } = bodyLimits;
   const budget = new ByteBudget({ perAddress: bodiesPerAddress, inAll: bodiesInAll });
+  const bodyRefusals: Readonly<Record<Exclude<NoBody, 'gone'>, { status: number; code: string; message: string }>> = {
+    'too large': {
+      status: 413,
+      code: 'REQUEST_ENTITY_TOO_LARGE',
+      message: `The body of a request may have at most ${maxBodySize} bytes.`,
+    },
+    'no room': {
+      status: 429,
+      code: 'TOO_MANY_REQUESTS',
+      message: 'Too many bytes of unfinished requests wait. Try again later.',
+    },
+    'tiny chunks': {
+      status: 400,
+      code: 'BAD_REQUEST',
+      message: 'The body comes in chunks of a few bytes. Send it in larger ones.',
+    },
+  };
   const answers = createFastPath(operations);
   const subscribe = createHttpSubscriptions(options);
 
@@ -51,26 +68,10 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
     if (request.method === 'POST') {
       const body = await readBody(request, { limit: maxBodySize, budget, address: exchange.address });
       if (body === 'gone') return;
-      if (body === 'too large') {
-        const message = `The body of a request may have at most ${maxBodySize} bytes.`;
-        return sendError(response, 413, 'REQUEST_ENTITY_TOO_LARGE', message);
-      }
-      if (body === 'no room') {
-        response.setHeader('retry-after', '5');
-        return sendError(
-          response,
-          429,
-          'TOO_MANY_REQUESTS',
-          'Too many bytes of unfinished requests wait. Try again later.',
-        );
-      }
-      if (body === 'tiny chunks') {
-        return sendError(
-          response,
-          400,
-          'BAD_REQUEST',
-          'The body comes in chunks of a few bytes. Send it in larger ones.',
-        );
+      if (typeof body === 'string') {
+        const { status, code, message } = bodyRefusals[body];
+        if (status === 429) response.setHeader('retry-after', '5');
+        return sendError(response, status, code, message);
       }
       text = textOf(body);
       if (text === null) {

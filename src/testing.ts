@@ -11,17 +11,17 @@ import { type Stop, stopping } from './streams/stop.js';
 /** Whether each feature is on, by flag key. */
 export type FeatureStates = { readonly [Key in FeatureKey]?: boolean };
 
-/** What can be pinned: what `createFeatures` gives, whoever its users are. */
+/** The object that `createFeatures` returns, for users of any type. */
 export type Pinnable = Pick<Features, typeof pin>;
 
 const restores = new WeakMap<Pinnable, Set<Stop>>();
 
 /**
- * Gives everybody these answers, with the reason `OVERRIDE`, until the returned function is called. Nothing is written:
- * whatever the flags, overrides and outages of the features' own database say, other programs do not notice. A flag need
- * not exist. Every way of asking is answered so, `getAll`, `require` and gates included, and who watches is told.
+ * Gives all users these answers, with the reason `OVERRIDE`, until the returned function is called. The answers do not depend on
+ * stored flags and overrides, or on whether the database can be reached. Nothing is written, so other programs do not notice. A
+ * flag need not exist. All methods give these answers, `getAll`, `require` and gates included, and watchers are called.
  *
- * Pins may lie over one another and be taken away in any order; of two for one flag the later one holds.
+ * Pins may overlap and be removed in any order; of two pins of one flag the later one counts.
  *
  * @throws TypeError when an answer is neither true nor false.
  * @example

@@ -109,7 +109,7 @@ function createKeySet(url: URL): Keys {
         attempt ??= read();
         return attempt;
       }
-      // While the identity provider is away, tokens that were verified stay valid, and nobody waits for it.
+      // While the identity provider cannot be reached, verified tokens stay valid, and no caller waits for it.
       if (Date.now() - failedAt >= retryDelay) attempt ??= read();
       return null;
     },

@@ -71,8 +71,8 @@ export class ChangeListener {
       if (channel !== echoChannel) hint();
       else if (payload === this.#awaited) this.#hear();
     });
-    client.on('error', error => this.#lost(client, error));
-    client.on('end', () => this.#lost(client, new Error('The connection was closed.')));
+    client.on('error', error => this.#noteLoss(client, error));
+    client.on('end', () => this.#noteLoss(client, new Error('The connection was closed.')));
     client
       .connect()
       .then(() => client.query(`LISTEN ${echoChannel}`))
@@ -86,7 +86,7 @@ export class ChangeListener {
         this.#beatLater(client);
         this.#askForEcho(client);
       })
-      .catch((error: Error) => this.#lost(client, error));
+      .catch((error: Error) => this.#noteLoss(client, error));
   }
 
   /** LISTEN succeeds behind a pooler that then drops all notifications. */
@@ -120,11 +120,11 @@ export class ChangeListener {
   #beat(client: pg.Client): void {
     client.query('SELECT 1').then(
       () => client === this.#client && this.#beatLater(client),
-      (error: Error) => this.#lost(client, error),
+      (error: Error) => this.#noteLoss(client, error),
     );
   }
 
-  #lost(client: pg.Client, error: Error): void {
+  #noteLoss(client: pg.Client, error: Error): void {
     if (this.#isStopped || client !== this.#client) return;
     this.#client = undefined;
     this.#isListening = false;

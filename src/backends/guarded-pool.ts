@@ -186,7 +186,7 @@ class SuspiciousClient extends pg.Client {
       const callback = args.at(-1);
       if (typeof callback === 'function') {
         const watched = (error: Error | null, ...rest: unknown[]) => {
-          if (error) this.#failed(error);
+          if (error) this.#noteFailure(error);
           callback(error, ...rest);
         };
         return query(...args.slice(0, -1), watched);
@@ -194,7 +194,7 @@ class SuspiciousClient extends pg.Client {
       const result = query(...args);
       if (!(result instanceof Promise)) return result;
       return result.catch((error: Error) => {
-        this.#failed(error);
+        this.#noteFailure(error);
         if (isCommit(args[0]) && isUnanswered(error)) {
           throw new CommitUnansweredError('The answer to COMMIT never came.', { cause: error });
         }
@@ -203,7 +203,7 @@ class SuspiciousClient extends pg.Client {
     }) as typeof this.query;
   }
 
-  #failed(error: Error): void {
+  #noteFailure(error: Error): void {
     this.hear(error, this);
     if (error.message === unanswered) this.end().catch(() => undefined);
   }

@@ -110,8 +110,8 @@ export async function checkSession(
   const found = wrong.map(({ name, found, needed }) => `${name} is ${found} and must be ${needed}`).join('; ');
   const alter = wrong.map(({ name, set }) => `ALTER ROLE ${quoteName(String(row['role']))} SET ${name} = ${set};`);
   throw new DatabaseSetupError(
-    `A session of ${setting} has other settings than it was asked for: a pooler drops them, or only a superuser may state ` +
-      `them. Here ${found}. Give the role them as its own: ${alter.join(' ')} PgBouncer keeps the old values until ` +
-      'you run RECONNECT in its admin console.',
+    `The sessions of ${setting} do not keep the settings that Halyard needs: ${found}. Either a pooler drops them, or only a ` +
+      `superuser may set them. Set them for the role: ${alter.join(' ')} PgBouncer keeps the old values until you run ` +
+      'RECONNECT in its admin console.',
   );
 }

@@ -61,21 +61,21 @@ export function explainTlsError(error: unknown, { sslRootCert }: DatabaseUrl): D
   }
   if (code === '28000' && /no encryption|SSL off/.test(error.message)) {
     return explain(
-      'The database server lets nobody in without TLS: write sslmode=verify-full, with sslrootcert=/path/to/ca.pem where its ' +
-        `authority is not a public one, or sslmode=require, which does not ask who answers. It says: ${error.message}.`,
+      'The database server accepts only connections with TLS: write sslmode=verify-full, with sslrootcert=/path/to/ca.pem where its ' +
+        `authority is not a public one, or sslmode=require, which does not check the server's identity. It says: ${error.message}.`,
     );
   }
   if (typeof code !== 'string') return null;
   if (untrusted.has(code)) {
     if (sslRootCert !== undefined) {
       return explain(
-        `The database server's certificate is not of the authority in sslrootcert=${sslRootCert} (${error.message}): name the file ` +
-          "of the right authority's certificate, or leave sslrootcert out and write sslmode=require, which does not ask who answers.",
+        `The database server's certificate is not signed by the authority in sslrootcert=${sslRootCert} (${error.message}): name the file ` +
+          "of the right authority's certificate, or leave sslrootcert out and write sslmode=require, which does not check the server's identity.",
       );
     }
     return explain(
-      `The database server's certificate is of no authority that is known here (${error.message}): name the file of the ` +
-        "authority's certificate with sslrootcert=/path/to/ca.pem, or write sslmode=require, which does not ask who answers.",
+      `The database server's certificate is signed by an authority that is not trusted here (${error.message}): name the file of the ` +
+        "authority's certificate with sslrootcert=/path/to/ca.pem, or write sslmode=require, which does not check the server's identity.",
     );
   }
   if (/^(CERT_|ERR_SSL_|ERR_OSSL_)/.test(code)) return explain(`TLS with the database server fails: ${error.message}.`);

@@ -110,7 +110,7 @@ export const settings = [
     accepts: integer(1, 600).transform(seconds => seconds * 1_000),
     to: 'postgres.statementTimeoutMs',
     description:
-      'Seconds after which a statement fails that PostgreSQL has not answered, or a write that waits for others.',
+      'Seconds until a statement that PostgreSQL does not answer fails, and until a write that waits for other writes fails.',
   },
   {
     name: 'HALYARD_DATA_DIR',

@@ -25,7 +25,7 @@ export function explainFileError(error: unknown, directory: string): string | nu
   if (fault === undefined) return null;
   return (
     `The data directory ${directory} ${fault[0]} (${known}). ${fault[1]}, or name another directory (HALYARD_DATA_DIR), or ` +
-    'use a PostgreSQL server (DATABASE_URL) with a secret of your own (AUTH_JWT_SECRET), which need none.'
+    'use a PostgreSQL server (DATABASE_URL) with a secret of your own (AUTH_JWT_SECRET), and no data directory is needed.'
   );
 }
 

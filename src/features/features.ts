@@ -248,7 +248,7 @@ function contextOf(user: FeatureUser | null | undefined): EvaluationContext {
   const { id, ...rest } = user;
   // Rollouts hash text, and all users without an id would count as one user.
   if (typeof id !== 'string' || id === '') {
-    throw new TypeError('A user needs an `id` that is text; somebody anonymous is null.');
+    throw new TypeError('A user needs an `id` that is a text. For an anonymous user pass null.');
   }
   const fault = userIdFault(id);
   if (fault !== null) throw new ValidationError([{ path: ['id'], message: fault }]);

@@ -161,7 +161,7 @@ export class Replica {
         .then(
           () => this.#found(),
           (error: unknown) => {
-            this.#lost(error instanceof Error ? error.message : String(error), error);
+            this.#noteLoss(error instanceof Error ? error.message : String(error), error);
             throw error;
           },
         )
@@ -191,7 +191,7 @@ export class Replica {
     const { patience = 500 } = this.#options;
     return new Promise(resolve => {
       const timer = setTimeout(() => {
-        this.#lost('A read of the change log goes unanswered.');
+        this.#noteLoss('A read of the change log goes unanswered.');
         resolve();
       }, patience);
       const done = () => {
@@ -225,7 +225,7 @@ export class Replica {
     );
   }
 
-  #lost(problem: string, error?: unknown): void {
+  #noteLoss(problem: string, error?: unknown): void {
     this.#problem = problem;
     if (this.#state !== 'following') return;
     this.#state = 'away';

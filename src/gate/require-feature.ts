@@ -77,7 +77,7 @@ type AnywhereIfUntyped<Input> = string extends keyof Input ? MiddlewareGate<any>
 
 /**
  * Lets users with the feature pass. All other users get a 404, a 403 or a redirect. If the feature cannot be determined, for
- * example because the database cannot be reached, nobody passes, unless `whenUnknown` is `'open'`.
+ * example because the database cannot be reached, no caller passes, unless `whenUnknown` is `'open'`.
  *
  * Use the result as middleware before a handler, as a function around a handler, or as a decorator of a method. Errors of
  * `user` and of the gated function reach the framework in the form that it expects.

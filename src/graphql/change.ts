@@ -46,7 +46,7 @@ const Change = builder.prismaObject('FeatureChange', {
       select: { userId: true, userIds: true },
       resolve: (change, _args, { loaders }) =>
         Promise.all(
-          concerned(change)
+          usersOf(change)
             .slice(0, shownUsers)
             .map(id => loaders.knownBy.load(id)),
         ),
@@ -54,7 +54,7 @@ const Change = builder.prismaObject('FeatureChange', {
     userCount: t.int({
       description: 'The number of users that the change is about.',
       select: { userId: true, userIds: true },
-      resolve: change => concerned(change).length,
+      resolve: change => usersOf(change).length,
     }),
     before: t.field({
       type: 'JSONObject',
@@ -79,7 +79,7 @@ async function shownState(state: Prisma.JsonObject | null, { knownBy }: Loaders)
   return typeof creator === 'string' ? { ...state, createdById: await knownBy.load(creator) } : state;
 }
 
-function concerned({ userId, userIds }: { userId: string | null; userIds: string[] }): string[] {
+function usersOf({ userId, userIds }: { userId: string | null; userIds: string[] }): string[] {
   return userId === null ? userIds : [userId];
 }
 

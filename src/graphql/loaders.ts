@@ -175,7 +175,7 @@ function parts<Place, Row>(
 /** The row that another row refers to. */
 export function stillThere<Row>(row: Row | null): Row {
   // Rare: it was deleted between the two reads. The next read is right.
-  if (row === null) throw new Error('A row was deleted while what refers to it was read. Read it again.');
+  if (row === null) throw new Error('A row was deleted while rows that refer to it were read. Read it again.');
   return row;
 }
 

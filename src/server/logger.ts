@@ -9,7 +9,7 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Nobody should log these; should somebody do so by mistake, they do not come out. */
+/** Fields that must not be logged. If one is logged by mistake, it is left out. */
 const redact = [
   'authorization',
   'token',
@@ -28,7 +28,7 @@ const closeTime = 1_000;
 
 export interface OwnedLog {
   readonly log: Logger;
-  /** Writes the last lines, as far as somebody reads them. */
+  /** Writes the last lines if the output is still read. */
   close(): Promise<void>;
 }
 

@@ -304,7 +304,7 @@ describe.each([
       expect(empty).not.toHaveProperty('actor_id');
     });
 
-    it('may be somebody whom no table knows: the trail outlives the person', async () => {
+    it('may be a user who is in no table: the log outlives the user', async () => {
       await sql(`INSERT INTO users (id) VALUES ('${id(7)}')`);
       const changes = await logged(`BEGIN; SELECT set_config('halyard.actor', '${id(7)}', true);
         DELETE FROM users WHERE id = '${id(7)}'; COMMIT`);

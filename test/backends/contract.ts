@@ -212,7 +212,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect(second.id).not.toBe(first.id);
       });
 
-      it('never have a version again that a flag of the same key has had: what expects one is refused', async () => {
+      it('never repeat a version of an earlier flag with the same key: a change that expects one is refused', async () => {
         const k = key();
         const versions: number[] = [];
         for (let life = 0; life < 3; life += 1) {
@@ -473,7 +473,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect(changes).toHaveLength(2);
       });
 
-      it('who were first named by the stored id are known by their text once it is named', async () => {
+      it('that were first named by the stored id are known by their text once it is named', async () => {
         const [text, k] = [`idp|${randomUUID()}`, key()];
         const uuid = storedUserId(text);
         await backend.setUserAttributes(uuid, { a: 1 }, null);
@@ -504,7 +504,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
     });
 
     describe('targeting', () => {
-      it('knows nothing of strangers, and nothing when nobody is asked for', async () => {
+      it('has nothing about unknown users, and nothing when nobody is asked for', async () => {
         expect((await targetingOf([user(), user()])).users).toEqual(new Map());
         expect((await targetingOf([])).users).toEqual(new Map());
       });

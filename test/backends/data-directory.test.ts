@@ -55,7 +55,7 @@ describe('a data directory', () => {
     await expectRefusal(join(root, 'file', 'below'), /is not a directory \(ENOTDIR\)/);
   });
 
-  it('that belongs to somebody else is refused', async () => {
+  it('that belongs to another user is refused', async () => {
     await chmod(root, 0o555);
     undos.push(() => chmod(root, 0o700));
     // Root may write everywhere; "nobody" is there on every Unix.

@@ -168,13 +168,13 @@ describe('TLS', () => {
     [
       'verify-full',
       () => url('sslmode=verify-full'),
-      /of no authority that is known here.*sslrootcert=.*or write sslmode=require/,
+      /signed by an authority that is not trusted here.*sslrootcert=.*or write sslmode=require/,
     ],
-    ['verify-ca', () => url('sslmode=verify-ca'), /of no authority that is known here/],
+    ['verify-ca', () => url('sslmode=verify-ca'), /signed by an authority that is not trusted here/],
     [
       'another authority',
       () => url(`sslmode=verify-ca&sslrootcert=${certificate('stranger')}`),
-      /not of the authority in sslrootcert=.*stranger\.pem .*the right authority's certificate, or leave sslrootcert out/,
+      /not signed by the authority in sslrootcert=.*stranger\.pem .*the right authority's certificate, or leave sslrootcert out/,
     ],
     [
       'another host',
@@ -203,9 +203,9 @@ describe('TLS', () => {
     );
   });
 
-  it('says so where the server lets nobody in without it', async () => {
+  it('says so where the server accepts only connections with it', async () => {
     const address = url('').replace('/postgres?', '/template1?');
-    await expect(open(address)).rejects.toThrow(/lets nobody in without TLS: write sslmode=verify-full/);
+    await expect(open(address)).rejects.toThrow(/accepts only connections with TLS: write sslmode=verify-full/);
   });
 
   it('of a mode that does not exist is refused with those that do', async () => {

@@ -78,7 +78,7 @@ describe.each([
 });
 
 describe('the lock', () => {
-  it('makes the directory readable to nobody else', async () => {
+  it('makes the directory readable only to its owner', async () => {
     const lock = await lockDirectory(join(root, 'new'));
     expect((await stat(join(root, 'new'))).mode & 0o777).toBe(0o700);
     await lock.release();

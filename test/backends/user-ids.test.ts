@@ -140,7 +140,7 @@ describe.each([
     await expect(query(`INSERT INTO users (external_id) VALUES (' ${text}')`)).rejects.toThrow('This is no user id');
   });
 
-  it('who gets another text keeps what is stored, and is erased under the old one', async () => {
+  it('that gets another text keeps its stored data, and is erased under the old one', async () => {
     await query(`INSERT INTO users (external_id, attributes) VALUES ('${text}', '{"plan": "pro"}');
       INSERT INTO feature_flags (key, name) VALUES ('k', 'n');
       INSERT INTO feature_flag_overrides (user_id, flag_key, enabled, reason) SELECT id, 'k', true, 'beta' FROM users`);

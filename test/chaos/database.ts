@@ -101,7 +101,7 @@ export class ChaosDatabase {
     return this.#cut("application_name = 'halyard'");
   }
 
-  /** Cuts the listening connections and lets nobody in while `work` is done by who is already there. */
+  /** Cuts the listening connections, and refuses new ones while `work` runs on the existing ones. */
   async whileDeaf(work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
     const client = await this.pool.connect();
     try {

@@ -115,7 +115,7 @@ describe('from a server, halyard types', () => {
     expect(await run(['--out', out, '--url', url])).toEqual({ code: 2, out: '', err: `${message}\n` });
   });
 
-  it('says that nobody answers', async () => {
+  it('says that no server answers', async () => {
     const gone = await serve(() => {});
     await gone[Symbol.asyncDispose]();
     const { code, err } = await run(['--out', out, '--url', gone.url]);
@@ -277,7 +277,7 @@ describe('the file', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  it('is never one that somebody else wrote', async () => {
+  it('is never a file that another program wrote', async () => {
     await writeFile(out, 'export const work = 1;\n');
     const { code, err } = await run(['--out', out, ...asked]);
     expect(code).toBe(1);

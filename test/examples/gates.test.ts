@@ -72,7 +72,7 @@ describe.each([
   it.each([
     { who: 'a tester', headers: { 'x-user-id': tester }, expected: [200, null, open] },
     { who: 'somebody else', headers: { 'x-user-id': other }, expected: closed },
-    { who: 'somebody anonymous', headers: {}, expected: closed },
+    { who: 'an anonymous caller', headers: {}, expected: closed },
   ])('$who', async ({ headers, expected }) => {
     const response = await send(path, { headers, redirect: 'manual' });
     expect([response.status, response.headers.get('location'), await response.text()]).toEqual(expected);

@@ -104,7 +104,7 @@ describe('embedded features', () => {
     expect(seen).toEqual([`${ann} a ENABLED`, 'null nope FLAG_NOT_FOUND', 'null a ENABLED']);
   });
 
-  it('never answer with a user who is newer than the definitions', async () => {
+  it('never answer from a user that is newer than the definitions', async () => {
     const { features, backend } = await start({ pollInterval: 3_600_000 });
     const [groups, flag] = [{ groups: ['beta'] }, { key: 'a', name: 'A', description: null, percentage: 100 }];
     await features.createFlag({ ...flag, enabled: true, conditions: groups });

@@ -111,7 +111,7 @@ describe('a subscriber', () => {
     expect(viewer.seen).toHaveLength(2);
   });
 
-  it('is told which flags are no more', async () => {
+  it('receives the keys of deleted flags', async () => {
     const { service, manage } = await start();
     await manage.createFlag({ key: 'a', name: 'A' });
     const viewer = watch(service.subscribe({}));
@@ -214,7 +214,7 @@ describe('a subscriber', () => {
     expect(viewer.failure).toBeInstanceOf(UnavailableError);
   });
 
-  it('whose user cannot be loaded is told so and let go', async () => {
+  it('whose user cannot be loaded gets the error and is removed', async () => {
     const { service, backend } = await start();
     backend.fail('targeting', new UnavailableError());
     const viewer = watch(service.subscribe({ userId: ann }));
@@ -333,7 +333,7 @@ describe('leaving', () => {
     if (collect !== undefined) expect(process.memoryUsage().heapUsed - before).toBeLessThan(4_000_000);
   });
 
-  it('is what closing the service does for everybody', async () => {
+  it('happens to every subscriber when the service closes', async () => {
     const { service } = await start();
     const viewer = watch(service.subscribe({}));
     await viewer.count(1);

@@ -111,7 +111,7 @@ describe('the replica', () => {
     expect(replica.snapshot.get('b')).toBeDefined();
   });
 
-  it('asks nobody to wait while the log is away, tries by itself, and warns once', async () => {
+  it('lets no caller wait while the log is away, tries by itself, and warns once', async () => {
     const { replica, store, backend, warnings } = await start({ maxAge: 0 });
     backend.loseHints();
     const heal = backend.fail('changes', new UnavailableError('It is away.'));

@@ -49,14 +49,14 @@ describe('targeting', () => {
     expect(backend.count('targeting')).toBe(1);
   });
 
-  it('of somebody anonymous asks nobody', async () => {
+  it('of an anonymous user reads nothing', async () => {
     const { backend, cache } = await start();
     expect(cache.peek(null)?.groups.size).toBe(0);
     expect((await cache.load(null)).groups.size).toBe(0);
     expect(backend.count('targeting')).toBe(0);
   });
 
-  it('keeps no more users than it may', async () => {
+  it('keeps at most as many users as the limit', async () => {
     const { cache } = await start({ size: 10 });
     for (const id of ids(20)) await cache.load(id);
     expect(ids(20).filter(id => cache.peek(id) !== undefined)).toHaveLength(10);

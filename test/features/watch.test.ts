@@ -82,7 +82,7 @@ describe('a watch', () => {
     expect(states(seen[1] as FeaturesUpdate)).toEqual({ beta: true });
   });
 
-  it('of somebody anonymous, and of some keys, is told of those alone, also of one that does not exist', async () => {
+  it('of an anonymous user and of some keys reports only those keys, also one that does not exist', async () => {
     const { features } = await start();
     const { seen, listener, count } = recorder();
     features.watch(null, listener, { keys: ['later', 'beta'] });
@@ -151,7 +151,7 @@ describe('a watch', () => {
     first();
   });
 
-  it('that is stopped before it begins is told nothing', async () => {
+  it('that is stopped before it begins reports nothing', async () => {
     const { features } = await start();
     const { seen, listener } = recorder();
     features.watch(null, listener, { signal: AbortSignal.abort() });
@@ -290,7 +290,7 @@ describe('updates', () => {
     expect(features.status.subscribers).toBe(0);
   });
 
-  it('of somebody anonymous are those of the features themselves, and end when they are closed', async () => {
+  it('of an anonymous user are those of the features object, and end when it is closed', async () => {
     const { features } = await start();
     const taken: object[] = [];
     const finished = (async () => {

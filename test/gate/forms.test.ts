@@ -49,7 +49,7 @@ const cases: readonly Case[] = [
   { name: 'off', key: 'off', expected: hidden },
   { name: 'on for this user', key: 'for_ann', caller: ann, expected: open },
   { name: 'on only for another user', key: 'for_ann', caller: bob, expected: hidden },
-  { name: 'on only for another user than somebody anonymous', key: 'for_ann', caller: null, expected: hidden },
+  { name: 'on for one user, asked by an anonymous caller', key: 'for_ann', caller: null, expected: hidden },
   { name: 'unknown flag', key: 'nope', expected: hidden },
   { name: 'unknown flag, told to open in an outage', key: 'nope', answer: { whenUnknown: 'open' }, expected: hidden },
   { name: 'features unknown', key: 'on', outage: new UnavailableError(), expected: hidden },

@@ -60,7 +60,7 @@ describe('viewerFeatures', () => {
     await stream.end();
   });
 
-  it('is told of changes that another program makes in SQL', async () => {
+  it('receives changes that another program makes in SQL', async () => {
     const stream = await open(viewer, {}, callers.anonymous);
     await stream.next();
     const next = stream.next();

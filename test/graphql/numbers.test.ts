@@ -79,7 +79,7 @@ describe('a number that JavaScript rounds is refused with its path', () => {
     });
   });
 
-  it('and numbers that stay what they are pass', async () => {
+  it('and numbers that JavaScript keeps are accepted', async () => {
     for (const value of [
       '9007199254740991',
       '-9007199254740991',

@@ -110,7 +110,7 @@ describe('connections', () => {
     expect(keys(await page(`last: 2, before: "${last.flags.pageInfo.startCursor}"`))).toEqual(['flag-46', 'flag-47']);
   });
 
-  it('have 20 items when nobody says', async () => {
+  it('have 20 items by default', async () => {
     expect(keys(await page('filter: {}'))).toHaveLength(20);
   });
 

@@ -132,7 +132,7 @@ it('an address with bytes that are not in percent-encoding is refused', async ()
   expect(answer).toMatch(/^HTTP\/1.1 400 /);
 });
 
-describe('what a client accepts', () => {
+describe('the media types that a client accepts', () => {
   const ask = (accept: string, query: string) => post(JSON.stringify({ query }), { accept });
 
   it.each(['text/html', 'image/png', 'application/graphql+json', 'application/json;charset=latin1'])(

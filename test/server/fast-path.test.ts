@@ -182,7 +182,7 @@ describe('metrics and log lines', () => {
     ['query A { hello } query B { whoami }'],
   ];
 
-  it('is the same whatever way an operation goes', async () => {
+  it('is the same on the fast path and through Yoga', async () => {
     await using other = await startWaysServer({ metrics: { registry: new Registry() } });
     const round = async (headers: Record<string, string>) => {
       const before = await scrape(other);
@@ -262,7 +262,7 @@ describe('the memory of documents', () => {
   });
 });
 
-it('proposes no names where the server is told not to', async () => {
+it('proposes no names if the setting turns proposals off', async () => {
   await using quiet = await startWaysServer({ suggestions: false });
   const place = 'query ($place: Place) { echo(place: $place) }';
   await warm(place, { place: { x: 1 } }, quiet);

@@ -223,7 +223,7 @@ describe('plain requests of one address', () => {
   });
 });
 
-describe('a plain answer that nobody takes', () => {
+describe('a plain answer that its reader does not take', () => {
   const large = 8_000_000;
   const asking = (size: number) => {
     const body = JSON.stringify({ query: `{ large(size: ${size}) }` });

@@ -56,7 +56,7 @@ describe('a result', () => {
     expect(await executions(args, args)).toBe(2);
   });
 
-  it('with errors is nobody else’s', async () => {
+  it('with errors is not shared with other sockets', async () => {
     const shared = new SharedResults();
     const event = {};
     const failed = { errors: [] };

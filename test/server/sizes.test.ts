@@ -353,7 +353,7 @@ describe('a request', () => {
     expect(answer.split('HTTP/1.1 417').length - 1).toBeLessThan(20);
   });
 
-  it('whose body breaks off is told so', async () => {
+  it('whose body breaks off is answered 400', async () => {
     const socket = connect(server.port, '127.0.0.1');
     let answer = '';
     socket.on('data', text => (answer += text)).on('error', () => {});

@@ -62,7 +62,7 @@ describe('server-sent events', () => {
     expect(server.ticker.listeners).toBe(0);
   });
 
-  it('hold up their source when nobody reads', async () => {
+  it('stop reading their source while the client reads nothing', async () => {
     let made = 0;
     await using other = await startTestServer({ createContext: () => ({ onMade: () => (made += 1) }) });
     const body = JSON.stringify({ query: 'subscription { flood(size: 50000) }' });

@@ -132,7 +132,7 @@ describe.each([...goodIds, uuid])('a user known as %j', id => {
   });
 });
 
-describe('what is no user id', () => {
+describe('a text that is no user id', () => {
   const inputs: [string, (id: unknown) => object, string][] = [
     ['query ($id: UserID!) { user(id: $id) { userId } }', id => ({ id }), 'id'],
     ['query ($id: UserID!) { changes(filter: { userId: $id }) { nodes { revision } } }', id => ({ id }), 'id'],

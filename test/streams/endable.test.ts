@@ -62,7 +62,7 @@ describe('a stream with an end switch', () => {
     }
   });
 
-  it('keeps its last word for a reader who has taken all that came before', async () => {
+  it('gives its last value after all earlier values were read', async () => {
     const from = source();
     const stream = endable(from.iterator);
     const first = stream.next();

@@ -9,13 +9,13 @@ export type AddressedRequest = Pick<IncomingMessage, 'headers'> & {
   readonly socket: { readonly remoteAddress?: string | undefined };
 };
 
-/** Where a request comes from when nobody can tell, such as over a Unix socket. */
+/** The address of requests without one, such as over a Unix socket. */
 export const unknownAddress = 'unknown';
 
 /**
- * Reads the address of a request's client. Each proxy appends the address that called it to `X-Forwarded-For`, so the
- * header is read from its end, as far as those who wrote it are believed; what stands before that a client may have made
- * up. With `true` its first entry is believed, which is right only where nobody can come past the proxies.
+ * Reads the address of a request's client. Each proxy appends the address that called it to `X-Forwarded-For`. The header is
+ * read from its end for as long as trusted proxies wrote it, because a client may have made up the entries before. With `true`
+ * the first entry is trusted, which is safe only if no client can reach the server past the proxies.
  *
  * @returns the address in its shortest form; IPv4 mapped into IPv6 as IPv4.
  */

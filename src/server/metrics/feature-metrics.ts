@@ -18,10 +18,10 @@ const gauges: readonly StatusGauge[] = [
   ['halyard_revision', 'The last revision of the change log that was applied.', status => status.revision],
   [
     'halyard_revision_age_seconds',
-    'For how long that revision has not been confirmed to be the last: seconds since the log was read to its end.',
+    'Seconds since the change log was last read to its end.',
     status => status.age / 1_000,
   ],
-  ['halyard_flags', 'Flags that are known.', status => status.flags],
+  ['halyard_flags', 'Flags in memory.', status => status.flags],
   [
     'halyard_invalid_flags',
     'Flags whose stored conditions are not valid: they match nobody.',
@@ -32,8 +32,12 @@ const gauges: readonly StatusGauge[] = [
 ];
 
 const counters: readonly StatusGauge[] = [
-  ['halyard_targeting_cache_hits_total', 'How often a user was known.', status => status.cache.hits],
-  ['halyard_targeting_cache_misses_total', 'How often a user had to be read.', status => status.cache.misses],
+  ['halyard_targeting_cache_hits_total', 'Users whose targeting was found in memory.', status => status.cache.hits],
+  [
+    'halyard_targeting_cache_misses_total',
+    'Users whose targeting had to be read from the database.',
+    status => status.cache.misses,
+  ],
 ];
 
 /** Counts what the feature service and its database do. */
@@ -82,7 +86,7 @@ export class FeatureMetrics implements FeatureObserver {
     });
     this.#calls = new Histogram({
       name: 'halyard_database_call_duration_seconds',
-      help: 'How long the service waited for the database, by what it asked for.',
+      help: 'Time spent waiting for the database, by call.',
       labelNames: ['call'],
       buckets: callBuckets,
       registers,

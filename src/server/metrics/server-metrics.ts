@@ -98,7 +98,7 @@ export class ServerMetrics {
     this.#stop = collectProcessMetrics(registry);
   }
 
-  /** Counted here and handed on when somebody asks: the counters of the library take microseconds. */
+  /** Counted here and added to the library's counter at the scrape, because that counter takes microseconds a call. */
   countRequest(route: string, status: number): void {
     let statuses = this.#requestsAnswered.get(route);
     if (statuses === undefined) {

@@ -22,7 +22,7 @@ const maxKeptDocumentBytes = 32_000_000;
 /** Characters of the longest document that is kept. */
 const maxKeptDocumentLength = 16_000;
 
-/** After so many faults nobody reads on. */
+/** The number of faults after which validation stops. */
 const maxValidationErrors = 20;
 
 export interface DocumentOptions {

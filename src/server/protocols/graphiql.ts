@@ -63,7 +63,7 @@ mutation CreateFlag {
 const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M8 3v26" stroke="#3b4b68" stroke-width="3" stroke-linecap="round"/><path d="M11 5h17l-5 6 5 6H11z" fill="#d60690"/></svg>`;
 const favicon = `data:image/svg+xml,${encodeURIComponent(logo)}`;
 
-/** The page brings everything along, so it may ask this server and nobody else. */
+/** The page contains all its files, so it may send requests only to this server. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'unsafe-inline' blob:",

@@ -201,7 +201,7 @@ export function createSockets(options: SocketsOptions): Sockets {
   };
 }
 
-/** The client has ended it meanwhile, so this is sent to nobody. */
+/** The result of an operation that its client has ended. It is not sent. */
 const noLonger = () => new GraphQLError('This operation has been ended.');
 
 const tooMany = (message: string) => new GraphQLError(message, { extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } });

@@ -10,7 +10,7 @@ export type Behaviour = 'answers' | 'throws' | 'echoes';
 export interface Scenario {
   readonly features: Features;
   readonly key: string;
-  /** The caller's id; null: somebody anonymous; `'broken'`: one of whom the program cannot say who it is. */
+  /** The caller's id. Null: an anonymous caller. `'broken'`: a caller whose user the program cannot determine. */
   readonly caller: string | null;
   readonly answer: ClosedAnswer & { readonly whenUnknown?: 'closed' | 'open' };
   readonly handler: Behaviour;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { IncomingMessage } from 'node:http';
+import type { Logger } from 'pino';
 import { bounded } from '../../core/text.js';
 
 /** Characters of an `X-Request-Id` that is used. */
@@ -53,4 +54,26 @@ export function pathOf(request: IncomingMessage): string {
   if (scheme === -1) return target;
   const path = target.indexOf('/', scheme + 3);
   return path === -1 ? '/' : target.slice(path);
+}
+
+/** A request, or a socket or an operation of it, as the log names it. */
+export class LoggedRequest {
+  readonly #serverLog: Logger;
+  #log: Logger | null = null;
+
+  constructor(
+    readonly requestId: string,
+    /** Where it comes from; see `createAddressReader`. */
+    readonly address: string,
+    serverLog: Logger,
+  ) {
+    this.#serverLog = serverLog;
+  }
+
+  /** Its lines carry the id and the address. Made when it is first asked for: most requests write none. */
+  get log(): Logger {
+    const { requestId, address } = this;
+    this.#log ??= this.#serverLog.child({ requestId, address });
+    return this.#log;
+  }
 }

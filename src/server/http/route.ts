@@ -1,8 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Caller } from '../../auth/caller.js';
 import type { HttpResponse } from './http-response.js';
-import type { LoggedRequest } from './logged-request.js';
-import type { HttpRequest } from './request.js';
+import type { HttpRequest, LoggedRequest } from './request.js';
 
 /** A request, and where it is answered. */
 export interface Exchange extends LoggedRequest {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Caller } from '../../auth/caller.js';
-import type { LoggedRequest } from '../http/logged-request.js';
+import type { LoggedRequest } from '../http/request.js';
 
 /**
  * The facts that an entry point knows before an operation is read: its caller, and those of {@link LoggedRequest}. Resolvers

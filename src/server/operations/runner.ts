@@ -3,7 +3,7 @@ import { isAsyncIterable } from 'graphql-yoga';
 import { EndableStream } from '../../streams/endable.js';
 import type { KnownOperation } from './known-operation.js';
 import { maskError, reportTo } from './mask-error.js';
-import type { OperationObserver, OperationWatch } from './observer.js';
+import type { OperationObserver, OperationWatch } from './observers.js';
 import type { OperationOrigin } from './origin.js';
 import { SharedResults } from './shared-results.js';
 import { memberErrors } from './variables.js';

@@ -12,7 +12,7 @@ import { type Credential, credentialOfHandshake } from '../../auth/credentials.j
 import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
 import type { Deadlines } from '../http/deadlines.js';
-import { LoggedRequest } from '../http/logged-request.js';
+import { LoggedRequest } from '../http/request.js';
 import type { UnsentBytes } from '../http/unsent-bytes.js';
 import type { ServerMetrics } from '../metrics/server-metrics.js';
 import { formatErrors } from '../operations/mask-error.js';

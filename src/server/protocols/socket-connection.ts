@@ -5,7 +5,7 @@ import type { WebSocket } from 'ws';
 import type { Caller } from '../../auth/caller.js';
 import { type Credential, credentialOfParameters, credentialOfSocket } from '../../auth/credentials.js';
 import { shortened } from '../../core/text.js';
-import { LoggedRequest } from '../http/logged-request.js';
+import { LoggedRequest } from '../http/request.js';
 import type { Reader, UnsentBytes } from '../http/unsent-bytes.js';
 import type { ConnectionStreams } from '../operations/open-streams.js';
 import { SocketInbox, type SocketLimits } from './socket-inbox.js';

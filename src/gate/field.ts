@@ -5,7 +5,7 @@ import type { FeatureUser } from '../features/features.js';
 import { closedBy, type GateOptions } from './gate.js';
 
 /** The answer of a field whose feature is off. A field cannot redirect. */
-export interface ClosedField extends Omit<GateOptions<unknown>, 'features' | 'user' | 'redirectUrl'> {
+export interface ClosedField extends Omit<GateOptions<unknown>, 'features' | 'user' | 'device' | 'redirectUrl'> {
   /** Answers null without an error. A field that cannot be null gives an error nevertheless. */
   readonly soft?: boolean;
 }
@@ -13,7 +13,7 @@ export interface ClosedField extends Omit<GateOptions<unknown>, 'features' | 'us
 /** How the gate of a field finds out whether it is open, and its answer if it is not. */
 export interface GatedFieldOptions<Context, User = FeatureUser>
   extends ClosedField,
-    Pick<GateOptions<Context, User>, 'features' | 'user'> {}
+    Pick<GateOptions<Context, User>, 'features' | 'user' | 'device'> {}
 
 /** A resolver, or a function that subscribes, in the form that every GraphQL library knows. */
 export type FieldFunction<Source, Args, Context, Result> = (
@@ -24,7 +24,7 @@ export type FieldFunction<Source, Args, Context, Result> = (
 ) => Result;
 
 /**
- * Calls a resolver only if the feature is on for the user; `user` gets the context. Otherwise the field has an error with
+ * Calls a resolver only if the feature is on for the user; `user` and `device` get the context. Otherwise the field has an error with
  * `extensions.code` `FEATURE_DISABLED` and `extensions.http.status` 404 or 403, or is null when `soft` is set. A server
  * that uses `http.status`, such as Yoga, gives this status to the whole response; the data of other fields stays in it.
  *

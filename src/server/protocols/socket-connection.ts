@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Caller } from '../../auth/caller.js';
 import { type Credential, credentialOfParameters, credentialOfSocket } from '../../auth/credentials.js';
+import { deviceOfParameters, deviceOfSocket, type StatedDevice } from '../../auth/devices.js';
 import { shortened } from '../../core/text.js';
 import { LoggedRequest } from '../http/logged-request.js';
 import type { Reader, UnsentBytes } from '../http/unsent-bytes.js';
@@ -18,6 +19,14 @@ const controlHeader = 6;
 /** Bytes of a message, and of headers beside, that may wait for its end without a bound of time. */
 const maxShortMessage = 64_000;
 
+/** What is known of a socket from its handshake. */
+export interface Introduction {
+  readonly requestId: string;
+  readonly address: string;
+  readonly credential: Credential;
+  readonly device: StatedDevice;
+}
+
 interface ConnectionParts {
   readonly streams: ConnectionStreams;
   readonly unsent: UnsentBytes;
@@ -30,6 +39,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
   readonly streams: ConnectionStreams;
   readonly inbox: SocketInbox;
   caller: Caller | null = null;
+  /** The device that the client has stated so far. */
+  device: StatedDevice;
   /** How many there have been. */
   operations = 0;
   /** The protocol library's way to take a message. */
@@ -60,11 +71,12 @@ export class SocketConnection extends LoggedRequest implements Reader {
   constructor(
     readonly socket: WebSocket,
     private readonly transport: Socket,
-    { requestId, address, credential }: { requestId: string; address: string; credential: Credential },
+    { requestId, address, credential, device }: Introduction,
     parts: ConnectionParts,
   ) {
     super(requestId, address, parts.log);
     this.#credential = credential;
+    this.device = device;
     this.streams = parts.streams;
     this.#parts = parts;
     this.#bytesTaken = transport.bytesRead;
@@ -115,8 +127,9 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : shortened(reason, 41));
   }
 
-  /** Keeps only the credentials of a `connection_init`, until they are verified. */
+  /** Keeps only the device of a `connection_init`, and its credentials until they are verified. */
   introduce(payload: unknown): void {
+    this.device = deviceOfSocket(this.device, deviceOfParameters(payload));
     this.#credential = credentialOfSocket(this.#credential, credentialOfParameters(payload));
   }
 

@@ -35,6 +35,6 @@ function textFault(text: string): string {
   if (text === '') return 'an empty text';
   const character = unexpected.exec(text)?.[0];
   if (character === undefined) return text.length.toLocaleString('en');
-  if (character > ' ' && character < '\x7f') return `"${character}"`;
+  if (character >= ' ' && character < '\x7f') return `"${character}"`;
   return `U+${(character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}`;
 }

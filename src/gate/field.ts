@@ -1,8 +1,8 @@
 import { GraphQLError, type GraphQLResolveInfo } from 'graphql';
-import type { FeatureDisabledError } from '../core/errors.js';
+import { type FeatureDisabledError, ValidationError } from '../core/errors.js';
 import type { FeatureKey } from '../core/feature-key.js';
 import type { FeatureUser } from '../features/features.js';
-import { closedBy, type GateOptions } from './gate.js';
+import { closedFor, type GateOptions, type GateSubject, subjectOf } from './gate.js';
 
 /** The answer of a field whose feature is off. A field cannot redirect. */
 export interface ClosedField extends Omit<GateOptions<unknown>, 'features' | 'user' | 'device' | 'redirectUrl'> {
@@ -43,10 +43,28 @@ export function gatedField<Context = unknown, User = FeatureUser, const Soft ext
       context: Given,
       info: GraphQLResolveInfo,
     ): Promise<Awaited<Result> | (Soft extends true ? null : never)> => {
-      const closed = await closedBy(key, context, options);
+      const closed = await fieldClosedFor(key, await subjectOf(context, options), options);
       if (closed === null) return await resolve(source, args, context, info);
       return answerClosed(closed, options, info) as Soft extends true ? null : never;
     };
+}
+
+/** As {@link closedFor}, with its ValidationError as a GraphQLError that has its message, its code and its path. */
+export async function fieldClosedFor<User>(
+  key: FeatureKey,
+  subject: GateSubject<User>,
+  options: GatedFieldOptions<never, User>,
+): Promise<FeatureDisabledError | null> {
+  try {
+    return await closedFor(key, subject, options);
+  } catch (error) {
+    if (!(error instanceof ValidationError)) throw error;
+    // Graphql takes an error with a path for one of its own, and would send it without its message.
+    const { message, code, path } = error;
+    const refusal = new GraphQLError(message, { extensions: { code, path, http: { status: 400 } } });
+    refusal.cause = error;
+    throw refusal;
+  }
 }
 
 /** @throws GraphQLError unless the field may be null and the gate is soft. */

@@ -45,12 +45,3 @@ export async function closedFor<User>(
     throw error;
   }
 }
-
-/** The same for the subject of this input. */
-export async function closedBy<Input, User>(
-  key: FeatureKey,
-  input: Input,
-  options: GateOptions<Input, User>,
-): Promise<FeatureDisabledError | null> {
-  return closedFor(key, await subjectOf(input, options), options);
-}

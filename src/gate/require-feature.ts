@@ -2,7 +2,7 @@ import type { FeatureDisabledError } from '../core/errors.js';
 import type { FeatureKey } from '../core/feature-key.js';
 import type { FeatureUser } from '../features/features.js';
 import { httpAnswer } from './answer.js';
-import { closedBy, type GateOptions } from './gate.js';
+import { closedFor, type GateOptions, subjectOf } from './gate.js';
 import { type Next, type NodeResponse, passOrAnswer } from './middleware.js';
 
 /** The options of a gate. `Args` are the first arguments of the gated function, which identify the user. */
@@ -107,12 +107,11 @@ export function requireFeature<Input = UntypedRequest, Rest extends readonly unk
 ): Gate<Input, Rest> & AnywhereIfUntyped<Input>;
 export function requireFeature<User>(key: FeatureKey, options: RequireFeatureOptions<unknown[], User>): unknown {
   const { user, device, ...rest } = options;
-  const asked: GateOptions<readonly unknown[], User> = {
-    ...rest,
-    user: args => user?.(...args) ?? null,
-    device: args => device?.(...args) ?? null,
+  const asked: Pick<GateOptions<readonly unknown[], User>, 'user' | 'device'> = {
+    user: args => user?.(...args),
+    device: args => device?.(...args),
   };
-  const ask = (...args: readonly unknown[]) => closedBy(key, args, asked);
+  const ask = async (...args: readonly unknown[]) => closedFor(key, await subjectOf(args, asked), rest);
 
   // Each form has different arguments, so the arguments identify the form.
   return (...call: readonly unknown[]): unknown => {

@@ -7,11 +7,12 @@ import {
   answerClosed,
   type ClosedField,
   type FieldFunction,
+  fieldClosedFor,
   type GatedFieldOptions,
   isNullable,
   toGraphQLError,
 } from './field.js';
-import { closedFor, subjectOf } from './gate.js';
+import { subjectOf } from './gate.js';
 
 /** Like {@link GatedFieldOptions}, with features that can also be watched. */
 export interface GatedSubscriptionOptions<Context, User = FeatureUser> extends GatedFieldOptions<Context, User> {
@@ -65,7 +66,7 @@ export function gatedSubscribe<Context, User, Source, Args, Given extends Contex
   ): Promise<AsyncIterable<Event>> => {
     // Read once, so that the gate checks and watches the same subject.
     const subject = await subjectOf(context, options);
-    const closed = await closedFor(key, subject, options);
+    const closed = await fieldClosedFor(key, subject, options);
     if (closed !== null) {
       if (options.soft && isNullable(info)) return only(new Closing(closed) as Event);
       throw toGraphQLError(closed);

@@ -47,6 +47,11 @@ export class AnswerMemory {
     this.#operations = operations;
   }
 
+  /** How many answers are kept now. */
+  get size(): number {
+    return this.#answers.size;
+  }
+
   /** The answer to this caller and these words, if nothing has changed since it was given. */
   recall(asker: Asker, words: string): KeptAnswer | undefined {
     const answer = this.#answers.get(this.#keyOf(asker, words));

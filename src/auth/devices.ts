@@ -23,11 +23,9 @@ const header = 'X-Halyard-Device';
 const headerKey = 'x-halyard-device';
 const parameter = 'device';
 
-/** Headers that can only be meant for Halyard. Those such as `X-Device-Id` are left to a gateway in front. */
-const otherHeaders = ['Halyard-Device', 'Halyard-Device-Id', 'X-Halyard-Device-Id'].map(name => ({
-  name,
-  key: name.toLowerCase(),
-}));
+/** The header that can only be meant for this one. Those such as `X-Device-Id` are left to a gateway in front. */
+const otherHeader = 'X-Halyard-Device-Id';
+const otherHeaderKey = 'x-halyard-device-id';
 
 /** Parameters that mean the device, as {@link plainName} writes them. */
 const otherNames: ReadonlySet<string> = new Set([
@@ -86,9 +84,7 @@ function readRequest(
 ): StatedDevice {
   const inUrl = url === undefined ? null : misplacedInUrl(url);
   if (inUrl !== null) return notRead(`The parameter "${inUrl}" in the URL`, rightPlace);
-  for (const { name, key } of otherHeaders) {
-    if (headers[key] !== undefined) return notRead(`The header ${name}`, rightPlace);
-  }
+  if (headers[otherHeaderKey] !== undefined) return notRead(`The header ${otherHeader}`, rightPlace);
   const device = headers[headerKey];
   if (device === undefined) return null;
   if (isDevice(device)) return device;

@@ -18,7 +18,7 @@ const Role = builder.enumType('Role', {
   values: {
     ANONYMOUS: {
       description:
-        'The caller has no token. May read and watch the answers for an anonymous user, unless the server is set to refuse this (`FEATURE_ANONYMOUS=false`).',
+        'The caller has no token. May read and watch the answers for an anonymous user, unless the server is set to refuse this (`FEATURE_ANONYMOUS=false`). Percentages hash the id of its device: the header `X-Halyard-Device`, or the connection parameter `device` of a WebSocket.',
     },
     USER: { description: 'May read and watch the answers for the user that the token names.' },
     SERVICE: { description: 'May also read and watch the answers for any user, with any attributes.' },

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { rolloutBucket } from '../../src/core/rollout.js';
@@ -163,6 +164,17 @@ describe('a device', () => {
     });
     await management.deleteFlag({ key: 'targeted' });
     await management.deleteUser({ userId: first });
+  });
+
+  it('is in the log of evaluations, which says why a visitor got an answer', async () => {
+    const lines: Record<string, unknown>[] = [];
+    const log = pino({ level: 'debug' }, { write: line => void lines.push(JSON.parse(line)) });
+    await using logged = await startTestServer({}, { log });
+    await logged.service.management.createFlag({ key: 'checkout', name: 'Checkout', enabled: true, percentage: 10 });
+    await httpClient(logged.url).query('{ isEnabled(key: "checkout") }', undefined, header(last));
+    expect(lines.filter(({ msg }) => msg === 'A flag was evaluated.')).toMatchObject([
+      { flag: 'checkout', userId: null, device: last, enabled: false, reason: 'OUTSIDE_ROLLOUT' },
+    ]);
   });
 
   it('may be sent by pages of other origins', async () => {

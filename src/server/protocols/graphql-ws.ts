@@ -64,10 +64,12 @@ export function createSockets(options: SocketsOptions): Sockets {
     async onConnect({ extra }) {
       const caller = await identify(extra);
       if (caller === null || !connections.has(extra)) return false;
-      if (extra.device instanceof InvalidDeviceError) {
-        extra.close(CloseCode.BadRequest, extra.device.message);
+      const device = extra.takeDevice();
+      if (device instanceof InvalidDeviceError) {
+        extra.close(CloseCode.BadRequest, device.message);
         return false;
       }
+      extra.device = device;
       extra.caller = caller;
       extra.cancelDeadline = deadlines.add(caller.expiresAt, () =>
         extra.close(CloseCode.Forbidden, 'The token has expired.'),
@@ -81,8 +83,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       if (params instanceof GraphQLError) return [params];
       extra.operations += 1;
       const from = new LoggedRequest(`${extra.requestId}/${extra.operations}`, extra.address, log);
-      const origin = new RequestOrigin(extra.caller as Caller, extra.device as string | null, from);
-      const prepared = await operations.prepare(params, origin);
+      const prepared = await operations.prepare(params, new RequestOrigin(extra.caller as Caller, extra.device, from));
       if (!('document' in prepared)) return prepared;
       if (run.state === 'over') return [noLonger()];
       if (prepared.operation.kind !== 'subscription') return prepared;

@@ -39,8 +39,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
   readonly streams: ConnectionStreams;
   readonly inbox: SocketInbox;
   caller: Caller | null = null;
-  /** The device that the client has stated so far. */
-  device: StatedDevice;
+  /** The device of the caller; null: none. */
+  device: string | null = null;
   /** How many there have been. */
   operations = 0;
   /** The protocol library's way to take a message. */
@@ -49,6 +49,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   readonly #parts: ConnectionParts;
   /** What the client has presented so far; nothing of it is kept once it is verified. */
   #credential: Credential;
+  #statedDevice: StatedDevice;
   /** Whether anything has come from the peer since the last ping. */
   #isAlive = true;
   /** When the peer stopped taking its answers, as `performance.now()` has it; null while it takes them. */
@@ -76,7 +77,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   ) {
     super(requestId, address, parts.log);
     this.#credential = credential;
-    this.device = device;
+    this.#statedDevice = device;
     this.streams = parts.streams;
     this.#parts = parts;
     this.#bytesTaken = transport.bytesRead;
@@ -127,9 +128,9 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : shortened(reason, 41));
   }
 
-  /** Keeps only the device of a `connection_init`, and its credentials until they are verified. */
+  /** Keeps only the credentials and the device of a `connection_init`, until they are verified. */
   introduce(payload: unknown): void {
-    this.device = deviceOfSocket(this.device, deviceOfParameters(payload));
+    this.#statedDevice = deviceOfSocket(this.#statedDevice, deviceOfParameters(payload));
     this.#credential = credentialOfSocket(this.#credential, credentialOfParameters(payload));
   }
 
@@ -137,6 +138,12 @@ export class SocketConnection extends LoggedRequest implements Reader {
     const credential = this.#credential;
     this.#credential = null;
     return credential;
+  }
+
+  takeDevice(): StatedDevice {
+    const device = this.#statedDevice;
+    this.#statedDevice = null;
+    return device;
   }
 
   onBusy(isBusy: boolean): void {

@@ -15,6 +15,7 @@ export type {
 } from './backends/backend.js';
 export { MemoryBackend } from './backends/memory.js';
 export type { Seed } from './backends/seed.js';
+export { isDevice } from './core/device.js';
 export {
   type ClosedAnswer,
   FeatureDisabledError,
@@ -48,7 +49,7 @@ export { type CreateFeaturesOptions, createFeatures } from './create-features.js
 export type { By, ByInSlices, Features, FeatureUser, RequireOptions, UserFeatures } from './features/features.js';
 export type { OnEvaluation } from './features/observer.js';
 export type { FeaturesUpdate } from './features/subscriber.js';
-export type { UpdatesOptions, WatchListener, WatchOptions } from './features/watch.js';
+export type { ForOptions, UpdatesOptions, WatchListener, WatchOptions } from './features/watch.js';
 export type { GateOptions } from './gate/gate.js';
 export { type AnyGate, type Gate, type RequireFeatureOptions, requireFeature } from './gate/require-feature.js';
 export type { Stop } from './streams/stop.js';

@@ -36,7 +36,7 @@ const otherHeaders = [
   'Token',
 ].map(name => ({ name, key: name.toLowerCase() }));
 
-/** Names of parameters that other products read credentials from, as {@link isOtherName} compares them. */
+/** Names of parameters that other products read credentials from, as {@link plainName} writes them. */
 const otherNames: ReadonlySet<string> = new Set([
   'accesstoken',
   'apikey',
@@ -138,10 +138,13 @@ function isRepeated(rawHeaders: readonly string[]): boolean {
 const isAuthorization = (name: string) => name.length === 13 && name.toLowerCase() === 'authorization';
 
 /** Whether this is one of the {@link otherNames}, in any case and with any separators. */
-function isOtherName(name: string): boolean {
-  if (name.length > longestName) return false;
+const isOtherName = (name: string) => otherNames.has(plainName(name));
+
+/** The name of a parameter in lower case and without separators; empty where it is longer than any that is known. */
+export function plainName(name: string): string {
+  if (name.length > longestName) return '';
   const plain = separators.test(name) ? name.replaceAll('-', '').replaceAll('_', '') : name;
-  return otherNames.has(plain.toLowerCase());
+  return plain.toLowerCase();
 }
 
 /** Where an object inside the parameters, such as `headers`, has credentials: its path. Null: nowhere. */

@@ -42,6 +42,8 @@ export interface SubjectFields {
   readonly userId: string | null;
   /** The text that rollouts hash instead of the user id, such as the id of a company or a device. */
   readonly targetingKey: string | null;
+  /** The id of a device, which rollouts hash where there is neither of the two. It changes nothing else: it is no identity. */
+  readonly device: string | null;
   readonly attributes: Attributes;
   readonly groups: ReadonlySet<string>;
   /** By flag key. */
@@ -50,6 +52,7 @@ export interface SubjectFields {
 
 /** The user, company or device that flags are evaluated for. Make one and evaluate many flags with it. */
 export class Subject implements SubjectFields {
+  readonly device: string | null;
   readonly attributes: Attributes;
   readonly groups: ReadonlySet<string>;
   readonly overrides: ReadonlyMap<string, OverrideDecision>;
@@ -61,6 +64,7 @@ export class Subject implements SubjectFields {
   constructor(fields: Partial<SubjectFields>) {
     this.#userId = fields.userId ?? null;
     this.#targetingKey = fields.targetingKey ?? null;
+    this.device = fields.device ?? null;
     this.attributes = fields.attributes ?? noAttributes;
     const known = this.#userId !== null;
     this.groups = (known && fields.groups) || noGroups;
@@ -78,8 +82,8 @@ export class Subject implements SubjectFields {
   }
 
   /** The written form: it names the user. Attributes are personal data, and stay out of logs unless a program writes them there. */
-  toJSON(): Pick<SubjectFields, 'userId' | 'targetingKey'> {
-    return { userId: this.userId, targetingKey: this.targetingKey };
+  toJSON(): Pick<SubjectFields, 'userId' | 'targetingKey' | 'device'> {
+    return { userId: this.userId, targetingKey: this.targetingKey, device: this.device };
   }
 
   /** What `console.log` writes. */
@@ -88,12 +92,12 @@ export class Subject implements SubjectFields {
   }
 
   /**
-   * The bucket that the targeting key, else the user id, falls into for a flag with this seed; null when there is
-   * neither. The first is read straight from the text; from the second on, the key is premixed for all flags.
+   * The bucket that the targeting key, else the user id, else the device, falls into for a flag with this seed; null when
+   * there is none of them. The first is read straight from the text; from the second on, the key is premixed for all flags.
    */
   rolloutBucket(seed: number): number | null {
     if (!this.#premixedKey) {
-      const key = this.#targetingKey ?? this.#userId;
+      const key = this.#targetingKey ?? this.#userId ?? this.device;
       if (key === null) return null;
       const hash = this.#premixedKey === undefined ? murmur3Plain(key, seed) : -1;
       this.#premixedKey = null;

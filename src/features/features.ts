@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Override, User as StoredUser } from '../backends/backend.js';
 import { attributeValue } from '../core/attributes.js';
+import { deviceFault } from '../core/device.js';
 import { type ClosedAnswer, FeatureDisabledError, UnavailableError, ValidationError } from '../core/errors.js';
 import type { Attributes, Evaluation } from '../core/evaluate.js';
 import type { FeatureKey } from '../core/feature-key.js';
@@ -23,7 +24,7 @@ import { inSlices } from './group-slices.js';
 import { type PinnedAnswers, pin } from './pins.js';
 import type { EvaluationContext, FeatureService, FeatureServiceStatus } from './service.js';
 import type { FeaturesUpdate } from './subscriber.js';
-import { type UpdatesOptions, type WatchListener, type WatchOptions, watchUpdates } from './watch.js';
+import { type ForOptions, type UpdatesOptions, type WatchListener, type WatchOptions, watchUpdates } from './watch.js';
 
 /**
  * A program's own user object. All properties except `id` are attributes, which replace stored attributes of the same name. An
@@ -132,11 +133,18 @@ export class Features<User = FeatureUser> extends UserFeatures {
   /**
    * The features of this user; null means an anonymous user.
    * @throws TypeError for a user without an `id` that is text, for `undefined`, and for an attribute that is an integer beyond 2^53.
-   * @throws ValidationError with the path `id` for a text that is not a user id.
+   * @throws ValidationError with the path `id` for a text that is not a user id, `device` for a value that is not a device id.
+   *
+   * @example
+   * features.for(null, { device: cookies.device }); // a visitor without a user: rollouts hash the device
    */
-  for(user: User | null): UserFeatures {
+  for(user: User | null, { device = null }: ForOptions = {}): UserFeatures {
     const featureUser = user == null ? (user as null | undefined) : this.#toFeatureUser(user);
-    return new UserFeatures(this.#service, contextOf(featureUser));
+    const context = contextOf(featureUser);
+    if (device === null) return new UserFeatures(this.#service, context);
+    const fault = deviceFault(device);
+    if (fault !== null) throw new ValidationError([{ path: ['device'], message: fault }]);
+    return new UserFeatures(this.#service, { ...context, device });
   }
 
   /**
@@ -149,7 +157,7 @@ export class Features<User = FeatureUser> extends UserFeatures {
    * const stop = features.watch(user, ({ features, removed }) => render(features, removed));
    */
   watch(user: User | null, listener: WatchListener, options: WatchOptions = {}): Stop {
-    const watched = this.for(user);
+    const watched = this.for(user, options);
     const { onError = this.#report, signal } = options;
     const report = (error: unknown) => {
       try {

@@ -22,6 +22,8 @@ export interface EvaluationContext {
   readonly userId?: string | null | undefined;
   /** The rollout hashes this instead of the user id. */
   readonly targetingKey?: string | null | undefined;
+  /** The rollout hashes this where there is neither of the two. */
+  readonly device?: string | null | undefined;
   /** Laid over the stored ones: a stated attribute wins. */
   readonly attributes?: Attributes | null | undefined;
 }
@@ -149,7 +151,7 @@ export class FeatureService {
 
   /**
    * The version stamp of the answers for a user: while this returns the same object, every answer for this user, with the
-   * same attributes in the token, stays the same. It reads nothing. Null where that cannot be told: the log or the user must
+   * same attributes in the token and the same device, stays the same. It reads nothing. Null where that cannot be told: the log or the user must
    * be read first, the clock may change an answer, or each evaluation is watched.
    */
   stamp(userId: string | null): object | null {
@@ -164,6 +166,14 @@ export class FeatureService {
       this.#stamps.set(targeting, last);
     }
     return last.settledAt === null || last.settledAt <= this.#now() ? last.stamp : null;
+  }
+
+  /**
+   * Whether answers for this user may differ from device to device. False for as long as the stamp stays the same, if it is
+   * false now.
+   */
+  dependsOnDevice(userId: string | null): boolean {
+    return userId === null && this.#replica.snapshot.hasRollout;
   }
 
   /** Sends the context its own answers, then each change of them. */
@@ -204,12 +214,13 @@ export class FeatureService {
     return known ?? this.#targeting.load(storedId);
   }
 
-  #audienceOf({ userId, targetingKey, attributes }: EvaluationContext): Audience {
+  #audienceOf({ userId, targetingKey, device, attributes }: EvaluationContext): Audience {
     const id = userId == null ? null : canonicalUserId(userId);
     const subject = (targeting: Targeting): Subject =>
       createSubject({
         userId: id,
         targetingKey: targetingKey ?? null,
+        device: device ?? null,
         attributes: attributes == null ? targeting.attributes : { ...targeting.attributes, ...attributes },
         groups: targeting.groups,
         overrides: targeting.overrides,

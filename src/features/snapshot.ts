@@ -9,6 +9,8 @@ import { TimeSlice } from '../streams/slices.js';
  */
 export class Snapshot {
   readonly #byKey: ReadonlyMap<string, CompiledFlag>;
+  /** Null before it is asked for. */
+  #hasRollout: boolean | null = null;
 
   private constructor(
     readonly epoch: string,
@@ -40,6 +42,12 @@ export class Snapshot {
 
   get(key: string): CompiledFlag | undefined {
     return this.#byKey.get(key);
+  }
+
+  /** Whether any flag is rolled out by percentage: only then does an answer depend on the key that rollouts hash. */
+  get hasRollout(): boolean {
+    this.#hasRollout ??= this.flags.some(({ definition }) => definition.enabled && definition.percentage < 100);
+    return this.#hasRollout;
   }
 
   /** The snapshot after these changes. They must follow on this snapshot and must not contain a RESET. */

@@ -14,7 +14,16 @@ export interface UpdatesOptions {
   readonly keys?: readonly FeatureKey[] | undefined;
 }
 
-export interface WatchOptions extends UpdatesOptions {
+/** What is known beside the user. */
+export interface ForOptions {
+  /**
+   * The id of the user's device, such as a page or an app makes and keeps: 8 to 64 characters of `A-Z`, `a-z`, `0-9`, `-` and `_`.
+   * Rollouts hash it for anonymous users; it changes nothing for others. Null or absent: not known.
+   */
+  readonly device?: string | null | undefined;
+}
+
+export interface WatchOptions extends UpdatesOptions, ForOptions {
   /** Stops the watch when the signal aborts. */
   readonly signal?: AbortSignal | undefined;
   /**

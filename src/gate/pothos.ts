@@ -31,7 +31,10 @@ export const HalyardPlugin = 'halyard';
 
 /** The options that all gates of a schema share. */
 export interface HalyardPluginOptions<Types extends SchemaTypes>
-  extends Pick<GatedSubscriptionOptions<Types['Context'], Types['FeatureUser']>, 'features' | 'user' | 'whenUnknown'> {}
+  extends Pick<
+    GatedSubscriptionOptions<Types['Context'], Types['FeatureUser']>,
+    'features' | 'user' | 'device' | 'whenUnknown'
+  > {}
 
 /** A gate with its own answers. */
 export interface FieldGate<Soft extends boolean = boolean> extends Omit<ClosedField, 'soft'> {

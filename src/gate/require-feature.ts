@@ -2,14 +2,19 @@ import type { FeatureDisabledError } from '../core/errors.js';
 import type { FeatureKey } from '../core/feature-key.js';
 import type { FeatureUser } from '../features/features.js';
 import { httpAnswer } from './answer.js';
-import { closedBy, type GateOptions } from './gate.js';
+import { closedFor, type GateOptions, subjectOf } from './gate.js';
 import { type Next, type NodeResponse, passOrAnswer } from './middleware.js';
 
 /** The options of a gate. `Args` are the first arguments of the gated function, which identify the user. */
 export interface RequireFeatureOptions<Args extends readonly unknown[] = [request: Request], User = FeatureUser>
-  extends Omit<GateOptions<Args, User>, 'user'> {
+  extends Omit<GateOptions<Args, User>, 'user' | 'device'> {
   /** Returns the user, from the arguments of the gated function. Omitted, null or undefined: an anonymous user. */
   readonly user?: (...args: Args) => User | null | undefined | Promise<User | null | undefined>;
+  /**
+   * Returns the id of the device that the request comes from, such as from a cookie; `isDevice` checks it. Rollouts hash it for
+   * anonymous users. Omitted, null or undefined: not known.
+   */
+  readonly device?: (...args: Args) => string | null | undefined | Promise<string | null | undefined>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: with unknown here, TypeScript would not infer the other arguments.
@@ -53,7 +58,7 @@ export interface MiddlewareGate<Input, Rest extends readonly unknown[] = []> {
 export type Gate<Input, Rest extends readonly unknown[] = []> = FunctionGate<[Input, ...Rest]> &
   MiddlewareGate<Input, Rest>;
 
-/** A gate without a user. It accepts any arguments. */
+/** A gate without a user and a device. It accepts any arguments. */
 export type AnyGate = FunctionGate<[]> & MiddlewareGate<unknown>;
 
 /**
@@ -94,16 +99,19 @@ type AnywhereIfUntyped<Input> = string extends keyof Input ? MiddlewareGate<any>
  */
 export function requireFeature<User = FeatureUser>(
   key: FeatureKey,
-  options: RequireFeatureOptions<[], User> & { readonly user?: never },
+  options: RequireFeatureOptions<[], User> & { readonly user?: never; readonly device?: never },
 ): AnyGate;
 export function requireFeature<Input = UntypedRequest, Rest extends readonly unknown[] = [], User = FeatureUser>(
   key: FeatureKey,
   options: RequireFeatureOptions<[Input, ...Rest], User>,
 ): Gate<Input, Rest> & AnywhereIfUntyped<Input>;
 export function requireFeature<User>(key: FeatureKey, options: RequireFeatureOptions<unknown[], User>): unknown {
-  const { user, ...rest } = options;
-  const asked: GateOptions<readonly unknown[], User> = { ...rest, user: args => user?.(...args) ?? null };
-  const ask = (...args: readonly unknown[]) => closedBy(key, args, asked);
+  const { user, device, ...rest } = options;
+  const asked: Pick<GateOptions<readonly unknown[], User>, 'user' | 'device'> = {
+    user: args => user?.(...args),
+    device: args => device?.(...args),
+  };
+  const ask = async (...args: readonly unknown[]) => closedFor(key, await subjectOf(args, asked), rest);
 
   // Each form has different arguments, so the arguments identify the form.
   return (...call: readonly unknown[]): unknown => {

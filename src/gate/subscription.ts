@@ -7,11 +7,12 @@ import {
   answerClosed,
   type ClosedField,
   type FieldFunction,
+  fieldClosedFor,
   type GatedFieldOptions,
   isNullable,
   toGraphQLError,
 } from './field.js';
-import { closedBy } from './gate.js';
+import { subjectOf } from './gate.js';
 
 /** Like {@link GatedFieldOptions}, with features that can also be watched. */
 export interface GatedSubscriptionOptions<Context, User = FeatureUser> extends GatedFieldOptions<Context, User> {
@@ -63,9 +64,9 @@ export function gatedSubscribe<Context, User, Source, Args, Given extends Contex
     context: Given,
     info: GraphQLResolveInfo,
   ): Promise<AsyncIterable<Event>> => {
-    // Read once, so that the gate checks and watches the same user.
-    const user = (await options.user?.(context)) ?? null;
-    const closed = await closedBy(key, context, { ...options, user: () => user });
+    // Read once, so that the gate checks and watches the same subject.
+    const subject = await subjectOf(context, options);
+    const closed = await fieldClosedFor(key, subject, options);
     if (closed !== null) {
       if (options.soft && isNullable(info)) return only(new Closing(closed) as Event);
       throw toGraphQLError(closed);
@@ -77,12 +78,12 @@ export function gatedSubscribe<Context, User, Source, Args, Given extends Contex
     const stream = endable(events);
     // The first update includes changes since the check above.
     const stop = options.features.watch(
-      user,
+      subject.user,
       ({ features: [answer] }) => {
         if (answer?.enabled === false) stream.end(new Closing(new FeatureDisabledError(key, options)) as Event);
       },
       // The features report an outage themselves. Each subscriber need not report it again.
-      { keys: [key], onError: () => {} },
+      { keys: [key], device: subject.device, onError: () => {} },
     );
     stream.whenEnded(stop);
     return stream;

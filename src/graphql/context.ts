@@ -6,6 +6,8 @@ import { createLoaders, type Loaders } from './loaders.js';
 /** The objects that every resolver may use. */
 export interface Context {
   readonly caller: Caller;
+  /** The device that the caller states. It proves nothing. Null: none. */
+  readonly device: string | null;
   /** Whether callers without a token may ask for their own features. */
   readonly allowAnonymous: boolean;
   readonly service: FeatureService;
@@ -17,8 +19,8 @@ export interface Context {
 /** Makes the context of each operation from its caller. */
 export function createContextFactory(
   shared: Pick<Context, 'allowAnonymous' | 'service' | 'prisma'>,
-): (caller: Caller) => Context {
+): (caller: Caller, from: Pick<Context, 'device'>) => Context {
   // The loaders batch reads and cache nothing, so operations can share them: a subscription of days reads no old row.
   const loaders = createLoaders(shared.prisma);
-  return caller => ({ ...shared, caller, loaders });
+  return (caller, { device }) => ({ ...shared, caller, device, loaders });
 }

@@ -1,4 +1,5 @@
 import { attributeIssues } from '../core/attributes.js';
+import { deviceFault, deviceForm } from '../core/device.js';
 import { type EvaluationReason, type Evaluation as EvaluationShape, evaluationReasons } from '../core/evaluate.js';
 import { maxFlagKeyLength } from '../core/flag.js';
 import { isStorable } from '../core/text.js';
@@ -23,7 +24,7 @@ const reasonDescriptions: Record<EvaluationReason, string> = {
   OVERRIDE: 'The user has an override of this flag. The override is the answer.',
   DISABLED: 'The global switch is off, so the feature is off for every user without an override.',
   USER_REQUIRED:
-    'The flag is rolled out by percentage, and the context has neither a user id nor a targeting key. The feature is off.',
+    'The flag is rolled out by percentage, and the context has no user id, no targeting key and no device. The feature is off.',
   OUTSIDE_ROLLOUT: 'The user is outside the percentage that the flag is rolled out to. The feature is off.',
   CONDITIONS_NOT_MET: 'The conditions do not match. The feature is off.',
   CONDITIONS_MET: 'The conditions match. The feature is on.',
@@ -59,6 +60,9 @@ export const EvaluationContextInput = builder.inputType('EvaluationContextInput'
     targetingKey: t.string({
       description:
         'The text that percentages hash instead of the user id, such as the id of an organisation; 1 to 200 characters.',
+    }),
+    device: t.string({
+      description: `The device of a visitor without a user id: ${deviceForm}. Percentages hash it where there is neither a user id nor a targeting key. It changes nothing else.`,
     }),
     attributes: t.field({
       type: 'JSONObject',
@@ -148,7 +152,7 @@ builder.queryFields(t => ({
 
 /** @throws GraphQLError `BAD_USER_INPUT` */
 export function checkContext(context: EvaluationContext, path: readonly string[]): EvaluationContext {
-  const { targetingKey, attributes } = context;
+  const { targetingKey, device, attributes } = context;
   if (targetingKey === '') {
     const message = 'Expected text that is not empty, or no targeting key: everybody would be in the same bucket.';
     throw badUserInput({ path: [...path, 'targetingKey'], message });
@@ -159,6 +163,8 @@ export function checkContext(context: EvaluationContext, path: readonly string[]
       message: `Expected at most ${maxTargetingKeyLength} characters of Unicode text, without NUL and halves of surrogate pairs.`,
     });
   }
+  const fault = device == null ? null : deviceFault(device);
+  if (fault !== null) throw badUserInput({ path: [...path, 'device'], message: fault });
   const issue = attributes == null ? undefined : attributeIssues(attributes, [...path, 'attributes'])[0];
   if (issue !== undefined) throw badUserInput(issue);
   return context;

@@ -76,8 +76,11 @@ builder.subscriptionFields(t => ({
           'The `revision` of the last update that the client received before it reconnected. No update older than this is sent. Default: 0.',
       }),
     },
-    subscribe: (_root, { keys, sinceRevision }, { service, caller }) =>
-      service.subscribe(viewerContext(caller), { keys: checkWatchedKeys(keys), sinceRevision: sinceRevision ?? null }),
+    subscribe: (_root, { keys, sinceRevision }, { service, caller, device }) =>
+      service.subscribe(viewerContext(caller, device), {
+        keys: checkWatchedKeys(keys),
+        sinceRevision: sinceRevision ?? null,
+      }),
     resolve: update => update,
   }),
   isEnabled: t.boolean({
@@ -89,8 +92,8 @@ builder.subscriptionFields(t => ({
       key: t.arg.string({ required: true, description: 'The key of the flag.' }),
       default: t.arg.boolean({ description: defaultDescription }),
     },
-    subscribe: (_root, args, { service, caller }) =>
-      service.subscribe(viewerContext(caller), {
+    subscribe: (_root, args, { service, caller, device }) =>
+      service.subscribe(viewerContext(caller, device), {
         keys: [checkKey(args.key)],
         fallback: args.default ?? null,
         isSame: (a, b) => a.enabled === b.enabled,

@@ -18,7 +18,7 @@ const Role = builder.enumType('Role', {
   values: {
     ANONYMOUS: {
       description:
-        'The caller has no token. May read and watch the answers for an anonymous user, unless the server is set to refuse this (`FEATURE_ANONYMOUS=false`).',
+        'The caller has no token. May read and watch the answers for an anonymous user, unless the server is set to refuse this (`FEATURE_ANONYMOUS=false`). Percentages hash the id of its device: the header `X-Halyard-Device`, or the connection parameter `device` of a WebSocket.',
     },
     USER: { description: 'May read and watch the answers for the user that the token names.' },
     SERVICE: { description: 'May also read and watch the answers for any user, with any attributes.' },
@@ -26,14 +26,14 @@ const Role = builder.enumType('Role', {
   } as const,
 });
 
-/** The context of the caller. Nothing in it comes from the arguments of a query. */
-export function viewerContext({ userId, attributes }: Caller): EvaluationContext {
-  return { userId, attributes };
+/** The context of the caller and its device. Nothing in it comes from the arguments of a query. */
+export function viewerContext({ userId, attributes }: Caller, device: string | null): EvaluationContext {
+  return { userId, device, attributes };
 }
 
 /**
- * The answers of these fields, and of all fields below them, depend on the caller and `FeatureService.stamp` alone: a server
- * may repeat them while both are the same.
+ * The answers of these fields, and of all fields below them, depend on the caller, its device (as far as
+ * `FeatureService.dependsOnDevice` says) and `FeatureService.stamp` alone: a server may repeat them while these are the same.
  */
 const repeatable = { repeatable: true };
 
@@ -108,8 +108,8 @@ builder.queryFields(t => ({
       key: t.arg.string({ required: true, description: 'The key of the flag.' }),
       default: t.arg.boolean({ description: defaultDescription }),
     },
-    resolve: async (_root, args, { service, caller }) => {
-      const evaluator = await service.evaluator(viewerContext(caller));
+    resolve: async (_root, args, { service, caller, device }) => {
+      const evaluator = await service.evaluator(viewerContext(caller, device));
       return evaluator.evaluate(checkKey(args.key), args.default ?? undefined).enabled;
     },
   }),
@@ -118,9 +118,9 @@ builder.queryFields(t => ({
     description: 'The caller, with the answers for the caller.',
     extensions: repeatable,
     authScopes: { viewer: true },
-    resolve: async (_root, _args, { service, caller }) => ({
+    resolve: async (_root, _args, { service, caller, device }) => ({
       caller,
-      evaluator: await service.evaluator(viewerContext(caller)),
+      evaluator: await service.evaluator(viewerContext(caller, device)),
     }),
   }),
 }));

@@ -77,6 +77,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
       prisma: database.prisma,
     }),
     stampOf: ({ userId }) => service.stamp(userId),
+    dependsOnDevice: ({ userId }) => service.dependsOnDevice(userId),
     verifier,
     log,
     host: config.host,
@@ -146,7 +147,7 @@ async function atMost(milliseconds: number, closing: Promise<void>, log: Logger)
 function logEvaluation(log: Logger): OnEvaluation {
   return (evaluation, subject) =>
     log.debug(
-      { flag: evaluation.key, userId: subject.userId, enabled: evaluation.enabled, reason: evaluation.reason },
+      { flag: evaluation.key, ...subject.toJSON(), enabled: evaluation.enabled, reason: evaluation.reason },
       'A flag was evaluated.',
     );
 }

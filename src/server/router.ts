@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Caller } from '../auth/caller.js';
 import { credentialOfRequest } from '../auth/credentials.js';
+import { deviceOfRequest, InvalidDeviceError } from '../auth/devices.js';
 import type { Verifier } from '../auth/verifier.js';
 import { handleCors, type OriginPolicy } from './http/cors.js';
 import type { HttpResponse, UnsentPolicy } from './http/http-response.js';
@@ -55,7 +56,7 @@ class RequestExchange extends LoggedRequest implements Exchange {
   }
 }
 
-/** Finds the route of a request, and does what is common to all routes: ids, places, origins, tokens. */
+/** Finds the route of a request, and does what is common to all routes: ids, places, origins, tokens, devices. */
 export function createRouter(options: RouterOptions): Router {
   const { verifier, origins, prefix, pathOf, addressOf, takePlace, unsentPolicy } = options;
   const table = new Map<string, Route[]>();
@@ -98,7 +99,10 @@ export function createRouter(options: RouterOptions): Router {
     const exchange = new RequestExchange(request, response, requestId, address, place, options);
     if (found.caller === 'anybody') return found.handle(exchange);
     const caller = await verify(exchange);
-    if (caller !== null) await found.handle(exchange, caller);
+    if (caller === null) return;
+    const device = deviceOfRequest(request);
+    if (device instanceof InvalidDeviceError) return sendError(response, 400, device.code, device.message);
+    await found.handle(exchange, caller, device);
   }
 
   return {

@@ -31,6 +31,8 @@ export interface HalyardServerOptions {
   readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
   /** The version stamp of the answers of fields that the schema marks as repeatable; see `FeatureService.stamp`. */
   readonly stampOf?: (caller: Caller) => object | null;
+  /** Whether these answers may differ from device to device; see `FeatureService.dependsOnDevice`. */
+  readonly dependsOnDevice?: (caller: Caller) => boolean;
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly host: string;

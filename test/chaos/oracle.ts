@@ -35,10 +35,11 @@ export function answersOf(
 ): ExpectedAnswers {
   const compiled = new Map(flags.map(flag => [flag.key, compileFlag(flag)]));
   const keys = [...compiled.keys()].sort();
-  return ({ userId, claims, keys: asked }, now) => {
+  return ({ userId, device, claims, keys: asked }, now) => {
     const user = userId === null ? undefined : userOf(userId);
     const subject = createSubject({
       userId,
+      device,
       attributes: { ...user?.attributes, ...claims },
       groups: new Set(user?.groups),
       overrides: new Map(

@@ -79,7 +79,7 @@ describe('a storm of 2,000 clients that are dropped and come back at once', () =
       Array.from({ length: 2_000 }, async (_, index) => {
         const userId = randomUUID();
         const token = await mintToken(key, { role: 'USER', userId, expiresInSeconds: 3_600 });
-        const spec = { name: `viewer ${index}`, userId, claims: null, keys: null, token };
+        const spec = { name: `viewer ${index}`, userId, device: null, claims: null, keys: null, token };
         return new WsViewer(spec, { url: () => node.url, violated: what => void violations.push(what) });
       }),
     );

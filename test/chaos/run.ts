@@ -12,7 +12,7 @@ import { NodeProcess, type NodeSettings } from './node-process.js';
 import { differences, readStored } from './oracle.js';
 import { Random } from './random.js';
 import { drawSpecs } from './specs.js';
-import { SseViewer, type Viewer, type ViewerSpec, WsViewer } from './viewer.js';
+import { headersOf, type Sender, SseViewer, type Viewer, type ViewerSpec, WsViewer } from './viewer.js';
 
 /** What a round ends with: the fault that is there, or just over, when everything is to be right again. */
 export const partings = ['half-open', 'missed', 'restart', 'nodes', 'restored', 'past', 'quiet'] as const;
@@ -97,7 +97,7 @@ class ChaosRun {
   #left = { updates: 0, snapshots: 0 };
   #world: World = { users: [], flags: [], groups: [], bulk: 0 };
   #database: ChaosDatabase | null = null;
-  #adminToken = '';
+  #admin: Sender = { token: null, device: null };
   #lastExpiry = 0;
   #head = 0;
   #exclusive: Promise<void> = Promise.resolve();
@@ -164,7 +164,8 @@ class ChaosRun {
     // At once, as after a deployment: one of them migrates.
     const started = await Promise.all([NodeProcess.start(nodeEnv, node), NodeProcess.start(nodeEnv, node)]);
     this.#nodes.push(...started);
-    this.#adminToken = await mintToken(key, { role: 'ADMIN', userId: null, expiresInSeconds: 86_400 });
+    const token = await mintToken(key, { role: 'ADMIN', userId: null, expiresInSeconds: 86_400 });
+    this.#admin = { token, device: null };
     const specs = await drawSpecs(this.#random, key, count);
     const watching = [...new Set(specs.flatMap(({ userId }) => userId ?? []))];
     this.#world = {
@@ -273,7 +274,7 @@ class ChaosRun {
     try {
       // As a load balancer does, which knows of a node that is down.
       const up = node.isUp ? node : (this.#nodes.find(({ isUp }) => isUp) ?? node);
-      answer = (await this.#post(up, this.#adminToken, query, { input })) as typeof answer;
+      answer = (await this.#post(up, this.#admin, query, { input })) as typeof answer;
     } catch (error) {
       if (error instanceof Error && error.name === 'TimeoutError')
         this.#violations.push(`${mutation} hung for ${answerTime} ms`);
@@ -290,10 +291,10 @@ class ChaosRun {
     return 'refused';
   }
 
-  async #post(node: NodeProcess, token: string | null, query: string, variables: JsonObject): Promise<unknown> {
+  async #post(node: NodeProcess, sender: Sender, query: string, variables: JsonObject): Promise<unknown> {
     const response = await fetch(`${node.url}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
+      headers: { 'content-type': 'application/json', ...headersOf(sender) },
       body: JSON.stringify({ query, variables }),
       signal: AbortSignal.timeout(answerTime),
     });
@@ -447,7 +448,7 @@ class ChaosRun {
     type Answer = { data?: { viewer: { features: { key: string; enabled: boolean; reason: string }[] } } };
     const answers = await Promise.all(
       asking.map(async ({ spec }) => {
-        const answer = (await this.#post(node, spec.token, query, { keys: spec.keys as string[] | null })) as Answer;
+        const answer = (await this.#post(node, spec, query, { keys: spec.keys as string[] | null })) as Answer;
         const has = new Map(
           answer.data?.viewer.features.map(({ key, enabled, reason }) => [key, `${enabled} ${reason}`]),
         );

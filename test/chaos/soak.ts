@@ -78,6 +78,7 @@ export async function runSoak({ minutes, viewers: size, sampleEvery, onSample }:
     const spec = {
       name: `viewer ${joins}`,
       userId: users[who] as string,
+      device: null,
       claims: null,
       keys: null,
       token: tokens[who] as string,

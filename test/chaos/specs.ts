@@ -4,7 +4,7 @@ import type { ViewerSpec } from './viewer.js';
 
 /**
  * Viewers as they come: mostly users of their own; some share one, some are anonymous, some bring attributes, some name
- * their flags. Half of the users are known by UUIDs, the others by other texts.
+ * their flags, most have a device. Half of the users are known by UUIDs, the others by other texts.
  *
  * @param key signs their tokens, which are valid for a day.
  */
@@ -25,7 +25,9 @@ export function drawSpecs(random: Random, key: Uint8Array, count: number): Promi
         ...(claims === null ? {} : { attributes: claims }),
       } as const;
       const token = userId === null ? null : await mintToken(key, request);
-      return { name: `viewer ${index} (${userId ?? 'anonymous'})`, userId, claims, keys, token };
+      const device = index % 4 === 0 ? null : `device-${index}`;
+      const name = `viewer ${index} (${userId ?? 'anonymous'}, ${device ?? 'no device'})`;
+      return { name, userId, device, claims, keys, token };
     }),
   );
 }

@@ -36,7 +36,7 @@ async function watch(server: TestServer, count: number, violations: string[]): P
     Array.from({ length: count }, async (_, index) => {
       const userId = index % 3 === 0 ? randomUUID() : `idp|${randomUUID()}`;
       const token = (await server.token('user', { userId })) ?? null;
-      const spec = { name: `viewer ${index}`, userId, claims: null, keys: null, token };
+      const spec = { name: `viewer ${index}`, userId, device: null, claims: null, keys: null, token };
       const options = { url: () => server.url, violated: (what: string) => void violations.push(what) };
       return index % 2 === 0 ? new WsViewer(spec, options) : new SseViewer(spec, options);
     }),

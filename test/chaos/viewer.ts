@@ -10,6 +10,8 @@ export interface ViewerSpec {
   readonly name: string;
   /** Null: anonymous. */
   readonly userId: string | null;
+  /** Changes the buckets of anonymous viewers, and nothing else. Null: none. */
+  readonly device: string | null;
   /** What the token says beside the id; it wins over what is stored. */
   readonly claims: Attributes | null;
   /** Only these flags; null: all. */
@@ -143,6 +145,16 @@ export abstract class Viewer {
   }
 }
 
+/** The part of a viewer that its headers state. */
+export type Sender = Pick<ViewerSpec, 'token' | 'device'>;
+
+export function headersOf({ token, device }: Sender): Record<string, string> {
+  return {
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...(device === null ? {} : { 'x-halyard-device': device }),
+  };
+}
+
 function waitABit(): Promise<void> {
   return sleep(50 + Math.random() * 250);
 }
@@ -164,7 +176,7 @@ export class WsViewer extends Viewer {
         this.on('open', () => viewer.isStopped && this.terminate());
       }
     }
-    const { token } = this.spec;
+    const { token, device } = this.spec;
     const client = createClient({
       url: () => `${this.options.url().replace(/^http/, 'ws')}/graphql`,
       webSocketImpl: Socket,
@@ -172,7 +184,7 @@ export class WsViewer extends Viewer {
       shouldRetry: () => !this.isStopped,
       retryWait: waitABit,
       onNonLazyError: () => undefined,
-      connectionParams: token === null ? {} : { authorization: `Bearer ${token}` },
+      connectionParams: { authorization: token === null ? null : `Bearer ${token}`, device },
       on: { connected: () => this.connected() },
     });
     this.#done = this.#watch(client);
@@ -262,14 +274,13 @@ export class SseViewer extends Viewer {
   }
 
   async #stream(): Promise<void> {
-    const { token } = this.spec;
     const outgoing = request(`${this.options.url()}/graphql`, {
       method: 'POST',
       agent: false,
       headers: {
         'content-type': 'application/json',
         accept: 'text/event-stream',
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...headersOf(this.spec),
       },
     });
     this.#request = outgoing;

@@ -79,6 +79,30 @@ describe('an anonymous subject', () => {
   });
 });
 
+describe('a device', () => {
+  const device = 'org-42-x';
+
+  it('is hashed where neither a targeting key nor a user id is known, as they are', () => {
+    expect(decide({ percentage: 50 }, { device: user })).toBe('true ROLLOUT');
+    expect(decide({ percentage: 1 }, { device: user.toUpperCase() })).toBe('true ROLLOUT');
+    for (const known of [{ userId: user }, { targetingKey: user }]) {
+      expect(decide({ percentage: 1 }, { ...known, device })).toBe('true ROLLOUT');
+    }
+    expect(decide({ percentage: 1 }, { device })).toBe('false OUTSIDE_ROLLOUT');
+    expect(decide({ percentage: 0 }, { device })).toBe('false OUTSIDE_ROLLOUT');
+  });
+
+  it('changes nothing but the bucket', () => {
+    const fields = { device: user, groups: new Set(['beta']), overrides: override(true) };
+    expect(decide({ conditions: { groups: ['beta'] } }, fields)).toBe('false CONDITIONS_NOT_MET');
+    expect(decide({ conditions: { attributes: { device: { exists: true } } } }, fields)).toBe(
+      'false CONDITIONS_NOT_MET',
+    );
+    expect(decide({ enabled: false }, fields)).toBe('false DISABLED');
+    expect(decide({}, fields)).toBe('true ENABLED');
+  });
+});
+
 describe('an override', () => {
   it.each([
     [null, 'true OVERRIDE'],

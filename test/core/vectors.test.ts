@@ -15,6 +15,7 @@ interface Case {
   };
   readonly userId: string | null;
   readonly targetingKey?: string;
+  readonly device?: string;
   readonly attributes: JsonObject;
   readonly groups: readonly string[];
   readonly override: { readonly enabled: boolean; readonly expiresAt: string | null } | null;
@@ -28,10 +29,10 @@ describe('the published vectors', () => {
   });
 
   it.each(vectors.cases as unknown as Case[])('$name', testCase => {
-    const { flag, userId, targetingKey = null, attributes, groups, override, now } = testCase;
+    const { flag, userId, targetingKey = null, device = null, attributes, groups, override, now } = testCase;
     const expiresAt = override?.expiresAt == null ? null : Date.parse(override.expiresAt);
     const overrides = new Map(override === null ? [] : [[flag.key, { enabled: override.enabled, expiresAt }]]);
-    const subject = createSubject({ userId, targetingKey, attributes, groups: new Set(groups), overrides });
+    const subject = createSubject({ userId, targetingKey, device, attributes, groups: new Set(groups), overrides });
     expect(validateConditions(flag.conditions)).toEqual([]);
     const { enabled, reason } = evaluate(compileFlag(flag), subject, Date.parse(now));
     expect([enabled, reason]).toEqual(testCase.expect);

@@ -142,12 +142,52 @@ describe('embedded features', () => {
     await features.for({ id: ann.toUpperCase(), email: 'ann@example.com' }).isEnabled('a');
     await features.isEnabled('a');
     expect(JSON.parse(JSON.stringify(subjects))).toEqual([
-      { userId: ann, targetingKey: null },
-      { userId: null, targetingKey: null },
+      { userId: ann, targetingKey: null, device: null },
+      { userId: null, targetingKey: null, device: null },
     ]);
     for (const written of [inspect(subjects, { depth: 9 }), format('%o %O', subjects[0], subjects[0])]) {
       expect(written).toContain(`userId: '${ann}'`);
       expect(written).not.toContain('ann@example.com');
+    }
+  });
+
+  it('hash the device of an anonymous user, and of nobody else', async () => {
+    const seen: unknown[] = [];
+    const { features } = await start({ onEvaluation: (_evaluation, subject) => seen.push(subject.toJSON()) });
+    // In bucket 321 and 6200; Ann is in bucket 8725.
+    const [inside, outside] = ['device-000002', 'device-000001'];
+    await features.createFlag({ key: 'a', name: 'A', enabled: true, percentage: 10 });
+    const reasonFor = async (user: { id: string; device?: string } | null, device?: string | null) =>
+      (await features.for(user, { device }).evaluate('a')).reason;
+    expect(await reasonFor(null, inside)).toBe('ROLLOUT');
+    expect(await reasonFor(null, outside)).toBe('OUTSIDE_ROLLOUT');
+    for (const none of [null, undefined]) expect(await reasonFor(null, none)).toBe('USER_REQUIRED');
+    expect(await reasonFor({ id: ann }, inside)).toBe('OUTSIDE_ROLLOUT');
+    // A property of this name is an attribute like any other.
+    expect(await reasonFor({ id: ann, device: 'phone' })).toBe('OUTSIDE_ROLLOUT');
+    expect(seen.slice(0, 2)).toEqual([
+      { userId: null, targetingKey: null, device: inside },
+      { userId: null, targetingKey: null, device: outside },
+    ]);
+
+    const updates: string[][] = [];
+    const watch = (device: string) => {
+      const answers: string[] = [];
+      updates.push(answers);
+      return features.watch(null, ({ features: [answer] }) => answers.push(answer?.reason ?? ''), { device });
+    };
+    const stops = [watch(inside), watch(outside)];
+    await expect.poll(() => updates.map(answers => answers.length)).toEqual([1, 1]);
+    await features.updateFlag({ key: 'a', percentage: 63 });
+    await expect.poll(() => updates).toEqual([['ROLLOUT'], ['OUTSIDE_ROLLOUT', 'ROLLOUT']]);
+    for (const stop of stops) stop();
+  });
+
+  it.each(['', 'short', 'x'.repeat(65), 'a b c d e f', 12_345_678, {}])('refuse the device %j', async device => {
+    const { features } = await start();
+    for (const user of [null, { id: ann }]) {
+      expect(() => features.for(user, { device: device as string })).toThrow(/^device: Expected 8 to 64/);
+      expect(() => features.watch(user, () => {}, { device: device as string })).toThrow(ValidationError);
     }
   });
 

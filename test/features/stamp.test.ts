@@ -34,6 +34,21 @@ describe('the answers for a user may be repeated', () => {
     expect(second).not.toBe(first);
   });
 
+  it('to every device for as long as no flag is rolled out by percentage, and to every device of a user always', async () => {
+    await start();
+    const { management } = service;
+    expect(service.dependsOnDevice(null)).toBe(false);
+    await management.updateFlag({ key: 'a', percentage: 50 });
+    expect(service.dependsOnDevice(null)).toBe(false);
+    const anonymous = service.stamp(null);
+    await management.updateFlag({ key: 'a', enabled: true });
+    expect(service.dependsOnDevice(null)).toBe(true);
+    expect(service.stamp(null)).not.toBe(anonymous);
+    expect(service.dependsOnDevice(ann)).toBe(false);
+    await management.updateFlag({ key: 'a', percentage: 100 });
+    expect(service.dependsOnDevice(null)).toBe(false);
+  });
+
   it('not while an override is going to expire, and again once all of them have', async () => {
     await start();
     await service.management.setOverride({

@@ -12,13 +12,22 @@ const forms: readonly Form[] = [...fetchForms, ...nodeForms, ...methodForms, ...
 const ann = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
 const bob = '00000000-0000-4000-8000-000000000001';
 
+/** Devices on both sides of `to_half`; Bob is outside. */
+const inside = 'device-000001';
+const outside = 'device-000003';
+
 let backend: ControlledBackend;
 let features: Features;
 
 beforeEach(async () => {
   const memory = new MemoryBackend();
   memory.seed({
-    flags: [{ key: 'on', enabled: true }, { key: 'off' }, { key: 'for_ann' }],
+    flags: [
+      { key: 'on', enabled: true },
+      { key: 'off' },
+      { key: 'for_ann' },
+      { key: 'to_half', enabled: true, percentage: 50 },
+    ],
     overrides: [{ userId: ann, flagKey: 'for_ann', enabled: true }],
   });
   backend = controlled(memory);
@@ -50,6 +59,21 @@ const cases: readonly Case[] = [
   { name: 'on for this user', key: 'for_ann', caller: ann, expected: open },
   { name: 'on only for another user', key: 'for_ann', caller: bob, expected: hidden },
   { name: 'on for one user, asked by an anonymous caller', key: 'for_ann', caller: null, expected: hidden },
+  { name: 'on for this device', key: 'to_half', caller: null, device: inside, expected: open },
+  { name: 'on only for other devices', key: 'to_half', caller: null, device: outside, expected: hidden },
+  { name: 'on only for devices', key: 'to_half', caller: null, expected: hidden },
+  { name: 'off for this user, on for the device', key: 'to_half', caller: bob, device: inside, expected: hidden },
+  {
+    name: 'a device that is not well-formed',
+    key: 'on',
+    caller: null,
+    device: 'a,b,c,d,e',
+    answer: { whenUnknown: 'open' },
+    expected: {
+      outcome: 'failed',
+      error: 'device: Expected 8 to 64 characters of A-Z, a-z, 0-9, - and _, found ",".',
+    },
+  },
   { name: 'unknown flag', key: 'nope', expected: hidden },
   { name: 'unknown flag, told to open in an outage', key: 'nope', answer: { whenUnknown: 'open' }, expected: hidden },
   { name: 'features unknown', key: 'on', outage: new UnavailableError(), expected: hidden },
@@ -121,6 +145,7 @@ describe.each(forms)('$name', form => {
       features,
       key: 'on',
       caller: bob,
+      device: null,
       answer: {},
       handler: 'answers',
       ...scenario,

@@ -10,9 +10,11 @@ export const otherPlugins = { prisma: undefined as never, scopeAuth: undefined a
 
 export interface Context {
   readonly user?: string | undefined;
+  readonly device?: string | null | undefined;
 }
 
 export const userOf = ({ user }: Context) => (user === undefined ? null : { id: user });
+const device = (context: Context) => context.device;
 
 /** What both forms make a schema of: the same fields behind the same gate. */
 export interface GatedSchema {
@@ -43,7 +45,7 @@ const pothosSchema: MakeSchema = ({
     ...otherPlugins,
     plugins: [HalyardPlugin],
     defaultFieldNullability: false,
-    halyard: { features, user },
+    halyard: { features, user, device },
   });
   const { soft = false, ...rest } = gate;
   // That a field which cannot be null takes no `soft` is what the types say, too; here it depends on the test.
@@ -90,7 +92,7 @@ const wrappedSchema: MakeSchema = ({
   subscribe = async function* () {},
   nullable = true,
 }) => {
-  const options = { features, user, ...rest };
+  const options = { features, user, device, ...rest };
   const type = nullable ? 'String' : 'String!';
   const field = gatedField(
     key,

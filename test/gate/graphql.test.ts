@@ -33,8 +33,8 @@ function run(schema: GraphQLSchema, source: string, user?: string): Promise<Exec
 }
 
 /** The results of the subscription `gated`, or why there is none. */
-async function watch(schema: GraphQLSchema, user?: string) {
-  const contextValue: Context = { user };
+async function watch(schema: GraphQLSchema, user?: string, device?: string) {
+  const contextValue: Context = { user, device };
   const result = await subscribe({ schema, document: parse('subscription { gated }'), contextValue });
   if (!(Symbol.asyncIterator in result)) return { refused: result, results: null };
   return { refused: null, results: result as AsyncGenerator<ExecutionResult, void, void> };
@@ -129,6 +129,18 @@ describe.each(fieldForms)('%s', (form, makeSchema) => {
     expect((await run(lost, gated)).errors?.[0]?.originalError).toBe(failure);
   });
 
+  it('answers a malformed user id or device with its code and its path', async () => {
+    const schema = makeSchema({ features, gate: { key: 'on' } });
+    const ask = (contextValue: Context) => graphql({ schema, source: gated, contextValue });
+    const [device, id] = [await ask({ device: 'a/b/c/d/e' }), await ask({ user: 'ann ' })];
+    const http = { status: 400 };
+    expect(device.errors?.map(error => error.toJSON())).toMatchObject([
+      { message: expect.stringMatching(/^device: .*found "\/"\.$/), path: ['gated'] },
+    ]);
+    expect(device.errors?.[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', path: ['device'], http });
+    expect(id.errors?.[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', path: ['id'], http });
+  });
+
   it('gates fields of the objects in a list, each at its place', async () => {
     const source = '{ items { name gated } }';
     const schema = makeSchema({ features, gate: { key: 'off' } });
@@ -199,6 +211,17 @@ describe.each(fieldForms)('%s', (form, makeSchema) => {
       expect(features.status.subscribers).toBe(1);
       await bobs.return();
       expect(features.status.subscribers).toBe(0);
+    });
+
+    it('ends when the feature goes off for a device', async () => {
+      await features.createFlag({ key: 'rolled_out', name: 'Rolled out', enabled: true, percentage: 50 });
+      const schema = makeSchema({ features, gate: { key: 'rolled_out' }, subscribe: () => new EventSource<string>() });
+      // The first is in bucket 3101, the second in bucket 6347.
+      const first = await watch(schema, undefined, 'device-000002');
+      expect((await watch(schema, undefined, 'device-000001')).refused?.errors).toEqual(notFound);
+      const last = first.results?.next();
+      await features.updateFlag({ key: 'rolled_out', percentage: 31 });
+      expect((await last)?.value?.errors).toEqual(notFound);
     });
 
     it('hands over nothing that came before it went off and was not taken', async () => {

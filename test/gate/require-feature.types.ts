@@ -26,6 +26,8 @@ export function gatesTakeTheUserThatExpressKnows(features: Features) {
   });
   const router = express.Router();
   router.use('/beta', requireFeature('beta', { features, user: req => req.user }));
+  app.use(requireFeature('beta', { features, device: req => req.header('x-device') }));
+  app.use(requireFeature('beta', { features, user: req => req.user, device: async req => req.header('x-device') }));
   // A gate that is made elsewhere does not see Express, so its request has a type.
   const gate = requireFeature('beta', { features, user: (req: express.Request) => req.user });
   app.get('/', gate, (_req, res) => void res.json({}));
@@ -53,6 +55,7 @@ export async function gatesInferTheirRequests(features: Features) {
 
   connect().use(requireFeature('beta', { features, user: ({ headers }) => ({ id: String(headers.authorization) }) }));
   connect().use('/', requireFeature('beta', { features }));
+  connect().use(requireFeature('beta', { features, device: ({ headers }) => headers.authorization }));
 
   const server = fastify();
   await server.register(middie);

@@ -76,6 +76,8 @@ describe('input of a caller is bounded', () => {
       `{ evaluateMany(contexts: [{}, { targetingKey: "" }]) { userId } }`,
       'contexts.1.targetingKey',
     ],
+    ['a device of 7 characters', `{ evaluate(context: { device: "a234567" }) { key } }`, 'context.device'],
+    ['an empty device', `{ evaluateMany(contexts: [{}, { device: "" }]) { userId } }`, 'contexts.1.device'],
     [
       'a page of a negative size, which makes nothing else cheaper',
       `{ flags(first: -1000000) { nodes { key } } flag(key: "a") { key } }`,

@@ -1,5 +1,8 @@
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { anonymous } from '../../src/auth/caller.js';
+import { AnswerMemory } from '../../src/server/operations/kept-answers.js';
+import type { KnownOperation } from '../../src/server/operations/known-operation.js';
 import { httpClient } from '../support/clients.js';
 import { openPGlite } from '../support/pglite.js';
 import { ann, startTestServer, type TestServer } from '../support/server.js';
@@ -67,6 +70,49 @@ describe('an answer that stands on something', () => {
     server.onSteady(() => {});
     expect((await exchange(server, { body })).way).toBe('thin');
     expect((await exchange(server, { body })).way).toBeUndefined();
+  });
+});
+
+describe('an answer to a device', () => {
+  const body = JSON.stringify({ query: '{ steady }' });
+  const from = (device: string) => ({ 'x-halyard-device': device });
+
+  it('is given again to that device alone where devices may differ, and to all devices where they do not', async () => {
+    const stamp = {};
+    let isForOne = true;
+    await using server = await startWaysServer({
+      stampOf: () => stamp,
+      dependsOnDevice: ({ userId }) => userId === null && isForOne,
+    });
+    const wayOf = async (headers: Record<string, string>) => (await exchange(server, { body, headers })).way;
+    await wayOf({});
+    for (const device of ['device-1', 'device-2']) {
+      expect(await wayOf(from(device))).toBe('thin');
+      expect(await wayOf(from(device))).toBeUndefined();
+    }
+    expect(await wayOf({})).toBe('thin');
+    const authorization = `Bearer ${await token()}`;
+    expect(await wayOf({ authorization, ...from('device-1') })).toBe('thin');
+    expect(await wayOf({ authorization, ...from('device-2') })).toBeUndefined();
+    expect(await wayOf({ authorization })).toBeUndefined();
+    isForOne = false;
+    expect(await wayOf(from('device-3'))).toBeUndefined();
+    expect(await wayOf({})).toBeUndefined();
+  });
+
+  it.each([
+    ['many anonymous devices, up to the limit', anonymous, 20_000],
+    ['one for a signed-in caller with many devices', { ...anonymous, role: 'USER', userId: ann } as const, 1],
+  ])('is kept for %s', (_name, caller, most) => {
+    const stamp = {};
+    const memory = new AnswerMemory({ stampOf: () => stamp, dependsOnDevice: ({ userId }) => userId === null });
+    const answer = { operation: {} as KnownOperation, mediaType: 'application/json', body, length: 1, stamp } as const;
+    for (let number = 0; number < 100_000; number += 1) {
+      const asker = { caller, device: `device-${number}` };
+      memory.keep(asker, '{ viewer }', answer);
+      if (number % 1_000 === 0) expect(memory.recall(asker, '{ viewer }')).toBe(answer);
+    }
+    expect(memory.size).toBe(most);
   });
 });
 

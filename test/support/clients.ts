@@ -68,7 +68,10 @@ export interface WsClient extends AsyncDisposable {
 }
 
 /** GraphQL over one WebSocket, connected at once and never again. */
-export function wsClient(url: string, { token, origin }: { token?: string; origin?: string } = {}): WsClient {
+export function wsClient(
+  url: string,
+  { token, origin, device }: { token?: string; origin?: string; device?: string } = {},
+): WsClient {
   let socket: WebSocket;
   class Socket extends WebSocket {
     constructor(address: string, protocols: string[]) {
@@ -82,7 +85,7 @@ export function wsClient(url: string, { token, origin }: { token?: string; origi
   const whenClosed = new Promise<{ code: number; reason: string }>(resolve => {
     closed = resolve;
   });
-  const authorization = bearer(token);
+  const connectionParams = { ...bearer(token), ...(device === undefined ? {} : { device }) };
   let client: Client;
   const connected = new Promise<WebSocket>((resolve, reject) => {
     client = createClient({
@@ -90,7 +93,7 @@ export function wsClient(url: string, { token, origin }: { token?: string; origi
       webSocketImpl: Socket,
       lazy: false,
       retryAttempts: 0,
-      connectionParams: authorization,
+      connectionParams,
       onNonLazyError: () => {},
       on: { connected: () => resolve(socket) },
     });
@@ -148,12 +151,12 @@ export interface SseStream extends ResultStream {
 export async function sseClient(
   url: string,
   query: string,
-  { token, variables }: { token?: string; variables?: Variables } = {},
+  { token, variables, headers = {} }: { token?: string; variables?: Variables; headers?: Record<string, string> } = {},
 ): Promise<SseStream> {
   const abort = new AbortController();
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...bearer(token) },
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...bearer(token), ...headers },
     body: JSON.stringify({ query, variables }),
     signal: abort.signal,
   });

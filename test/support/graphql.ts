@@ -48,7 +48,7 @@ export async function openGraphQL(
   const contextFor = createContextFactory({ service, prisma: database.prisma, allowAnonymous });
 
   const run: TestGraphQL['run'] = (source, variables, caller = callers.admin) =>
-    graphql({ schema, source, variableValues: { ...variables }, contextValue: contextFor(caller) });
+    graphql({ schema, source, variableValues: { ...variables }, contextValue: contextFor(caller, { device: null }) });
 
   return {
     database,
@@ -65,7 +65,7 @@ export async function openGraphQL(
         schema,
         document: parse(source),
         variableValues: { ...variables },
-        contextValue: contextFor(caller),
+        contextValue: contextFor(caller, { device: null }),
       }) as ReturnType<TestGraphQL['watch']>,
     async countQueries(act) {
       let count = 0;

@@ -52,7 +52,7 @@ export function handleCors(request: IncomingMessage, response: ServerResponse, p
   if (request.method !== 'OPTIONS') return false;
   const asked = request.headers['access-control-request-headers'];
   response.setHeader('access-control-allow-methods', 'GET, POST');
-  response.setHeader('access-control-allow-headers', asked ?? 'authorization, content-type');
+  response.setHeader('access-control-allow-headers', asked ?? 'authorization, content-type, x-halyard-device');
   response.setHeader('access-control-max-age', '7200');
   response.writeHead(204, { allow: 'GET, POST, OPTIONS' }).end();
   return true;

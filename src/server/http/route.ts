@@ -22,7 +22,11 @@ interface RouteBase {
 /** A path, its handler, and the callers that it answers. */
 export type Route =
   /** The router proves who the caller is before it hands over. */
-  | (RouteBase & { readonly caller: 'verified'; handle(exchange: Exchange, caller: Caller): void | Promise<void> })
+  | (RouteBase & {
+      readonly caller: 'verified';
+      /** @param device the device that the caller states, well-formed; null: none. */
+      handle(exchange: Exchange, caller: Caller, device: string | null): void | Promise<void>;
+    })
   /** Anybody; pages of allowed origins may read the answer. */
   | (RouteBase & { readonly caller: 'anybody'; handle(exchange: Exchange): void | Promise<void> })
   /** Programs that look after the server: no page of another origin may read it, and no limit of an address locks it out. */

@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../../auth/caller.js';
 import type { KnownOperation } from './known-operation.js';
+import type { Operations } from './operations.js';
+import type { OperationOrigin } from './origin.js';
 
 export type MediaType = 'application/json' | 'application/graphql-response+json';
 
@@ -22,12 +24,15 @@ export interface KeptAnswer extends Answer {
 const maxKeptAnswers = 20_000;
 const maxKeptAnswerLength = 32_000_000;
 
+/** The facts about a request that decide its answer beside the words. */
+type Asker = Pick<OperationOrigin, 'caller' | 'device'>;
+
 /**
- * Answers that would be the same again, by caller and by the words of the request. A page that is loaded again asks for
- * the same again, and between two changes the answer cannot differ.
+ * Answers that would be the same again, by caller and by the words of the request; by device too, where they may differ by it.
+ * A page that is loaded again asks for the same again, and between two changes the answer cannot differ.
  */
 export class AnswerMemory {
-  readonly #stampOf: (caller: Caller) => object | null;
+  readonly #operations: Pick<Operations, 'stampOf' | 'dependsOnDevice'>;
   readonly #answers = new LRUCache<string, KeptAnswer>({
     max: maxKeptAnswers,
     maxSize: maxKeptAnswerLength,
@@ -37,29 +42,35 @@ export class AnswerMemory {
   readonly #numbers = new WeakMap<Caller, number>();
   #callers = 0;
 
-  /** @param stampOf the version stamp of a caller's answers now; null when it cannot be told. */
-  constructor(stampOf: (caller: Caller) => object | null) {
-    this.#stampOf = stampOf;
+  /** @param operations says on what the answers to a caller depend now. */
+  constructor(operations: Pick<Operations, 'stampOf' | 'dependsOnDevice'>) {
+    this.#operations = operations;
+  }
+
+  /** How many answers are kept now. */
+  get size(): number {
+    return this.#answers.size;
   }
 
   /** The answer to this caller and these words, if nothing has changed since it was given. */
-  recall(caller: Caller, words: string): KeptAnswer | undefined {
-    const answer = this.#answers.get(this.#keyOf(caller, words));
+  recall(asker: Asker, words: string): KeptAnswer | undefined {
+    const answer = this.#answers.get(this.#keyOf(asker, words));
     // An answer with another stamp stays until its successor comes: the stamp may be unknown for a moment only.
-    return answer?.stamp === this.#stampOf(caller) ? answer : undefined;
+    return answer?.stamp === this.#operations.stampOf(asker.caller) ? answer : undefined;
   }
 
-  keep(caller: Caller, words: string, answer: KeptAnswer): void {
-    this.#answers.set(this.#keyOf(caller, words), answer);
+  keep(asker: Asker, words: string, answer: KeptAnswer): void {
+    this.#answers.set(this.#keyOf(asker, words), answer);
   }
 
-  #keyOf(caller: Caller, words: string): string {
+  #keyOf({ caller, device }: Asker, words: string): string {
     let number = this.#numbers.get(caller);
     if (number === undefined) {
       this.#callers += 1;
       number = this.#callers;
       this.#numbers.set(caller, number);
     }
-    return `${number}\n${words}`;
+    if (device === null || !this.#operations.dependsOnDevice(caller)) return `${number}\n${words}`;
+    return `${number} ${device}\n${words}`;
   }
 }

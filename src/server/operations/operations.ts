@@ -26,6 +26,8 @@ export interface OperationsOptions {
   readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
   /** The version stamp of the answers of fields marked as `repeatable`. Absent: no answer is given again. */
   readonly stampOf?: ((caller: Caller) => object | null) | undefined;
+  /** Whether those answers may differ from device to device. Absent: they may. */
+  readonly dependsOnDevice?: ((caller: Caller) => boolean) | undefined;
   readonly log: Logger;
   readonly limits: OperationLimits;
   /** Whether messages about unknown names propose known ones. */
@@ -47,6 +49,8 @@ export interface Operations {
   isKnown(query: string): boolean;
   /** Repeatable answers to this caller are unchanged while this returns the same object. Null: not known. */
   stampOf(caller: Caller): object | null;
+  /** Whether repeatable answers to this caller may differ from device to device; false only while the stamp stays the same. */
+  dependsOnDevice(caller: Caller): boolean;
   /** A repeatable answer was given again without executing it. */
   repeat(operation: KnownOperation, origin: OperationOrigin): void;
   /** Never rejects. */
@@ -111,7 +115,7 @@ export function createOperations(options: OperationsOptions): Operations {
       operation.kind === 'subscription'
         ? variablesToKeep(operation, given, document, limits.keptPerSubscription)
         : null;
-    const { caller, requestId, address } = origin;
+    const { caller, device, requestId, address } = origin;
     const context = await createContext(caller, origin);
     return {
       schema,
@@ -125,6 +129,7 @@ export function createOperations(options: OperationsOptions): Operations {
       contextValue: {
         ...context,
         caller,
+        device,
         requestId,
         address,
         get log() {
@@ -155,6 +160,7 @@ export function createOperations(options: OperationsOptions): Operations {
     },
     isKnown: documents.isKnown,
     stampOf: caller => options.stampOf?.(caller) ?? null,
+    dependsOnDevice: caller => options.dependsOnDevice?.(caller) ?? true,
     repeat: runner.repeat,
     execute: runner.execute,
     subscribe: runner.subscribe,

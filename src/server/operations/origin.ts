@@ -8,6 +8,8 @@ import type { LoggedRequest } from '../http/request.js';
  */
 export interface OperationOrigin {
   readonly caller: Caller;
+  /** The device that the caller states; null: none. */
+  readonly device: string | null;
   readonly requestId: string;
   readonly address: string;
   readonly log: Logger;
@@ -19,6 +21,7 @@ export class RequestOrigin implements OperationOrigin {
 
   constructor(
     readonly caller: Caller,
+    readonly device: string | null,
     from: LoggedRequest,
   ) {
     this.#from = from;

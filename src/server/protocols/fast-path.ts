@@ -54,7 +54,7 @@ export function createFastPath(operations: Operations): FastPath {
     maxSize: maxKeptMediaTypeLength,
     sizeCalculation: (_type, words) => words.length,
   });
-  const memory = new AnswerMemory(caller => operations.stampOf(caller));
+  const memory = new AnswerMemory(operations);
 
   /** Executes a query that Yoga has answered before, and writes the answer. */
   async function execution(
@@ -74,7 +74,7 @@ export function createFastPath(operations: Operations): FastPath {
     const body = JSON.stringify(result);
     const answer = { mediaType, body, length: Buffer.byteLength(body) };
     // A change since the stamp was taken may or may not be in the answer: that answer is never given again.
-    if (stamp !== null) memory.keep(origin.caller, words, { operation, ...answer, stamp });
+    if (stamp !== null) memory.keep(origin, words, { operation, ...answer, stamp });
     send(response, answer);
   }
 
@@ -97,7 +97,7 @@ export function createFastPath(operations: Operations): FastPath {
   return {
     repeat(request, response, origin, text) {
       if (!isShort(request)) return false;
-      const again = memory.recall(origin.caller, wordsOf(request, text));
+      const again = memory.recall(origin, wordsOf(request, text));
       if (again === undefined) return false;
       operations.repeat(again.operation, origin);
       send(response, again);
@@ -118,9 +118,9 @@ export function createFastPath(operations: Operations): FastPath {
       // Yoga makes an address of these, and a malformed one would fail. Nothing depends on them.
       request.headers.host = 'localhost';
       request.url = graphqlPath;
-      const { caller, requestId, address } = origin;
+      const { caller, device, requestId, address } = origin;
       await yoga(request, response, {
-        ...{ caller, requestId, address, asked },
+        ...{ caller, device, requestId, address, asked },
         get log() {
           return origin.log;
         },

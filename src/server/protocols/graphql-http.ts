@@ -47,13 +47,15 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
   const answers = createFastPath(operations);
   const subscribe = createHttpSubscriptions(options);
 
-  async function handle(exchange: Exchange, caller: Caller): Promise<void> {
+  async function handle(exchange: Exchange, caller: Caller, device: string | null): Promise<void> {
     const { request, response } = exchange;
     if (request.headers['sec-websocket-key'] !== undefined) {
       response.setHeader('upgrade', 'websocket');
       const message = 'This is the handshake of a WebSocket without its header "Upgrade". Let the proxy pass it on.';
       return sendError(response, 426, 'UPGRADE_REQUIRED', message);
     }
+    // Caches may keep the answer to a GET. Those that follow the standard do so for a token unasked, and not for a device.
+    if (request.method !== 'POST') response.appendHeader('vary', 'X-Halyard-Device');
     const fault = request.method === 'POST' ? bodyFormFault(request.headers) : null;
     if (request.method === 'POST' && !hasJson(request)) {
       response.setHeader('accept', 'application/json');
@@ -63,7 +65,7 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
       response.setHeader('accept-encoding', 'identity');
       return sendError(response, 415, 'UNSUPPORTED_MEDIA_TYPE', fault);
     }
-    const origin = new RequestOrigin(caller, exchange);
+    const origin = new RequestOrigin(caller, device, exchange);
     let text: string | null = null;
     if (request.method === 'POST') {
       const body = await readBody(request, { limit: maxBodySize, budget, address: exchange.address });

@@ -8,7 +8,8 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { type Caller, InvalidTokenError } from '../../auth/caller.js';
-import { type Credential, credentialOfHandshake } from '../../auth/credentials.js';
+import { credentialOfHandshake } from '../../auth/credentials.js';
+import { deviceOfHandshake, InvalidDeviceError } from '../../auth/devices.js';
 import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
 import type { Deadlines } from '../http/deadlines.js';
@@ -20,7 +21,7 @@ import type { OpenStreams } from '../operations/open-streams.js';
 import type { Operations } from '../operations/operations.js';
 import { RequestOrigin } from '../operations/origin.js';
 import type { PreparedOperation, ResultStream } from '../operations/runner.js';
-import { SocketConnection, tryAgainLater } from './socket-connection.js';
+import { type Introduction, SocketConnection, tryAgainLater } from './socket-connection.js';
 import type { SocketLimits } from './socket-inbox.js';
 
 export interface SocketsOptions {
@@ -63,6 +64,12 @@ export function createSockets(options: SocketsOptions): Sockets {
     async onConnect({ extra }) {
       const caller = await identify(extra);
       if (caller === null || !connections.has(extra)) return false;
+      const device = extra.takeDevice();
+      if (device instanceof InvalidDeviceError) {
+        extra.close(CloseCode.BadRequest, device.message);
+        return false;
+      }
+      extra.device = device;
       extra.caller = caller;
       extra.cancelDeadline = deadlines.add(caller.expiresAt, () =>
         extra.close(CloseCode.Forbidden, 'The token has expired.'),
@@ -76,7 +83,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       if (params instanceof GraphQLError) return [params];
       extra.operations += 1;
       const from = new LoggedRequest(`${extra.requestId}/${extra.operations}`, extra.address, log);
-      const prepared = await operations.prepare(params, new RequestOrigin(extra.caller as Caller, from));
+      const prepared = await operations.prepare(params, new RequestOrigin(extra.caller as Caller, extra.device, from));
       if (!('document' in prepared)) return prepared;
       if (run.state === 'over') return [noLonger()];
       if (prepared.operation.kind !== 'subscription') return prepared;
@@ -130,11 +137,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     }
   }
 
-  function open(
-    socket: WebSocket,
-    transport: Socket,
-    from: { requestId: string; address: string; credential: Credential },
-  ): void {
+  function open(socket: WebSocket, transport: Socket, from: Introduction): void {
     const connection = new SocketConnection(socket, transport, from, {
       streams: streams.connection(),
       unsent,
@@ -178,10 +181,8 @@ export function createSockets(options: SocketsOptions): Sockets {
       return connections.size;
     },
     accept(request, socket, head, from) {
-      const credential = credentialOfHandshake(request);
-      server.handleUpgrade(request, socket, head, webSocket =>
-        open(webSocket, request.socket, { ...from, credential }),
-      );
+      const stated = { credential: credentialOfHandshake(request), device: deviceOfHandshake(request) };
+      server.handleUpgrade(request, socket, head, webSocket => open(webSocket, request.socket, { ...from, ...stated }));
     },
     async close(graceMs) {
       clearInterval(heartbeat);

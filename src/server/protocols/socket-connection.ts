@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Caller } from '../../auth/caller.js';
 import { type Credential, credentialOfParameters, credentialOfSocket } from '../../auth/credentials.js';
+import { deviceOfParameters, deviceOfSocket, type StatedDevice } from '../../auth/devices.js';
 import { shortened } from '../../core/text.js';
 import { LoggedRequest } from '../http/request.js';
 import type { Reader, UnsentBytes } from '../http/unsent-bytes.js';
@@ -18,6 +19,14 @@ const controlHeader = 6;
 /** Bytes of a message, and of headers beside, that may wait for its end without a bound of time. */
 const maxShortMessage = 64_000;
 
+/** What is known of a socket from its handshake. */
+export interface Introduction {
+  readonly requestId: string;
+  readonly address: string;
+  readonly credential: Credential;
+  readonly device: StatedDevice;
+}
+
 interface ConnectionParts {
   readonly streams: ConnectionStreams;
   readonly unsent: UnsentBytes;
@@ -30,6 +39,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
   readonly streams: ConnectionStreams;
   readonly inbox: SocketInbox;
   caller: Caller | null = null;
+  /** The device of the caller; null: none. */
+  device: string | null = null;
   /** How many there have been. */
   operations = 0;
   /** The protocol library's way to take a message. */
@@ -38,6 +49,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   readonly #parts: ConnectionParts;
   /** What the client has presented so far; nothing of it is kept once it is verified. */
   #credential: Credential;
+  #statedDevice: StatedDevice;
   /** Whether anything has come from the peer since the last ping. */
   #isAlive = true;
   /** When the peer stopped taking its answers, as `performance.now()` has it; null while it takes them. */
@@ -60,11 +72,12 @@ export class SocketConnection extends LoggedRequest implements Reader {
   constructor(
     readonly socket: WebSocket,
     private readonly transport: Socket,
-    { requestId, address, credential }: { requestId: string; address: string; credential: Credential },
+    { requestId, address, credential, device }: Introduction,
     parts: ConnectionParts,
   ) {
     super(requestId, address, parts.log);
     this.#credential = credential;
+    this.#statedDevice = device;
     this.streams = parts.streams;
     this.#parts = parts;
     this.#bytesTaken = transport.bytesRead;
@@ -115,8 +128,9 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : shortened(reason, 41));
   }
 
-  /** Keeps only the credentials of a `connection_init`, until they are verified. */
+  /** Keeps only the credentials and the device of a `connection_init`, until they are verified. */
   introduce(payload: unknown): void {
+    this.#statedDevice = deviceOfSocket(this.#statedDevice, deviceOfParameters(payload));
     this.#credential = credentialOfSocket(this.#credential, credentialOfParameters(payload));
   }
 
@@ -124,6 +138,12 @@ export class SocketConnection extends LoggedRequest implements Reader {
     const credential = this.#credential;
     this.#credential = null;
     return credential;
+  }
+
+  takeDevice(): StatedDevice {
+    const device = this.#statedDevice;
+    this.#statedDevice = null;
+    return device;
   }
 
   onBusy(isBusy: boolean): void {

@@ -9,7 +9,9 @@ const fetchForm: Form = {
   overHttp: true,
   async run(scenario) {
     const { features, key, answer, handler } = scenario;
-    const gated = requireFeature(key, { features, user: request => userOf(request.headers.get('x-user')), ...answer })(
+    const user = (request: Request) => userOf(request.headers.get('x-user'));
+    const device = (request: Request) => request.headers.get('x-device');
+    const gated = requireFeature(key, { features, user, device, ...answer })(
       async request => new Response(await behave(handler, () => request.text())),
     );
     return gated(requestFor(scenario, url)).then(outcomeOf, outcomeOfError);
@@ -17,7 +19,12 @@ const fetchForm: Form = {
 };
 
 const honoGate = ({ features, key, answer }: Scenario) =>
-  requireFeature(key, { features, user: (c: Context) => userOf(c.req.header('x-user')), ...answer });
+  requireFeature(key, {
+    features,
+    user: (c: Context) => userOf(c.req.header('x-user')),
+    device: (c: Context) => c.req.header('x-device'),
+    ...answer,
+  });
 
 const honoForm = (name: string, route: (app: Hono, scenario: Scenario) => void): Form => ({
   name,

@@ -12,6 +12,8 @@ export interface Scenario {
   readonly key: string;
   /** The caller's id. Null: an anonymous caller. `'broken'`: a caller whose user the program cannot determine. */
   readonly caller: string | null;
+  /** The device that the program knows of; null: none. */
+  readonly device: string | null;
   readonly answer: ClosedAnswer & { readonly whenUnknown?: 'closed' | 'open' };
   readonly handler: Behaviour;
 }
@@ -60,7 +62,10 @@ export const pieces = Array.from({ length: 40 }, (_, index) => `${index}:`.padEn
 
 /** The request of a scenario. Only one that is echoed has a body. */
 export function requestFor(scenario: Scenario, url: string): Request {
-  const headers = scenario.caller === null ? {} : { 'x-user': scenario.caller };
+  const headers = {
+    ...(scenario.caller === null ? {} : { 'x-user': scenario.caller }),
+    ...(scenario.device === null ? {} : { 'x-device': scenario.device }),
+  };
   if (scenario.handler !== 'echoes') return new Request(url, { headers, redirect: 'manual' });
   const left = [...pieces];
   const body = new ReadableStream<Uint8Array>({

@@ -8,14 +8,14 @@ export const graphqlForms: readonly Form[] = fieldForms.map(([name, makeSchema])
   overHttp: false,
   redirects: false,
   async run(scenario): Promise<Outcome> {
-    const { features, key, caller, answer, handler } = scenario;
+    const { features, key, caller, device, answer, handler } = scenario;
     const schema = makeSchema({
       features,
       gate: { key, ...answer },
       user: () => userOf(caller) as { id: string } | null,
       answer: () => behave(handler, () => requestFor(scenario, 'http://app.test/').text()),
     });
-    const { data, errors } = await graphql({ schema, source: '{ gated(name: "x") }', contextValue: {} });
+    const { data, errors } = await graphql({ schema, source: '{ gated(name: "x") }', contextValue: { device } });
     const error = errors?.[0];
     if (error === undefined) return { outcome: 'handled', text: String(data?.['gated']) };
     if (error.extensions['code'] !== 'FEATURE_DISABLED') return { outcome: 'failed', error: error.message };

@@ -23,7 +23,8 @@ function methodForm(decorators: Decorators): Form {
     async run(scenario) {
       const { features, key, answer } = scenario;
       const user = (request: Request) => userOf(request.headers.get('x-user'));
-      const gate = requireFeature(key, { features, user, ...answer });
+      const device = async (request: Request) => request.headers.get('x-device');
+      const gate = requireFeature(key, { features, user, device, ...answer });
       const BetaController = compiled({ gate, behave, scenario }) as Controller;
       return new BetaController()
         .show(requestFor(scenario, 'http://app.test/beta'))

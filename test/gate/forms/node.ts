@@ -13,7 +13,9 @@ const express4 = createRequire(import.meta.url)('express4') as typeof express;
 
 const user = (request: IncomingMessage) => userOf(request.headers['x-user'] as string | undefined);
 
-const gate = ({ features, key, answer }: Scenario) => requireFeature(key, { features, user, ...answer });
+const device = (request: IncomingMessage) => request.headers['x-device'] as string | undefined;
+
+const gate = ({ features, key, answer }: Scenario) => requireFeature(key, { features, user, device, ...answer });
 
 /** Express 4 and 5 share what is used here. */
 function expressForm(name: string, create: typeof express): Form {

@@ -15,7 +15,10 @@ async function untilEmpty(server: TestServer): Promise<void> {
     const { connections, addresses, ...rest } = server.load;
     return rest;
   };
-  const nothing = { sockets: 0, live: 0, streams: 0, requests: 0, unsentBytes: 0, keptBytes: 0, deadlines: 0 };
+  const nothing = {
+    ...{ sockets: 0, live: 0, streams: 0, requests: 0 },
+    ...{ unsentBytes: 0, unfinishedBytes: 0, keptBytes: 0, deadlines: 0 },
+  };
   await until(() => Object.values(held()).every(count => count === 0), 'nothing is held').catch(() => undefined);
   expect(held()).toEqual(nothing);
   expect(server.ticker.listeners).toBe(0);

@@ -11,6 +11,7 @@ import { type Caller, InvalidTokenError } from '../../auth/caller.js';
 import { type Credential, credentialOfHandshake } from '../../auth/credentials.js';
 import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
+import type { ByteBudget } from '../http/byte-budget.js';
 import type { Deadlines } from '../http/deadlines.js';
 import { LoggedRequest } from '../http/logged-request.js';
 import type { UnsentBytes } from '../http/unsent-bytes.js';
@@ -28,6 +29,8 @@ export interface SocketsOptions {
   readonly streams: OpenStreams;
   readonly deadlines: Deadlines;
   readonly unsent: UnsentBytes;
+  /** Bounds the bytes of messages that have not come to their end. */
+  readonly unfinished: ByteBudget;
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly limits: SocketLimits;
@@ -47,7 +50,7 @@ export interface Sockets {
 const maxFragments = 1_024;
 
 export function createSockets(options: SocketsOptions): Sockets {
-  const { operations, streams, deadlines, unsent, verifier, log, limits, metrics } = options;
+  const { operations, streams, deadlines, unsent, unfinished, verifier, log, limits, metrics } = options;
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -138,6 +141,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     const connection = new SocketConnection(socket, transport, from, {
       streams: streams.connection(),
       unsent,
+      unfinished,
       log,
       limits,
     });

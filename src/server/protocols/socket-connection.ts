@@ -5,22 +5,20 @@ import type { WebSocket } from 'ws';
 import type { Caller } from '../../auth/caller.js';
 import { type Credential, credentialOfParameters, credentialOfSocket } from '../../auth/credentials.js';
 import { shortened } from '../../core/text.js';
+import type { ByteBudget } from '../http/byte-budget.js';
 import { LoggedRequest } from '../http/logged-request.js';
+import { maxLingerTime } from '../http/send.js';
 import type { Reader, UnsentBytes } from '../http/unsent-bytes.js';
 import type { ConnectionStreams } from '../operations/open-streams.js';
 import { SocketInbox, type SocketLimits } from './socket-inbox.js';
+import { UnfinishedMessage } from './unfinished-message.js';
 
 export const tryAgainLater = 1013;
-
-/** Bytes before the data of a ping or a pong of a client. */
-const controlHeader = 6;
-
-/** Bytes of a message, and of headers beside, that may wait for its end without a bound of time. */
-const maxShortMessage = 64_000;
 
 interface ConnectionParts {
   readonly streams: ConnectionStreams;
   readonly unsent: UnsentBytes;
+  readonly unfinished: ByteBudget;
   readonly log: Logger;
   readonly limits: SocketLimits;
 }
@@ -45,10 +43,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   /** Whether it has asked for more than is done at a time. */
   #isBusy = false;
   #isPaused = false;
-  /** Bytes of the transport up to the end of the last message, ping or pong. */
-  #bytesTaken: number;
-  /** Since when a long message has been under way, as `performance.now()` has it; null while none is. */
-  #unfinishedSince: number | null = null;
+  readonly #unfinished: UnfinishedMessage;
   /** When its reader last took something, as `performance.now()` has it. */
   #takenAt = performance.now();
   /** Bytes that are counted as waiting for its reader. */
@@ -67,7 +62,11 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.#credential = credential;
     this.streams = parts.streams;
     this.#parts = parts;
-    this.#bytesTaken = transport.bytesRead;
+    this.#unfinished = new UnfinishedMessage(parts.unfinished, address);
+    // Called when the library has parsed the chunk, because its own listener was there first.
+    transport.on('data', (chunk: Buffer) => {
+      if (!this.#unfinished.addChunk(chunk)) this.#refuseBytes();
+    });
     this.#whenClosed = new Promise(resolve => {
       this.#resolveClosed = resolve;
     });
@@ -81,7 +80,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   /** A message has come. After its end nothing of it is left here. */
   receive(text: string): void {
     this.#isAlive = true;
-    this.#bytesTaken = this.transport.bytesRead;
+    this.#unfinished.endMessage();
     if (this.socket.readyState !== this.socket.OPEN) return;
     try {
       this.inbox.receive(text);
@@ -93,7 +92,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   /** A ping or a pong has come, perhaps between the parts of a message. */
   receiveControl(data: Buffer): void {
     this.#isAlive = true;
-    this.#bytesTaken += controlHeader + data.length;
+    this.#unfinished.skipControl(data);
   }
 
   /** Hands a message to the protocol library. Never rejects. */
@@ -155,7 +154,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   beat(): void {
     const { socket } = this;
     const { stallTimeout } = this.#parts.limits;
-    if (this.#isMessageLate(stallTimeout)) {
+    if (!this.#isPaused && this.#unfinished.isLate(stallTimeout)) {
       // A message that never ends holds up the peer's answer to this as well: it has until the next round.
       if (socket.readyState !== socket.OPEN) socket.terminate();
       else this.close(CloseCode.BadRequest, `A message must be complete within ${stallTimeout / 1_000} seconds.`);
@@ -172,11 +171,15 @@ export class SocketConnection extends LoggedRequest implements Reader {
     }
   }
 
-  /** Parts of a message wait in memory until its end. Fewer bytes than {@link maxShortMessage} may wait for ever. */
-  #isMessageLate(stallTimeout: number): boolean {
-    const isUnfinished = !this.#isPaused && this.transport.bytesRead - this.#bytesTaken > maxShortMessage;
-    this.#unfinishedSince = isUnfinished ? (this.#unfinishedSince ?? performance.now()) : null;
-    return this.#unfinishedSince !== null && performance.now() - this.#unfinishedSince >= stallTimeout;
+  /** Closes the socket, and reads nothing more: what has come would wait, and what is yet to come would come on top of it. */
+  #refuseBytes(): void {
+    const { socket, transport } = this;
+    transport.removeAllListeners('data').resume();
+    this.close(tryAgainLater, 'Too many bytes of unfinished messages wait. Try again later.');
+    transport.end();
+    // Hanging up on a client that is still sending would reset the connection before it has read why.
+    const timer = setTimeout(() => socket.terminate(), maxLingerTime).unref();
+    socket.once('close', () => clearTimeout(timer));
   }
 
   /** The socket has closed: everything that it held is let go of. */
@@ -184,6 +187,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.cancelDeadline();
     this.streams.end();
     this.inbox.clear();
+    this.#unfinished.release();
     this.#release();
     this.#resolveClosed();
   }

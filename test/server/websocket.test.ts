@@ -116,8 +116,8 @@ describe('tokens over a WebSocket', () => {
   });
 
   it('close the socket with 4403 when they end', async () => {
-    // Within the tolerance for clocks a token still counts: this one ends in about one second.
-    const client = wsClient(server.url, { token: await token({ expiresInSeconds: -4 }) });
+    // Within the tolerance for clocks a token still counts: this one ends in one to two seconds.
+    const client = wsClient(server.url, { token: await token({ expiresInSeconds: -3 }) });
     const ticks = client.subscribe('subscription { tick }');
     await ticks.next();
     const listeners = server.ticker.listeners;

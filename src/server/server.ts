@@ -22,6 +22,7 @@ import { createGraphQLRoute } from './protocols/graphql-http.js';
 import { graphqlPath } from './protocols/graphql-params.js';
 import { createSockets } from './protocols/graphql-ws.js';
 import { createHealthRoutes, createMetricsRoute, metricsPath, type Readiness } from './protocols/operator-routes.js';
+import { createTokenEnds } from './protocols/token-ends.js';
 
 export type { ServerLimits } from './limits.js';
 export type { Readiness } from './protocols/operator-routes.js';
@@ -94,6 +95,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
   const limits: ServerLimits = { ...defaultServerLimits, ...options.limits };
   const streams = new OpenStreams(limits);
   const deadlines = new Deadlines();
+  const whenTokenEnds = createTokenEnds(deadlines, verifier);
   const unsent = new UnsentBytes(limits);
   const unfinished = new ByteBudget({ perAddress: limits.bodiesPerAddress, inAll: limits.bodiesInAll });
   const eventStreams = new EventStreams(limits);
@@ -108,7 +110,17 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     anonymousIntrospection: options.anonymousIntrospection ?? true,
     metrics,
   });
-  const sockets = createSockets({ operations, streams, deadlines, unsent, unfinished, verifier, log, limits, metrics });
+  const sockets = createSockets({
+    operations,
+    streams,
+    whenTokenEnds,
+    unsent,
+    unfinished,
+    verifier,
+    log,
+    limits,
+    metrics,
+  });
 
   const readiness = () =>
     listener.isClosing ? { ready: false, reason: 'The server is stopping.' } : options.readiness();
@@ -128,7 +140,14 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
         });
   const routes: readonly Route[] = [
     createGraphiQLRoute(graphqlPath),
-    createGraphQLRoute({ operations, streams, eventStreams, deadlines, maxBodySize: limits.maxBodySize, unfinished }),
+    createGraphQLRoute({
+      operations,
+      streams,
+      eventStreams,
+      whenTokenEnds,
+      maxBodySize: limits.maxBodySize,
+      unfinished,
+    }),
     ...health,
     ...(operatorListener === null ? metricsRoute : []),
     {

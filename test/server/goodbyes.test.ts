@@ -4,7 +4,7 @@ import { anonymous, type Caller } from '../../src/auth/caller.js';
 import { sseClient, wsClient } from '../support/clients.js';
 import { openInitiatedSocket, openRawSocket, type RawSocket } from '../support/raw-socket.js';
 import { settle, until } from '../support/wait.js';
-import { startTestServer, type TestServer, token } from './harness.js';
+import { startTestServer, type TestServer, token, verifierWith } from './harness.js';
 
 // What is left of a client that has gone, however it went.
 
@@ -108,7 +108,7 @@ describe('a client that leaves', () => {
   async function startSlowVerifier() {
     const waiting: (() => void)[] = [];
     const verify = () => new Promise<Caller>(resolve => waiting.push(() => resolve(anonymous)));
-    const server = await startTestServer({ verifier: { verify }, limits: { connectionsPerAddress: 3 } });
+    const server = await startTestServer({ verifier: verifierWith(verify), limits: { connectionsPerAddress: 3 } });
     return { server, waiting };
   }
 

@@ -12,7 +12,6 @@ import { type Credential, credentialOfHandshake } from '../../auth/credentials.j
 import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
 import type { ByteBudget } from '../http/byte-budget.js';
-import type { Deadlines } from '../http/deadlines.js';
 import { LoggedRequest } from '../http/logged-request.js';
 import type { UnsentBytes } from '../http/unsent-bytes.js';
 import type { ServerMetrics } from '../metrics/server-metrics.js';
@@ -23,11 +22,12 @@ import { RequestOrigin } from '../operations/origin.js';
 import type { PreparedOperation, ResultStream } from '../operations/runner.js';
 import { SocketConnection, tryAgainLater } from './socket-connection.js';
 import type { SocketLimits } from './socket-inbox.js';
+import type { TokenEnds } from './token-ends.js';
 
 export interface SocketsOptions {
   readonly operations: Operations;
   readonly streams: OpenStreams;
-  readonly deadlines: Deadlines;
+  readonly whenTokenEnds: TokenEnds;
   readonly unsent: UnsentBytes;
   /** Bounds the bytes of messages that have not come to their end. */
   readonly unfinished: ByteBudget;
@@ -50,7 +50,7 @@ export interface Sockets {
 const maxFragments = 1_024;
 
 export function createSockets(options: SocketsOptions): Sockets {
-  const { operations, streams, deadlines, unsent, unfinished, verifier, log, limits, metrics } = options;
+  const { operations, streams, whenTokenEnds, unsent, unfinished, verifier, log, limits, metrics } = options;
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -67,9 +67,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       const caller = await identify(extra);
       if (caller === null || !connections.has(extra)) return false;
       extra.caller = caller;
-      extra.cancelDeadline = deadlines.add(caller.expiresAt, () =>
-        extra.close(CloseCode.Forbidden, 'The token has expired.'),
-      );
+      extra.forgetToken = whenTokenEnds(caller, reason => extra.close(CloseCode.Forbidden, reason));
       return true;
     },
     async onSubscribe({ extra }, id) {

@@ -32,7 +32,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
   operations = 0;
   /** The protocol library's way to take a message. */
   handle: (message: string) => Promise<void> = async () => {};
-  cancelDeadline: () => void = () => {};
+  /** Stops waiting for the end of its token. */
+  forgetToken: () => void = () => {};
   readonly #parts: ConnectionParts;
   /** What the client has presented so far; nothing of it is kept once it is verified. */
   #credential: Credential;
@@ -184,7 +185,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
 
   /** The socket has closed: everything that it held is let go of. */
   letGo(): void {
-    this.cancelDeadline();
+    this.forgetToken();
     this.streams.end();
     this.inbox.clear();
     this.#unfinished.release();

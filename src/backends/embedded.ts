@@ -127,6 +127,7 @@ class EmbeddedConnection implements Connection {
         script: async sql => void (await this.database.exec(sql)),
       },
       await readMigrations(),
+      this.log,
     );
   }
 

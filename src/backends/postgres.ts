@@ -212,7 +212,7 @@ class PostgresConnection implements Connection {
         elsewhere: this.#elsewhere,
       };
       try {
-        return await migrate(connection, migrations);
+        return await migrate(connection, migrations, this.#log);
       } catch (error) {
         throw (await explainDenied(error, query, migrations)) ?? (await explainReadOnly(error, query)) ?? error;
       }

@@ -11,7 +11,9 @@ import {
   MigrationError,
   migrate,
   readMigrations,
+  tableNames,
 } from '../../src/backends/migrate.js';
+import { silentLog } from '../../src/core/log.js';
 import { newFlag } from '../support/flags.js';
 import { openPGlite, pgliteTemplate } from '../support/pglite.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
@@ -243,6 +245,54 @@ describe('migrate', () => {
     const { url } = await database(true);
     await migrate(await connection(url), [...migrations, next('CREATE TABLE newer (id int);')]);
     expect(await migrate(await connection(url), migrations)).toEqual([]);
+  });
+
+  it('serves beside a newer program, and says in one line that the database is newer', async () => {
+    const { url } = await database(true);
+    const warnings: { readonly details: object; readonly message: string }[] = [];
+    const log = { ...silentLog, warn: (details: object, message: string) => warnings.push({ details, message }) };
+    const open = async () => {
+      const node = await openDatabase({ url, log, poolSize: 1 });
+      cleanups.push(() => node.close());
+      return node;
+    };
+    await open();
+    expect(warnings).toEqual([]);
+    await migrate(await connection(url), [
+      ...migrations,
+      { ...next('SELECT 1;'), name: '29980101000000_before' },
+      next('CREATE TABLE newer (id int);'),
+    ]);
+    const node = await open();
+    expect(warnings).toEqual([
+      {
+        details: { newestInDatabase: '29990101000000_next', newestKnown: names.at(-1) },
+        message: expect.stringMatching(/newer version.*rolling upgrade.*docs\/operating\.md/),
+      },
+    ]);
+    expect((await node.createFlag(newFlag('k'), null)).value.key).toBe('k');
+  });
+
+  it('names the newer program where its migrations took a table away that this one needs', async () => {
+    const { url } = await database(true);
+    await migrate(await connection(url), [...migrations, next('DROP TABLE feature_changes CASCADE;')]);
+    await expect(openDatabase({ url })).rejects.toThrow(
+      /newer version.*29990101000000_next.*no longer has.*\(feature_changes\).*Start that version/,
+    );
+  });
+
+  it('asks for the tables of the newest schema only: others may have been dropped, or have another name', async () => {
+    const { url, query } = await database(true);
+    const made = next('CREATE TABLE one (id int);\nCREATE TABLE two (id int);\nCREATE TABLE three (id int);');
+    const later = {
+      ...next('ALTER TABLE one RENAME TO four;\nDROP TABLE IF EXISTS two, three CASCADE;'),
+      name: '29990102000000_later',
+    };
+    const all = [...migrations, made, later];
+    expect(await migrate(await connection(url), all)).toEqual([made.name, later.name]);
+    expect(tableNames(all).filter(name => !tableNames(migrations).includes(name))).toEqual(['four']);
+    await query('DROP TABLE four');
+    await expect(migrate(await connection(url), all)).rejects.toThrow('has lost tables of Halyard (four)');
   });
 
   it('lets go of its lock, also after a failure', async () => {

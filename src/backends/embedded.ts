@@ -119,6 +119,8 @@ class EmbeddedConnection implements Connection {
     this.#checkpointer = new Checkpointer(database, log);
   }
 
+  explainDenied = async () => null;
+
   async migrate(): Promise<readonly string[]> {
     return migrate(
       {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Auditor } from '../../src/backends/auditor.js';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { DatabaseSetupError } from '../../src/backends/errors.js';
@@ -10,17 +10,13 @@ import { openPostgres } from '../../src/backends/postgres.js';
 import { types as runTypes } from '../../src/cli/types.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { type Log, silentLog } from '../../src/core/log.js';
+import { cleanups } from '../support/cleanups.js';
 import { newFlag } from '../support/flags.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { until } from '../support/wait.js';
 
 const names = (await readMigrations(migrationsFolder)).map(({ name }) => name);
 const user = '6f1c1d0e-5b1a-4d64-9d62-0d1d1e7b2f10';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 interface Restricted extends TestDatabase {
   readonly role: string;

@@ -64,9 +64,16 @@ export function credentialOfRequest(request: CredentialsOfRequest): Credential {
   return readRequest(request, 'The header Authorization', ofRequest);
 }
 
-/** The credential of the request that opens a WebSocket. Browsers cannot give it headers, but other clients do. */
+/**
+ * The credential of the request that opens a WebSocket. Browsers cannot give it headers, but other clients do. What browsers
+ * can give it is a list of subprotocols, in which other products read credentials.
+ */
 export function credentialOfHandshake(request: CredentialsOfRequest): Credential {
-  return readRequest(request, 'The header Authorization of the handshake', ofSocket);
+  const credential = readRequest(request, 'The header Authorization of the handshake', ofSocket);
+  if (credential !== null) return credential;
+  const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(',');
+  if (!offered.some(protocol => isLikeCredential(protocol.trim()))) return null;
+  return notRead('A credential in Sec-WebSocket-Protocol', ofSocket);
 }
 
 /** The credential in the payload of `connection_init`. Names of parameters are taken in any case, as those of headers are. */
@@ -152,7 +159,7 @@ function misplacedIn(name: string, value: unknown): string | null {
   if (typeof value !== 'object') return null;
   for (const [inner, credential] of Object.entries(value as object)) {
     if (credential === null || credential === undefined) continue;
-    if (isAuthorization(inner) || isOtherName(inner)) return `${shortened(name, 20)}.${inner}`;
+    if (isCredentialName(inner)) return `${shortened(name, 20)}.${inner}`;
   }
   return null;
 }
@@ -161,9 +168,22 @@ function misplacedInUrl(url: string): string | null {
   const start = url.indexOf('?');
   if (start === -1) return null;
   for (const name of new URLSearchParams(url.slice(start)).keys()) {
-    if (isAuthorization(name) || isOtherName(name)) return name;
+    if (isCredentialName(name)) return name;
   }
   return null;
 }
+
+/** Characters of a subprotocol. Registered names are shorter. */
+const longestProtocol = 40;
+/** How each JSON Web Token begins, and other JSON in base64: `{"`. */
+const encodedJson = 'eyJ';
+
+/** Whether an offered subprotocol names a credential, as in `bearer.<token>` and `access_token`, or may be one itself. */
+function isLikeCredential(protocol: string): boolean {
+  if (protocol.length > longestProtocol || protocol.includes(encodedJson)) return true;
+  return protocol.split('.').some(part => [part, part.split('-', 1)[0] ?? ''].some(isCredentialName));
+}
+
+const isCredentialName = (name: string) => isAuthorization(name) || isOtherName(name);
 
 const notRead = (what: string, rightPlace: string) => new InvalidTokenError(`${what} is not read: ${rightPlace}`);

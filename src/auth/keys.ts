@@ -1,48 +1,77 @@
+import { KeyObject, type webcrypto } from 'node:crypto';
 import {
-  createRemoteJWKSet,
+  type CryptoKey,
   errors,
-  type JWKSCacheInput,
+  type JWSHeaderParameters,
   type JWTPayload,
+  type JWTVerifyGetKey,
   type JWTVerifyOptions,
-  jwksCache,
   jwtVerify,
-  type RemoteJWKSet,
 } from 'jose';
-import { UnavailableError } from '../core/errors.js';
+import type { Log } from '../core/log.js';
 import { InvalidTokenError } from './caller.js';
 import { noExpiry } from './claims.js';
+import { KeySet } from './key-set.js';
 
 /** The keys that tokens are verified with: a secret shared with the issuer (HS256), or the public keys of an identity provider. */
 export type TokenKeys =
   | { readonly kind: 'secret'; readonly secret: Uint8Array }
-  | { readonly kind: 'jwks'; readonly url: URL };
+  | {
+      readonly kind: 'jwks';
+      readonly url: URL;
+      /** See `KeySetOptions`. */
+      readonly maxAge?: number;
+      readonly timeout?: number;
+    };
+
+/** The public key that a token was verified with. */
+export interface Signer {
+  readonly key: CryptoKey;
+  /** What the token says of its key. */
+  readonly header: JWSHeaderParameters;
+  /** The {@link Keys.version} that had the key. */
+  readonly version: number;
+}
+
+export interface VerifiedToken {
+  readonly payload: JWTPayload;
+  /** Null: a secret, which does not change. */
+  readonly signer: Signer | null;
+}
 
 /** The keys that tokens are verified with. */
 export interface Keys {
   /**
-   * The claims of a token whose signature and times are valid.
+   * The claims of a token whose signature and times are valid, and the key that signed it.
    * @throws InvalidTokenError if they are not.
    * @throws UnavailableError if the keys are needed and cannot be read.
    */
-  readPayload(token: string, options: JWTVerifyOptions): Promise<JWTPayload>;
+  read(token: string, options: JWTVerifyOptions): Promise<VerifiedToken>;
   /** Changes when the keys are seen to have changed; tokens that were verified before must be verified again. */
   readonly version: number;
   /** Reads the keys again if they are too old. The promise never rejects; null: there is nothing to wait for. */
   renew(): Promise<void> | null;
+  /** Milliseconds after which it is worth to call {@link renew} again, where no requests do. */
+  readonly renewalInterval: number;
+  /** Whether the keys, as they were last read, would still verify what this one has signed. Never rejects. */
+  has(signer: Signer): Promise<boolean>;
 }
 
 /** Nothing is read from the network until the first token asks for it. */
-export function createKeys(keys: TokenKeys): Keys {
-  return keys.kind === 'secret' ? createSecret(keys.secret) : createKeySet(keys.url);
+export function createKeys(keys: TokenKeys, log?: Log): Keys {
+  return keys.kind === 'secret' ? createSecret(keys.secret) : createKeySet(new KeySet({ ...keys, log }));
 }
 
 function createSecret(secret: Uint8Array): Keys {
   return {
     version: 0,
+    renewalInterval: Number.POSITIVE_INFINITY,
     renew: () => null,
-    async readPayload(token, options) {
+    has: async () => true,
+    async read(token, options) {
       try {
-        return (await jwtVerify(token, secret, { ...options, algorithms: ['HS256'] })).payload;
+        const { payload } = await jwtVerify(token, secret, { ...options, algorithms: ['HS256'] });
+        return { payload, signer: null };
       } catch (error) {
         throw refusal(error) ?? error;
       }
@@ -65,81 +94,100 @@ const publicKeyAlgorithms = [
   'Ed25519',
 ];
 
-/** Milliseconds for which a key set that was read is used. A key that left the set is refused within this time. */
-const maxKeySetAge = 600_000;
-/** Milliseconds from an attempt to read the key set that failed to the next. */
-const retryDelay = 30_000;
+/** Keys that are tried for a token that does not say which one signed it. */
+const maxTriedKeys = 16;
 
-function createKeySet(url: URL): Keys {
-  const cache: JWKSCacheInput = {};
-  const keySet = createRemoteJWKSet(url, { timeoutDuration: 5_000, cacheMaxAge: maxKeySetAge, [jwksCache]: cache });
-  let version = 0;
-  /** The time when the key set was last read, and its text. */
-  let readAt: number | undefined;
-  let keys: string | undefined;
-  /** Since when the key set cannot be read; null while it can. */
-  let failedAt: number | null = null;
-  let attempt: Promise<void> | null = null;
+function createKeySet(set: KeySet): Keys {
+  /** By what tokens say of their key, of the present version. */
+  const signers = new Map<string, Signer>();
 
-  async function read(): Promise<void> {
+  function signerOf({ alg, kid }: JWSHeaderParameters & { alg: string }, key: CryptoKey, version: number): Signer {
+    const name = JSON.stringify([alg, kid]);
+    const known = signers.get(name);
+    if (known?.key === key && known.version === version) return known;
+    if (known !== undefined && known.version !== version) signers.clear();
+    const signer: Signer = { key, header: kid === undefined ? { alg } : { alg, kid }, version };
+    signers.set(name, signer);
+    return signer;
+  }
+
+  async function read(token: string, options: JWTVerifyOptions): Promise<VerifiedToken> {
+    let version = 0;
+    const verify = async (find: JWTVerifyGetKey<CryptoKey>) => {
+      const { payload, protectedHeader, key } = await jwtVerify(token, find, options);
+      return { payload, signer: signerOf(protectedHeader, key, version) };
+    };
+    // Asked for only when the token is well-formed.
+    const find = async (header: JWSHeaderParameters) => {
+      const keys = await set.current();
+      version = keys.version;
+      try {
+        return await keys.find(header);
+      } catch (error) {
+        // The provider may have begun to sign with a new key.
+        const later = error instanceof errors.JWKSNoMatchingKey ? await set.later(keys) : null;
+        if (later === null) throw error;
+        version = later.version;
+        return later.find(header);
+      }
+    };
     try {
-      await keySet.reload();
-    } catch {
-      failedAt = Date.now();
-    } finally {
-      attempt = null;
+      return await verify(find);
+    } catch (ambiguous) {
+      // A token without a `kid` may fit several keys of the set: each is tried.
+      for (const key of await everyKey(ambiguous)) {
+        try {
+          return await verify(async () => key);
+        } catch (error) {
+          if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+        }
+      }
+      throw new errors.JWSSignatureVerificationFailed();
     }
   }
 
   return {
     get version() {
-      // The key set is also read where a token names an unknown key.
-      if (cache['uat'] !== readAt) {
-        readAt = cache['uat'];
-        failedAt = null;
-        const before = keys;
-        keys = JSON.stringify(cache['jwks']);
-        if (keys !== before) version += 1;
-      }
-      return version;
+      return set.version;
     },
-    renew() {
-      if (cache['uat'] === undefined || keySet.fresh) return null;
-      if (failedAt === null) {
-        attempt ??= read();
-        return attempt;
-      }
-      // While the identity provider cannot be reached, verified tokens stay valid, and no caller waits for it.
-      if (Date.now() - failedAt >= retryDelay) attempt ??= read();
-      return null;
+    renewalInterval: set.renewalInterval,
+    renew: () => set.renew(),
+    async has({ key, header }) {
+      const { last } = set;
+      if (last === null) return false;
+      const only = async () => [await last.find(header)];
+      const fitting = await only()
+        .catch(everyKey)
+        .catch(() => []);
+      const known = keyObject(key);
+      return fitting.some(other => keyObject(other).equals(known));
     },
-    async readPayload(token, options) {
+    async read(token, options) {
       try {
-        return await readWithKeySet(token, keySet, { ...options, algorithms: publicKeyAlgorithms });
+        return await read(token, { ...options, algorithms: publicKeyAlgorithms });
       } catch (error) {
-        // A failure that is not the token's is the endpoint's: no answer, a wrong status, a body that is no key set.
-        throw refusal(error) ?? new UnavailableError("The identity provider's keys cannot be read.", { cause: error });
+        throw refusal(error) ?? error;
       }
     },
   };
 }
 
-/** A token without a `kid` may fit several keys of the set: each is tried. */
-async function readWithKeySet(token: string, keySet: RemoteJWKSet, options: JWTVerifyOptions): Promise<JWTPayload> {
-  try {
-    return (await jwtVerify(token, keySet, options)).payload;
-  } catch (ambiguous) {
-    if (!(ambiguous instanceof errors.JWKSMultipleMatchingKeys)) throw ambiguous;
-    for await (const key of ambiguous) {
-      try {
-        return (await jwtVerify(token, key, options)).payload;
-      } catch (error) {
-        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
-      }
-    }
-    throw new errors.JWSSignatureVerificationFailed();
+const keyObject = (key: CryptoKey) => KeyObject.from(key as webcrypto.CryptoKey);
+
+/**
+ * The keys among which a header did not decide.
+ * @throws any other error.
+ */
+async function everyKey(ambiguous: unknown): Promise<readonly CryptoKey[]> {
+  if (!(ambiguous instanceof errors.JWKSMultipleMatchingKeys)) throw ambiguous;
+  const keys: CryptoKey[] = [];
+  for await (const key of ambiguous) {
+    if (keys.push(key) > maxTriedKeys) throw new InvalidTokenError(tooManyKeys);
   }
+  return keys;
 }
+
+const tooManyKeys = `More than ${maxTriedKeys} keys of the identity provider fit the token: its header must name one ("kid").`;
 
 /** Why a token is refused, or null where the failure is not the token's. */
 function refusal(error: unknown): InvalidTokenError | null {

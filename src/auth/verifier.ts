@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache';
+import type { Log } from '../core/log.js';
 import { anonymous, type Caller, hasExpired, InvalidTokenError } from './caller.js';
 import { type ClaimNames, callerFromClaims, defaultClaimNames } from './claims.js';
 import type { Credential } from './credentials.js';
-import { createKeys, type TokenKeys } from './keys.js';
+import { createKeys, type Signer, type TokenKeys } from './keys.js';
 
 export interface VerifierOptions {
   readonly keys: TokenKeys;
@@ -15,6 +16,8 @@ export interface VerifierOptions {
   readonly clockToleranceSeconds?: number | undefined;
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
+  /** Told when the keys cannot be read, and when they can again. */
+  readonly log?: Log | undefined;
 }
 
 export interface Verifier {
@@ -24,6 +27,12 @@ export interface Verifier {
    * @throws UnavailableError if the identity provider's keys are needed and cannot be read.
    */
   verify(credential: Credential): Promise<Caller>;
+  /**
+   * Calls `act` once when the key that signed the caller's token has left the key set, as a set that could be read shows. As
+   * long as anybody waits for that, the set is read when it is too old, also without requests.
+   * @returns a function that cancels it.
+   */
+  whenKeyLeaves(caller: Caller, act: () => void): () => void;
 }
 
 /**
@@ -39,21 +48,52 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const claims = options.claims ?? defaultClaimNames;
   const tolerance = options.clockToleranceSeconds ?? 5;
   const now = options.now ?? Date.now;
-  const keys = createKeys(options.keys);
+  const keys = createKeys(options.keys, options.log);
   const kept = new LRUCache<string, Caller>({ ...keptTokens, sizeCalculation: (_caller, token) => token.length });
   let keptUnder = keys.version;
+  /** By caller, what signed its token, unless a secret did. */
+  const signers = new WeakMap<Caller, Signer>();
+  /** By key, what is to be done when it leaves the set. */
+  const watched = new Map<Signer, Set<() => void>>();
+  let timer: NodeJS.Timeout | null = null;
+
+  /** What was verified with earlier keys stands only as far as the present ones say the same. */
+  function noticeKeys(): void {
+    if (keys.version === keptUnder) return;
+    keptUnder = keys.version;
+    kept.clear();
+    for (const signer of watched.keys()) void actIfGone(signer);
+  }
+
+  async function actIfGone(signer: Signer): Promise<void> {
+    if (await keys.has(signer)) return;
+    const acts = watched.get(signer) ?? [];
+    unwatch(signer);
+    for (const act of acts) act();
+  }
+
+  async function renewKeys(): Promise<void> {
+    await keys.renew();
+    noticeKeys();
+  }
+
+  function unwatch(signer: Signer): void {
+    watched.delete(signer);
+    if (watched.size > 0 || timer === null) return;
+    clearInterval(timer);
+    timer = null;
+  }
 
   async function verifyToken(token: string): Promise<Caller> {
     const renewal = keys.renew();
     if (renewal !== null) await renewal;
-    if (keys.version !== keptUnder) kept.clear();
-    keptUnder = keys.version;
+    noticeKeys();
     const known = kept.get(token);
     if (known !== undefined) {
       if (!hasExpired(known, now())) return known;
       kept.delete(token);
     }
-    const payload = await keys.readPayload(token, {
+    const { payload, signer } = await keys.read(token, {
       clockTolerance: tolerance,
       currentDate: new Date(now()),
       requiredClaims: ['exp'],
@@ -62,7 +102,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
     });
     const caller = callerFromClaims(payload, claims, tolerance);
     // Keys that changed meanwhile may no longer have the one that signed this token.
-    if (keys.version === keptUnder) kept.set(token, caller);
+    noticeKeys();
+    if (signer !== null) signers.set(caller, signer);
+    if (signer === null || signer.version === keptUnder) kept.set(token, caller);
     return caller;
   }
 
@@ -71,6 +113,19 @@ export function createVerifier(options: VerifierOptions): Verifier {
       if (credential === null) return anonymous;
       if (credential instanceof InvalidTokenError) throw credential;
       return verifyToken(credential.token);
+    },
+    whenKeyLeaves(caller, act) {
+      const signer = signers.get(caller);
+      if (signer === undefined) return () => {};
+      const acts = watched.get(signer) ?? new Set();
+      watched.set(signer, acts.add(act));
+      timer ??= setInterval(() => void renewKeys(), keys.renewalInterval).unref();
+      // The keys may have changed since the token was verified.
+      if (signer.version !== keys.version) void actIfGone(signer);
+      return () => {
+        acts.delete(act);
+        if (acts.size === 0 && watched.get(signer) === acts) unwatch(signer);
+      };
     },
   };
 }

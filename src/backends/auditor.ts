@@ -8,10 +8,11 @@ export interface AuditorOptions {
   readonly prisma: PrismaClient;
   readonly alone: NonNullable<Connection['alone']>;
   readonly log: Log;
+  /** Milliseconds between two checks whether a table is due. Default 15,000. */
+  readonly interval?: number;
 }
 
-/** Milliseconds between two checks of a node whether a table is due. */
-const interval = 15_000;
+const defaultInterval = 15_000;
 /** The shortest time between two audits of one table, in seconds. */
 const shortestPause = 60;
 /** An audit of a table takes at most this part of the time: one hundredth. */
@@ -27,9 +28,12 @@ const share = 100;
 export class Auditor {
   readonly #options: AuditorOptions;
   readonly #task: PeriodicTask;
+  /** Why the last audit failed; null if it did not. */
+  #failure: string | null = null;
 
   constructor(options: AuditorOptions) {
     this.#options = options;
+    const { interval = defaultInterval } = options;
     // The delay varies at random: nodes that started together would otherwise audit together for ever.
     this.#task = new PeriodicTask(
       () => this.#run(),
@@ -82,11 +86,14 @@ export class Auditor {
   async #run(): Promise<void> {
     try {
       await this.audit();
+      this.#failure = null;
     } catch (error) {
       // A read-only database is reported where its sessions begin.
-      if (!this.#task.isStopped && !isReadOnly(error)) {
-        this.#options.log.warn({ err: toUnavailable(error) ?? error }, 'The tables could not be audited.');
-      }
+      if (this.#task.isStopped || isReadOnly(error)) return;
+      const err = toUnavailable(error) ?? (error as Error);
+      // A right that is missing stays missing until somebody gives it.
+      if (err.message !== this.#failure) this.#options.log.warn({ err }, 'The tables could not be audited.');
+      this.#failure = err.message;
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { PrismaClient } from '../generated/prisma/client.js';
+import type { DatabaseSetupError } from './errors.js';
 
 /** A connection to a database: a PostgreSQL server, or PGlite in this process. */
 export interface Connection {
@@ -21,6 +22,8 @@ export interface Connection {
    * the database.
    */
   readonly alone: ((sql: string) => Promise<readonly Record<string, unknown>[]>) | null;
+  /** The error with the GRANTs that the role lacks. Null: the error is not a refused right, or no GRANT is known. */
+  explainDenied(error: unknown): Promise<DatabaseSetupError | null>;
   /** Brings the schema up to date; returns the names of the migrations applied. */
   migrate(): Promise<readonly string[]>;
   /**

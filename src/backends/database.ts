@@ -21,7 +21,7 @@ import type {
   Written,
 } from './backend.js';
 import type { Connection } from './connection.js';
-import { toUnavailable } from './errors.js';
+import { type DatabaseSetupError, toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
 import { read, readChanges, readDefinitions, readTargeting } from './reads.js';
 import {
@@ -168,6 +168,11 @@ export class DatabaseBackend implements Backend {
     if (listeners === null) throw new Error('Queries are not reported. Open the database with `reportsQueries: true`.');
     listeners.add(listener);
     return () => void listeners.delete(listener);
+  }
+
+  /** The error with the GRANTs that the role of the database lacks. Null: the error is not a refused right. */
+  explainDenied(error: unknown): Promise<DatabaseSetupError | null> {
+    return this.#connection.explainDenied(error);
   }
 
   definitions(): Promise<Definitions> {

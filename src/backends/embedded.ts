@@ -119,6 +119,8 @@ class EmbeddedConnection implements Connection {
     this.#checkpointer = new Checkpointer(database, log);
   }
 
+  explainDenied = async () => null;
+
   async migrate(): Promise<readonly string[]> {
     return migrate(
       {
@@ -127,6 +129,7 @@ class EmbeddedConnection implements Connection {
         script: async sql => void (await this.database.exec(sql)),
       },
       await readMigrations(),
+      this.log,
     );
   }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { UnavailableError } from '../core/errors.js';
+import { type Log, silentLog } from '../core/log.js';
 import { sqlState } from './errors.js';
 
 /** A single connection for all calls: the advisory lock below belongs to its session. */
@@ -53,16 +54,27 @@ export async function readMigrations(folder: string = migrationsFolder): Promise
   );
 }
 
-/** The tables that migrations make. */
+/** The tables that are there when all migrations are applied: what one makes, a later one may drop or rename. */
 export function tableNames(migrations: readonly Migration[]): readonly string[] {
-  return migrations.flatMap(({ sql }) => [...sql.matchAll(/^CREATE TABLE (\w+)/gm)].map(([, name]) => name as string));
+  const names = new Set<string>();
+  for (const { sql } of migrations) {
+    for (const [, made, dropped, renamed, name] of sql.matchAll(tableStatements)) {
+      if (made !== undefined) names.add(made);
+      for (const gone of dropped?.split(',') ?? [renamed ?? '']) names.delete(gone.trim());
+      if (name !== undefined) names.add(name);
+    }
+  }
+  return [...names];
 }
+
+const tableStatements =
+  /^(?:CREATE TABLE (\w+)|DROP TABLE (?:IF EXISTS )?(\w+(?:, *\w+)*)|ALTER TABLE (\w+) RENAME TO (\w+))/gm;
 
 /**
  * Brings a database up to date and records the applied migrations in a separate table, `halyard_migrations`. Other programs with
  * their own migrations can share the schema. Records that an earlier version kept in Prisma's table are moved. Any number of
  * processes may call this at the same time: one of them migrates, and the others wait. Migrations of a newer program in the same
- * database are ignored.
+ * database are reported to the log, and are no reason to stop: during a rolling upgrade the nodes that are yet to be replaced go on.
  *
  * Each migration and its record are one transaction, so a failed migration or a killed process leaves nothing behind.
  *
@@ -74,6 +86,7 @@ export function tableNames(migrations: readonly Migration[]): readonly string[] 
 export async function migrate(
   connection: MigrationConnection,
   migrations: readonly Migration[],
+  log: Log = silentLog,
 ): Promise<readonly string[]> {
   await connection.query(`SET lock_timeout = '${patience}'`);
   try {
@@ -87,11 +100,16 @@ export async function migrate(
     // Functions store the search path of their creation. A path that depends on the role would differ for other roles.
     await connection.query(`SELECT set_config('search_path', quote_ident(current_schema()), false)`);
     const applied: string[] = [];
-    for (const migration of pending(migrations, await readRecords(connection, migrations))) {
+    const records = await readRecords(connection, migrations);
+    for (const migration of pending(migrations, records)) {
       await apply(connection, migration);
       applied.push(migration.name);
     }
-    await requireTables(connection, migrations);
+    const newest = newestUnknown(migrations, records);
+    await requireTables(connection, migrations, newest);
+    if (newest !== null) {
+      log.warn({ newestInDatabase: newest, newestKnown: migrations.at(-1)?.name }, newerDatabase);
+    }
     await enableTriggers(connection);
     return applied;
   } finally {
@@ -162,12 +180,33 @@ async function refuseForeignTables(connection: MigrationConnection, migrations: 
   );
 }
 
-async function requireTables(connection: MigrationConnection, migrations: readonly Migration[]): Promise<void> {
+/** The newest of the applied migrations that this program does not have. */
+function newestUnknown(migrations: readonly Migration[], records: readonly MigrationRecord[]): string | null {
+  const known = new Set(migrations.map(({ name }) => name));
+  const unknown = records.map(({ name }) => name).filter(name => !known.has(name));
+  return unknown.sort().at(-1) ?? null;
+}
+
+const newerDatabase =
+  'The database has migrations of a newer version of Halyard, which this version does not know. In a rolling upgrade this is as it should be: replace this node too. If you have gone back to this version, see docs/operating.md, "Going back".';
+
+/** @param newest the newest migration of a newer program; null if there is none. */
+async function requireTables(
+  connection: MigrationConnection,
+  migrations: readonly Migration[],
+  newest: string | null,
+): Promise<void> {
   const [found] = await connection.query(
     `SELECT current_schema() AS schema, string_agg(name, ', ') AS lost FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL`,
     [tableNames(migrations)],
   );
   if (found === undefined || found['lost'] === null) return;
+  if (newest !== null) {
+    throw new MigrationError(
+      `The schema "${found['schema']}" belongs to a newer version of Halyard (its migration ${newest} is applied), and no longer has ` +
+        `tables that this version needs (${found['lost']}). Start that version, or restore a backup from before it.`,
+    );
+  }
   throw new MigrationError(
     `The schema "${found['schema']}" has lost tables of Halyard (${found['lost']}), and the records of their migrations are there. ` +
       `Restore the database from a backup, or begin anew in another schema: ${elsewhereOf(connection)}`,

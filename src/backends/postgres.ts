@@ -9,7 +9,7 @@ import { DatabaseSetupError } from './errors.js';
 import { GuardedPool } from './guarded-pool.js';
 import { type Migration, type MigrationConnection, migrate, readMigrations } from './migrate.js';
 import { explainReadOnly, reportReadOnly } from './read-only.js';
-import { explainDenied, missingRights, reportDenials } from './rights.js';
+import { explainDenied, explainMissing, missingRights, reportDenials } from './rights.js';
 import { requireSameDatabase } from './same-database.js';
 import { findSchema } from './schema.js';
 import { checkSession, type Query, quoteName, startupOptions, statedSettings } from './session.js';
@@ -131,6 +131,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Connection
     schema,
     elsewhere,
     patienceMs: statementTimeoutMs,
+    onlyReads: existing === true,
     log,
   });
 }
@@ -139,10 +140,14 @@ function queryOf(client: pg.ClientBase): Query {
   return async sql => (await client.query<Record<string, unknown>>(sql)).rows;
 }
 
-async function missingRightsOf(pool: GuardedPool, migrations: readonly Migration[]): Promise<string | null> {
+async function missingRightsOf(
+  pool: GuardedPool,
+  migrations: readonly Migration[],
+  onlyReads = false,
+): Promise<string | null> {
   const client = await pool.connect();
   try {
-    return await missingRights(queryOf(client), migrations);
+    return await missingRights(queryOf(client), migrations, onlyReads);
   } finally {
     client.release();
   }
@@ -175,6 +180,8 @@ interface Opened {
   /** The same address with another schema, for messages. */
   readonly elsewhere: string;
   readonly patienceMs: number;
+  /** Whether the program only reads. */
+  readonly onlyReads: boolean;
   readonly log: Log;
 }
 
@@ -188,15 +195,17 @@ class PostgresConnection implements Connection {
   readonly #directAddress: Address;
   readonly #schema: string;
   readonly #elsewhere: string;
+  readonly #onlyReads: boolean;
   readonly #log: Log;
 
-  constructor({ pool, direct, directAddress, schema, elsewhere, patienceMs, log }: Opened) {
+  constructor({ pool, direct, directAddress, schema, elsewhere, patienceMs, onlyReads, log }: Opened) {
     this.patienceMs = patienceMs;
     this.#pool = pool;
     this.#direct = direct;
     this.#directAddress = directAddress;
     this.#schema = schema;
     this.#elsewhere = elsewhere;
+    this.#onlyReads = onlyReads;
     this.#log = log;
     this.adapter = new PrismaPg(pool, { schema });
   }
@@ -212,7 +221,7 @@ class PostgresConnection implements Connection {
         elsewhere: this.#elsewhere,
       };
       try {
-        return await migrate(connection, migrations);
+        return await migrate(connection, migrations, this.#log);
       } catch (error) {
         throw (await explainDenied(error, query, migrations)) ?? (await explainReadOnly(error, query)) ?? error;
       }
@@ -223,7 +232,17 @@ class PostgresConnection implements Connection {
   }
 
   alone = (sql: string): Promise<readonly Record<string, unknown>[]> =>
-    withClient(this.#directAddress, this.#direct, query => query(sql));
+    withClient(this.#directAddress, this.#direct, async query => {
+      try {
+        return await query(sql);
+      } catch (error) {
+        throw (await explainMissing(error, async () => missingRights(query, await readMigrations()))) ?? error;
+      }
+    });
+
+  explainDenied(error: unknown): Promise<DatabaseSetupError | null> {
+    return explainMissing(error, async () => missingRightsOf(this.#pool, await readMigrations(), this.#onlyReads));
+  }
 
   listen(hint: () => void): () => void {
     const heartbeatMs = Math.min(this.patienceMs, longestHeartbeat);

@@ -9,8 +9,13 @@ const shortestPause = 60_000;
 /**
  * The rights that the role of a session lacks, with the GRANTs that give them. Null: it has all rights that its work needs. In a
  * read-only session the work only reads. Tables that do not exist do not count.
+ * @param onlyReads whether the work only reads in any session.
  */
-export async function missingRights(query: Query, migrations: readonly Migration[]): Promise<string | null> {
+export async function missingRights(
+  query: Query,
+  migrations: readonly Migration[],
+  onlyReads = false,
+): Promise<string | null> {
   const tables = tableNames(migrations).map(name => `'${name}'`);
   const rows = await query(`
     WITH halyard AS (SELECT oid, nspname FROM pg_namespace WHERE nspname = current_schema()),
@@ -19,7 +24,8 @@ export async function missingRights(query: Query, migrations: readonly Migration
       FROM pg_class JOIN halyard ON halyard.oid = relnamespace,
            unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) WITH ORDINALITY AS needed(needed, place)
       WHERE (relname = 'halyard_migrations' OR relname = ANY(ARRAY[${tables}]))
-        AND (needed = 'SELECT' OR relname <> 'halyard_migrations' AND current_setting('transaction_read_only') = 'off')
+        AND (needed = 'SELECT' OR relname <> 'halyard_migrations' AND ${!onlyReads}
+             AND current_setting('transaction_read_only') = 'off')
         AND NOT has_table_privilege(pg_class.oid, needed)
       GROUP BY nspname, relname
       UNION ALL
@@ -50,6 +56,19 @@ export async function explainDenied(
   return new DatabaseSetupError((await missingRights(query, migrations)) ?? (await cannotMigrate(error, query)), {
     cause: error,
   });
+}
+
+/**
+ * Turns a refused right of a running program into an error with the statements that give it. Null for any other error.
+ * @param look finds the missing rights, as {@link missingRights} does.
+ */
+export async function explainMissing(
+  error: unknown,
+  look: () => Promise<string | null>,
+): Promise<DatabaseSetupError | null> {
+  if (sqlState(error) !== '42501') return null;
+  const missing = await look();
+  return missing === null ? null : new DatabaseSetupError(missing, { cause: error });
 }
 
 /** Why the role may not make the tables, or may not change them. */

@@ -1,5 +1,6 @@
 import { openDatabase } from '../backends/database.js';
 import type { Config } from '../config.js';
+import { silentLog } from '../core/log.js';
 import { databaseOptionsOf } from '../server/from-config.js';
 import { CommandError } from './failure.js';
 
@@ -10,8 +11,11 @@ export async function migrate(config: Config): Promise<string> {
       'With FEATURE_BACKEND=memory there is no database to update. Unset FEATURE_BACKEND to use one.',
     );
   }
-  const backend = await openDatabase(databaseOptionsOf(config));
+  const warnings: string[] = [];
+  const log = { ...silentLog, warn: (_details: object, message: string) => warnings.push(message) };
+  const backend = await openDatabase({ ...databaseOptionsOf(config), log });
   const applied = backend.appliedMigrations;
   await backend.close();
-  return applied.length === 0 ? 'The database is up to date.' : applied.map(name => `Applied ${name}.`).join('\n');
+  const done = applied.length === 0 ? ['The database is up to date.'] : applied.map(name => `Applied ${name}.`);
+  return [...done, ...warnings].join('\n');
 }

@@ -105,6 +105,8 @@ async function flagsOfDatabase(env: NodeJS.ProcessEnv): Promise<readonly Declare
     const backend = await openDatabase({ ...databaseOptionsOf(config), asItIs: true });
     try {
       return (await backend.definitions()).flags;
+    } catch (error) {
+      throw (await backend.explainDenied(error)) ?? error;
     } finally {
       await backend.close();
     }

@@ -49,7 +49,7 @@ const databaseGrace = 1_500;
 export async function startServer(config: Config, overrides: StartOverrides = {}): Promise<RunningServer> {
   const log = overrides.log ?? createLogger({ level: config.logLevel, pretty: false }).log;
   for (const warning of config.warnings) log.warn(warning);
-  const verifier = createVerifier({ ...config.auth, keys: await tokenKeysOf(config) });
+  const verifier = createVerifier({ ...config.auth, keys: await tokenKeysOf(config), log });
   const database = overrides.database ?? (await openDatabase({ ...databaseOptionsOf(config), log }));
   const registry = config.metrics === false ? null : new Registry();
   const featureMetrics = registry && new FeatureMetrics(registry);

@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import type { Caller } from '../auth/caller.js';
 import type { Verifier } from '../auth/verifier.js';
 import type { TrustProxy } from '../config/schema.js';
+import { ByteBudget } from './http/byte-budget.js';
 import type { CorsOrigins } from './http/cors.js';
 import { Deadlines } from './http/deadlines.js';
 import type { Route } from './http/route.js';
@@ -21,6 +22,7 @@ import { createGraphQLRoute } from './protocols/graphql-http.js';
 import { graphqlPath } from './protocols/graphql-params.js';
 import { createSockets } from './protocols/graphql-ws.js';
 import { createHealthRoutes, createMetricsRoute, metricsPath, type Readiness } from './protocols/operator-routes.js';
+import { createTokenEnds } from './protocols/token-ends.js';
 
 export type { ServerLimits } from './limits.js';
 export type { Readiness } from './protocols/operator-routes.js';
@@ -69,6 +71,8 @@ export interface ServerLoad {
   readonly addresses: number;
   /** Bytes of answers that wait for their readers. */
   readonly unsentBytes: number;
+  /** Bytes of bodies and of messages over WebSockets that wait for their end, as they are counted. */
+  readonly unfinishedBytes: number;
   /** Bytes of documents and variables that subscriptions keep, as `jsonBytes` counts them. */
   readonly keptBytes: number;
   /** Deadlines that are yet to come. */
@@ -93,7 +97,9 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
   const limits: ServerLimits = { ...defaultServerLimits, ...options.limits };
   const streams = new OpenStreams(limits);
   const deadlines = new Deadlines();
+  const whenTokenEnds = createTokenEnds(deadlines, verifier);
   const unsent = new UnsentBytes(limits);
+  const unfinished = new ByteBudget({ perAddress: limits.bodiesPerAddress, inAll: limits.bodiesInAll });
   const eventStreams = new EventStreams(limits);
   const metrics =
     options.metrics === undefined
@@ -106,7 +112,17 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
     anonymousIntrospection: options.anonymousIntrospection ?? true,
     metrics,
   });
-  const sockets = createSockets({ operations, streams, deadlines, unsent, verifier, log, limits, metrics });
+  const sockets = createSockets({
+    operations,
+    streams,
+    whenTokenEnds,
+    unsent,
+    unfinished,
+    verifier,
+    log,
+    limits,
+    metrics,
+  });
 
   const readiness = () =>
     listener.isClosing ? { ready: false, reason: 'The server is stopping.' } : options.readiness();
@@ -126,7 +142,14 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
         });
   const routes: readonly Route[] = [
     createGraphiQLRoute(graphqlPath),
-    createGraphQLRoute({ operations, streams, eventStreams, deadlines, bodyLimits: limits }),
+    createGraphQLRoute({
+      operations,
+      streams,
+      eventStreams,
+      whenTokenEnds,
+      maxBodySize: limits.maxBodySize,
+      unfinished,
+    }),
     ...health,
     ...(operatorListener === null ? metricsRoute : []),
     {
@@ -171,6 +194,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
         requests: listener.places.count('requests'),
         addresses: listener.places.addresses,
         unsentBytes: unsent.held,
+        unfinishedBytes: unfinished.held,
         keptBytes: streams.keptBytes,
         deadlines: deadlines.size,
       };

@@ -1,11 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { anonymous, hasExpired, InvalidTokenError } from '../../src/auth/caller.js';
+import { anonymous, type Caller, hasExpired, InvalidTokenError } from '../../src/auth/caller.js';
 import { mintToken } from '../../src/auth/token.js';
 import { createVerifier } from '../../src/auth/verifier.js';
 import { UnavailableError } from '../../src/core/errors.js';
-import { type JwksServer, startJwksServer } from '../support/jwks-server.js';
+import { silentLog } from '../../src/core/log.js';
+import { type Answer, type JwksServer, startJwksServer } from '../support/jwks-server.js';
 import { until } from '../support/wait.js';
 
 const secret = new TextEncoder().encode('0123456789abcdef0123456789abcdef');
@@ -238,20 +239,24 @@ describe('a verifier with public keys', () => {
     } finally {
       provider.answer(null);
     }
-    expect(await verifier.verify(credential)).toMatchObject({ role: 'USER' });
+    const isVerified = () =>
+      verifier.verify(credential).then(
+        () => true,
+        () => false,
+      );
+    await until(isVerified, 'it is verified once the set can be read');
   });
 
   describe('that change', () => {
     const exp = () => Math.floor(Date.now() / 1000) + 86_400;
-    const withoutEs256 = () => JSON.stringify({ keys: provider.keys.filter(({ alg }) => alg !== 'ES256') });
     beforeEach(() => {
-      vi.useFakeTimers({ toFake: ['Date'] });
+      vi.useFakeTimers({ toFake: ['Date', 'performance'] });
     });
     afterEach(() => {
       vi.useRealTimers();
       provider.answer(null);
     });
-    const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
+    const pass = (seconds: number) => vi.advanceTimersByTime(seconds * 1000);
 
     it('refuses a kept token within ten minutes after its key has left the set', async () => {
       const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
@@ -261,7 +266,7 @@ describe('a verifier with public keys', () => {
       ]);
       await verifier.verify({ token: leaving });
       pass(1);
-      provider.answer({ status: 200, body: withoutEs256() });
+      provider.withdraw('ES256');
       pass(597);
       // Kept late: what counts is the age of the key set and not when the token was kept.
       await verifier.verify({ token: leaving });
@@ -296,7 +301,7 @@ describe('a verifier with public keys', () => {
       const before = provider.requests;
       for (let i = 0; i < 5; i += 1) expect(await verifier.verify({ token })).toMatchObject({ userId: user });
       expect(provider.requests - before).toBe(1);
-      provider.answer({ status: 200, body: withoutEs256() });
+      provider.withdraw('ES256');
       pass(31);
       const isRefused = () =>
         verifier.verify({ token }).then(
@@ -305,6 +310,141 @@ describe('a verifier with public keys', () => {
         );
       await until(isRefused, 'the token is refused once the set can be read again');
       expect(provider.requests - before).toBe(2);
+    });
+
+    it('counts the age of the set, and the time to the next attempt, on a clock that nobody sets', async () => {
+      const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+      const token = await provider.sign({ sub: user, exp: exp() });
+      await verifier.verify({ token });
+      vi.setSystemTime(Date.now() - 40_000_000);
+      provider.answer({ status: 500, body: 'oops' });
+      pass(601);
+      const before = provider.requests;
+      await verifier.verify({ token });
+      expect(provider.requests - before).toBe(1);
+      vi.setSystemTime(Date.now() - 40_000_000);
+      pass(31);
+      await verifier.verify({ token });
+      await until(() => provider.requests - before === 2, 'the set is asked for again');
+    });
+
+    it('does not ask a provider that is away for each token with an unknown key', async () => {
+      const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+      await verifier.verify({ token: await provider.sign({ sub: user, exp: exp() }) });
+      pass(31);
+      provider.answer({ status: 500, body: 'oops' });
+      const before = provider.requests;
+      for (let i = 0; i < 5; i += 1) {
+        const token = await provider.sign({ sub: user, exp: exp() }, { kid: `new ${i}` });
+        // It may be a key of the set that cannot be read.
+        await expect(verifier.verify({ token })).rejects.toBeInstanceOf(UnavailableError);
+      }
+      expect(provider.requests - before).toBe(1);
+    });
+
+    it('says when streams of a key end: when a set that could be read no longer has it', async () => {
+      const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+      const verify = async (alg: 'ES256' | 'RS256', sub = user) =>
+        verifier.verify({ token: await provider.sign({ sub, exp: exp() }, { alg }) });
+      const ended: string[] = [];
+      const watch = (caller: Caller, name: string) => verifier.whenKeyLeaves(caller, () => ended.push(name));
+      watch(await verify('ES256'), 'leaving');
+      const cancel = watch(await verify('ES256'), 'cancelled');
+      const staying = await verify('RS256');
+      watch(staying, 'staying');
+      watch(anonymous, 'anonymous');
+      cancel();
+      provider.answer({ status: 500, body: 'oops' });
+      pass(601);
+      await verify('RS256').catch(() => undefined);
+      expect(ended).toEqual([]);
+      provider.answer({ status: 200, body: JSON.stringify({ keys: [...provider.keys].reverse() }) });
+      pass(31);
+      const { requests } = provider;
+      await until(async () => (await verify('RS256', 'other').catch(() => null)) !== null, 'the set is read again');
+      expect(provider.requests).toBe(requests + 1);
+      expect(ended).toEqual([]);
+      provider.withdraw('ES256');
+      pass(601);
+      await verify('RS256', 'another');
+      await until(() => ended.length > 0, 'the streams of the key that left end');
+      // One that is opened too late to be told is told at once.
+      expect(ended).toEqual(['leaving']);
+    });
+  });
+
+  describe('of an endpoint that behaves badly', () => {
+    afterEach(() => provider.answer(null));
+    const keys = () => JSON.stringify({ keys: provider.keys }).slice(0, -2);
+
+    it.each<[string, Answer, RegExp]>([
+      [
+        'answers with 100 MB',
+        response => response.end(`${keys()}${' '.repeat(100_000_000)}]}`),
+        /more than 1,000,000 bytes/,
+      ],
+      [
+        'never ends its answer',
+        response => {
+          response.write(keys());
+          const more = setInterval(() => response.write(' '.repeat(100_000)), 1);
+          response.on('close', () => clearInterval(more));
+        },
+        /more than 1,000,000 bytes/,
+      ],
+      ['does not answer', () => undefined, /timeout/],
+      [
+        'begins to answer and stops',
+        response => {
+          response.write(keys());
+        },
+        /timeout/,
+      ],
+      [
+        'sends elsewhere',
+        response => response.writeHead(302, { location: '/other' }).end(),
+        /status 302, expected 200/,
+      ],
+      ['answers with a page', { status: 200, body: '<html>' }, /JSON/],
+      ['answers with something else', { status: 200, body: '{"keys":7}' }, /JSON Web Key Set/],
+    ])('that %s: unavailable, with the reason in the log, once', { timeout: 20_000 }, async (_name, answer, reason) => {
+      const warnings: { readonly err: Error }[] = [];
+      const infos: object[] = [];
+      const log = {
+        ...silentLog,
+        warn: (it: { err: Error }) => warnings.push(it),
+        info: (it: object) => infos.push(it),
+      };
+      const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url, timeout: 1_000 }, log });
+      const credential = { token: await provider.sign({ sub: user, exp: soon() }) };
+      const before = process.memoryUsage().rss;
+      provider.answer(answer);
+      for (let i = 0; i < 2; i += 1) {
+        await expect(verifier.verify(credential)).rejects.toBeInstanceOf(UnavailableError);
+      }
+      expect(process.memoryUsage().rss - before).toBeLessThan(400_000_000);
+      expect(warnings).toHaveLength(1);
+      expect(String(warnings[0]?.err)).toMatch(reason);
+      provider.answer(null);
+      const isVerified = () =>
+        verifier.verify(credential).then(
+          () => true,
+          () => false,
+        );
+      await until(isVerified, 'it is verified once the set can be read');
+      expect(infos).toHaveLength(1);
+    });
+
+    it('that has a thousand keys: the right one is found by its id, and no token makes the server try them all', async () => {
+      const many = Array.from({ length: 1_000 }, (_, index) => ({ ...provider.keys[0], kid: `k${index}` }));
+      provider.answer({ status: 200, body: JSON.stringify({ keys: [...many, ...provider.keys] }) });
+      const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url } });
+      const named = await provider.sign({ sub: user, exp: soon() }, { alg: 'ES256' });
+      expect(await verifier.verify({ token: named })).toMatchObject({ role: 'USER' });
+      const nameless = `${(await provider.sign({ sub: user, exp: soon() }, { kid: null })).slice(0, -4)}AAAA`;
+      await expect(verifier.verify({ token: nameless })).rejects.toThrow(
+        'More than 16 keys of the identity provider fit the token: its header must name one ("kid").',
+      );
     });
   });
 

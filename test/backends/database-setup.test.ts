@@ -4,17 +4,13 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { DatabaseSetupError } from '../../src/backends/errors.js';
 import { DatabaseUrlError } from '../../src/core/database-url.js';
+import { cleanups } from '../support/cleanups.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { PostgresServer, queryOnce } from '../support/postgres-server.js';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 async function emptyDatabase(locale?: string): Promise<TestDatabase> {
   const database = await createDatabase({ migrated: false, ...(locale === undefined ? {} : { locale }) });

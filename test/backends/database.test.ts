@@ -10,17 +10,13 @@ import { UnavailableError } from '../../src/core/errors.js';
 import { silentLog } from '../../src/core/log.js';
 import { storedUserId } from '../../src/core/user-id.js';
 import { readLog } from '../support/change-log.js';
+import { cleanups } from '../support/cleanups.js';
 import { newFlag } from '../support/flags.js';
 import { longestBlock } from '../support/longest-block.js';
 import { openPGlite, pgliteTemplate } from '../support/pglite.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/wait.js';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 async function keep(opening: Promise<DatabaseBackend>): Promise<DatabaseBackend> {
   const backend = await opening;

@@ -3,7 +3,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/backends/database.js';
 import {
   type Migration,
@@ -11,22 +11,14 @@ import {
   MigrationError,
   migrate,
   readMigrations,
+  tableNames,
 } from '../../src/backends/migrate.js';
+import { silentLog } from '../../src/core/log.js';
+import { cleanups, database } from '../support/cleanups.js';
 import { newFlag } from '../support/flags.js';
 import { openPGlite, pgliteTemplate } from '../support/pglite.js';
-import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import type { TestDatabase } from '../support/postgres.js';
 import { PrismaEngine } from '../support/schema-engine.js';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function database(migrated: boolean): Promise<TestDatabase> {
-  const made = await createDatabase({ migrated });
-  cleanups.push(() => made.drop());
-  return made;
-}
 
 async function connection(url: string): Promise<MigrationConnection> {
   const client = new pg.Client({ connectionString: url });
@@ -93,7 +85,7 @@ describe('migrations and schema.prisma', () => {
 
 describe('migrate', () => {
   it('brings an empty database up to date once', async () => {
-    const { url, query } = await database(false);
+    const { url, query } = await database({ migrated: false });
     expect(await migrate(await connection(url), migrations)).toEqual(names);
     expect(await migrate(await connection(url), migrations)).toEqual([]);
     expect((await query('SELECT revision FROM feature_log_head')).rows).toEqual([{ revision: '0' }]);
@@ -102,7 +94,7 @@ describe('migrate', () => {
   describe('on a database of an earlier version, which kept its records among those of Prisma', () => {
     /** As that version left it: its tables, and Prisma's table with its record. */
     async function earlier(): Promise<TestDatabase> {
-      const made = await database(false);
+      const made = await database({ migrated: false });
       const [first] = migrations as [Migration];
       await made.query(first.sql);
       await (await engine(made.url)).markApplied(migrations, first.name);
@@ -153,7 +145,7 @@ describe('migrate', () => {
 
   describe('beside a program that has tables of its own in the schema', () => {
     it('refuses where a name is taken, writes nothing, and says the address that works', async () => {
-      const { url, name, query } = await database(false);
+      const { url, name, query } = await database({ migrated: false });
       await query('CREATE TABLE users (id serial, email text)');
       const tables = async () => (await query(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`)).rows;
       const secret = url.replace('postgres@', 'postgres:secret@');
@@ -172,7 +164,7 @@ describe('migrate', () => {
     });
 
     it('says of no schema where there is no address to say it with', async () => {
-      const { url, query } = await database(false);
+      const { url, query } = await database({ migrated: false });
       await query('CREATE TABLE feature_changes (id int); CREATE VIEW users AS SELECT 1 AS id');
       const attempt = migrate(await connection(url), migrations);
       await expect(attempt).rejects.toThrow(
@@ -181,7 +173,7 @@ describe('migrate', () => {
     });
 
     it('is not concerned with their migrations, even with one that did not finish', async () => {
-      const { url, query } = await database(false);
+      const { url, query } = await database({ migrated: false });
       const prisma = await engine(url);
       const theirs = { name: '20200101000000_theirs', sql: 'SELECT 1 / 0;', checksum: '' };
       await expect(prisma.deploy([theirs])).rejects.toThrow();
@@ -194,7 +186,7 @@ describe('migrate', () => {
   });
 
   it('lets four nodes start at once on an empty database: one works, all serve', async () => {
-    const { url, query } = await database(false);
+    const { url, query } = await database({ migrated: false });
     const nodes = await Promise.all(Array.from({ length: 4 }, () => openDatabase({ url, poolSize: 2 })));
     cleanups.push(() => Promise.all(nodes.map(node => node.close())));
     expect(nodes.map(node => node.appliedMigrations.length).sort()).toEqual([0, 0, 0, names.length]);
@@ -204,7 +196,7 @@ describe('migrate', () => {
   });
 
   it('refuses a database that has lost a table, and says which', async () => {
-    const { url, query } = await database(true);
+    const { url, query } = await database();
     await query('DROP TABLE feature_changes');
     const attempt = openDatabase({ url });
     await expect(attempt).rejects.toThrow(MigrationError);
@@ -214,14 +206,14 @@ describe('migrate', () => {
   });
 
   it('refuses a migration that was changed after it had been applied', async () => {
-    const { url } = await database(true);
+    const { url } = await database();
     const attempt = migrate(await connection(url), changed(''));
     await expect(attempt).rejects.toThrow(MigrationError);
     await expect(attempt).rejects.toThrow(`${names[0]} was changed after it had been applied`);
   });
 
   it('leaves nothing of a migration that fails, and applies its repaired form', async () => {
-    const { url, query } = await database(true);
+    const { url, query } = await database();
     const bad = next('CREATE TABLE half (id int); SELECT 1 / 0;');
     await expect(migrate(await connection(url), [...migrations, bad])).rejects.toThrow(
       /next failed and was undone.*zero/,
@@ -232,7 +224,7 @@ describe('migrate', () => {
   });
 
   it('leaves nothing of a migration that it cannot record', async () => {
-    const { url, query } = await database(true);
+    const { url, query } = await database();
     const bad = next('CREATE TABLE half (id int); ALTER TABLE halyard_migrations RENAME TO gone;');
     await expect(migrate(await connection(url), [...migrations, bad])).rejects.toThrow(MigrationError);
     const tables = `SELECT to_regclass('half') AS half, to_regclass('gone') AS gone`;
@@ -240,19 +232,67 @@ describe('migrate', () => {
   });
 
   it('leaves the migrations of a newer program alone', async () => {
-    const { url } = await database(true);
+    const { url } = await database();
     await migrate(await connection(url), [...migrations, next('CREATE TABLE newer (id int);')]);
     expect(await migrate(await connection(url), migrations)).toEqual([]);
   });
 
+  it('serves beside a newer program, and says in one line that the database is newer', async () => {
+    const { url } = await database();
+    const warnings: { readonly details: object; readonly message: string }[] = [];
+    const log = { ...silentLog, warn: (details: object, message: string) => warnings.push({ details, message }) };
+    const open = async () => {
+      const node = await openDatabase({ url, log, poolSize: 1 });
+      cleanups.push(() => node.close());
+      return node;
+    };
+    await open();
+    expect(warnings).toEqual([]);
+    await migrate(await connection(url), [
+      ...migrations,
+      { ...next('SELECT 1;'), name: '29980101000000_before' },
+      next('CREATE TABLE newer (id int);'),
+    ]);
+    const node = await open();
+    expect(warnings).toEqual([
+      {
+        details: { newestInDatabase: '29990101000000_next', newestKnown: names.at(-1) },
+        message: expect.stringMatching(/newer version.*rolling upgrade.*docs\/operating\.md/),
+      },
+    ]);
+    expect((await node.createFlag(newFlag('k'), null)).value.key).toBe('k');
+  });
+
+  it('names the newer program where its migrations took a table away that this one needs', async () => {
+    const { url } = await database();
+    await migrate(await connection(url), [...migrations, next('DROP TABLE feature_changes CASCADE;')]);
+    await expect(openDatabase({ url })).rejects.toThrow(
+      /newer version.*29990101000000_next.*no longer has.*\(feature_changes\).*Start that version/,
+    );
+  });
+
+  it('asks for the tables of the newest schema only: others may have been dropped, or have another name', async () => {
+    const { url, query } = await database();
+    const made = next('CREATE TABLE one (id int);\nCREATE TABLE two (id int);\nCREATE TABLE three (id int);');
+    const later = {
+      ...next('ALTER TABLE one RENAME TO four;\nDROP TABLE IF EXISTS two, three CASCADE;'),
+      name: '29990102000000_later',
+    };
+    const all = [...migrations, made, later];
+    expect(await migrate(await connection(url), all)).toEqual([made.name, later.name]);
+    expect(tableNames(all).filter(name => !tableNames(migrations).includes(name))).toEqual(['four']);
+    await query('DROP TABLE four');
+    await expect(migrate(await connection(url), all)).rejects.toThrow('has lost tables of Halyard (four)');
+  });
+
   it('lets go of its lock, also after a failure', async () => {
-    const { url } = await database(true);
+    const { url } = await database();
     await expect(migrate(await connection(url), changed(''))).rejects.toThrow();
     expect(await migrate(await connection(url), migrations)).toEqual([]);
   });
 
   it('makes and uses the schema that the address names, triggers included', async () => {
-    const { url, query } = await database(false);
+    const { url, query } = await database({ migrated: false });
     const backend = await openDatabase({ url: `${url}&schema=flags` });
     cleanups.push(() => backend.close());
     await backend.createFlag(newFlag('k'), null);

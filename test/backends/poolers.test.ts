@@ -1,25 +1,15 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type DatabaseBackend, type DatabaseOptions, openDatabase } from '../../src/backends/database.js';
 import { DatabaseSetupError } from '../../src/backends/errors.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { silentLog } from '../../src/core/log.js';
-import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import { cleanups, database } from '../support/cleanups.js';
+import type { TestDatabase } from '../support/postgres.js';
 import { PostgresServer } from '../support/postgres-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/wait.js';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function database(migrated = true): Promise<TestDatabase> {
-  const made = await createDatabase({ migrated });
-  cleanups.push(() => made.drop());
-  return made;
-}
 
 async function open(options: Partial<DatabaseOptions> & { readonly url: string }): Promise<DatabaseBackend> {
   const backend = await openDatabase({ poolSize: 1, ...options });
@@ -76,7 +66,7 @@ describe('DATABASE_LISTEN_URL', () => {
 
   it('is refused if it leads to another database, and nothing is written there', async () => {
     const one = await database();
-    const other = await database(false);
+    const other = await database({ migrated: false });
     const error = await open({ url: one.url, listenUrl: `${other.url}&schema=flags` }).catch(e => e);
     expect(error).toBeInstanceOf(DatabaseSetupError);
     expect(error.message).toMatch(/^DATABASE_LISTEN_URL leads to another database than DATABASE_URL: /);

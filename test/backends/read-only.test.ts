@@ -1,23 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { DatabaseSetupError } from '../../src/backends/errors.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { type Log, silentLog } from '../../src/core/log.js';
+import { cleanups, database } from '../support/cleanups.js';
 import { newFlag } from '../support/flags.js';
-import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { PostgresServer, queryOnce } from '../support/postgres-server.js';
 import { until } from '../support/wait.js';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function database(migrated: boolean): Promise<TestDatabase> {
-  const made = await createDatabase({ migrated });
-  cleanups.push(() => made.drop());
-  return made;
-}
 
 /** The messages of a log, with those of level `info` and above. */
 function recordingLog(): Log & { readonly lines: string[] } {
@@ -60,7 +49,7 @@ const settings: readonly Setting[] = [
 
 describe.each(settings)('a database that is read-only by a setting $name', ({ set, reset }) => {
   it('is refused while it has no tables, with the statement that mends it', async () => {
-    const { url, name, query, serverUrl } = await database(false);
+    const { url, name, query, serverUrl } = await database({ migrated: false });
     await query(set.replace('$database', name));
     for (const parameters of ['', '&schema=flags']) {
       const error = await open(url + parameters).catch(e => e);
@@ -73,7 +62,7 @@ describe.each(settings)('a database that is read-only by a setting $name', ({ se
   });
 
   it('is read, refuses writes by that name, and says so once in the log, until it takes writes again', async () => {
-    const { url, name, query, serverUrl } = await database(true);
+    const { url, name, query, serverUrl } = await database();
     await query(set.replace('$database', name));
     const log = recordingLog();
     const backend = await open(url, log);

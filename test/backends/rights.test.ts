@@ -1,20 +1,22 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Auditor } from '../../src/backends/auditor.js';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { DatabaseSetupError } from '../../src/backends/errors.js';
 import { migrationsFolder, readMigrations } from '../../src/backends/migrate.js';
+import { openPostgres } from '../../src/backends/postgres.js';
+import { types as runTypes } from '../../src/cli/types.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { type Log, silentLog } from '../../src/core/log.js';
+import { cleanups } from '../support/cleanups.js';
 import { newFlag } from '../support/flags.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { until } from '../support/wait.js';
 
 const names = (await readMigrations(migrationsFolder)).map(({ name }) => name);
 const user = '6f1c1d0e-5b1a-4d64-9d62-0d1d1e7b2f10';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 interface Restricted extends TestDatabase {
   readonly role: string;
@@ -199,5 +201,56 @@ describe('a right that is taken away while a node runs', () => {
     await expect(backend.targeting([user])).rejects.toThrow(UnavailableError);
     await run(allTables);
     await backend.createFlag(newFlag('k'), null);
+  });
+
+  it('stops the audits; the log has the GRANT once, and again when another right is missing', async () => {
+    const { roleUrl, run } = await restricted(true);
+    await run(allTables);
+    const lines: string[] = [];
+    const warn = ({ err }: { err?: Error }, message: string) => void lines.push(`${message} ${err?.message}`);
+    const { prisma } = await open(roleUrl);
+    const connection = await openPostgres({ url: roleUrl, poolSize: 1, statementTimeoutMs: 5_000, log: silentLog });
+    cleanups.push(() => connection.close());
+    let rounds = 0;
+    const alone = (sql: string) =>
+      (connection.alone as NonNullable<typeof connection.alone>)(sql).finally(() => {
+        rounds += 1;
+      });
+    const auditor = new Auditor({ prisma, alone, log: { ...silentLog, warn: warn as Log['warn'] }, interval: 5 });
+    cleanups.push(() => auditor.stop());
+    const severalRounds = async (sql: string) => {
+      await run(sql);
+      for (let i = 0; i < 3; i += 1) {
+        const before = rounds;
+        await run('UPDATE feature_log_digests SET check_after = now()');
+        await until(() => rounds > before + 1, 'tables are audited');
+      }
+    };
+    await severalRounds('REVOKE EXECUTE ON FUNCTION halyard_digest_of(text) FROM PUBLIC');
+    expect(lines).toEqual([
+      expect.stringMatching(/could not be audited.*GRANT EXECUTE ON FUNCTION public\.halyard_digest_of\(.*TO \w+;$/),
+    ]);
+    await severalRounds('REVOKE SELECT ON feature_changes FROM $role');
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toMatch(/GRANT SELECT ON public\.feature_changes TO \w+;/);
+    await severalRounds(`${allTables}; GRANT EXECUTE ON FUNCTION halyard_digest_of(text) TO PUBLIC`);
+    // One audit may have been refused right before.
+    lines.length = 0;
+    await severalRounds('REVOKE EXECUTE ON FUNCTION halyard_digest_of(text) FROM PUBLIC');
+    expect(lines).toHaveLength(1);
+  });
+});
+
+describe('a command that only reads', () => {
+  it('says which rights to read its role lacks, and no others', async () => {
+    const { roleUrl, run } = await restricted(true);
+    const directory = await mkdtemp(join(tmpdir(), 'halyard-rights-'));
+    cleanups.push(() => rm(directory, { recursive: true }));
+    const types = () => runTypes({ DATABASE_URL: roleUrl }, { out: join(directory, 'features.d.ts') });
+    const { message } = (await types().catch(error => error)) as Error;
+    expect(message).toMatch(/^The role "\w+" lacks rights .*GRANT SELECT ON .*public\.feature_flags.* TO \w+;$/);
+    expect(message).not.toMatch(/INSERT|UPDATE|DELETE/);
+    for (const [statement] of message.matchAll(/\bGRANT [^;]*;/g)) await run(statement);
+    expect(await types()).toMatch(/^Wrote .*: 0 flags\.$/);
   });
 });

@@ -1,12 +1,12 @@
 import { PGlite } from '@electric-sql/pglite';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { readMigrations } from '../../src/backends/migrate.js';
 import { FeatureService } from '../../src/features/service.js';
 import { readLog } from '../support/change-log.js';
-import { createDatabase } from '../support/postgres.js';
+import { cleanups, database } from '../support/cleanups.js';
 import { PrismaEngine } from '../support/schema-engine.js';
 
 // A database as the first version left it, with data in every table, must answer after the upgrade as it did before.
@@ -52,11 +52,6 @@ interface Upgraded {
   readonly log: readonly Record<string, unknown>[];
 }
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 const logOf = `SELECT revision::text, at, actor_id, kind::text, flag_key, user_id, group_name, user_ids, before, after
   FROM feature_changes ORDER BY feature_changes.revision`;
 
@@ -74,8 +69,7 @@ async function onPGlite(): Promise<Upgraded> {
 }
 
 async function onPostgres(): Promise<Upgraded> {
-  const old = await createDatabase({ migrated: false });
-  cleanups.push(() => old.drop());
+  const old = await database({ migrated: false });
   await old.query(first.sql);
   const engine = await PrismaEngine.connect(new PrismaPg(old.url));
   await engine.markApplied(migrations, first.name);

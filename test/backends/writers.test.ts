@@ -1,16 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { UnavailableError } from '../../src/core/errors.js';
+import { cleanups } from '../support/cleanups.js';
 import { newFlag } from '../support/flags.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { until } from '../support/wait.js';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 async function start(statementTimeoutMs: number): Promise<[DatabaseBackend, TestDatabase, pg.Client]> {
   const database = await createDatabase();

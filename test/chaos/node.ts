@@ -38,7 +38,7 @@ function tell(message: NodeMessage): void {
 
 const loads = [
   ...['connections', 'sockets', 'streams', 'live', 'requests', 'addresses'],
-  ...['unsentBytes', 'keptBytes', 'deadlines'],
+  ...['unsentBytes', 'unfinishedBytes', 'keptBytes', 'deadlines'],
 ];
 
 /** Whichever of these counts the server keeps. */

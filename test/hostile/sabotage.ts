@@ -20,6 +20,16 @@ export interface Replacement {
   readonly to: string;
 }
 
+/** An operation that its client has ended goes on, and its id is used again before it is over. */
+const reusedAtOnce: readonly Replacement[] = [
+  {
+    file: 'src/server/protocols/socket-inbox.ts',
+    from: 'this.#waiting.find(({ id }) => !this.#ending.has(id))',
+    to: 'this.#waiting[0]',
+  },
+  { file: 'src/server/protocols/graphql-ws.ts', from: "if (run.state === 'over') return [noLonger()];", to: '' },
+];
+
 /** Each remedy, with the attacks that need it. */
 export const sabotages: readonly Sabotage[] = [
   {
@@ -61,20 +71,18 @@ export const sabotages: readonly Sabotage[] = [
     ],
   },
   {
+    name: 'ids that wait for the end of their predecessors',
+    isQuick: true,
+    finders: ['complete of a query under way'],
+    replacements: reusedAtOnce,
+  },
+  {
+    // The protocol library loses a stream only where ids are used again too early, so that is switched off as well.
     name: 'streams that end with their socket',
-    finders: ['complete and subscribe with one id in one segment'],
+    finders: ['complete of a query under way'],
     replacements: [
-      {
-        file: 'src/server/protocols/socket-inbox.ts',
-        from: 'this.#waiting.find(({ id }) => !this.#ending.has(id))',
-        to: 'this.#waiting[0]',
-      },
+      ...reusedAtOnce,
       { file: 'src/server/protocols/socket-connection.ts', from: 'this.streams.end();', to: '' },
-      {
-        file: 'src/server/protocols/graphql-ws.ts',
-        from: "if (run.state === 'over') return [noLonger()];",
-        to: '',
-      },
     ],
   },
   {

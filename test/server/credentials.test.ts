@@ -26,12 +26,20 @@ async function ask(headers: readonly string[] = [], query = ''): Promise<{ statu
   return { status: response.statusCode, body };
 }
 
+interface Handshake {
+  readonly headers?: Record<string, string | string[]>;
+  readonly query?: string;
+  /** Subprotocols beside ours. */
+  readonly offered?: readonly string[];
+}
+
 /** Opens a socket and introduces itself: whether it is acknowledged, or the close code and its reason. */
 async function introduce(
   payload: unknown,
-  { headers = {}, query = '' }: { headers?: Record<string, string | string[]>; query?: string } = {},
+  { headers = {}, query = '', offered = [] }: Handshake = {},
 ): Promise<string> {
-  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql${query}`, 'graphql-transport-ws', {
+  const protocols = ['graphql-transport-ws', ...offered];
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql${query}`, protocols, {
     headers: headers as never,
   });
   await once(socket, 'open');
@@ -114,6 +122,37 @@ describe('credentials of a WebSocket', () => {
     ['parameters of another kind', { client: 'web', headers: { 'x-trace': 'a' } }],
   ])('may be absent: %s', async (_name, payload) => {
     expect(await introduce(payload)).toBe('connection_ack');
+  });
+
+  it.each([
+    ['the legacy protocol', ['graphql-ws']],
+    ['protocols of other servers', ['v12.stomp', 'mqtt', 'com.example.long-name.wsencrypt']],
+  ])('are not seen in subprotocols that are only offered: %s', async (_name, offered) => {
+    expect(await introduce(undefined, { offered })).toBe('connection_ack');
+    expect(await introduce({ authorization: bearer }, { offered })).toBe('connection_ack');
+  });
+
+  it.each([
+    ['as bearer.<token>', ['bearer.hunter2']],
+    ['as Bearer-<token>', ['Bearer-hunter2']],
+    ['behind access_token', ['access_token', 'hunter2']],
+    ['behind Authorization', ['Authorization', 'hunter2']],
+    ['behind X-Api-Key', ['X-Api-Key', 'hunter2']],
+    ['as Kubernetes reads it', ['base64url.bearer.authorization.k8s.io.aHVudGVyMg', 'hunter2']],
+    ['as AWS AppSync reads it', ['header-eyJBdXRob3JpemF0aW9uIjoiaHVudGVyMiJ9', 'hunter2']],
+    ['as a JWT alone', ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.hunter2']],
+    ['as a long text that names no protocol', [`hunter2${'0123456789abcdef'.repeat(3)}`]],
+  ])('are refused among the subprotocols, %s, with the right place named', async (_name, offered) => {
+    const closed = await introduce(undefined, { offered });
+    expect(closed).toBe(
+      '4403 A credential in Sec-WebSocket-Protocol is not read: send connectionParams { "Authorization": "Bearer <token>" }.',
+    );
+    nothingOf('hunter2', closed);
+  });
+
+  it('leave subprotocols to a gateway in front, beside a token in the header of the handshake', async () => {
+    const headers = { authorization: bearer };
+    expect(await introduce(undefined, { headers, offered: ['bearer.hunter2'] })).toBe('connection_ack');
   });
 
   it.each<[string, unknown, { headers?: Record<string, string | string[]>; query?: string }, RegExp]>([

@@ -4,7 +4,7 @@ import { anonymous, type Caller } from '../../src/auth/caller.js';
 import { sseClient, wsClient } from '../support/clients.js';
 import { openInitiatedSocket, openRawSocket, type RawSocket } from '../support/raw-socket.js';
 import { settle, until } from '../support/wait.js';
-import { startTestServer, type TestServer, token } from './harness.js';
+import { startTestServer, type TestServer, token, verifierWith } from './harness.js';
 
 // What is left of a client that has gone, however it went.
 
@@ -15,7 +15,10 @@ async function untilEmpty(server: TestServer): Promise<void> {
     const { connections, addresses, ...rest } = server.load;
     return rest;
   };
-  const nothing = { sockets: 0, live: 0, streams: 0, requests: 0, unsentBytes: 0, keptBytes: 0, deadlines: 0 };
+  const nothing = {
+    ...{ sockets: 0, live: 0, streams: 0, requests: 0 },
+    ...{ unsentBytes: 0, unfinishedBytes: 0, keptBytes: 0, deadlines: 0 },
+  };
   await until(() => Object.values(held()).every(count => count === 0), 'nothing is held').catch(() => undefined);
   expect(held()).toEqual(nothing);
   expect(server.ticker.listeners).toBe(0);
@@ -105,7 +108,7 @@ describe('a client that leaves', () => {
   async function startSlowVerifier() {
     const waiting: (() => void)[] = [];
     const verify = () => new Promise<Caller>(resolve => waiting.push(() => resolve(anonymous)));
-    const server = await startTestServer({ verifier: { verify }, limits: { connectionsPerAddress: 3 } });
+    const server = await startTestServer({ verifier: verifierWith(verify), limits: { connectionsPerAddress: 3 } });
     return { server, waiting };
   }
 

@@ -14,7 +14,7 @@ import {
 import { type DestinationStream, pino } from 'pino';
 import type { Caller } from '../../src/auth/caller.js';
 import { mintToken, type TokenRequest } from '../../src/auth/token.js';
-import { createVerifier } from '../../src/auth/verifier.js';
+import { createVerifier, type Verifier } from '../../src/auth/verifier.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { createHalyardServer, type HalyardServerOptions, type ServerLoad } from '../../src/server/server.js';
 
@@ -221,6 +221,9 @@ export const schema = new GraphQLSchema({
     },
   }),
 });
+
+/** A verifier that verifies like this, and whose keys stay. */
+export const verifierWith = (verify: Verifier['verify']): Verifier => ({ verify, whenKeyLeaves: () => () => {} });
 
 export interface TestServer extends AsyncDisposable {
   readonly url: string;

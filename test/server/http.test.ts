@@ -5,7 +5,7 @@ import { UnavailableError } from '../../src/core/errors.js';
 import { httpClient, sseClient } from '../support/clients.js';
 import { openRawSocket } from '../support/raw-socket.js';
 import { until } from '../support/wait.js';
-import { startTestServer, type TestServer, token, userId } from './harness.js';
+import { startTestServer, type TestServer, token, userId, verifierWith } from './harness.js';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -189,7 +189,7 @@ describe('tokens over HTTP', () => {
 
   it('says 503 when tokens cannot be verified, and hides an unexpected error', async () => {
     let failure: Error = new UnavailableError("The identity provider's keys cannot be read.");
-    await using other = await startTestServer({ verifier: { verify: () => Promise.reject(failure) } });
+    await using other = await startTestServer({ verifier: verifierWith(() => Promise.reject(failure)) });
     const client = httpClient(other.url, 'x');
     expect(await client.query('{ hello }')).toMatchObject({
       status: 503,

@@ -93,6 +93,28 @@ describe('bytes of guarded connections', () => {
     expect(turns).toBeGreaterThan(8);
   });
 
+  it('have one turn in each turn of the loop, whenever they come', async () => {
+    const seen: string[] = [];
+    const [a, b] = [connection('a', '192.0.2.1', seen, 20), connection('b', '192.0.2.2', seen)] as [Socket, Socket];
+    opened(a, b);
+    a.push(bytes(1));
+    // Comes when nothing waits any more, and before the turns of the last bytes have ended.
+    const pushA = seen.push.bind(seen);
+    seen.push = (...what) => {
+      if (what[0] === 'a 1') void Promise.resolve().then(() => b.push(bytes(16_384 * 40)));
+      return pushA(...what);
+    };
+    const counts: number[] = [];
+    while (!seen.includes('b 16384') || counts.at(-1) !== 0) {
+      const before = seen.length;
+      await nextTurn();
+      counts.push(seen.length - before);
+    }
+    expect(seen.filter(each => each === 'b 16384')).toHaveLength(40);
+    // One connection that waits has one piece a turn.
+    expect(Math.max(...counts)).toBe(1);
+  });
+
   it('are dropped when their connection has gone', async () => {
     const seen: string[] = [];
     const socket = connection('a', '192.0.2.1', seen, 20);

@@ -53,8 +53,8 @@ it('log lines of requests carry an id and an address, and never a token', async 
     await socket.query('{ viewer { role } }');
     await socket.close();
   }
-  // Within the tolerance for clocks this token ends in about one second, while it is in use.
-  const ending = await mint('user', { expiresInSeconds: -4 });
+  // Within the tolerance for clocks this token ends in one to two seconds, while it is in use.
+  const ending = await mint('user', { expiresInSeconds: -3 });
   const socket = wsClient(url, { token: ending });
   await socket.subscribe(watch).next();
   const stream = await sseClient(url, watch, { token: ending });

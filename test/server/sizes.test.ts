@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { locate, parseDocument } from '../../src/server/operations/document.js';
 import { type GraphQLAnswer, httpClient, sseClient, wsClient } from '../support/clients.js';
 import { cpuTime, heapInUse } from '../support/cpu.js';
-import { openInitiatedSocket, openRawSocket } from '../support/raw-socket.js';
+import { openInitiatedSocket, openRawSocket, type RawSocket } from '../support/raw-socket.js';
 import { until } from '../support/wait.js';
 import { startTestServer, type TestServer, token } from './harness.js';
 
@@ -284,6 +284,74 @@ describe('a socket', () => {
     other.openGate();
     await until(() => raw.messages.filter(({ type }) => type === 'complete').length === 19, 'all others are answered');
     expect(other.waiting).toBe(19);
+    raw.socket.terminate();
+  });
+
+  it('whose message has no end is one of few that may have so many bytes, as bodies are', async () => {
+    await using other = await startTestServer({ limits: { bodiesPerAddress: 50_000 } });
+    const [first, second, third] = [
+      await openInitiatedSocket(other.url),
+      await openInitiatedSocket(other.url),
+      await openInitiatedSocket(other.url),
+    ];
+    const half = `{"type":"subscribe","id":"1","payload":{"query":"{ hello } #${'x'.repeat(30_000)}`;
+    const begin = ({ socket }: RawSocket) => socket.send(half, { fin: false });
+    begin(first);
+    await until(() => other.load.unfinishedBytes >= 30_000, 'the first is counted');
+    begin(second);
+    expect(await second.closed).toEqual({
+      code: 1013,
+      reason: 'Too many bytes of unfinished messages wait. Try again later.',
+    });
+    const body = ' '.repeat(30_000);
+    const post = connect(other.port, '127.0.0.1');
+    let answer = '';
+    post.on('data', text => (answer += text)).on('error', () => {});
+    post.write(
+      `POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999\r\n\r\n${body}`,
+    );
+    await until(() => answer.startsWith('HTTP/1.1 429 '), 'a body finds no room either');
+    post.destroy();
+    first.socket.send('"}}', { fin: true });
+    await until(() => first.messages.some(({ type }) => type === 'complete'), 'the first is answered');
+    expect(other.load.unfinishedBytes).toBe(0);
+    begin(third);
+    await until(() => other.load.unfinishedBytes >= 30_000, 'there is room again');
+    third.socket.terminate();
+    await until(() => other.load.unfinishedBytes === 0, 'what its end leaves is nothing');
+    first.socket.terminate();
+  });
+
+  it('that goes on sending after it was refused is cut, and takes no more memory', async () => {
+    await using other = await startTestServer({ limits: { bodiesPerAddress: 50_000 } });
+    const raw = await openInitiatedSocket(other.url);
+    raw.socket.send('{"type":"ping","a":"', { fin: false });
+    const goOn = setInterval(() => raw.socket.send('x'.repeat(10_000), { fin: false }, () => {}), 5);
+    expect((await raw.closed).code).toBe(1013);
+    clearInterval(goOn);
+    await until(() => other.load.sockets === 0, 'it is gone');
+    expect(other.load.unfinishedBytes).toBe(0);
+  });
+
+  it('whose message comes in segments of a byte is charged for each of them', async () => {
+    await using other = await startTestServer({ limits: { bodiesPerAddress: 20_000 } });
+    const raw = await openInitiatedSocket(other.url);
+    const segments = setInterval(() => raw.socket.send('x', { fin: false }, () => {}), 1);
+    raw.socket.send('{"type":"ping","a":"', { fin: false });
+    expect((await raw.closed).code).toBe(1013);
+    clearInterval(segments);
+  });
+
+  it('that is quiet but for its pongs is charged for nothing', async () => {
+    await using other = await startTestServer({ limits: { pingInterval: 5, bodiesPerAddress: 1_000 } });
+    const raw = await openInitiatedSocket(other.url);
+    let pings = 0;
+    raw.socket.on('ping', () => {
+      pings += 1;
+    });
+    await until(() => pings > 20, 'it has answered');
+    expect(raw.socket.readyState).toBe(raw.socket.OPEN);
+    expect(other.load.unfinishedBytes).toBe(0);
     raw.socket.terminate();
   });
 });

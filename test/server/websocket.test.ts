@@ -4,7 +4,7 @@ import { UnavailableError } from '../../src/core/errors.js';
 import { wsClient } from '../support/clients.js';
 import { openInitiatedSocket, openRawSocket, type RawSocket } from '../support/raw-socket.js';
 import { until } from '../support/wait.js';
-import { startTestServer, type TestServer, token, userId } from './harness.js';
+import { startTestServer, type TestServer, token, userId, verifierWith } from './harness.js';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -116,8 +116,8 @@ describe('tokens over a WebSocket', () => {
   });
 
   it('close the socket with 4403 when they end', async () => {
-    // Within the tolerance for clocks a token still counts: this one ends in about one second.
-    const client = wsClient(server.url, { token: await token({ expiresInSeconds: -4 }) });
+    // Within the tolerance for clocks a token still counts: this one ends in one to two seconds.
+    const client = wsClient(server.url, { token: await token({ expiresInSeconds: -3 }) });
     const ticks = client.subscribe('subscription { tick }');
     await ticks.next();
     const listeners = server.ticker.listeners;
@@ -126,7 +126,7 @@ describe('tokens over a WebSocket', () => {
   });
 
   it('that nobody can verify at the moment close the socket with 1013, for the client to try again', async () => {
-    await using other = await startTestServer({ verifier: { verify: () => Promise.reject(new UnavailableError()) } });
+    await using other = await startTestServer({ verifier: verifierWith(() => Promise.reject(new UnavailableError())) });
     expect((await wsClient(other.url, { token: 'x' }).closed).code).toBe(1013);
   });
 });

@@ -1,6 +1,8 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+
+export type Answer = { readonly status: number; readonly body: string } | ((response: ServerResponse) => void);
 
 export interface JwksServer {
   readonly url: URL;
@@ -8,8 +10,10 @@ export interface JwksServer {
   readonly requests: number;
   /** The public keys served, as JWKs. */
   readonly keys: readonly Record<string, unknown>[];
-  /** What the endpoint answers from now on: its keys, or this status and body. */
-  answer(override: { status: number; body: string } | null): void;
+  /** What the endpoint answers from now on: its keys (null), this status and body, or whatever the function makes of it. */
+  answer(override: Answer | null): void;
+  /** Serves its keys from now on without those of this algorithm. */
+  withdraw(alg: 'ES256' | 'RS256'): void;
   /** A token signed by a key of this provider. */
   sign(payload: JWTPayload, header?: { alg?: 'ES256' | 'RS256'; kid?: string | null }): Promise<string>;
   close(): Promise<void>;
@@ -24,10 +28,11 @@ export async function startJwksServer(): Promise<JwksServer> {
   const keys = await Promise.all(
     Object.entries(pairs).map(async ([alg, pair]) => ({ ...(await exportJWK(pair.publicKey)), alg, kid: alg })),
   );
-  let override: { status: number; body: string } | null = null;
+  let override: Answer | null = null;
   let requests = 0;
   const server = createServer((_request, response) => {
     requests += 1;
+    if (typeof override === 'function') return override(response);
     response.writeHead(override?.status ?? 200, { 'content-type': 'application/json' });
     response.end(override?.body ?? JSON.stringify({ keys }));
   });
@@ -40,6 +45,9 @@ export async function startJwksServer(): Promise<JwksServer> {
     keys,
     answer(next) {
       override = next;
+    },
+    withdraw(alg) {
+      override = { status: 200, body: JSON.stringify({ keys: keys.filter(key => key.alg !== alg) }) };
     },
     sign(payload, { alg = 'ES256', kid = alg } = {}) {
       return new SignJWT(payload)

@@ -37,6 +37,8 @@ export class Intake {
   /** When others last had a turn, as `performance.now()` has it. */
   #since = 0;
   #isFirst = false;
+  /** Whether a turn is planned. Each plans the next, until nothing waits. */
+  #isPlanned = false;
   /** When the present turn of the loop was first looked at, and whether it still lasts. */
   #seenAt = 0;
   #isSeen = false;
@@ -96,7 +98,8 @@ export class Intake {
   }
 
   #hold(network: string, waiting: Waiting): void {
-    if (this.#bySocket.size === 0) setImmediate(this.#turn);
+    if (!this.#isPlanned) setImmediate(this.#turn);
+    this.#isPlanned = true;
     this.#bySocket.set(waiting.socket, waiting);
     const queue = this.#waiting.get(network);
     if (queue === undefined) this.#waiting.set(network, [waiting]);
@@ -108,7 +111,8 @@ export class Intake {
     // Each piece has a callback of its own: Node runs what a piece has caused before it runs the next.
     const count = Math.min(this.#bySocket.size, piecesPerTurn);
     for (let planned = 0; planned < count; planned += 1) setImmediate(this.#step);
-    if (count > 0) setImmediate(this.#turn);
+    this.#isPlanned = count > 0;
+    if (this.#isPlanned) setImmediate(this.#turn);
   };
 
   readonly #step = (): void => {

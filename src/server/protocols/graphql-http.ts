@@ -1,6 +1,6 @@
 import type { Caller } from '../../auth/caller.js';
 import { bodyFormFault, type NoBody, readBody, textOf } from '../http/body.js';
-import { ByteBudget } from '../http/byte-budget.js';
+import type { ByteBudget } from '../http/byte-budget.js';
 import type { HttpRequest } from '../http/request.js';
 import type { Exchange, Route } from '../http/route.js';
 import { sendError } from '../http/send.js';
@@ -12,21 +12,21 @@ import { createHttpSubscriptions, type HttpSubscriptionsOptions } from './graphq
 export interface GraphQLBodyLimits {
   /** Bytes of the body of a request. */
   readonly maxBodySize: number;
-  /** Bytes of bodies of one address that have not come to their end. */
+  /** Bytes of bodies, and of messages over WebSockets, of one address that have not come to their end. */
   readonly bodiesPerAddress: number;
   /** The same for all addresses together. */
   readonly bodiesInAll: number;
 }
 
 export interface GraphQLRouteOptions extends HttpSubscriptionsOptions {
-  readonly bodyLimits: GraphQLBodyLimits;
+  readonly maxBodySize: number;
+  /** Bounds the bytes of bodies that have not come to their end. */
+  readonly unfinished: ByteBudget;
 }
 
 /** GraphQL over HTTP: reads the operation, and answers a subscription with a stream of events, any other with JSON. */
 export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
-  const { operations, bodyLimits } = options;
-  const { maxBodySize, bodiesPerAddress, bodiesInAll } = bodyLimits;
-  const budget = new ByteBudget({ perAddress: bodiesPerAddress, inAll: bodiesInAll });
+  const { operations, maxBodySize, unfinished: budget } = options;
   const bodyRefusals: Readonly<Record<Exclude<NoBody, 'gone'>, { status: number; code: string; message: string }>> = {
     'too large': {
       status: 413,

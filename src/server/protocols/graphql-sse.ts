@@ -1,6 +1,5 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
-import type { Deadlines } from '../http/deadlines.js';
 import { readAccepted } from '../http/media-types.js';
 import type { Exchange } from '../http/route.js';
 import { sendError } from '../http/send.js';
@@ -11,12 +10,13 @@ import type { OperationOrigin } from '../operations/origin.js';
 import type { PreparedOperation } from '../operations/runner.js';
 import type { EventStreams } from './event-stream.js';
 import type { Params } from './graphql-params.js';
+import type { TokenEnds } from './token-ends.js';
 
 export interface HttpSubscriptionsOptions {
   readonly operations: Operations;
   readonly streams: OpenStreams;
   readonly eventStreams: EventStreams;
-  readonly deadlines: Deadlines;
+  readonly whenTokenEnds: TokenEnds;
 }
 
 /** Answers subscriptions with server-sent events. */
@@ -27,7 +27,7 @@ export type HttpSubscriptions = (exchange: Exchange, params: Params, origin: Ope
  * told as `complete`: clients come back from an end without that, and take `complete` for the end of the subscription.
  */
 export function createHttpSubscriptions(options: HttpSubscriptionsOptions): HttpSubscriptions {
-  const { operations, streams, eventStreams, deadlines } = options;
+  const { operations, streams, eventStreams, whenTokenEnds } = options;
 
   /** Answers with the errors of a subscription: as JSON if the client takes it, else as the only event of a stream. */
   async function refuse({ request, response }: Exchange, errors: readonly GraphQLError[]): Promise<void> {
@@ -47,8 +47,7 @@ export function createHttpSubscriptions(options: HttpSubscriptionsOptions): Http
     if (!isAsyncIterable(result)) return refuse(exchange, result.errors ?? []);
     const open = connection.open(result, prepared);
     if (!isAsyncIterable(open)) return refuse(exchange, open.errors ?? []);
-    const { expiresAt } = prepared.contextValue.caller;
-    response.whenClosed(deadlines.add(expiresAt, () => connection.end()));
+    response.whenClosed(whenTokenEnds(prepared.contextValue.caller, () => connection.end()));
     await eventStreams.send(response, open, { isCut: () => connection.isEnded });
   }
 

@@ -12,7 +12,7 @@ import { credentialOfHandshake } from '../../auth/credentials.js';
 import { deviceOfHandshake, InvalidDeviceError } from '../../auth/devices.js';
 import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
-import type { Deadlines } from '../http/deadlines.js';
+import type { ByteBudget } from '../http/byte-budget.js';
 import { LoggedRequest } from '../http/request.js';
 import type { UnsentBytes } from '../http/unsent-bytes.js';
 import type { ServerMetrics } from '../metrics/server-metrics.js';
@@ -23,12 +23,15 @@ import { RequestOrigin } from '../operations/origin.js';
 import type { PreparedOperation, ResultStream } from '../operations/runner.js';
 import { type Introduction, SocketConnection, tryAgainLater } from './socket-connection.js';
 import type { SocketLimits } from './socket-inbox.js';
+import type { TokenEnds } from './token-ends.js';
 
 export interface SocketsOptions {
   readonly operations: Operations;
   readonly streams: OpenStreams;
-  readonly deadlines: Deadlines;
+  readonly whenTokenEnds: TokenEnds;
   readonly unsent: UnsentBytes;
+  /** Bounds the bytes of messages that have not come to their end. */
+  readonly unfinished: ByteBudget;
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly limits: SocketLimits;
@@ -48,7 +51,7 @@ export interface Sockets {
 const maxFragments = 1_024;
 
 export function createSockets(options: SocketsOptions): Sockets {
-  const { operations, streams, deadlines, unsent, verifier, log, limits, metrics } = options;
+  const { operations, streams, whenTokenEnds, unsent, unfinished, verifier, log, limits, metrics } = options;
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -71,9 +74,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       }
       extra.device = device;
       extra.caller = caller;
-      extra.cancelDeadline = deadlines.add(caller.expiresAt, () =>
-        extra.close(CloseCode.Forbidden, 'The token has expired.'),
-      );
+      extra.forgetToken = whenTokenEnds(caller, reason => extra.close(CloseCode.Forbidden, reason));
       return true;
     },
     async onSubscribe({ extra }, id) {
@@ -141,6 +142,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     const connection = new SocketConnection(socket, transport, from, {
       streams: streams.connection(),
       unsent,
+      unfinished,
       log,
       limits,
     });

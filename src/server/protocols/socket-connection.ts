@@ -6,18 +6,15 @@ import type { Caller } from '../../auth/caller.js';
 import { type Credential, credentialOfParameters, credentialOfSocket } from '../../auth/credentials.js';
 import { deviceOfParameters, deviceOfSocket, type StatedDevice } from '../../auth/devices.js';
 import { shortened } from '../../core/text.js';
+import type { ByteBudget } from '../http/byte-budget.js';
 import { LoggedRequest } from '../http/request.js';
+import { maxLingerTime } from '../http/send.js';
 import type { Reader, UnsentBytes } from '../http/unsent-bytes.js';
 import type { ConnectionStreams } from '../operations/open-streams.js';
 import { SocketInbox, type SocketLimits } from './socket-inbox.js';
+import { UnfinishedMessage } from './unfinished-message.js';
 
 export const tryAgainLater = 1013;
-
-/** Bytes before the data of a ping or a pong of a client. */
-const controlHeader = 6;
-
-/** Bytes of a message, and of headers beside, that may wait for its end without a bound of time. */
-const maxShortMessage = 64_000;
 
 /** What is known of a socket from its handshake. */
 export interface Introduction {
@@ -30,6 +27,7 @@ export interface Introduction {
 interface ConnectionParts {
   readonly streams: ConnectionStreams;
   readonly unsent: UnsentBytes;
+  readonly unfinished: ByteBudget;
   readonly log: Logger;
   readonly limits: SocketLimits;
 }
@@ -45,7 +43,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
   operations = 0;
   /** The protocol library's way to take a message. */
   handle: (message: string) => Promise<void> = async () => {};
-  cancelDeadline: () => void = () => {};
+  /** Stops waiting for the end of its token. */
+  forgetToken: () => void = () => {};
   readonly #parts: ConnectionParts;
   /** What the client has presented so far; nothing of it is kept once it is verified. */
   #credential: Credential;
@@ -57,10 +56,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   /** Whether it has asked for more than is done at a time. */
   #isBusy = false;
   #isPaused = false;
-  /** Bytes of the transport up to the end of the last message, ping or pong. */
-  #bytesTaken: number;
-  /** Since when a long message has been under way, as `performance.now()` has it; null while none is. */
-  #unfinishedSince: number | null = null;
+  readonly #unfinished: UnfinishedMessage;
   /** When its reader last took something, as `performance.now()` has it. */
   #takenAt = performance.now();
   /** Bytes that are counted as waiting for its reader. */
@@ -80,7 +76,11 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.#statedDevice = device;
     this.streams = parts.streams;
     this.#parts = parts;
-    this.#bytesTaken = transport.bytesRead;
+    this.#unfinished = new UnfinishedMessage(parts.unfinished, address);
+    // Called when the library has parsed the chunk, because its own listener was there first.
+    transport.on('data', (chunk: Buffer) => {
+      if (!this.#unfinished.addChunk(chunk)) this.#refuseBytes();
+    });
     this.#whenClosed = new Promise(resolve => {
       this.#resolveClosed = resolve;
     });
@@ -94,7 +94,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   /** A message has come. After its end nothing of it is left here. */
   receive(text: string): void {
     this.#isAlive = true;
-    this.#bytesTaken = this.transport.bytesRead;
+    this.#unfinished.endMessage();
     if (this.socket.readyState !== this.socket.OPEN) return;
     try {
       this.inbox.receive(text);
@@ -106,7 +106,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   /** A ping or a pong has come, perhaps between the parts of a message. */
   receiveControl(data: Buffer): void {
     this.#isAlive = true;
-    this.#bytesTaken += controlHeader + data.length;
+    this.#unfinished.skipControl(data);
   }
 
   /** Hands a message to the protocol library. Never rejects. */
@@ -175,7 +175,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   beat(): void {
     const { socket } = this;
     const { stallTimeout } = this.#parts.limits;
-    if (this.#isMessageLate(stallTimeout)) {
+    if (!this.#isPaused && this.#unfinished.isLate(stallTimeout)) {
       // A message that never ends holds up the peer's answer to this as well: it has until the next round.
       if (socket.readyState !== socket.OPEN) socket.terminate();
       else this.close(CloseCode.BadRequest, `A message must be complete within ${stallTimeout / 1_000} seconds.`);
@@ -192,18 +192,23 @@ export class SocketConnection extends LoggedRequest implements Reader {
     }
   }
 
-  /** Parts of a message wait in memory until its end. Fewer bytes than {@link maxShortMessage} may wait for ever. */
-  #isMessageLate(stallTimeout: number): boolean {
-    const isUnfinished = !this.#isPaused && this.transport.bytesRead - this.#bytesTaken > maxShortMessage;
-    this.#unfinishedSince = isUnfinished ? (this.#unfinishedSince ?? performance.now()) : null;
-    return this.#unfinishedSince !== null && performance.now() - this.#unfinishedSince >= stallTimeout;
+  /** Closes the socket, and reads nothing more: what has come would wait, and what is yet to come would come on top of it. */
+  #refuseBytes(): void {
+    const { socket, transport } = this;
+    transport.removeAllListeners('data').resume();
+    this.close(tryAgainLater, 'Too many bytes of unfinished messages wait. Try again later.');
+    transport.end();
+    // Hanging up on a client that is still sending would reset the connection before it has read why.
+    const timer = setTimeout(() => socket.terminate(), maxLingerTime).unref();
+    socket.once('close', () => clearTimeout(timer));
   }
 
   /** The socket has closed: everything that it held is let go of. */
   letGo(): void {
-    this.cancelDeadline();
+    this.forgetToken();
     this.streams.end();
     this.inbox.clear();
+    this.#unfinished.release();
     this.#release();
     this.#resolveClosed();
   }

@@ -8,6 +8,8 @@ const payload = { query: 'subscription { viewerFeatures { revision } }' };
 const subscribe = (id: string) => message({ id, type: 'subscribe', payload });
 const complete = (id: string) => message({ id, type: 'complete' });
 const ping = message({ type: 'ping' });
+/** The first one of a user takes several turns of the event loop, because the user has to be loaded. */
+const ask = (id: string) => message({ id, type: 'subscribe', payload: { query: '{ viewer { featureMap } }' } });
 
 /** Messages that are none of the protocol. */
 const nonsense = [
@@ -40,6 +42,30 @@ export const messages: readonly Attack[] = [
         const result = await socket.result('1');
         const wrong = socket.count('complete');
         return wrong === 0 ? result : `wrong: told ${wrong} times that what goes on is complete`;
+      });
+    },
+  },
+  {
+    name: 'complete of a query under way and subscribe with its id in one segment',
+    weight: 2,
+    expected: ['answered'],
+    draw: ({ random, between }) => {
+      const userIds = Array.from({ length: between(5, 50) }, () => random.uuid());
+      return act({ users: userIds.length }, async stage => {
+        for (const userId of userIds) {
+          const socket = await HostileSocket.begin(stage, { authorization: `Bearer ${await stage.token({ userId })}` });
+          socket.wire.write(Buffer.concat([ask('1'), complete('1'), subscribe('1')]));
+          const result = await socket.result('1');
+          if (result !== 'answered') return result;
+          // What the query leaves behind comes after the first answer, if it comes.
+          const alive = await socket.alive();
+          if (alive !== 'answered') return alive;
+          const results = socket.count('next');
+          if (results !== 1) return `wrong: ${results} results for one update`;
+          if (socket.count('complete') > 0) return 'wrong: told that what goes on is complete';
+          socket.wire.leave();
+        }
+        return 'answered';
       });
     },
   },

@@ -1,0 +1,20 @@
+import type { Caller } from '../../auth/caller.js';
+import type { Verifier } from '../../auth/verifier.js';
+import type { Deadlines } from '../http/deadlines.js';
+
+/**
+ * Calls `act` when the token of a caller no longer counts: it has expired, or its key has left the key set.
+ * @returns a function that cancels it.
+ */
+export type TokenEnds = (caller: Caller, act: (reason: string) => void) => () => void;
+
+export function createTokenEnds(deadlines: Deadlines, verifier: Verifier): TokenEnds {
+  return (caller, act) => {
+    const forgetExpiry = deadlines.add(caller.expiresAt, () => act('The token has expired.'));
+    const forgetKey = verifier.whenKeyLeaves(caller, () => act('The key that signed the token has left the key set.'));
+    return () => {
+      forgetExpiry();
+      forgetKey();
+    };
+  };
+}

@@ -1,0 +1,61 @@
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { createVerifier } from '../../src/auth/verifier.js';
+import { sseClient, wsClient } from '../support/clients.js';
+import { type JwksServer, startJwksServer } from '../support/jwks-server.js';
+import { until } from '../support/wait.js';
+import { startTestServer, userId } from './harness.js';
+
+let provider: JwksServer;
+beforeAll(async () => {
+  provider = await startJwksServer();
+});
+afterEach(() => provider.answer(null));
+afterAll(() => provider.close());
+
+const tick = 'subscription { tick }';
+
+/** A server that reads the keys again after so many milliseconds. */
+function start(maxAge: number) {
+  return startTestServer({ verifier: createVerifier({ keys: { kind: 'jwks', url: provider.url, maxAge } }) });
+}
+
+const sign = (alg: 'ES256' | 'RS256') =>
+  provider.sign({ sub: userId, exp: Math.floor(Date.now() / 1_000) + 3_600 }, { alg });
+
+it('a key that leaves the key set ends the sockets and streams of its tokens, without any request', async () => {
+  await using server = await start(100);
+  const leaving = wsClient(server.url, { token: await sign('ES256') });
+  await leaving.subscribe(tick).next();
+  const stream = await sseClient(server.url, tick, { token: await sign('ES256') });
+  await stream.next();
+  await using staying = wsClient(server.url, { token: await sign('RS256') });
+  const ticks = staying.subscribe(tick);
+  await ticks.next();
+  await using visitor = wsClient(server.url);
+  const visits = visitor.subscribe(tick);
+  await visits.next();
+
+  provider.answer({ status: 503, body: '' });
+  const { requests } = provider;
+  await until(() => provider.requests > requests, 'the set is asked for while the provider is away');
+  expect(server.ticker.listeners).toBe(4);
+
+  provider.withdraw('ES256');
+  expect(await leaving.closed).toEqual({ code: 4403, reason: 'The key that signed the token has left the key set.' });
+  await stream.ended;
+  await until(() => server.ticker.listeners === 2, 'their subscriptions are let go of');
+  server.ticker.tick();
+  expect(await ticks.next()).toMatchObject({ data: { tick: 1 } });
+  expect(await visits.next()).toMatchObject({ data: { tick: 1 } });
+});
+
+it('the provider is not asked for its keys while no socket has a token of it', async () => {
+  await using server = await start(50);
+  const client = wsClient(server.url, { token: await sign('ES256') });
+  await client.subscribe(tick).next();
+  await client.close();
+  await until(() => server.load.sockets === 0, 'the socket has gone');
+  const { requests } = provider;
+  await new Promise(resolve => setTimeout(resolve, 300));
+  expect(provider.requests - requests).toBeLessThan(2);
+});

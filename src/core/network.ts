@@ -29,8 +29,11 @@ export function parseAddress(text: string): Address | null {
   return address.isIPv4MappedAddress() ? address.toIPv4Address() : address;
 }
 
-/** Reads a range such as `10.0.0.0/8` or `2001:db8::/32`. Bits beyond the prefix are ignored. */
+/**
+ * Reads a range such as `10.0.0.0/8` or `2001:db8::/32`, or a single address, which has no zone. Bits beyond the prefix are ignored.
+ */
 export function parseNetwork(text: string): Network | null {
+  if (!text.includes('/')) return singleAddress(text);
   const match = rangePattern.exec(text);
   if (match === null) return null;
   const base = parseAddress(match[1] as string);
@@ -43,6 +46,11 @@ export function parseNetwork(text: string): Network | null {
 /** Whether an address is in a range. Always false if they belong to different families. */
 export function isInNetwork(address: Address, { base, prefix }: Network): boolean {
   return address.kind() === base.kind() && address.match(base, prefix);
+}
+
+function singleAddress(text: string): Network | null {
+  const base = text.includes('%') ? null : parseAddress(text);
+  return base === null ? null : { base, prefix: base.kind() === 'ipv4' ? 32 : 128 };
 }
 
 function withoutZone(address: string): string {

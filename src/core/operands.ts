@@ -6,7 +6,7 @@ import { inexactNumber, isExact } from './json.js';
 import { type Network, parseNetwork } from './network.js';
 import { compilePattern } from './pattern.js';
 import type { SearchBudget } from './search-budget.js';
-import { isStorable, unstorableText } from './text.js';
+import { bounded, isStorable, unstorableText } from './text.js';
 
 /** Reports a fault. `path` leads from the operand to its faulty part. */
 export type Report = (message: string, ...path: string[]) => void;
@@ -95,17 +95,27 @@ export const version: Operand<SemVer> = {
   words: 'a semantic version',
   read: (value, report) =>
     parseVersion(value) ??
-    fault(report, 'Expected a semantic version of three numbers such as "2.1.0" or "2.1.0-rc.1".'),
+    fault(report, 'Expected a semantic version of one to three numbers such as "17.4", "2.1.0" or "2.1.0-rc.1".'),
 };
 
 export const networks: Operand<readonly Network[]> = {
-  words: 'a CIDR range or a list of them',
+  words: 'a CIDR range, an IP address, or a list of them',
   read: (value, report) => oneOrEach(value, report, readNetwork),
 };
 
-/** Reads a semantic version, with or without a leading `v`; null for anything else. */
+/** One or two numbers, and what may follow them. A pre-release begins with a letter, so that a date is no version. */
+const shortVersion = bounded(/^v?\d+(\.\d+)?(?=$|\+|-[a-z])/i, maxVersionLength);
+
+/** Reads a semantic version, with or without a leading `v`. Numbers that are left out are 0. Null for anything else. */
 export function parseVersion(value: unknown): SemVer | null {
-  return typeof value === 'string' && value.length <= maxVersionLength ? parseSemver(value) : null;
+  if (typeof value !== 'string' || value.length > maxVersionLength) return null;
+  const full = parseSemver(value);
+  if (full !== null) return full;
+  const text = value.trim();
+  const numbers = shortVersion.exec(text);
+  if (numbers === null) return null;
+  const [stated, minor] = numbers;
+  return parseSemver(`${stated}${minor === undefined ? '.0.0' : '.0'}${text.slice(stated.length)}`);
 }
 
 function readScalar(value: unknown, report: Report): Scalar | null {
@@ -131,7 +141,13 @@ function readSearchedText(value: unknown, report: Report): string | null {
 
 function readNetwork(value: unknown, report: Report): Network | null {
   const network = typeof value === 'string' ? parseNetwork(value) : null;
-  return network ?? fault(report, 'Expected a CIDR range such as "10.0.0.0/8", "192.0.2.7/32" or "2001:db8::/32".');
+  return (
+    network ??
+    fault(
+      report,
+      'Expected a CIDR range such as "10.0.0.0/8" or "2001:db8::/32", or an IP address such as "192.0.2.7".',
+    )
+  );
 }
 
 type Read<T> = (value: unknown, report: Report) => T | null;

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Attributes, readConditions, validateConditions } from '../../src/core/conditions.js';
+import type { Attributes } from '../../src/core/attributes.js';
+import { readConditions, validateConditions } from '../../src/core/conditions.js';
 import { compileFlag, createSubject, evaluate, evaluationReasons } from '../../src/core/evaluate.js';
 import type { Json, JsonObject } from '../../src/core/json.js';
 import { type OperatorName, operators } from '../../src/core/operators.js';
 import { referenceMatches } from './reference.js';
+import { targeted } from './targeted.js';
 
 // Small pools, so that operands and attributes meet often; each value also stands where another type is expected.
 const dates = [
@@ -100,7 +102,7 @@ const attributes = object(name, value, 0, 6) as fc.Arbitrary<Attributes>;
 const groups = fc.uniqueArray(fc.constantFrom(...groupNames));
 
 const matches = (some: unknown, user: Attributes, memberOf: readonly string[]) =>
-  readConditions(some).predicate?.(user, new Set(memberOf)) ?? true;
+  readConditions(some).predicate?.(targeted(user, memberOf)) ?? true;
 
 /** Anything that JSON can say, with the words of conditions among the keys so that it comes near to valid ones. */
 const keywords = [

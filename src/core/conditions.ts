@@ -162,13 +162,14 @@ class Reader {
     if (Array.isArray(value)) return test('in', value, path);
     if (!isPlainObject(value)) return test('eq', value, path);
     const names = Object.keys(value).filter(name => name !== 'ignore_case');
-    const ignoreCase = Object.hasOwn(value, 'ignore_case') && this.#ignoreCase(value, names, [...path, 'ignore_case']);
     if (names.length === 0) this.#fault(path, 'Expected at least one operator such as {"gte": 18}.');
+    const ignoreCase = names.length > 0 && this.#ignoreCase(value, names, [...path, 'ignore_case']);
     return names.flatMap(name => (this.#isFull ? [] : test(name, value[name], [...path, name], ignoreCase)));
   }
 
-  /** Reads `ignore_case`, which belongs to the operators beside it. */
+  /** Reads `ignore_case`, which belongs to the operators beside it. Most expectations have none. */
   #ignoreCase(expectation: { readonly [name: string]: unknown }, names: readonly string[], path: Path): boolean {
+    if (!Object.hasOwn(expectation, 'ignore_case')) return false;
     const { ignore_case: given } = expectation;
     if (typeof given !== 'boolean') {
       this.#fault(path, 'Expected true or false.');

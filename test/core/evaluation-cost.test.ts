@@ -76,6 +76,41 @@ const texts = ['a', 'ab', 'abé😀'].flatMap(alphabet =>
   [1_000, 16_000].map(length => [1, 2, 3, 4].map(seed => randomText(length, [...alphabet], seed))),
 );
 
+/** Lists as long as operators look at, and longer ones, of short and of long texts. */
+const lists = ['1.2.3', '2001:db8:1:2:3:4:5:6', '2024-01-01T00:00:00.5+02:00', '1', 'ab', 'A'.repeat(160)].flatMap(
+  text => {
+    const short = Math.min(100, Math.floor(1_000 / text.length));
+    return [short, 100, Math.floor(16_000 / (text.length + 3))].map(length => Array.from({ length }, () => text));
+  },
+);
+
+describe('the slowest conditions that look into lists cost little more than small ones:', () => {
+  it.each<[what: string, count: number, expectation: Json]>([
+    ['versions', 100, { semver_gt: '99.0.0' }],
+    ['addresses', 100, { in_cidr: ['10.0.0.0/8', 'fe80::/10'] }],
+    ['dates', 100, { gt: '2030-01-01' }],
+    ['patterns', 60, { matches: '[bc]$' }],
+    ['starts of texts', 1_000, { starts_with: 'x' }],
+    ['starts of texts without case', 1_000, { starts_with: 'x', ignore_case: true }],
+    ['whole values', 1_000, { in: ['x', 'y'] }],
+    ['whole values without case', 1_000, { in: ['x', 'y'.repeat(160)], ignore_case: true }],
+    ['numbers', 1_000, { gt: 5 }],
+  ])('%s', (_what, count, expectation) => {
+    const [predicate] = accepted([any(count, expectation)]);
+    const worst = Math.max(...lists.map(x => middleCost(() => predicate?.(targeted({ x })))));
+    expect(worst).toBeLessThan(factor * smallCost());
+    expect(predicate?.(targeted({ x: lists[0] as Json }))).toBe(false);
+  });
+
+  it('texts that are searched for without case', () => {
+    const texts = Array.from({ length: 100 }, (_, n) => `б${n}`);
+    const [predicate] = accepted([
+      { any: texts.map(text => ({ attributes: { x: { contains: text, ignore_case: true } } })) },
+    ]);
+    expect(middleCost(() => predicate?.(targeted({ x: 'АБВ'.repeat(2_700) })))).toBeLessThan(factor * smallCost());
+  });
+});
+
 describe('the slowest conditions that are accepted cost little more than small ones:', () => {
   it.each<[what: string, conditions: JsonObject[], accepted: number]>([
     ['a class again and again', ofSizes(steps => `a${times('[ab]', steps - 4)}[01]`), 7],

@@ -347,6 +347,73 @@ describe('the table of operators', () => {
   });
 });
 
+describe('a list that is long', () => {
+  const full = (length: number, last: Json) => [...Array.from({ length: length - 1 }, () => ''), last];
+
+  it.each<[OperatorName, operand: Json, element: Json]>([
+    ['lt', 5, 4],
+    ['gte', '2024-01-01', '2024-01-01'],
+    ['starts_with', 'a', 'ab'],
+    ['ends_with', 'b', 'ab'],
+    ['matches', 'b', 'ab'],
+    ['semver_eq', '1.0', '1.0'],
+    ['in_cidr', '::1', '::1'],
+  ])('of 100 elements matches %s, one of 101 does not', (name, operand, element) => {
+    expect(holds(name, operand, full(100, element))).toBe(true);
+    expect(holds(name, operand, full(101, element))).toBe(false);
+  });
+
+  it('matches operators on whole values, unless they ignore case', () => {
+    const long = full(5_000, 'b');
+    for (const [name, operand] of [
+      ['eq', 'b'],
+      ['in', ['b']],
+      ['contains', 'b'],
+    ] as const) {
+      expect(holds(name, operand, long)).toBe(true);
+      const folded = (list: Json) =>
+        readConditions({ attributes: { x: { [name]: operand, ignore_case: true } } }).predicate?.(
+          targeted({ x: list }),
+        );
+      expect([folded(full(100, 'B')), folded(long)]).toEqual([true, false]);
+    }
+  });
+
+  it('has up to 1,000 code units of text together for what reads texts, and any number for the others', () => {
+    const long = ['x'.repeat(997), 'a', 'end'];
+    expect(holds('starts_with', 'en', long)).toBe(true);
+    expect(holds('ends_with', 'nd', long)).toBe(true);
+    expect(holds('matches', 'end', long)).toBe(false);
+    expect(holds('semver_eq', '1.0', ['x'.repeat(1_000), '1'])).toBe(false);
+    expect(holds('gt', '2024-01-01', ['x'.repeat(1_000), '2025-01-01'])).toBe(false);
+    expect(holds('in_cidr', '::1', ['x'.repeat(1_000), '::1'])).toBe(false);
+    expect(holds('gt', 5, ['x'.repeat(1_000), 6])).toBe(true);
+  });
+});
+
+describe('operators that read dates, versions and addresses', () => {
+  const each = (count: number) => ({
+    any: Array.from({ length: count }, (_, n) => ({ attributes: { x: { in_cidr: `10.0.0.${n}` } } })),
+  });
+
+  it('are up to 100 in one flag; the next one is refused when it is written', () => {
+    expect(validateConditions(each(100))).toEqual([]);
+    expect(validateConditions(each(101)).map(({ path, message }) => [path.join('.'), message])).toEqual([
+      ['conditions.any.100.attributes.x.in_cidr', expect.stringMatching(/100 operators .* has 101/)],
+    ]);
+    const numbers = { any: Array.from({ length: 500 }, (_, n) => ({ attributes: { x: { gt: n } } })) };
+    expect(validateConditions(numbers)).toEqual([]);
+  });
+
+  it('go on where more are stored, and those look at no list, as before', () => {
+    const { faults, predicate } = readConditions(each(101));
+    expect(faults).toEqual([]);
+    expect(predicate?.(targeted({ x: '10.0.0.100' }))).toBe(true);
+    expect(predicate?.(targeted({ x: ['10.0.0.99'] }))).toBe(true);
+    expect(predicate?.(targeted({ x: ['10.0.0.100'] }))).toBe(false);
+  });
+});
+
 describe('a slow pattern', () => {
   it('takes linear time where backtracking engines never finish', async () => {
     const predicate = readConditions({ attributes: { x: { matches: '^(a+)+$' } } }).predicate;

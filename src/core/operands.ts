@@ -103,19 +103,24 @@ export const networks: Operand<readonly Network[]> = {
   read: (value, report) => oneOrEach(value, report, readNetwork),
 };
 
-/** One or two numbers, and what may follow them. A pre-release begins with a letter, so that a date is no version. */
-const shortVersion = bounded(/^v?\d+(\.\d+)?(?=$|\+|-[a-z])/i, maxVersionLength);
+/** One to three numbers, and the beginning of what follows them. */
+const versionStart = bounded(
+  /^(v?(?:0|[1-9]\d*)(\.(?:0|[1-9]\d*))?(\.(?:0|[1-9]\d*))?)(?:$|\+|(-)([A-Za-z])?)/,
+  maxVersionLength,
+);
 
 /** Reads a semantic version, with or without a leading `v`. Numbers that are left out are 0. Null for anything else. */
 export function parseVersion(value: unknown): SemVer | null {
   if (typeof value !== 'string' || value.length > maxVersionLength) return null;
-  const full = parseSemver(value);
-  if (full !== null) return full;
   const text = value.trim();
-  const numbers = shortVersion.exec(text);
-  if (numbers === null) return null;
-  const [stated, minor] = numbers;
-  return parseSemver(`${stated}${minor === undefined ? '.0.0' : '.0'}${text.slice(stated.length)}`);
+  // Looked at first: the library throws an error inside for most of what is no version, which costs more than all the rest.
+  const start = versionStart.exec(text);
+  if (start === null) return null;
+  const [, numbers = '', minor, patch, hyphen, letter] = start;
+  if (patch !== undefined) return parseSemver(text);
+  // A pre-release begins with a letter here, so that a date is no version.
+  if (hyphen !== undefined && letter === undefined) return null;
+  return parseSemver(`${numbers}${minor === undefined ? '.0.0' : '.0'}${text.slice(numbers.length)}`);
 }
 
 function readScalar(value: unknown, report: Report): Scalar | null {

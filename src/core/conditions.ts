@@ -239,7 +239,7 @@ class Reader {
 
 const caseNames = (Object.keys(operators) as OperatorName[]).filter(name => operators[name].comparesCase).join(', ');
 
-const unknownOperator = `There is no such operator. The operators are ${Object.keys(operators).join(', ')}; "ignore_case" goes beside ${caseNames}.`;
+const unknownOperator = `There is no such operator. The operators are ${Object.keys(operators).join(', ')}.`;
 const unknownBuiltIn = `Names that begin with "$" are kept for built-in attributes. Those are ${Object.keys(builtInAttributes).join(' and ')}.`;
 const notText = 'A built-in attribute is text: write the value as text, such as "1042".';
 const patternCase = '"matches" takes no "ignore_case": begin the pattern with "(?i)".';

@@ -2,6 +2,9 @@ import type { Issue } from './errors.js';
 import { inexactNumber, isExact, isPlainObject, type Json, type JsonObject, typeName } from './json.js';
 import { isName, isStorable, maxNameLength, shortened, unstorableText } from './text.js';
 
+/** A user's attributes. Read own keys only; `null` counts as missing. */
+export type Attributes = { readonly [name: string]: Json };
+
 /** Limits of the attributes in one context: unbounded ones would use memory for as long as their subscription lives. */
 export const attributeLimits = { count: 100, bytes: 16_384, depth: 8 } as const;
 
@@ -36,6 +39,14 @@ export function storableIssues(value: unknown, path: readonly string[], depth = 
   }
 }
 
+/** Whether a name is kept for {@link builtInAttributes}. Attributes of such names that are stored already go on. */
+export function isReservedName(name: string): boolean {
+  return name.startsWith('$');
+}
+
+const reservedName =
+  'Names that begin with "$" are kept for built-in attributes, such as "$id" for the user id. Expected another name.';
+
 /** The faults of a user's attributes: a JSON object within {@link attributeLimits}. Empty when there are none. */
 export function attributeIssues(value: unknown, path: readonly string[] = ['attributes']): Issue[] {
   if (!isPlainObject(value))
@@ -47,6 +58,8 @@ export function attributeIssues(value: unknown, path: readonly string[] = ['attr
   if (!names.every(isName)) {
     return [{ path, message: `Expected names of 1 to ${maxNameLength} characters that can be stored.` }];
   }
+  const reserved = names.find(isReservedName);
+  if (reserved !== undefined) return [{ path: [...path, reserved], message: reservedName }];
   const issues = storableIssues(value, path, attributeLimits.depth);
   if (issues.length > 0) return issues;
   const bytes = Buffer.byteLength(JSON.stringify(value));
@@ -70,6 +83,26 @@ export function attributeValue(given: unknown, name: string): Json | undefined {
     // A list in a list equals nothing, as an object does.
     return Array.isArray(item) ? (item as Json) : (plainValue(item, name) ?? null);
   });
+}
+
+/**
+ * What is found in an attribute by a path of names, such as `['address', 'country']`. Every name is an own property of an object;
+ * a list is not looked into. An object of a program counts as what JSON would write.
+ * @returns undefined where there is nothing, or where reading fails. Never throws.
+ */
+export function valueAt(attributes: Attributes, path: readonly string[]): Json | undefined {
+  let value: unknown = attributes;
+  try {
+    for (const name of path) {
+      if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return;
+      value = written((value as { readonly [name: string]: unknown })[name], name);
+    }
+    // Not copied, as `attributeValue` would: many conditions may read the same long list.
+    return Array.isArray(value) ? (value as Json) : (plainValue(value, path.join('.')) ?? undefined);
+  } catch {
+    // A getter or a `toJSON` of the program failed, or the number has been rounded.
+    return;
+  }
 }
 
 /** What JSON writes in place of an object. */

@@ -1,15 +1,21 @@
+import {
+  type AttributeReader,
+  attributeReader,
+  builtInAttributes,
+  isBuiltIn,
+  ownAttribute,
+  type Targeted,
+} from './attribute-reader.js';
+import { isReservedName } from './attributes.js';
 import { type Issue, shortIssue } from './errors.js';
-import { isPlainObject, type Json } from './json.js';
-import type { Report } from './operands.js';
-import { type AttributeTest, findOperator, operators } from './operators.js';
+import { isPlainObject } from './json.js';
+import { type AttributeTest, findOperator, type OperatorName, operators } from './operators.js';
 import { SearchBudget } from './search-budget.js';
 import { isName } from './text.js';
+import { canonicalUserId } from './user-id.js';
 
-/** A user's attributes. Read own keys only; `null` counts as missing. */
-export type Attributes = { readonly [name: string]: Json };
-
-/** Compiled conditions. Pure; never throws; reads own properties of `attributes` only. */
-export type Predicate = (attributes: Attributes, groups: ReadonlySet<string>) => boolean;
+/** Compiled conditions. Pure; never throws; reads own properties of attributes only. */
+export type Predicate = (subject: Targeted) => boolean;
 
 /** Most operators in one flag's conditions; a plain value, a list and a `groups` list count as one each. */
 export const maxLeaves = 1_000;
@@ -20,9 +26,11 @@ export const maxIssues = 1_000;
 
 /** The result of reading conditions once. */
 interface ReadConditions {
-  /** Every fault; the conditions are valid when there is none. */
+  /** Every fault; the conditions may be written when there is none. */
   readonly issues: readonly Issue[];
-  /** Null: there are no conditions, and everybody is targeted. The predicate of invalid conditions matches nobody. */
+  /** The faults that also stop conditions that are stored already. The others are of rules that are younger than what may be stored. */
+  readonly faults: readonly Issue[];
+  /** Null: there are no conditions, and everybody is targeted. The predicate of conditions with `faults` matches nobody. */
   readonly predicate: Predicate | null;
   /** Every group that the conditions name, also under `not` and in conditions with faults elsewhere. */
   readonly groups: ReadonlySet<string>;
@@ -37,8 +45,8 @@ export function validateConditions(value: unknown): Issue[] {
 export function readConditions(value: unknown): ReadConditions {
   const reader = new Reader();
   const predicate = reader.form(value, ['conditions'], 1);
-  const { issues, groups } = reader;
-  return { issues, groups, predicate: issues.length === 0 ? predicate : nobody };
+  const { issues, faults, groups } = reader;
+  return { issues, faults, groups, predicate: faults.length === 0 ? predicate : nobody };
 }
 
 type Path = readonly string[];
@@ -49,6 +57,7 @@ const example = 'such as {"attributes": {"tier": ["premium"]}} or {"groups": ["b
 /** Reads conditions once. Each method returns a predicate, or null when its part is empty or has faults. */
 class Reader {
   readonly issues: Issue[] = [];
+  readonly faults: Issue[] = [];
   readonly groups = new Set<string>();
   readonly #budget = new SearchBudget();
   #leaves = 0;
@@ -83,7 +92,7 @@ class Reader {
       }
       case 'not': {
         const negated = this.#nested(value, path, depth);
-        return negated && ((attributes, groups) => !negated(attributes, groups));
+        return negated && (subject => !negated(subject));
       }
       default:
         return this.#fault(
@@ -109,9 +118,9 @@ class Reader {
 
   /** Reads conditions inside others. They must not be empty: empty conditions would silently match everybody. */
   #nested(value: unknown, path: Path, depth: number): Predicate | null {
-    const faultsBefore = this.issues.length;
+    const faultsBefore = this.faults.length;
     const predicate = this.form(value, path, depth + 1);
-    if (predicate === null && this.issues.length === faultsBefore) {
+    if (predicate === null && this.faults.length === faultsBefore) {
       this.#fault(path, `Expected conditions that are not empty, ${example}.`);
     }
     return predicate;
@@ -128,7 +137,7 @@ class Reader {
       else this.#fault([...path, String(index)], 'Expected the name of a group, a string of 1 to 100 characters.');
     }
     for (const name of named) this.groups.add(name);
-    return (_attributes, groups) => groups.size !== 0 && named.some(name => groups.has(name));
+    return ({ groups }) => groups.size !== 0 && named.some(name => groups.has(name));
   }
 
   #attributes(value: unknown, path: Path): Predicate | null {
@@ -139,34 +148,73 @@ class Reader {
       if (this.#isFull) break;
       const at = [...path, name];
       if (!isName(name)) this.#fault(at, 'The name of an attribute has 1 to 100 characters.');
-      for (const test of this.#expectation(value[name], at)) tests.push({ name, test });
+      if (isReservedName(name) && !isBuiltIn(name)) this.#report(at, unknownBuiltIn);
+      const read = attributeReader(name);
+      for (const test of this.#expectation(name, value[name], at)) tests.push({ name, read, test });
     }
     return tests.length === 0 ? null : attributesPass(tests);
   }
 
   /** A plain value means `eq`, a list means `in`, an object names its operators. */
-  #expectation(value: unknown, path: Path): AttributeTest[] {
-    if (Array.isArray(value)) return this.#test('in', value, path);
-    if (!isPlainObject(value)) return this.#test('eq', value, path);
-    const names = Object.keys(value);
+  #expectation(attribute: string, value: unknown, path: Path): AttributeTest[] {
+    const test = (name: string, operand: unknown, at: Path, ignoreCase = false) =>
+      this.#test(name, isBuiltIn(attribute) ? this.#canonical(name, operand, at) : operand, at, ignoreCase);
+    if (Array.isArray(value)) return test('in', value, path);
+    if (!isPlainObject(value)) return test('eq', value, path);
+    const names = Object.keys(value).filter(name => name !== 'ignore_case');
     if (names.length === 0) this.#fault(path, 'Expected at least one operator such as {"gte": 18}.');
-    return names.flatMap(name => (this.#isFull ? [] : this.#test(name, value[name], [...path, name])));
+    const ignoreCase = names.length > 0 && this.#ignoreCase(value, names, [...path, 'ignore_case']);
+    return names.flatMap(name => (this.#isFull ? [] : test(name, value[name], [...path, name], ignoreCase)));
   }
 
-  #test(name: string, operand: unknown, path: Path): AttributeTest[] {
+  /** Reads `ignore_case`, which belongs to the operators beside it. Most expectations have none. */
+  #ignoreCase(expectation: { readonly [name: string]: unknown }, names: readonly string[], path: Path): boolean {
+    if (!Object.hasOwn(expectation, 'ignore_case')) return false;
+    const { ignore_case: given } = expectation;
+    if (typeof given !== 'boolean') {
+      this.#fault(path, 'Expected true or false.');
+      return false;
+    }
+    if (!given) return false;
+    const comparing = names.filter(name => findOperator(name)?.comparesCase);
+    // `exists` may stand beside: `{"exists": true, "not_in": ["us"], "ignore_case": true}`.
+    const other = names.find(name => name !== 'exists' && findOperator(name)?.comparesCase === false);
+    if (other !== undefined) this.#fault(path, other === 'matches' ? patternCase : noCase(other));
+    else if (!comparing.some(name => hasText(expectation[name]))) this.#fault(path, nothingToCompare);
+    return true;
+  }
+
+  /** The operand for a built-in attribute. Those are text, and UUIDs are in lower case. */
+  #canonical(name: string, operand: unknown, path: Path): unknown {
+    if (name === 'exists') return operand;
+    const canonical = (one: unknown, at: Path) => {
+      if (typeof one === 'number' || typeof one === 'boolean') this.#report(at, notText);
+      return typeof one === 'string' ? canonicalUserId(one) : one;
+    };
+    // Not `map`, which passes over gaps.
+    return Array.isArray(operand)
+      ? Array.from(operand, (one: unknown, index) => canonical(one, [...path, String(index)]))
+      : canonical(operand, path);
+  }
+
+  #test(name: string, operand: unknown, path: Path, ignoreCase: boolean): AttributeTest[] {
     this.#countLeaf();
     const operator = findOperator(name);
     if (operator === null) {
-      this.#fault(path, `There is no such operator. The operators are ${Object.keys(operators).join(', ')}.`);
+      this.#fault(path, unknownOperator);
       return [];
     }
-    const report: Report = (message, ...below) => this.#fault([...path, ...below], message);
-    const test = operator.compile(operand, report, this.#budget);
+    const test = operator.compile(operand, {
+      ignoreCase,
+      budget: this.#budget,
+      report: (message, ...below) => this.#fault([...path, ...below], message),
+      reportWritten: (message, ...below) => this.#report([...path, ...below], message),
+    });
     return test === null ? [] : [test];
   }
 
   get #isFull(): boolean {
-    return this.#leaves > maxLeaves || this.issues.length >= maxIssues;
+    return this.#leaves > maxLeaves || this.faults.length >= maxIssues;
   }
 
   #countLeaf(): void {
@@ -176,10 +224,31 @@ class Reader {
     }
   }
 
+  /** A fault that stops conditions wherever they are found. */
   #fault(path: Path, message: string): null {
+    if (this.faults.length < maxIssues) this.faults.push(shortIssue({ path, message }));
+    return this.#report(path, message);
+  }
+
+  /** A fault when conditions are written. */
+  #report(path: Path, message: string): null {
     if (this.issues.length < maxIssues) this.issues.push(shortIssue({ path, message }));
     return null;
   }
+}
+
+const caseNames = (Object.keys(operators) as OperatorName[]).filter(name => operators[name].comparesCase).join(', ');
+
+const unknownOperator = `There is no such operator. The operators are ${Object.keys(operators).join(', ')}.`;
+const unknownBuiltIn = `Names that begin with "$" are kept for built-in attributes. Those are ${Object.keys(builtInAttributes).join(' and ')}.`;
+const notText = 'A built-in attribute is text: write the value as text, such as "1042".';
+const patternCase = '"matches" takes no "ignore_case": begin the pattern with "(?i)".';
+const nothingToCompare = `"ignore_case" goes beside an operator with a text to compare. Those are ${caseNames}.`;
+const noCase = (operator: string) =>
+  `"${operator}" compares no texts, so "ignore_case" has no meaning beside it. It goes beside ${caseNames}; combine both with "all".`;
+
+function hasText(operand: unknown): boolean {
+  return typeof operand === 'string' || (Array.isArray(operand) && operand.some(one => typeof one === 'string'));
 }
 
 /** `attributes` and `groups` are two halves of one form; null for an unknown name. */
@@ -190,26 +259,26 @@ function formOf(name: string): string | null {
 
 interface NamedTest {
   readonly name: string;
+  /** Null: the attribute of that name at the top level. */
+  readonly read: AttributeReader | null;
   readonly test: AttributeTest;
 }
 
 function attributesPass(tests: readonly NamedTest[]): Predicate {
-  return attributes => {
-    for (const { name, test } of tests) if (!test(readAttribute(attributes, name))) return false;
+  return subject => {
+    const { attributes } = subject;
+    for (const { name, read, test } of tests) {
+      if (!test(read === null ? ownAttribute(attributes, name) : read(subject))) return false;
+    }
     return true;
   };
-}
-
-/** Own properties only: an attribute is never a method or `__proto__` that the object inherits. */
-function readAttribute(attributes: Attributes, name: string): Json | undefined {
-  return Object.hasOwn(attributes, name) ? (attributes[name] ?? undefined) : undefined;
 }
 
 function allOf(parts: readonly Predicate[]): Predicate {
   const [only, ...others] = parts;
   if (only !== undefined && others.length === 0) return only;
-  return (attributes, groups) => {
-    for (const part of parts) if (!part(attributes, groups)) return false;
+  return subject => {
+    for (const part of parts) if (!part(subject)) return false;
     return true;
   };
 }
@@ -217,8 +286,8 @@ function allOf(parts: readonly Predicate[]): Predicate {
 function anyOf(parts: readonly Predicate[]): Predicate {
   const [only, ...others] = parts;
   if (only !== undefined && others.length === 0) return only;
-  return (attributes, groups) => {
-    for (const part of parts) if (part(attributes, groups)) return true;
+  return subject => {
+    for (const part of parts) if (part(subject)) return true;
     return false;
   };
 }

@@ -1,11 +1,13 @@
-import { type Attributes, type Predicate, readConditions } from './conditions.js';
+import type { Targeted } from './attribute-reader.js';
+import type { Attributes } from './attributes.js';
+import { type Predicate, readConditions } from './conditions.js';
 import type { Issue } from './errors.js';
 import type { FlagDefinition } from './flag.js';
 import { murmur3Plain, murmur3Premixed, type Premixed, premix } from './murmur3.js';
 import { bucketOfHash, rolloutSeed } from './rollout.js';
 import { canonicalUserId } from './user-id.js';
 
-export type { Attributes } from './conditions.js';
+export type { Attributes } from './attributes.js';
 
 /** The step that decided, in the order of the steps. docs/evaluation.md explains each. */
 export const evaluationReasons = [
@@ -51,7 +53,7 @@ export interface SubjectFields {
 }
 
 /** The user, company or device that flags are evaluated for. Make one and evaluate many flags with it. */
-export class Subject implements SubjectFields {
+export class Subject implements SubjectFields, Targeted {
   readonly device: string | null;
   readonly attributes: Attributes;
   readonly groups: ReadonlySet<string>;
@@ -141,7 +143,7 @@ interface PreparedAnswers {
 /** Prepares a definition for {@link evaluate}. Never throws: invalid conditions match nobody, and `faults` lists why. */
 export function compileFlag(definition: FlagDefinition): CompiledFlag {
   const { key, percentage } = definition;
-  const { issues: faults, predicate, groups } = readConditions(definition.conditions);
+  const { faults, predicate, groups } = readConditions(definition.conditions);
   const answers: PreparedAnswers = {
     overrideOn: answer(key, true, 'OVERRIDE'),
     overrideOff: answer(key, false, 'OVERRIDE'),
@@ -171,7 +173,7 @@ export function evaluate(flag: CompiledFlag, subject: Subject, now: number): Eva
     if (bucket === null) return answers.userRequired;
     if (bucket >= definition.percentage * 100) return answers.outsideRollout;
   }
-  if (predicate !== null && !predicate(subject.attributes, subject.groups)) return answers.conditionsNotMet;
+  if (predicate !== null && !predicate(subject)) return answers.conditionsNotMet;
   return answers.on;
 }
 

@@ -6,7 +6,7 @@ import { inexactNumber, isExact } from './json.js';
 import { type Network, parseNetwork } from './network.js';
 import { compilePattern } from './pattern.js';
 import type { SearchBudget } from './search-budget.js';
-import { isStorable, unstorableText } from './text.js';
+import { bounded, isStorable, unstorableText } from './text.js';
 
 /** Reports a fault. `path` leads from the operand to its faulty part. */
 export type Report = (message: string, ...path: string[]) => void;
@@ -95,17 +95,32 @@ export const version: Operand<SemVer> = {
   words: 'a semantic version',
   read: (value, report) =>
     parseVersion(value) ??
-    fault(report, 'Expected a semantic version of three numbers such as "2.1.0" or "2.1.0-rc.1".'),
+    fault(report, 'Expected a semantic version of one to three numbers such as "17.4", "2.1.0" or "2.1.0-rc.1".'),
 };
 
 export const networks: Operand<readonly Network[]> = {
-  words: 'a CIDR range or a list of them',
+  words: 'a CIDR range, an IP address, or a list of them',
   read: (value, report) => oneOrEach(value, report, readNetwork),
 };
 
-/** Reads a semantic version, with or without a leading `v`; null for anything else. */
+/** One to three numbers, and the beginning of what follows them. */
+const versionStart = bounded(
+  /^(v?(?:0|[1-9]\d*)(\.(?:0|[1-9]\d*))?(\.(?:0|[1-9]\d*))?)(?:$|\+|(-)([A-Za-z])?)/,
+  maxVersionLength,
+);
+
+/** Reads a semantic version, with or without a leading `v`. Numbers that are left out are 0. Null for anything else. */
 export function parseVersion(value: unknown): SemVer | null {
-  return typeof value === 'string' && value.length <= maxVersionLength ? parseSemver(value) : null;
+  if (typeof value !== 'string' || value.length > maxVersionLength) return null;
+  const text = value.trim();
+  // Looked at first: the library throws an error inside for most of what is no version, which costs more than all the rest.
+  const start = versionStart.exec(text);
+  if (start === null) return null;
+  const [, numbers = '', minor, patch, hyphen, letter] = start;
+  if (patch !== undefined) return parseSemver(text);
+  // A pre-release begins with a letter here, so that a date is no version.
+  if (hyphen !== undefined && letter === undefined) return null;
+  return parseSemver(`${numbers}${minor === undefined ? '.0.0' : '.0'}${text.slice(numbers.length)}`);
 }
 
 function readScalar(value: unknown, report: Report): Scalar | null {
@@ -131,7 +146,13 @@ function readSearchedText(value: unknown, report: Report): string | null {
 
 function readNetwork(value: unknown, report: Report): Network | null {
   const network = typeof value === 'string' ? parseNetwork(value) : null;
-  return network ?? fault(report, 'Expected a CIDR range such as "10.0.0.0/8", "192.0.2.7/32" or "2001:db8::/32".');
+  return (
+    network ??
+    fault(
+      report,
+      'Expected a CIDR range such as "10.0.0.0/8" or "2001:db8::/32", or an IP address such as "192.0.2.7".',
+    )
+  );
 }
 
 type Read<T> = (value: unknown, report: Report) => T | null;

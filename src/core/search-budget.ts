@@ -1,5 +1,5 @@
 /**
- * Limits of all operators in one flag's conditions that search in texts, together. They keep the slowest evaluation of a
+ * Limits of all operators in one flag's conditions that search in texts or read them, together. They keep the slowest evaluation of a
  * flag at a few milliseconds. docs/decisions/0016 has the measurements.
  */
 export const searchLimits = {
@@ -9,6 +9,8 @@ export const searchLimits = {
   patternSteps: 300,
   /** Texts that `contains` and `not_contains` look for. */
   searchedTexts: 100,
+  /** Operators that read dates, versions or addresses, also each element of a list. */
+  readings: 100,
 } as const;
 
 type Cost = keyof typeof searchLimits;
@@ -25,11 +27,19 @@ const messages: { readonly [cost in Cost]: (found: string, limit: string) => str
   searchedTexts: (found, limit) =>
     `The operators "contains" and "not_contains" of one flag may look for ${limit} texts together; with these they look for ${found}. ` +
     'Use "in" for whole values, also of a list, and "starts_with" or "ends_with" for the beginning or the end.',
+  readings: (found, limit) =>
+    `One flag may have ${limit} operators on dates, versions and addresses; with this one it has ${found}. ` +
+    'Use one operator with a list of ranges, or a group.',
 };
 
 /** The part of {@link searchLimits} that the conditions of one flag have spent. */
 export class SearchBudget {
-  readonly #spent: { [cost in Cost]: number } = { patternCharacters: 0, patternSteps: 0, searchedTexts: 0 };
+  readonly #spent: { [cost in Cost]: number } = {
+    patternCharacters: 0,
+    patternSteps: 0,
+    searchedTexts: 0,
+    readings: 0,
+  };
 
   /** Spends an amount. False if that exceeds the limit; `report` then got the fault. */
   spend(cost: Cost, amount: number, report: (message: string) => void): boolean {

@@ -42,6 +42,15 @@ export function isName(text: string): boolean {
   return text !== '' && !isLongerThan(text, maxNameLength) && isStorable(text);
 }
 
+/**
+ * A text without upper and lower case, for comparisons that ignore it: the lower case of each character in Unicode, in no language's
+ * own way, with the final sigma `ς` as `σ`. So it does not depend on the characters around. It is never shorter than the text.
+ */
+export function foldCase(text: string): string {
+  const lower = text.toLowerCase();
+  return lower.includes('ς') ? lower.replaceAll('ς', 'σ') : lower;
+}
+
 /** Longest part of the input that an error repeats, in UTF-16 code units. */
 export const maxEchoLength = 200;
 

@@ -61,6 +61,8 @@ builder.addScalarType(
       '',
       'An attribute is compared with a plain value (`eq`), a list (`in`) or an object of operators, such as',
       '`{"attributes": {"plan": "pro", "country": ["DE", "BR"], "age": {"gte": 18}}}`.',
+      '`$id` is the user id, `$targetingKey` the key that rollouts hash, and `address.country` an attribute in an object.',
+      '`"ignore_case": true` stands beside operators on text.',
       '',
       'This scalar accepts any JSON. A mutation returns a `ValidationError` that names each fault if the value is not a valid rule.',
     ].join('\n'),

@@ -88,6 +88,11 @@ describe('a verifier with a shared secret', () => {
       () => signRaw(`{"sub":"${user}","exp":${soon()},"attributes":{"account":9007199254740993}}`),
       /attributes\.account: .* Write it as text/,
     ],
+    [
+      'an attribute with a name of a built-in one',
+      () => sign({ sub: user, attributes: { plan: 'pro', $id: 'bob' }, exp: soon() }),
+      /claim "attributes".*\(AUTH_ATTRIBUTES_CLAIM\) is refused: attributes\.\$id: .* kept for built-in attributes/,
+    ],
     ['attributes as text', () => sign({ sub: user, attributes: 'x', exp: soon() }), /attributes/],
     [
       'a hundred and one attributes',

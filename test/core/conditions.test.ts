@@ -3,6 +3,7 @@ import { readConditions, validateConditions } from '../../src/core/conditions.js
 import { compileFlag, createSubject, evaluate } from '../../src/core/evaluate.js';
 import type { JsonObject } from '../../src/core/json.js';
 import { cpuTime } from '../support/cpu.js';
+import { targeted } from './targeted.js';
 
 const paths = (conditions: unknown) => validateConditions(conditions).map(({ path }) => path.join('.'));
 const texts = (count: number) => Array.from({ length: count }, (_, n) => `text ${n}`);
@@ -153,7 +154,7 @@ describe('validateConditions', () => {
     ],
   ])('refuses %s', (_title, conditions, at) => {
     expect(paths(conditions)).toEqual(at);
-    expect(readConditions(conditions).predicate?.({ x: 'a' }, new Set(['a', 'g']))).toBe(false);
+    expect(readConditions(conditions).predicate?.(targeted({ x: 'a' }, ['a', 'g']))).toBe(false);
   });
 
   it('says what is expected', () => {
@@ -205,14 +206,14 @@ describe('the predicate of readConditions', () => {
 
   it('takes an empty block beside another as not there', () => {
     const byGroup = readConditions({ attributes: {}, groups: ['beta'] }).predicate;
-    expect([byGroup?.({}, new Set(['beta'])), byGroup?.({}, new Set())]).toEqual([true, false]);
+    expect([byGroup?.(targeted({}, ['beta'])), byGroup?.(targeted({}))]).toEqual([true, false]);
     const byAttribute = readConditions({ attributes: { tier: 'pro' }, groups: [] }).predicate;
-    expect([byAttribute?.({ tier: 'pro' }, new Set()), byAttribute?.({}, new Set())]).toEqual([true, false]);
+    expect([byAttribute?.(targeted({ tier: 'pro' })), byAttribute?.(targeted({}))]).toEqual([true, false]);
   });
 
   it('never lets faulty conditions match through a "not"', () => {
-    expect(readConditions({ not: { attributes: { x: { like: 1 } } } }).predicate?.({}, new Set())).toBe(false);
-    expect(readConditions({ any: [{ groups: ['a'] }, { like: 1 }] }).predicate?.({}, new Set(['a']))).toBe(false);
+    expect(readConditions({ not: { attributes: { x: { like: 1 } } } }).predicate?.(targeted({}))).toBe(false);
+    expect(readConditions({ any: [{ groups: ['a'] }, { like: 1 }] }).predicate?.(targeted({}, ['a']))).toBe(false);
   });
 });
 
@@ -222,14 +223,14 @@ describe('names that objects inherit', () => {
   it.each(inherited)('%s is an attribute like any other: missing unless the user has it', name => {
     const conditions: unknown = JSON.parse(`{"attributes": {"${name}": {"exists": true}}}`);
     const predicate = readConditions(conditions).predicate;
-    expect(predicate?.({}, new Set())).toBe(false);
-    expect(predicate?.(JSON.parse(`{"${name}": 1}`), new Set())).toBe(true);
-    expect(predicate?.(JSON.parse(`{"${name}": null}`), new Set())).toBe(false);
+    expect(predicate?.(targeted({}))).toBe(false);
+    expect(predicate?.(targeted(JSON.parse(`{"${name}": 1}`)))).toBe(true);
+    expect(predicate?.(targeted(JSON.parse(`{"${name}": null}`)))).toBe(false);
   });
 
   it('an attribute that an object inherits is missing', () => {
     const inheriting = Object.create({ tier: 'pro' }) as JsonObject;
-    expect(readConditions({ attributes: { tier: 'pro' } }).predicate?.(inheriting, new Set())).toBe(false);
+    expect(readConditions({ attributes: { tier: 'pro' } }).predicate?.(targeted(inheriting))).toBe(false);
   });
 
   it.each(inherited)('%s is a group and a flag key like any other', name => {
@@ -243,7 +244,7 @@ describe('names that objects inherit', () => {
     const conditions: unknown = JSON.parse(
       '{"attributes": {"__proto__": {"polluted": 1}}, "__proto__": {"groups": ["a"]}}',
     );
-    readConditions(conditions).predicate?.(JSON.parse('{"__proto__": {"polluted": true}}'), new Set(['a']));
+    readConditions(conditions).predicate?.(targeted(JSON.parse('{"__proto__": {"polluted": true}}'), ['a']));
     expect(Object.getOwnPropertyNames(Object.prototype).length).toBe(before);
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
@@ -285,7 +286,7 @@ describe('hostile conditions', () => {
     expect(await cpuTime(async () => validateConditions(conditions), 1)).toBeLessThan(2_000_000);
     expect(issues.length).toBeGreaterThan(0);
     expect(issues.length).toBeLessThanOrEqual(1_000);
-    expect(readConditions(conditions).predicate?.({}, new Set())).toBe(false);
+    expect(readConditions(conditions).predicate?.(targeted({}))).toBe(false);
   });
 
   it('are not walked beyond the cap: operators after the 1,001st are not looked at', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type Predicate, readConditions } from '../../src/core/conditions.js';
 import type { Json, JsonObject } from '../../src/core/json.js';
+import { targeted } from './targeted.js';
 
-const nobody: ReadonlySet<string> = new Set();
+const small = targeted({ x: 'ab' });
 
 /** Milliseconds of processor time; what other processes do meanwhile does not count. */
 function cost(act: () => void): number {
@@ -21,7 +22,7 @@ function middleCost(act: () => void): number {
 function smallCost(): number {
   const { predicate } = readConditions({ attributes: { x: { matches: '^a' } } });
   const evaluate = () => {
-    for (let time = 0; time < 10_000; time += 1) predicate?.({ x: 'ab' }, nobody);
+    for (let time = 0; time < 10_000; time += 1) predicate?.(small);
   };
   evaluate();
   return middleCost(evaluate);
@@ -75,6 +76,41 @@ const texts = ['a', 'ab', 'abé😀'].flatMap(alphabet =>
   [1_000, 16_000].map(length => [1, 2, 3, 4].map(seed => randomText(length, [...alphabet], seed))),
 );
 
+/** Lists as long as operators look at, and longer ones, of short and of long texts. */
+const lists = ['1.2.3', '2001:db8:1:2:3:4:5:6', '2024-01-01T00:00:00.5+02:00', '1', 'ab', 'A'.repeat(160)].flatMap(
+  text => {
+    const short = Math.min(100, Math.floor(1_000 / text.length));
+    return [short, 100, Math.floor(16_000 / (text.length + 3))].map(length => Array.from({ length }, () => text));
+  },
+);
+
+describe('the slowest conditions that look into lists cost little more than small ones:', () => {
+  it.each<[what: string, count: number, expectation: Json]>([
+    ['versions', 100, { semver_gt: '99.0.0' }],
+    ['addresses', 100, { in_cidr: ['10.0.0.0/8', 'fe80::/10'] }],
+    ['dates', 100, { gt: '2030-01-01' }],
+    ['patterns', 60, { matches: '[bc]$' }],
+    ['starts of texts', 1_000, { starts_with: 'x' }],
+    ['starts of texts without case', 1_000, { starts_with: 'x', ignore_case: true }],
+    ['whole values', 1_000, { in: ['x', 'y'] }],
+    ['whole values without case', 1_000, { in: ['x', 'y'.repeat(160)], ignore_case: true }],
+    ['numbers', 1_000, { gt: 5 }],
+  ])('%s', (_what, count, expectation) => {
+    const [predicate] = accepted([any(count, expectation)]);
+    const worst = Math.max(...lists.map(x => middleCost(() => predicate?.(targeted({ x })))));
+    expect(worst).toBeLessThan(factor * smallCost());
+    expect(predicate?.(targeted({ x: lists[0] as Json }))).toBe(false);
+  });
+
+  it('texts that are searched for without case', () => {
+    const texts = Array.from({ length: 100 }, (_, n) => `б${n}`);
+    const [predicate] = accepted([
+      { any: texts.map(text => ({ attributes: { x: { contains: text, ignore_case: true } } })) },
+    ]);
+    expect(middleCost(() => predicate?.(targeted({ x: 'АБВ'.repeat(2_700) })))).toBeLessThan(factor * smallCost());
+  });
+});
+
 describe('the slowest conditions that are accepted cost little more than small ones:', () => {
   it.each<[what: string, conditions: JsonObject[], accepted: number]>([
     ['a class again and again', ofSizes(steps => `a${times('[ab]', steps - 4)}[01]`), 7],
@@ -90,7 +126,7 @@ describe('the slowest conditions that are accepted cost little more than small o
       0,
       ...predicates.flatMap(predicate =>
         texts.map(ofAKind => {
-          const costs = ofAKind.map(x => cost(() => predicate({ x }, nobody)));
+          const costs = ofAKind.map(x => cost(() => predicate(targeted({ x }))));
           // The first ones include what is compiled on first use, and either of the last two may meet the garbage collector.
           return Math.min(...costs.slice(-2));
         }),

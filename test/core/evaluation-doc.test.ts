@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
+import { attributeLimits } from '../../src/core/attributes.js';
 import { maxDepth, maxLeaves, validateConditions } from '../../src/core/conditions.js';
 import { issueLimits } from '../../src/core/errors.js';
 import { compileFlag, createSubject, evaluate, evaluationReasons } from '../../src/core/evaluate.js';
 import type { JsonObject } from '../../src/core/json.js';
 import { maxSearchedLength } from '../../src/core/operands.js';
-import { operators } from '../../src/core/operators.js';
+import { maxListElements, maxListText, operators } from '../../src/core/operators.js';
 import { maxMatchedLength } from '../../src/core/pattern.js';
 import { rolloutBucket } from '../../src/core/rollout.js';
 import { searchLimits } from '../../src/core/search-budget.js';
@@ -80,9 +81,14 @@ describe('docs/evaluation.md', () => {
         'texts that `contains` and `not_contains` look for',
         `${searchLimits.searchedTexts} together in one flag, each of up to ${maxSearchedLength} UTF-16 code units`,
       ],
+      ['operators on dates', `${searchLimits.readings} together in one flag`],
       ['text anywhere', 'no NUL, no half of a surrogate pair'],
     ]);
     expect(page).toContain(`A text of more than ${count(maxMatchedLength)} UTF-16 code units matches no pattern`);
+    expect(page).toContain(`A list of more than ${count(maxListElements)} elements matches only`);
+    expect(page).toMatch(new RegExp(`texts have together more than\\s+${count(maxListText)} UTF-16 code units`));
+    expect(page).toContain(`stored with more than ${searchLimits.readings} operators on dates`);
+    expect(page).toContain(`Names of more than ${attributeLimits.depth} parts`);
     expect(page).toContain(`An error lists up to ${issueLimits.count} faults`);
     expect(page).toContain(`cut to ${maxEchoLength} UTF-16 code units`);
   });
@@ -104,9 +110,17 @@ describe('docs/evaluation.md', () => {
   it.each(examples)('$title: valid, and it matches whom it says', ({ conditions, match, miss }) => {
     expect(validateConditions(conditions)).toEqual([]);
     const flag = compileFlag({ key: 'example', enabled: true, percentage: 100, conditions });
-    const reasonFor = ({ groups = [], ...attributes }: Example['match'][number]) =>
-      evaluate(flag, createSubject({ userId: 'u', attributes: attributes as JsonObject, groups: new Set(groups) }), 0)
-        .reason;
+    const reasonFor = ({ groups = [], $id, $targetingKey, ...attributes }: Example['match'][number]) =>
+      evaluate(
+        flag,
+        createSubject({
+          userId: ($id ?? 'u') as string,
+          targetingKey: ($targetingKey ?? null) as string | null,
+          attributes: attributes as JsonObject,
+          groups: new Set(groups),
+        }),
+        0,
+      ).reason;
     expect(match.map(reasonFor)).toEqual(match.map(() => 'CONDITIONS_MET'));
     expect(miss.map(reasonFor)).toEqual(miss.map(() => 'CONDITIONS_NOT_MET'));
   });

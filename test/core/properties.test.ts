@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Attributes, readConditions, validateConditions } from '../../src/core/conditions.js';
+import type { Attributes } from '../../src/core/attributes.js';
+import { readConditions, validateConditions } from '../../src/core/conditions.js';
 import { compileFlag, createSubject, evaluate, evaluationReasons } from '../../src/core/evaluate.js';
 import type { Json, JsonObject } from '../../src/core/json.js';
 import { type OperatorName, operators } from '../../src/core/operators.js';
 import { referenceMatches } from './reference.js';
+import { type Identity, targeted } from './targeted.js';
 
 // Small pools, so that operands and attributes meet often; each value also stands where another type is expected.
 const dates = [
@@ -15,15 +17,62 @@ const dates = [
   '2023-12-31T23:59:59.5',
 ];
 const impossible = ['2024-02-30', '2023-02-29', '2024-13-01', '2024-01-01T25:00:00Z'];
-const versions = ['1.0.0', '1.0.0-rc.1', '1.0.0-rc.10', '1.2.0', '1.10.0', 'v2.0.0', '1.2.0+5'];
+const versions = [
+  '1',
+  '1.2',
+  '1.2-rc.1',
+  '1.2-1',
+  '1.0.0',
+  '1.0.0-rc.1',
+  '1.0.0-rc.10',
+  '1.2.0',
+  '1.10.0',
+  'v2.0.0',
+  '1.2.0+5',
+];
 const addresses = ['10.0.0.1', '10.1.0.1', '192.168.0.1', '::ffff:10.0.0.1', '2001:db8::1', '2001:db8:8000::1', '::1'];
-const ranges = ['10.0.0.0/8', '10.0.0.0/16', '0.0.0.0/0', '192.168.0.1/32', '2001:db8::/33', '::/0', '10.0.0.1/31'];
-const words = ['pro', 'prod', 'o', 'r', 'x', '', 'ann@example.com', '__proto__'];
+const ranges = [
+  '10.0.0.1',
+  '::1',
+  '::ffff:10.1.0.1',
+  '10.0.0.0/8',
+  '10.0.0.0/16',
+  '0.0.0.0/0',
+  '192.168.0.1/32',
+  '2001:db8::/33',
+  '::/0',
+  '10.0.0.1/31',
+];
+const words = [
+  'pro',
+  'PRO',
+  'Prod',
+  'ΟΔΟΣ',
+  'οδος',
+  'İx',
+  'i',
+  'prod',
+  'o',
+  'r',
+  'x',
+  '',
+  'ann@example.com',
+  '__proto__',
+];
 const patterns = ['^pro', 'o$', '@ex.+\\.com', '[a-p]+d', 'x|r', '.'];
-const names = ['a', 'b', 'c', '__proto__', 'constructor', 'toString'];
+const names = ['a', 'b', 'c', 'a.b', 'a.b.c', '__proto__.a', '__proto__', 'constructor', 'toString'];
 const groupNames = ['beta', 'vip', 'constructor', '__proto__'];
 
 const name = fc.constantFrom(...names);
+const userIds = ['ann', 'Ann', '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a', null];
+const identity = fc.record({ userId: fc.constantFrom(...userIds), targetingKey: fc.constantFrom('org-42', null) });
+const idText = fc.constantFrom('ann', 'ANN', 'org-42', 'n', '3F2B8C1E-7a54-4d3c-9b1a-0e5f6d7c8b9a');
+const idExpectation: fc.Arbitrary<Json> = fc.oneof(
+  idText,
+  fc.array(idText, { minLength: 1, maxLength: 3 }),
+  fc.record({ not_in: fc.array(idText, { minLength: 1, maxLength: 3 }), exists: fc.boolean() }),
+  fc.record({ starts_with: idText, ignore_case: fc.boolean() }),
+);
 const scalar = fc.oneof(
   fc.constantFrom<Json>(...words, ...dates, ...versions, 0, 1, -1, 2.5, true, false),
   fc.string(),
@@ -32,7 +81,7 @@ const text = fc.constantFrom(...words.filter(word => word !== ''), ...dates, ...
 const texts = fc.oneof(text, fc.array(text, { minLength: 1, maxLength: 3 }));
 const scalars = fc.array(scalar, { minLength: 1, maxLength: 12 });
 const bound = fc.oneof(fc.constantFrom<Json>(0, 1, 2.5, -1), fc.constantFrom(...dates));
-const version = fc.constantFrom(...versions);
+const version = fc.constantFrom(...versions.filter(one => one !== '1.2-1'));
 
 const operands: { readonly [operator in OperatorName]: fc.Arbitrary<Json> } = {
   eq: scalar,
@@ -69,8 +118,26 @@ const operation = fc.constantFrom(...(Object.keys(operands) as OperatorName[]));
 const operations = fc
   .uniqueArray(operation, { minLength: 1, maxLength: 2 })
   .chain(chosen => fc.record(Object.fromEntries(chosen.map(one => [one, operands[one]]))) as fc.Arbitrary<Json>);
-const expectation: fc.Arbitrary<Json> = fc.oneof(scalar, scalars, { weight: 4, arbitrary: operations });
-const attributesForm = object(name, expectation, 1);
+const comparing = ['eq', 'neq', 'contains', 'not_contains', 'starts_with', 'ends_with'] as const;
+const folded = fc
+  .constantFrom(...comparing)
+  .chain(one => fc.record({ [one]: text, ignore_case: fc.boolean() })) as fc.Arbitrary<Json>;
+const foldedLists = fc.record({
+  in: fc.array(text, { minLength: 1 }),
+  exists: fc.boolean(),
+  ignore_case: fc.boolean(),
+});
+const expectation: fc.Arbitrary<Json> = fc.oneof(
+  scalar,
+  scalars,
+  { weight: 2, arbitrary: folded },
+  foldedLists as fc.Arbitrary<Json>,
+  { weight: 4, arbitrary: operations },
+);
+const attributesForm = fc.oneof(
+  { weight: 4, arbitrary: object(name, expectation, 1) },
+  object(fc.constantFrom('$id', '$targetingKey'), idExpectation, 1),
+);
 const groupsForm = fc.array(fc.constantFrom(...groupNames), { minLength: 1, maxLength: 3 });
 
 const { conditions } = fc.letrec<{ conditions: JsonObject; leaf: JsonObject }>(tie => ({
@@ -93,14 +160,24 @@ const value: fc.Arbitrary<Json> = fc.oneof(
   { weight: 6, arbitrary: scalar },
   fc.constantFrom(...addresses, ...impossible),
   fc.constant(null),
-  fc.array(fc.oneof(scalar, fc.constant(null), fc.constant(['pro'])), { maxLength: 3 }),
+  fc.array(fc.oneof(scalar, fc.constantFrom(...addresses), fc.constant(null), fc.constant(['pro'])), { maxLength: 3 }),
   fc.constant({ pro: 1 }),
+  // Some longer than the operators look at.
+  fc.array(scalar, { minLength: 95, maxLength: 105 }),
+  object(
+    fc.constantFrom('b', 'c', 'a'),
+    fc.oneof(
+      scalar,
+      fc.array(scalar, { maxLength: 3 }),
+      object(fc.constantFrom('c'), fc.oneof(scalar, fc.constant(null)), 0, 1),
+    ),
+  ) as fc.Arbitrary<Json>,
 );
 const attributes = object(name, value, 0, 6) as fc.Arbitrary<Attributes>;
 const groups = fc.uniqueArray(fc.constantFrom(...groupNames));
 
-const matches = (some: unknown, user: Attributes, memberOf: readonly string[]) =>
-  readConditions(some).predicate?.(user, new Set(memberOf)) ?? true;
+const matches = (some: unknown, user: Attributes, memberOf: readonly string[], who: Identity = {}) =>
+  readConditions(some).predicate?.(targeted(user, memberOf, who)) ?? true;
 
 /** Anything that JSON can say, with the words of conditions among the keys so that it comes near to valid ones. */
 const keywords = [
@@ -115,6 +192,9 @@ const keywords = [
   'matches',
   'in_cidr',
   'semver_gt',
+  'ignore_case',
+  '$id',
+  '$other',
   '__proto__',
 ];
 const anyJson = fc.oneof(
@@ -135,11 +215,11 @@ describe('valid conditions', () => {
     let matched = 0;
     const runs = 5_000;
     fc.assert(
-      fc.property(conditions, attributes, groups, (some, user, memberOf) => {
+      fc.property(conditions, attributes, groups, identity, (some, user, memberOf, who) => {
         expect(validateConditions(some)).toEqual([]);
-        const answer = matches(some, user, memberOf);
+        const answer = matches(some, user, memberOf, who);
         if (answer) matched += 1;
-        expect(answer).toBe(referenceMatches(some, user, memberOf));
+        expect(answer).toBe(referenceMatches(some, user, memberOf, who));
       }),
       { numRuns: runs },
     );
@@ -188,19 +268,21 @@ describe('any JSON at all', () => {
         anyJson,
         fc.oneof(attributes, fc.dictionary(fc.string(), fc.jsonValue() as fc.Arbitrary<Json>)),
         (some, user) => {
-          const issues = validateConditions(some);
+          const { issues, faults } = readConditions(some);
           for (const { path, message } of issues) {
             expect(path[0]).toBe('conditions');
             expect(message).toMatch(/\.$/);
           }
           const flag = compileFlag({ key: 'f', enabled: true, percentage: 100, conditions: some as JsonObject });
-          expect(flag.faults).toEqual(issues);
+          expect(flag.faults).toEqual(faults);
+          // What is refused only when it is written is among all faults.
+          expect(issues).toEqual(expect.arrayContaining([...faults]));
           const { enabled, reason } = evaluate(flag, createSubject({ userId: 'u', attributes: user }), 0);
           expect(evaluationReasons).toContain(reason);
-          if (issues.length > 0) expect([enabled, reason]).toEqual([false, 'CONDITIONS_NOT_MET']);
+          if (faults.length > 0) expect([enabled, reason]).toEqual([false, 'CONDITIONS_NOT_MET']);
           // The reference reads patterns with the engine of JavaScript, which knows others than RE2 does.
           else if (!JSON.stringify(some).includes('"matches"')) {
-            expect(enabled).toBe(referenceMatches(some as JsonObject, user, []));
+            expect(enabled).toBe(referenceMatches(some as JsonObject, user, [], { userId: 'u' }));
           }
         },
       ),

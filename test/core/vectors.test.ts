@@ -53,4 +53,22 @@ describe('the published vectors', () => {
       expect(evaluate(flag, createSubject({ userId: 'u' }), 0).reason).toBe('CONDITIONS_NOT_MET');
     },
   );
+
+  it.each(
+    vectors.refusedWhenWritten.map(({ conditions, paths }) => ({
+      json: JSON.stringify(conditions),
+      conditions,
+      paths,
+    })),
+  )('refuses $json when it is written, and not when it is stored already', ({ conditions, paths }) => {
+    expect(validateConditions(conditions).map(({ path }) => path.join('.'))).toEqual(paths);
+    const flag = compileFlag({
+      key: 'a',
+      enabled: true,
+      percentage: 100,
+      conditions: conditions as unknown as JsonObject,
+    });
+    expect(flag.faults).toEqual([]);
+    expect(evaluate(flag, createSubject({ userId: 'u' }), 0).reason).toBe('CONDITIONS_MET');
+  });
 });

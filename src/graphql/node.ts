@@ -1,33 +1,73 @@
 import { resolveNodes } from '@pothos/plugin-relay';
+import type { GraphQLResolveInfo } from 'graphql';
+import { isFlagKey } from '../core/flag.js';
+import { isName } from '../core/text.js';
 import { isUuid } from '../core/user-id.js';
-import { builder } from './builder.js';
+import { authScopes, builder } from './builder.js';
+import { isChangeId } from './change.js';
 import { maxPageSize } from './connections.js';
 import type { Context } from './context.js';
 import { badUserInput } from './errors.js';
+import { isOverrideId } from './override.js';
+import { viewerName, viewerNow } from './viewer.js';
 
 interface GlobalId {
   readonly typename: string;
   readonly id: string;
 }
 
-/** Returns the id if the caller may see such an object, otherwise null: only admins may see any. */
-function visible(globalId: GlobalId, { caller }: Context): GlobalId | null {
-  const { typename, id } = globalId;
-  return caller.role === 'ADMIN' && (typename === 'Flag' || typename === 'User') && isUuid(id) ? globalId : null;
+/** Of each type that has global ids: the callers that may see it, and the ids that its objects can have. */
+const types: Readonly<
+  Record<string, { readonly scope: 'viewer' | 'admin'; isId(id: string, context: Context): boolean }>
+> = {
+  Flag: { scope: 'admin', isId: isUuid },
+  User: { scope: 'admin', isId: isUuid },
+  Group: { scope: 'admin', isId: isName },
+  Override: { scope: 'admin', isId: isOverrideId },
+  Change: { scope: 'admin', isId: isChangeId },
+  Viewer: { scope: 'viewer', isId: (id, { caller }) => id === viewerName(caller) },
+  Feature: { scope: 'viewer', isId: isFlagKey },
+};
+
+/** Reads the objects of one operation. An object that does not exist, or that the caller may not see, is null. */
+async function readNodes(
+  ids: readonly GlobalId[],
+  context: Context,
+  info: GraphQLResolveInfo,
+): Promise<(object | null)[]> {
+  const scopes = authScopes(context);
+  const visible = ids.map(globalId => {
+    const type = Object.hasOwn(types, globalId.typename) ? types[globalId.typename] : undefined;
+    return type !== undefined && scopes[type.scope] && type.isId(globalId.id, context) ? globalId : null;
+  });
+  const isOwn = (globalId: GlobalId | null) => globalId !== null && types[globalId.typename]?.scope === 'viewer';
+  const stored = resolveNodes(
+    builder,
+    context,
+    info,
+    visible.map(globalId => (isOwn(globalId) ? null : globalId)),
+  );
+  const viewer = visible.some(isOwn) ? await viewerNow(context) : null;
+  return (await stored).map((node, index) => {
+    const globalId = visible[index];
+    if (viewer === null || globalId == null || !isOwn(globalId)) return node as object | null;
+    const { typename: __typename, id } = globalId;
+    if (__typename === 'Viewer') return { __typename, ...viewer };
+    const feature = viewer.evaluator.evaluate(id);
+    return feature.reason === 'FLAG_NOT_FOUND' ? null : { __typename, ...feature };
+  });
 }
 
 builder.queryFields(t => ({
   node: t.field({
     type: builder.nodeInterfaceRef(),
     nullable: true,
-    description: 'Admin. The object with this global id. Null if there is none, or if the caller may not see it.',
+    description:
+      'Admin. The object with this global id. Null if there is none, or if the caller may not see it: everybody may see the own `Viewer` and its `Feature`s.',
     args: {
       id: t.arg.globalID({ required: true, description: 'The global id: the value of the field `id` of an object.' }),
     },
-    resolve: async (_root, { id }, context, info) => {
-      const [node] = await resolveNodes(builder, context, info, [visible(id, context)]);
-      return node as object | null;
-    },
+    resolve: async (_root, { id }, context, info) => (await readNodes([id], context, info))[0] ?? null,
   }),
   nodes: t.field({
     type: [builder.nodeInterfaceRef()],
@@ -37,12 +77,11 @@ builder.queryFields(t => ({
       ids: t.arg.globalIDList({ required: true, description: 'The global ids: values of the field `id` of objects.' }),
     },
     complexity: ({ ids }) => ({ field: 1, multiplier: ids.length }),
-    resolve: async (_root, { ids }, context, info) => {
+    resolve: (_root, { ids }, context, info) => {
       if (ids.length > maxPageSize) {
         throw badUserInput({ path: ['ids'], message: `Expected at most ${maxPageSize} ids, found ${ids.length}.` });
       }
-      const nodes = ids.map(id => visible(id, context));
-      return (await resolveNodes(builder, context, info, nodes)) as (object | null)[];
+      return readNodes(ids, context, info);
     },
   }),
 }));

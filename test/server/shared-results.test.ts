@@ -1,15 +1,18 @@
-import { buildSchema, type GraphQLField, parse } from 'graphql';
+import { buildSchema, type GraphQLField, type GraphQLObjectType, parse } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { createOperationFinder, type KnownOperation } from '../../src/server/operations/known-operation.js';
 import { SharedResults } from '../../src/server/operations/shared-results.js';
 
 const schema = buildSchema(`
   type Query { a: Int }
-  type Update { n: Int many(first: Int): Int }
+  type Viewer { n: Int }
+  type Update { n: Int many(first: Int): Int viewer: Viewer }
   type Subscription { steady(from: Int): Update other: Update }
 `);
 const field = schema.getSubscriptionType()?.getFields()['steady'] as GraphQLField<unknown, unknown>;
 field.extensions = { shareable: true };
+const own = schema.getType('Update') as GraphQLObjectType;
+(own.getFields()['viewer'] as GraphQLField<unknown, unknown>).extensions = { shareable: false };
 
 const find = createOperationFinder(schema);
 const operationOf = (query: string) => find(parse(query), null) as KnownOperation;
@@ -50,6 +53,8 @@ describe('a result', () => {
     'subscription ($x: Int) { steady { many(first: $x) } }',
     'subscription ($x: Boolean!) { steady { n @include(if: $x) } }',
     'subscription ($x: Boolean!) { steady @skip(if: $x) { n } }',
+    'subscription { steady { viewer { n } } }',
+    'subscription { steady { ... on Update { a: viewer { n } } } }',
     'subscription ($x: Int) { steady { ...f } } fragment f on Update { many(first: $x) }',
   ])('is made for each subscriber of %s', async query => {
     const args = operationOf(query);

@@ -23,8 +23,12 @@ describe.skipIf(!hasBrowser)('docs/clients.md in a real browser', { timeout: 3 *
   const scripts = new Map<string, string>();
 
   beforeAll(async () => {
-    project = await ClientProject.write();
-    await using withViewer = await ClientProject.write('viewer { id features { id key enabled reason } }');
+    const [plain, whole] = await Promise.all([
+      ClientProject.write(),
+      ClientProject.write('viewer { id features { id key enabled reason } }'),
+    ]);
+    project = plain;
+    await using withViewer = whole;
     for (const recipe of recipes) {
       scripts.set(recipe, await project.pageScript(recipe));
       scripts.set(`${recipe} with viewer`, await withViewer.pageScript(recipe));
@@ -41,7 +45,7 @@ describe.skipIf(!hasBrowser)('docs/clients.md in a real browser', { timeout: 3 *
       enabled: true,
       conditions: { attributes: { plan: 'pro' } },
     });
-  }, 4 * patience);
+  }, 10 * patience);
 
   afterAll(async () => {
     await browser?.close();

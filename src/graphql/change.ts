@@ -23,7 +23,6 @@ const Change = builder.prismaNode('FeatureChange', {
   name: 'Change',
   nullable: true,
   id: {
-    description: 'The global id: unique across all types, for `node(id:)` and client caches.',
     resolve: ({ revision }) => String(revision),
   },
   findUnique: id => ({ revision: BigInt(id) }),

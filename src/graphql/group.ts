@@ -75,7 +75,6 @@ const GroupMembersConnection = builder.objectRef<Page<MemberRow>>('GroupMembersC
 
 builder.node(Group, {
   id: {
-    description: 'The global id: unique across all types, for `node(id:)` and client caches.',
     resolve: ({ name }) => name,
   },
   loadManyWithoutCache: (names: readonly string[], context) =>

@@ -9,53 +9,57 @@ import { maxPageSize } from './connections.js';
 import type { Context } from './context.js';
 import { badUserInput } from './errors.js';
 import { isOverrideId } from './override.js';
-import { viewerName, viewerNow } from './viewer.js';
+import { type Viewer, viewerName, viewerNow } from './viewer.js';
 
 interface GlobalId {
   readonly typename: string;
   readonly id: string;
 }
 
-/** Of each type that has global ids: the callers that may see it, and the ids that its objects can have. */
-const types: Readonly<
-  Record<string, { readonly scope: 'viewer' | 'admin'; isId(id: string, context: Context): boolean }>
-> = {
-  Flag: { scope: 'admin', isId: isUuid },
-  User: { scope: 'admin', isId: isUuid },
-  Group: { scope: 'admin', isId: isName },
-  Override: { scope: 'admin', isId: isOverrideId },
-  Change: { scope: 'admin', isId: isChangeId },
-  Viewer: { scope: 'viewer', isId: (id, { caller }) => id === viewerName(caller) },
-  Feature: { scope: 'viewer', isId: isFlagKey },
-};
+interface NodeType {
+  /** The callers that may read objects of this type: `viewer` callers read their own, `admin` callers all of them. */
+  readonly scope: 'viewer' | 'admin';
+  /** Whether an object of this type that the caller may read can have this id. */
+  readonly isId: (id: string, context: Context) => boolean;
+}
 
-/** Reads the objects of one operation. An object that does not exist, or that the caller may not see, is null. */
+/** The types that have global ids. */
+const types: ReadonlyMap<string, NodeType> = new Map<string, NodeType>([
+  ['Flag', { scope: 'admin', isId: isUuid }],
+  ['User', { scope: 'admin', isId: isUuid }],
+  ['Group', { scope: 'admin', isId: isName }],
+  ['Override', { scope: 'admin', isId: isOverrideId }],
+  ['Change', { scope: 'admin', isId: isChangeId }],
+  ['Viewer', { scope: 'viewer', isId: (id, { caller }) => id === viewerName(caller) }],
+  ['Feature', { scope: 'viewer', isId: isFlagKey }],
+]);
+
+/** Reads objects. One that does not exist, or that the caller may not read, is null. */
 async function readNodes(
   ids: readonly GlobalId[],
   context: Context,
   info: GraphQLResolveInfo,
 ): Promise<(object | null)[]> {
   const scopes = authScopes(context);
-  const visible = ids.map(globalId => {
-    const type = Object.hasOwn(types, globalId.typename) ? types[globalId.typename] : undefined;
-    return type !== undefined && scopes[type.scope] && type.isId(globalId.id, context) ? globalId : null;
+  const readable = ids.map(({ typename, id }) => {
+    const type = types.get(typename);
+    return type !== undefined && scopes[type.scope] && type.isId(id, context) ? type.scope : null;
   });
-  const isOwn = (globalId: GlobalId | null) => globalId !== null && types[globalId.typename]?.scope === 'viewer';
-  const stored = resolveNodes(
-    builder,
-    context,
-    info,
-    visible.map(globalId => (isOwn(globalId) ? null : globalId)),
+  const stored = ids.map((id, index) => (readable[index] === 'admin' ? id : null));
+  const [rows, viewer] = await Promise.all([
+    resolveNodes(builder, context, info, stored) as Promise<(object | null)[]>,
+    readable.includes('viewer') ? viewerNow(context) : null,
+  ]);
+  return ids.map((id, index) =>
+    viewer !== null && readable[index] === 'viewer' ? ownNode(id, viewer) : (rows[index] ?? null),
   );
-  const viewer = visible.some(isOwn) ? await viewerNow(context) : null;
-  return (await stored).map((node, index) => {
-    const globalId = visible[index];
-    if (viewer === null || globalId == null || !isOwn(globalId)) return node as object | null;
-    const { typename: __typename, id } = globalId;
-    if (__typename === 'Viewer') return { __typename, ...viewer };
-    const feature = viewer.evaluator.evaluate(id);
-    return feature.reason === 'FLAG_NOT_FOUND' ? null : { __typename, ...feature };
-  });
+}
+
+/** The viewer, or one of its features. */
+function ownNode({ typename: __typename, id }: GlobalId, viewer: typeof Viewer.$inferType): object | null {
+  if (__typename === 'Viewer') return { __typename, ...viewer };
+  const feature = viewer.evaluator.evaluate(id);
+  return feature.reason === 'FLAG_NOT_FOUND' ? null : { __typename, ...feature };
 }
 
 builder.queryFields(t => ({
@@ -63,7 +67,7 @@ builder.queryFields(t => ({
     type: builder.nodeInterfaceRef(),
     nullable: true,
     description:
-      'Admin. The object with this global id. Null if there is none, or if the caller may not see it: everybody may see the own `Viewer` and its `Feature`s.',
+      'Admin, or any caller for its own `Viewer` and `Feature`s. The object with this global id. Null if there is none, or if the caller may not see it.',
     args: {
       id: t.arg.globalID({ required: true, description: 'The global id: the value of the field `id` of an object.' }),
     },
@@ -72,7 +76,7 @@ builder.queryFields(t => ({
   nodes: t.field({
     type: [builder.nodeInterfaceRef()],
     nullable: { list: false, items: true },
-    description: `Admin. The objects with these global ids, at most ${maxPageSize}, in the order of \`ids\`. An entry is null where \`node\` answers null.`,
+    description: `Admin, or any caller for its own \`Viewer\` and \`Feature\`s. The objects with these global ids, at most ${maxPageSize}, in the order of \`ids\`. An entry is null where \`node\` answers null.`,
     args: {
       ids: t.arg.globalIDList({ required: true, description: 'The global ids: values of the field `id` of objects.' }),
     },

@@ -21,7 +21,6 @@ const Override = builder.prismaNode('Override', {
   name: 'Override',
   nullable: true,
   id: {
-    description: 'The global id: unique across all types, for `node(id:)` and client caches.',
     resolve: ({ flagKey, userId }) => `${flagKey}/${userId}`,
   },
   findUnique: id => {

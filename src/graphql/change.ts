@@ -22,9 +22,7 @@ export function isChangeId(id: string): boolean {
 const Change = builder.prismaNode('FeatureChange', {
   name: 'Change',
   nullable: true,
-  id: {
-    resolve: ({ revision }) => String(revision),
-  },
+  id: { resolve: ({ revision }) => String(revision) },
   findUnique: id => ({ revision: BigInt(id) }),
   description: 'An entry of the change log: the object that was changed, the actor, and the state before and after.',
   fields: t => ({

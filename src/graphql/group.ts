@@ -74,9 +74,7 @@ const GroupMembersConnection = builder.objectRef<Page<MemberRow>>('GroupMembersC
 });
 
 builder.node(Group, {
-  id: {
-    resolve: ({ name }) => name,
-  },
+  id: { resolve: ({ name }) => name },
   loadManyWithoutCache: (names: readonly string[], context) =>
     Promise.all(names.map(name => existingGroup(name, context))),
   description: 'A set of users that conditions can name. A group exists while it has members or a flag names it.',

@@ -20,9 +20,7 @@ export function isOverrideId(id: string): boolean {
 const Override = builder.prismaNode('Override', {
   name: 'Override',
   nullable: true,
-  id: {
-    resolve: ({ flagKey, userId }) => `${flagKey}/${userId}`,
-  },
+  id: { resolve: ({ flagKey, userId }) => `${flagKey}/${userId}` },
   findUnique: id => {
     const [flagKey = '', userId = ''] = partsOf(id);
     return { userId_flagKey: { userId, flagKey } };

@@ -61,11 +61,11 @@ it('there are many examples in GraphQL, for all kinds of callers', () => {
 });
 
 it('no page has examples that no test runs', () => {
-  const elsewhere = ['docs/embedding.md', 'docs/from-python.md', 'docs/typed-keys.md'];
+  const elsewhere = ['docs/clients.md', 'docs/embedding.md', 'docs/from-python.md', 'docs/typed-keys.md'];
   const withExamples = readdirSync(new URL('docs/', packageRoot))
     .filter(name => name.endsWith('.md'))
     .map(name => readPage(`docs/${name}`))
-    .filter(({ blocks }) => blocks.some(({ language }) => /^(graphql|ts)$/.test(language)));
+    .filter(({ blocks }) => blocks.some(({ language }) => /^(graphql|tsx?)$/.test(language)));
   expect(withExamples.map(({ path }) => path).filter(path => ![...readmePages, ...elsewhere].includes(path))).toEqual(
     [],
   );

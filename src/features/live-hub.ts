@@ -4,7 +4,7 @@ import type { Evaluation, Subject } from '../core/evaluate.js';
 import type { Log } from '../core/log.js';
 import { pulled } from '../streams/pulled.js';
 import { TimeSlice } from '../streams/slices.js';
-import { answerKey } from './evaluator.js';
+import { answerKey, Evaluator } from './evaluator.js';
 import { LastAnswers } from './last-answers.js';
 import type { FeatureObserver } from './observer.js';
 import type { Applied, Replica } from './replica.js';
@@ -17,6 +17,15 @@ export interface LiveHubOptions {
   readonly observers: readonly FeatureObserver[];
   readonly log: Log;
   readonly now: () => number;
+}
+
+/** The updates of one subscriber. */
+export interface FeatureUpdates extends AsyncIterableIterator<FeaturesUpdate> {
+  /**
+   * Answers all flags for this subscriber as they are now, without reading anything: at the revision of its last update or a
+   * later one. Null while the user must be read first.
+   */
+  evaluator(): Evaluator | null;
 }
 
 /** Updates handed over before other work gets its turn: sending one costs several times its evaluation. */
@@ -69,7 +78,7 @@ export class LiveHub {
    * The first update is the whole set, each later one a difference. Leaving (`return()`) releases everything at once, also
    * while `next()` waits.
    */
-  subscribe(audience: Audience, options: SubscribeOptions = {}): AsyncIterableIterator<FeaturesUpdate> {
+  subscribe(audience: Audience, options: SubscribeOptions = {}): FeatureUpdates {
     const subscriber = new Subscriber(audience, options);
     if (this.#isClosed) subscriber.state = 'closed';
     else this.#enter(subscriber);
@@ -87,7 +96,13 @@ export class LiveHub {
       last = pull;
       return pull;
     };
-    return pulled(next, () => this.#leave(subscriber));
+    const updates = pulled(next, () => this.#leave(subscriber));
+    return Object.assign(updates, { evaluator: () => this.#evaluator(subscriber) });
+  }
+
+  #evaluator({ subject }: Subscriber): Evaluator | null {
+    const { replica, now } = this.#options;
+    return subject === null ? null : new Evaluator(replica.snapshot, subject, now(), this.#options);
   }
 
   /** Ends every subscription. */

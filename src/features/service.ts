@@ -7,13 +7,13 @@ import { canonicalUserId, isUuid, storedUserId } from '../core/user-id.js';
 import { Evaluator, type EvaluatorOptions } from './evaluator.js';
 import type { FlagChange } from './flag-change.js';
 import { FlagChangeFeed } from './flag-change-feed.js';
-import { LiveHub } from './live-hub.js';
+import { type FeatureUpdates, LiveHub } from './live-hub.js';
 import { Management } from './management.js';
 import type { FeatureObserver } from './observer.js';
 import type { PinnedAnswers } from './pins.js';
 import { Replica } from './replica.js';
 import type { Snapshot } from './snapshot.js';
-import type { Audience, FeaturesUpdate, SubscribeOptions } from './subscriber.js';
+import type { Audience, SubscribeOptions } from './subscriber.js';
 import { TargetingCache } from './targeting.js';
 
 /** The subject of an evaluation. */
@@ -177,7 +177,7 @@ export class FeatureService {
   }
 
   /** Sends the context its own answers, then each change of them. */
-  subscribe(context: EvaluationContext, options?: SubscribeOptions): AsyncIterableIterator<FeaturesUpdate> {
+  subscribe(context: EvaluationContext, options?: SubscribeOptions): FeatureUpdates {
     return this.#hub.subscribe(this.#audienceOf(context), options);
   }
 

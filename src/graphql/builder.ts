@@ -19,6 +19,13 @@ export const costLimits = { complexity: 100_000, depth: 15, breadth: 1_000 } as 
 
 const noId = { typename: '', id: '' };
 
+/** What a caller may do; see `AuthScopes` below. */
+export const authScopes = ({ caller, allowAnonymous }: Context) => ({
+  viewer: allowAnonymous || caller.role !== 'ANONYMOUS',
+  evaluator: caller.role === 'SERVICE' || caller.role === 'ADMIN',
+  admin: caller.role === 'ADMIN',
+});
+
 export const builder = new SchemaBuilder<{
   Context: Context;
   PrismaTypes: PrismaTypes;
@@ -46,11 +53,7 @@ export const builder = new SchemaBuilder<{
   defaultFieldNullability: false,
   scopeAuth: {
     authorizeOnSubscribe: true,
-    authScopes: ({ caller, allowAnonymous }) => ({
-      viewer: allowAnonymous || caller.role !== 'ANONYMOUS',
-      evaluator: caller.role === 'SERVICE' || caller.role === 'ADMIN',
-      admin: caller.role === 'ADMIN',
-    }),
+    authScopes,
     unauthorizedError: (_parent, { caller }) =>
       caller.role === 'ANONYMOUS' ? unauthenticated() : forbidden(caller.role),
   },

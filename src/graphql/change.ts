@@ -13,8 +13,17 @@ import { bothWaysArgs, page, pageArgs } from './page.js';
 /** The most user ids that one change lists; `userCount` is the number of all. */
 const shownUsers = 100;
 
-const Change = builder.prismaObject('FeatureChange', {
+/** Whether this is the id in the global id of a change: its revision, without zeros in front. */
+export function isChangeId(id: string): boolean {
+  const revision = revisionPlace([id]);
+  return revision !== null && String(revision) === id;
+}
+
+const Change = builder.prismaNode('FeatureChange', {
   name: 'Change',
+  nullable: true,
+  id: { resolve: ({ revision }) => String(revision) },
+  findUnique: id => ({ revision: BigInt(id) }),
   description: 'An entry of the change log: the object that was changed, the actor, and the state before and after.',
   fields: t => ({
     revision: t.int({

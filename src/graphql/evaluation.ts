@@ -33,7 +33,7 @@ const reasonDescriptions: Record<EvaluationReason, string> = {
   ENABLED: 'The flag is on for everybody: it has no conditions and a percentage of 100. The feature is on.',
 };
 
-const EvaluationReasonEnum = builder.enumType('EvaluationReason', {
+export const EvaluationReasonEnum = builder.enumType('EvaluationReason', {
   description:
     'The step that decided an evaluation. The steps run in the order of this list; the first step that decides wins.',
   values: Object.fromEntries(

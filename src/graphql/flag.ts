@@ -8,7 +8,7 @@ export const Flag = builder.prismaNode('FeatureFlag', {
   name: 'Flag',
   nullable: true,
   description: 'A feature flag: its name, and the rules that decide for which users the feature is on.',
-  id: { field: 'id', description: 'The global id: unique across all types, for `node(id:)` and client caches.' },
+  id: { field: 'id' },
   fields: t => ({
     key: t.exposeString('key', { description: 'The key that programs ask for. Unique; it never changes.' }),
     name: t.exposeString('name', { description: 'The name, for people.' }),

@@ -10,7 +10,17 @@ import { type MemberRow, stillThere } from './loaders.js';
 import { type Page, page, pageArgs } from './page.js';
 import { User } from './user.js';
 
-const Group = builder.objectRef<{ readonly name: string }>('Group');
+interface GroupShape {
+  readonly name: string;
+}
+
+const Group = builder.objectRef<GroupShape>('Group');
+
+/** A group exists while it has members or a flag names it. */
+async function existingGroup(name: string, { loaders, service }: Context): Promise<GroupShape | null> {
+  const exists = service.flagKeysNaming(name).length > 0 || (await loaders.memberCount.load(name)) > 0;
+  return exists ? { name } : null;
+}
 
 const GroupMembersEdge = builder.objectRef<Page<MemberRow>['edges'][number]>('GroupMembersEdge').implement({
   description: 'A member on a page.',
@@ -63,7 +73,10 @@ const GroupMembersConnection = builder.objectRef<Page<MemberRow>>('GroupMembersC
   }),
 });
 
-Group.implement({
+builder.node(Group, {
+  id: { resolve: ({ name }) => name },
+  loadManyWithoutCache: (names: readonly string[], context) =>
+    Promise.all(names.map(name => existingGroup(name, context))),
   description: 'A set of users that conditions can name. A group exists while it has members or a flag names it.',
   fields: t => ({
     name: t.exposeString('name', { description: 'The name, as conditions use it.' }),
@@ -116,11 +129,7 @@ builder.queryFields(t => ({
     description: 'Admin. The group with this name. Null if it has no members and no flag names it.',
     authScopes: { admin: true },
     args: { name: t.arg.string({ required: true, description: 'The name of the group.' }) },
-    resolve: async (_root, { name }, { loaders, service }) => {
-      storable(name, ['name'], maxNameLength);
-      const exists = service.flagKeysNaming(name).length > 0 || (await loaders.memberCount.load(name)) > 0;
-      return exists ? { name } : null;
-    },
+    resolve: (_root, { name }, context) => existingGroup(storable(name, ['name'], maxNameLength), context),
   }),
   groups: t.field({
     type: GroupConnection,

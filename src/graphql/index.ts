@@ -2,6 +2,7 @@ import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.js';
 import './scalars.js';
 import './evaluation.js';
+import './feature.js';
 import './viewer.js';
 import './flag.js';
 import './flag-list.js';

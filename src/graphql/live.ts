@@ -1,8 +1,10 @@
 import { featureMap } from '../features/evaluator.js';
 import type { FlagChange as FlagChangeShape } from '../features/flag-change.js';
+import type { FeatureUpdates } from '../features/live-hub.js';
 import type { FeaturesUpdate as FeaturesUpdateShape } from '../features/subscriber.js';
 import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
+import type { Context } from './context.js';
 import {
   checkContext,
   checkKey,
@@ -12,35 +14,67 @@ import {
   EvaluationContextInput,
   keysDescription,
 } from './evaluation.js';
+import { Feature, featureId } from './feature.js';
 import { Flag } from './flag.js';
-import { viewerContext } from './viewer.js';
+import { Viewer, viewerContext, viewerNow } from './viewer.js';
+
+/** The descriptions of the fields that updates for viewers and for any user share. */
+const shared = {
+  revision: 'The revision of the change log that these answers are computed from. Pass it as `sinceRevision`.',
+  snapshot: 'Whether `features` holds all answers. If false, it holds only those that changed.',
+  features: 'All answers if `snapshot` is true, otherwise the answers that changed.',
+  featureMap:
+    'The same answers as one JSON object, such as `{"new_dashboard": true}`. It is smaller and faster than `features`.',
+  removed:
+    'Keys of flags that were deleted since the update before. Always empty if the subscription names `keys`: a deleted flag then has an answer with the reason `FLAG_NOT_FOUND`.',
+} as const;
+
+/** The updates that an operation follows. An update itself is shared among viewers, so it cannot lead to one of them. */
+const followed = new WeakMap<Context, FeatureUpdates>();
+
+const ViewerFeaturesUpdate = builder.objectRef<FeaturesUpdateShape>('ViewerFeaturesUpdate').implement({
+  description:
+    'An update of `viewerFeatures`. The first update holds all answers; each later one holds only the answers that changed since the update before.',
+  fields: t => ({
+    revision: t.exposeInt('revision', { description: shared.revision }),
+    snapshot: t.exposeBoolean('snapshot', { description: shared.snapshot }),
+    features: t.field({ type: [Feature], description: shared.features, resolve: ({ features }) => features }),
+    featureMap: t.field({
+      type: 'JSONObject',
+      description: shared.featureMap,
+      resolve: ({ features }) => featureMap(features),
+    }),
+    removed: t.stringList({ description: shared.removed, resolve: ({ removed }) => removed }),
+    removedIds: t.idList({
+      description: 'The global ids of the features in `removed`, for client caches to drop.',
+      resolve: ({ removed }) => removed.map(featureId),
+    }),
+    viewer: t.field({
+      type: Viewer,
+      extensions: { shareable: false },
+      description:
+        'The viewer as a whole, at this revision or a later one, for client caches: all answers, whatever `keys` the subscription names. Each update then costs an evaluation of its own, and holds all that is selected here.',
+      resolve: (_update, _args, context) => {
+        const evaluator = followed.get(context)?.evaluator() ?? null;
+        return evaluator === null ? viewerNow(context) : { caller: context.caller, evaluator };
+      },
+    }),
+  }),
+});
 
 const FeaturesUpdate = builder.objectRef<FeaturesUpdateShape>('FeaturesUpdate').implement({
   description:
-    'An update of a subscription. The first update holds all answers; each later one holds only the answers that changed since the update before.',
+    'An update of `evaluations`. The first update holds all answers; each later one holds only the answers that changed since the update before.',
   fields: t => ({
-    revision: t.exposeInt('revision', {
-      description: 'The revision of the change log that these answers are computed from. Pass it as `sinceRevision`.',
-    }),
-    snapshot: t.exposeBoolean('snapshot', {
-      description: 'Whether `features` holds all answers. If false, it holds only those that changed.',
-    }),
-    features: t.field({
-      type: [Evaluation],
-      description: 'All answers if `snapshot` is true, otherwise the answers that changed.',
-      resolve: ({ features }) => features,
-    }),
+    revision: t.exposeInt('revision', { description: shared.revision }),
+    snapshot: t.exposeBoolean('snapshot', { description: shared.snapshot }),
+    features: t.field({ type: [Evaluation], description: shared.features, resolve: ({ features }) => features }),
     featureMap: t.field({
       type: 'JSONObject',
-      description:
-        'The same answers as one JSON object, such as `{"new_dashboard": true}`. It is smaller and faster than `features`.',
+      description: shared.featureMap,
       resolve: ({ features }) => featureMap(features),
     }),
-    removed: t.stringList({
-      description:
-        'Keys of flags that were deleted since the update before. Always empty if the subscription names `keys`: a deleted flag then has an answer with the reason `FLAG_NOT_FOUND`.',
-      resolve: ({ removed }) => removed,
-    }),
+    removed: t.stringList({ description: shared.removed, resolve: ({ removed }) => removed }),
   }),
 });
 
@@ -64,7 +98,7 @@ const shareable = { shareable: true };
 
 builder.subscriptionFields(t => ({
   viewerFeatures: t.field({
-    type: FeaturesUpdate,
+    type: ViewerFeaturesUpdate,
     extensions: shareable,
     description:
       'The answers for the caller: first all of them, then an update each time that one changes for this caller.',
@@ -76,11 +110,13 @@ builder.subscriptionFields(t => ({
           'The `revision` of the last update that the client received before it reconnected. No update older than this is sent. Default: 0.',
       }),
     },
-    subscribe: (_root, { keys, sinceRevision }, { service, caller, device }) =>
-      service.subscribe(viewerContext(caller, device), {
-        keys: checkWatchedKeys(keys),
-        sinceRevision: sinceRevision ?? null,
-      }),
+    subscribe: (_root, { keys, sinceRevision }, context) => {
+      const { service, caller, device } = context;
+      const options = { keys: checkWatchedKeys(keys), sinceRevision: sinceRevision ?? null };
+      const updates = service.subscribe(viewerContext(caller, device), options);
+      followed.set(context, updates);
+      return updates;
+    },
     resolve: update => update,
   }),
   isEnabled: t.boolean({

@@ -1,5 +1,6 @@
 import { FlagNotFoundError, ValidationError } from '../core/errors.js';
-import { storedUserId } from '../core/user-id.js';
+import { isFlagKey } from '../core/flag.js';
+import { isUuid, storedUserId } from '../core/user-id.js';
 import type { Override as OverrideRow } from '../generated/prisma/client.js';
 import { builder, unchecked } from './builder.js';
 import { flagKeyPlace, userPlace } from './cursors.js';
@@ -8,8 +9,22 @@ import { stillThere } from './loaders.js';
 import { bothWaysArgs, page, totalCount } from './page.js';
 import { User } from './user.js';
 
-const Override = builder.prismaObject('Override', {
+/** The parts of the id in the global id of an override: the key of the flag, which has no slash, and the stored id of the user. */
+const partsOf = (id: string): string[] => id.split('/');
+
+export function isOverrideId(id: string): boolean {
+  const [flagKey = '', userId = '', ...more] = partsOf(id);
+  return isFlagKey(flagKey) && isUuid(userId) && more.length === 0;
+}
+
+const Override = builder.prismaNode('Override', {
   name: 'Override',
+  nullable: true,
+  id: { resolve: ({ flagKey, userId }) => `${flagKey}/${userId}` },
+  findUnique: id => {
+    const [flagKey = '', userId = ''] = partsOf(id);
+    return { userId_flagKey: { userId, flagKey } };
+  },
   description:
     'An answer that is set for one flag and one user. It takes precedence over the global switch, the percentage and the conditions of the flag.',
   fields: t => ({

@@ -12,7 +12,7 @@ export const User = builder.prismaNode('User', {
   name: 'User',
   nullable: true,
   description: 'A user for whom something is stored: attributes, a group, an override, or a change that the user made.',
-  id: { field: 'id', description: 'The global id: unique across all types, for `node(id:)` and client caches.' },
+  id: { field: 'id' },
   fields: t => ({
     userId: t.field({
       type: 'UserID',

@@ -1,17 +1,12 @@
+import { encodeGlobalID } from '@pothos/plugin-relay';
 import type { Caller } from '../auth/caller.js';
 import { compareNames } from '../core/text.js';
 import type { Evaluator } from '../features/evaluator.js';
 import type { EvaluationContext } from '../features/service.js';
 import { builder } from './builder.js';
-import {
-  answersCost,
-  checkKey,
-  checkKeys,
-  defaultDescription,
-  Evaluation,
-  keysDescription,
-  mapCost,
-} from './evaluation.js';
+import type { Context } from './context.js';
+import { answersCost, checkKey, checkKeys, defaultDescription, keysDescription, mapCost } from './evaluation.js';
+import { Feature } from './feature.js';
 
 const Role = builder.enumType('Role', {
   description: 'The role of a caller. It comes from the token.',
@@ -37,12 +32,27 @@ export function viewerContext({ userId, attributes }: Caller, device: string | n
  */
 const repeatable = { repeatable: true };
 
-const Viewer = builder.objectRef<{ caller: Caller; evaluator: Evaluator }>('Viewer');
+/** The part of the global id of a viewer that tells viewers apart. */
+export function viewerName({ userId }: Caller): string {
+  return userId ?? 'anonymous';
+}
+
+/** The caller, with the answers of this moment. */
+export async function viewerNow({ service, caller, device }: Context): Promise<typeof Viewer.$inferType> {
+  return { caller, evaluator: await service.evaluator(viewerContext(caller, device)) };
+}
+
+export const Viewer = builder.objectRef<{ readonly caller: Caller; readonly evaluator: Evaluator }>('Viewer');
 Viewer.implement({
   description:
     'The caller, with the answers for the caller: keys, answers and reasons, never rules. All answers are computed from the same revision.',
+  interfaces: [builder.nodeInterfaceRef()],
   fields: t => ({
-    id: t.field({
+    id: t.id({
+      description: 'The global id, for client caches. All anonymous callers have the same.',
+      resolve: ({ caller }) => encodeGlobalID('Viewer', viewerName(caller)),
+    }),
+    userId: t.field({
       type: 'UserID',
       nullable: true,
       description: 'The user id of the token. Null for anonymous callers, and for tokens that name no user.',
@@ -68,7 +78,7 @@ Viewer.implement({
       resolve: ({ evaluator }, args) => evaluator.evaluate(checkKey(args.key), args.default ?? undefined).enabled,
     }),
     feature: t.field({
-      type: Evaluation,
+      type: Feature,
       description: 'The answer for one feature, with its reason.',
       args: {
         key: t.arg.string({ required: true, description: 'The key of the flag.' }),
@@ -77,7 +87,7 @@ Viewer.implement({
       resolve: ({ evaluator }, args) => evaluator.evaluate(checkKey(args.key), args.default ?? undefined),
     }),
     features: t.field({
-      type: [Evaluation],
+      type: [Feature],
       description: 'The answers, with their reasons.',
       args: { keys: t.arg.stringList({ description: keysDescription }) },
       complexity: answersCost,
@@ -118,9 +128,6 @@ builder.queryFields(t => ({
     description: 'The caller, with the answers for the caller.',
     extensions: repeatable,
     authScopes: { viewer: true },
-    resolve: async (_root, _args, { service, caller, device }) => ({
-      caller,
-      evaluator: await service.evaluator(viewerContext(caller, device)),
-    }),
+    resolve: (_root, _args, context) => viewerNow(context),
   }),
 }));

@@ -33,6 +33,8 @@ async function refused(source: string, caller: (typeof callers)[keyof typeof cal
 const viewer =
   'subscription { viewerFeatures { revision snapshot features { key enabled reason } featureMap removed } }';
 
+const featureId = (key: string) => Buffer.from(`Feature:${key}`).toString('base64');
+
 describe('viewerFeatures', () => {
   it('sends all answers, then those that change for this viewer', async () => {
     const stream = await open(viewer, {}, callers.user);
@@ -87,6 +89,95 @@ describe('viewerFeatures', () => {
     await management.setUserAttributes({ userId: ann, attributes: { plan: 'pro', eu: false } });
     expect(await next).toEqual({ viewerFeatures: { featureMap: { pro: false } } });
     await stream.end();
+  });
+});
+
+describe('an update for a client cache', () => {
+  it('is evaluated for its viewer only where the viewer is asked for, without reading anything', async () => {
+    await api.close();
+    let evaluations = 0;
+    const count = () => {
+      evaluations += 1;
+    };
+    const observer = { seesEveryAnswer: false, onEvaluated: count, onEvaluatedAll: count, onPushed: () => {} };
+    // Every other evaluation reads the log and the user first.
+    api = await openGraphQL({ observers: [observer], cacheTtl: 0 });
+    await api.service.management.createFlag({ key: 'all', name: 'All' });
+    const plain = await open('subscription { viewerFeatures { features { id } removedIds } }', {}, callers.user);
+    const whole = await open('subscription { viewerFeatures { viewer { featureMap } } }', {}, callers.user);
+    await plain.next();
+    expect(evaluations).toBe(0);
+    expect(await api.countQueries(() => whole.next())).toBeGreaterThan(0);
+    const updates = [plain.next(), whole.next()] as const;
+    await api.service.management.updateFlag({ key: 'all', enabled: true });
+    await updates[0];
+    expect(await api.countQueries(() => updates[1])).toBe(0);
+    expect((await updates[1]).viewerFeatures.viewer.featureMap).toEqual({ all: true });
+    expect(evaluations).toBe(2);
+    await plain.end();
+    await whole.end();
+  });
+
+  it('has the ids that queries have, and those of deleted flags', async () => {
+    const { viewer: known } = await api.data('{ viewer { id features { id } } }', {}, callers.user);
+    const stream = await open(
+      'subscription { viewerFeatures { features { id } removed removedIds viewer { id } } }',
+      {},
+      callers.user,
+    );
+    const { features } = known;
+    expect((await stream.next()).viewerFeatures).toEqual({
+      features,
+      removed: [],
+      removedIds: [],
+      viewer: { id: known.id },
+    });
+    const next = stream.next();
+    await api.service.management.deleteFlag({ key: 'beta' });
+    expect((await next).viewerFeatures).toMatchObject({
+      features: [],
+      removed: ['beta'],
+      removedIds: [featureId('beta')],
+    });
+    await stream.end();
+  });
+
+  it('has the whole viewer where it is asked for, whatever keys are watched, each viewer its own', async () => {
+    const { management } = api.service;
+    await management.createFlag({ key: 'all', name: 'All' });
+    const query = `subscription { viewerFeatures(keys: ["all"]) { revision featureMap
+      viewer { userId groups revision featureMap features { id enabled } isEnabled(key: "nope", default: true) } } }`;
+    const streams = await Promise.all([open(query, {}, callers.user), open(query, {}, callers.anonymous)]);
+    for (const stream of streams) await stream.next();
+    await management.addToGroup({ group: 'beta', userIds: [ann] });
+    const updates = Promise.all(streams.map(stream => stream.next()));
+    await management.updateFlag({ key: 'all', enabled: true });
+    const state = (beta: boolean) => ({
+      revision: 4,
+      featureMap: { all: true, beta },
+      features: [
+        { id: featureId('all'), enabled: true },
+        { id: featureId('beta'), enabled: beta },
+      ],
+      isEnabled: true,
+    });
+    expect(await updates).toEqual([
+      {
+        viewerFeatures: {
+          revision: 4,
+          featureMap: { all: true },
+          viewer: { userId: ann, groups: ['beta'], ...state(true) },
+        },
+      },
+      {
+        viewerFeatures: {
+          revision: 4,
+          featureMap: { all: true },
+          viewer: { userId: null, groups: [], ...state(false) },
+        },
+      },
+    ]);
+    for (const stream of streams) await stream.end();
   });
 });
 

@@ -4,6 +4,7 @@ import { ann, callers, openGraphQL, type TestGraphQL } from '../support/graphql.
 
 let api: TestGraphQL;
 const flagCount = 50;
+const globalId = (text: string) => Buffer.from(text).toString('base64');
 /** Every third user is known by another text. */
 const user = (i: number) => (i % 3 === 0 ? `idp|${i}` : `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`);
 
@@ -55,8 +56,26 @@ describe('the number of queries does not grow with the number of rows', () => {
       'users through nodes',
       (
         n: number,
-      ) => `{ nodes(ids: [${Array.from({ length: n }, (_, i) => `"${Buffer.from(`User:${storedUserId(user(i))}`).toString('base64')}"`).join()}]) {
+      ) => `{ nodes(ids: [${Array.from({ length: n }, (_, i) => `"${globalId(`User:${storedUserId(user(i))}`)}"`).join()}]) {
       ... on User { userId groups overrides { nodes { flag { key } } } } } }`,
+    ],
+    [
+      'groups through nodes',
+      (
+        n: number,
+      ) => `{ nodes(ids: [${Array.from({ length: n }, (_, i) => `"${globalId(`Group:group-${i % 5}`)}"`).join()}]) {
+      ... on Group { name memberCount } } }`,
+    ],
+    [
+      'overrides through nodes',
+      (n: number) =>
+        `{ nodes(ids: [${Array.from({ length: n }, (_, i) => `"${globalId(`Override:flag-${String(i).padStart(2, '0')}/${storedUserId(user(i * 3))}`)}"`).join()}]) {
+      ... on Override { enabled user { userId } flag { key } } } }`,
+    ],
+    [
+      'changes through nodes',
+      (n: number) =>
+        `{ nodes(ids: [${Array.from({ length: n }, (_, i) => `"${globalId(`Change:${i + 1}`)}"`).join()}]) { ... on Change { kind actorId } } }`,
     ],
     [
       'features of many users',
@@ -74,7 +93,7 @@ describe('the number of queries does not grow with the number of rows', () => {
     await api.data('{ viewer { featureMap } }', {}, callers.user);
     const count = await api.countQueries(() =>
       api.data(
-        '{ isEnabled(key: "flag-01") viewer { id role groups features { key enabled reason } } }',
+        '{ isEnabled(key: "flag-01") viewer { id role groups features { id key enabled reason } } }',
         {},
         callers.user,
       ),
@@ -198,40 +217,4 @@ describe('changes', () => {
   ])('can be filtered: %s', async (filter, count) => {
     expect(await kinds(filter)).toHaveLength(count);
   });
-});
-
-describe('node', () => {
-  const globalId = (text: string) => Buffer.from(text).toString('base64');
-
-  it('finds a flag and a user again by their ids, for admins alone', async () => {
-    const { flag, user: found } = await api.data(`{ flag(key: "flag-07") { id } user(id: "${ann}") { id } }`);
-    const query =
-      'query($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on Flag { key } ... on User { userId } } }';
-    const ids = [found.id, flag.id, globalId(`Flag:${ann}`)];
-    expect((await api.data(query, { ids })).nodes).toMatchObject([
-      { __typename: 'User', userId: ann },
-      { __typename: 'Flag', key: 'flag-07' },
-      null,
-    ]);
-    for (const caller of [callers.anonymous, callers.user, callers.service]) {
-      expect((await api.data(query, { ids }, caller)).nodes).toEqual([null, null, null]);
-      expect((await api.data('query($id: ID!) { node(id: $id) { id } }', { id: flag.id }, caller)).node).toBeNull();
-    }
-  });
-
-  it.each([
-    '',
-    'nonsense',
-    globalId('Flag'),
-    globalId('Flag:'),
-    globalId('Flag:1'),
-    globalId('Nothing:1'),
-    globalId(`Override:${ann}`),
-  ])('is null for the id %j', async id => {
-    expect((await api.data('query($id: ID!) { node(id: $id) { id } }', { id })).node).toBeNull();
-  });
-});
-
-it('nodes answers null for ids of other servers', async () => {
-  expect((await api.data('{ nodes(ids: ["x", "", "VXNlcjo="]) { id } }')).nodes).toEqual([null, null, null]);
 });

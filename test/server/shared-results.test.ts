@@ -1,15 +1,20 @@
-import { buildSchema, type GraphQLField, parse } from 'graphql';
+import { buildSchema, type GraphQLField, type GraphQLObjectType, parse } from 'graphql';
 import { describe, expect, it } from 'vitest';
+import { createSchema } from '../../src/graphql/index.js';
 import { createOperationFinder, type KnownOperation } from '../../src/server/operations/known-operation.js';
 import { SharedResults } from '../../src/server/operations/shared-results.js';
+import { ann, startTestServer } from '../support/server.js';
 
 const schema = buildSchema(`
   type Query { a: Int }
-  type Update { n: Int many(first: Int): Int }
+  type Viewer { n: Int }
+  type Update { n: Int many(first: Int): Int viewer: Viewer }
   type Subscription { steady(from: Int): Update other: Update }
 `);
 const field = schema.getSubscriptionType()?.getFields()['steady'] as GraphQLField<unknown, unknown>;
 field.extensions = { shareable: true };
+const own = schema.getType('Update') as GraphQLObjectType;
+(own.getFields()['viewer'] as GraphQLField<unknown, unknown>).extensions = { shareable: false };
 
 const find = createOperationFinder(schema);
 const operationOf = (query: string) => find(parse(query), null) as KnownOperation;
@@ -50,6 +55,8 @@ describe('a result', () => {
     'subscription ($x: Int) { steady { many(first: $x) } }',
     'subscription ($x: Boolean!) { steady { n @include(if: $x) } }',
     'subscription ($x: Boolean!) { steady @skip(if: $x) { n } }',
+    'subscription { steady { viewer { n } } }',
+    'subscription { steady { ... on Update { a: viewer { n } } } }',
     'subscription ($x: Int) { steady { ...f } } fragment f on Update { many(first: $x) }',
   ])('is made for each subscriber of %s', async query => {
     const args = operationOf(query);
@@ -62,5 +69,38 @@ describe('a result', () => {
     const failed = { errors: [] };
     await shared.resultOf(steady, event, async () => failed);
     expect(await shared.resultOf(steady, event, async () => ({ data: {} }))).toEqual({ data: {} });
+  });
+});
+
+describe('updates of viewerFeatures', () => {
+  const isShareable = (selection: string) =>
+    createOperationFinder(createSchema())(parse(`subscription { viewerFeatures { ${selection} } }`), null)?.isShareable;
+
+  it('are shared with all their ids, but not with their viewer', () => {
+    expect(isShareable('revision snapshot features { id key enabled reason } featureMap removed removedIds')).toBe(
+      true,
+    );
+    expect(isShareable('features { id } viewer { id }')).toBe(false);
+  });
+
+  it('lead each viewer to itself, though one update is handed to all', async () => {
+    await using server = await startTestServer();
+    await server.service.management.createFlag({ key: 'a', name: 'A' });
+    const query = 'subscription { viewerFeatures { features { key } viewer { userId role featureMap } } }';
+    await using user = await server.ws('user');
+    await using visitor = await server.ws('anonymous');
+    await using updates = user.subscribe(query);
+    await using visits = visitor.subscribe(query);
+    for (const stream of [updates, visits]) await stream.next();
+    await server.service.management.updateFlag({ key: 'a', enabled: true });
+    const update = { features: [{ key: 'a' }], viewer: { featureMap: { a: true } } };
+    expect((await updates.next()).data?.viewerFeatures).toMatchObject({
+      ...update,
+      viewer: { userId: ann, role: 'USER' },
+    });
+    expect((await visits.next()).data?.viewerFeatures).toMatchObject({
+      ...update,
+      viewer: { userId: null, role: 'ANONYMOUS' },
+    });
   });
 });

@@ -43,7 +43,9 @@ describe.each([...goodIds, uuid])('a user known as %j', id => {
   const known = canonicalUserId(id);
 
   it('has attributes, groups, overrides, live answers and a history under this id, and then is erased', async () => {
-    expect(await data(id, undefined, '{ viewer { id groups } }')).toEqual({ viewer: { id: known, groups: [] } });
+    expect(await data(id, undefined, '{ viewer { userId groups } }')).toEqual({
+      viewer: { userId: known, groups: [] },
+    });
     await using client = wsClient(server.url, { token: await tokenOf(id) });
     await using stream = client.subscribe('subscription { viewerFeatures { featureMap } }');
     const next = async () => (await stream.next()).data.viewerFeatures.featureMap;

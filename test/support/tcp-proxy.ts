@@ -10,12 +10,12 @@ export class TcpProxy {
   #lastWord: string | null = null;
 
   private constructor(
-    readonly target: string,
+    readonly target: string | number,
     readonly port: number,
   ) {}
 
-  /** @param target the path of a Unix socket. */
-  static async to(target: string): Promise<TcpProxy> {
+  /** @param target the path of a Unix socket, or a port of this machine. */
+  static async to(target: string | number): Promise<TcpProxy> {
     const probe = createServer().listen(0, '127.0.0.1');
     await once(probe, 'listening');
     const { port } = probe.address() as AddressInfo;
@@ -32,7 +32,7 @@ export class TcpProxy {
     this.#lastWord = null;
     this.#server = createServer(inner => {
       const line = this.#line;
-      const outer = connect(this.target);
+      const outer = typeof this.target === 'number' ? connect(this.target, '127.0.0.1') : connect(this.target);
       for (const socket of [inner, outer]) {
         this.#sockets.add(socket);
         socket.on('error', () => undefined);

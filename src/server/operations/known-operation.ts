@@ -2,6 +2,7 @@ import {
   type ASTNode,
   type DocumentNode,
   type GraphQLSchema,
+  isObjectType,
   Kind,
   type OperationDefinitionNode,
   type OperationTypeNode,
@@ -24,7 +25,7 @@ export interface KnownOperation {
   readonly isRepeatable: boolean;
   /**
    * A subscription to a field that the schema marks as `shareable`: the result follows from the event alone and is the same
-   * for every subscriber, because no variable is used below the root field.
+   * for every subscriber, because below the root field no variable is used, and no field that is marked as not shareable.
    */
   readonly isShareable: boolean;
 }
@@ -41,7 +42,15 @@ export function createOperationFinder(schema: GraphQLSchema): FindOperation {
       ),
     );
   const repeatable = marked('query' as OperationTypeNode, 'repeatable');
-  const shareable = marked('subscription' as OperationTypeNode, 'shareable');
+  const sharing: Sharing = {
+    roots: marked('subscription' as OperationTypeNode, 'shareable'),
+    ownFields: new Set(
+      Object.values(schema.getTypeMap())
+        .filter(isObjectType)
+        .flatMap(type => Object.values(type.getFields()))
+        .flatMap(({ name, extensions }) => (extensions['shareable'] === false ? [name] : [])),
+    ),
+  };
   const labels = new Map<string, OperationLabels>();
 
   function labelsOf(node: OperationDefinitionNode): OperationLabels {
@@ -73,7 +82,7 @@ export function createOperationFinder(schema: GraphQLSchema): FindOperation {
           node.selectionSet.selections.every(
             selection => selection.kind === Kind.FIELD && repeatable.has(selection.name.value),
           ),
-        isShareable: node.operation === 'subscription' && isShareable(node, shareable),
+        isShareable: node.operation === 'subscription' && isShareable(node, sharing),
       });
     }
     const [only] = operations.values();
@@ -111,12 +120,23 @@ function hasSpread(part: ASTNode): boolean {
   return found;
 }
 
-function isShareable({ selectionSet }: OperationDefinitionNode, shareable: ReadonlySet<string>): boolean {
+/** The names of fields that decide whether subscribers can share a result. */
+interface Sharing {
+  /** Root fields whose events are the same for all subscribers. */
+  readonly roots: ReadonlySet<string>;
+  /** Fields whose values differ between the subscribers of one event. */
+  readonly ownFields: ReadonlySet<string>;
+}
+
+function isShareable({ selectionSet }: OperationDefinitionNode, { roots, ownFields }: Sharing): boolean {
   const [root, ...others] = selectionSet.selections;
-  if (root?.kind !== Kind.FIELD || others.length > 0 || !shareable.has(root.name.value)) return false;
+  if (root?.kind !== Kind.FIELD || others.length > 0 || !roots.has(root.name.value)) return false;
   let isFixed = root.directives === undefined || root.directives.length === 0;
   if (root.selectionSet === undefined) return isFixed;
   visit(root.selectionSet, {
+    Field: ({ name }) => {
+      isFixed &&= !ownFields.has(name.value);
+    },
     Variable: () => {
       isFixed = false;
     },

@@ -172,11 +172,14 @@ function isOneOfFolded(wanted: readonly Scalar[]): AttributeTest {
 }
 
 function order(holds: (value: number, limit: number) => boolean): MakeTest<Bound> {
-  return ({ type, value: limit }, compilation) =>
-    type === 'number'
-      ? anyOf(value => typeof value === 'number' && holds(value, limit))
-      : // Other texts give NaN, for which every comparison is false.
-        anyRead(value => typeof value === 'string' && holds(parseInstant(value), limit), compilation);
+  return ({ type, value: limit }, compilation) => {
+    if (type === 'number') {
+      const inList = anyOf(value => typeof value === 'number' && holds(value, limit));
+      return value => (typeof value === 'number' ? holds(value, limit) : inList(value));
+    }
+    // Other texts give NaN, for which every comparison is false.
+    return anyRead(value => typeof value === 'string' && holds(parseInstant(value), limit), compilation);
+  };
 }
 
 function contains(wanted: readonly string[], { ignoreCase }: Compilation): AttributeTest {
@@ -193,21 +196,21 @@ function contains(wanted: readonly string[], { ignoreCase }: Compilation): Attri
 }
 
 function startsWith(wanted: readonly string[], { ignoreCase }: Compilation): AttributeTest {
-  const texts = ignoreCase ? wanted.map(foldCase) : wanted;
+  if (!ignoreCase) return anyText(value => wanted.some(text => value.startsWith(text)));
+  const texts = wanted.map(foldCase);
   const longest = longestOf(texts);
-  return anyOf(value => {
-    if (typeof value !== 'string') return false;
-    const start = ignoreCase ? foldCase(value.slice(0, longest)) : value;
+  return anyText(value => {
+    const start = foldCase(value.slice(0, longest));
     return texts.some(text => start.startsWith(text));
   });
 }
 
 function endsWith(wanted: readonly string[], { ignoreCase }: Compilation): AttributeTest {
-  const texts = ignoreCase ? wanted.map(foldCase) : wanted;
+  if (!ignoreCase) return anyText(value => wanted.some(text => value.endsWith(text)));
+  const texts = wanted.map(foldCase);
   const longest = longestOf(texts);
-  return anyOf(value => {
-    if (typeof value !== 'string') return false;
-    const end = ignoreCase ? foldCase(value.slice(-longest)) : value;
+  return anyText(value => {
+    const end = foldCase(value.slice(-longest));
     return texts.some(text => end.endsWith(text));
   });
 }
@@ -238,13 +241,25 @@ function inNetworks(wanted: readonly Network[], compilation: Compilation): Attri
 
 /** The test of a value, or of any element of a list. */
 function anyOf(test: AttributeTest): AttributeTest {
-  return value =>
-    Array.isArray(value) ? value.length <= maxListElements && value.some(element => test(element)) : test(value);
+  return value => {
+    // Most values are no lists, and this is the cheapest way to see it.
+    if (typeof value !== 'object') return test(value);
+    return Array.isArray(value) && value.length <= maxListElements && value.some(element => test(element));
+  };
+}
+
+/** Like {@link anyOf}, for tests of texts alone. */
+function anyText(test: (text: string) => boolean): AttributeTest {
+  const inList = anyOf(value => typeof value === 'string' && test(value));
+  return value => (typeof value === 'string' ? test(value) : inList(value));
 }
 
 /** Like {@link anyOf}, for tests whose cost grows with the text. */
 function anyOfShort(test: AttributeTest): AttributeTest {
-  return value => (Array.isArray(value) ? isShort(value) && value.some(element => test(element)) : test(value));
+  return value => {
+    if (typeof value !== 'object') return test(value);
+    return Array.isArray(value) && isShort(value) && value.some(element => test(element));
+  };
 }
 
 /**

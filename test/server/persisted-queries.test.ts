@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openInitiatedSocket } from '../support/raw-socket.js';
 import { until } from '../support/wait.js';
@@ -76,4 +79,28 @@ describe('a hash without its query is answered as clients of persisted queries e
       expect(JSON.parse(text)).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
     },
   );
+});
+
+it('Apollo Client sends the text after its first hash, and no more hashes', async () => {
+  const bodies: { query?: string; extensions?: object }[] = [];
+  const spied: typeof fetch = (url, init) => {
+    bodies.push(JSON.parse(String(init?.body)));
+    return fetch(url, init);
+  };
+  const sha256 = async (text: string) => createHash('sha256').update(text).digest('hex');
+  const http = new HttpLink({ uri: `${server.url}/graphql`, fetch: spied });
+  const client = new ApolloClient({
+    link: new PersistedQueryLink({ sha256 }).concat(http),
+    cache: new InMemoryCache(),
+  });
+  for (const name of ['First', 'Second']) {
+    const { data } = await client.query({ query: gql(`query ${name} { hello }`), fetchPolicy: 'network-only' });
+    expect(data).toEqual({ hello: 'world' });
+  }
+  const hasHash = (extensions: object | undefined) => 'persistedQuery' in (extensions ?? {});
+  expect(bodies.map(({ query, extensions }) => [query !== undefined, hasHash(extensions)])).toEqual([
+    [false, true],
+    [true, false],
+    [true, false],
+  ]);
 });

@@ -71,7 +71,7 @@ export interface ServerLoad {
   readonly addresses: number;
   /** Bytes of answers that wait for their readers. */
   readonly unsentBytes: number;
-  /** Bytes of bodies and of messages over WebSockets that wait for their end, as they are counted. */
+  /** Bytes of bodies and of messages over WebSockets that wait for their end or the end of their operation, as they are counted. */
   readonly unfinishedBytes: number;
   /** Bytes of documents and variables that subscriptions keep, as `jsonBytes` counts them. */
   readonly keptBytes: number;

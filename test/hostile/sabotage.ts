@@ -49,8 +49,8 @@ export const sabotages: readonly Sabotage[] = [
     replacements: [
       {
         file: 'src/server/operations/variables.ts',
-        from: 'return { variables: kept, bytes };',
-        to: 'return { variables: given ?? {}, bytes };',
+        from: 'if (given === null) return null;',
+        to: 'return given;',
       },
     ],
   },

@@ -301,7 +301,7 @@ describe('a socket', () => {
     begin(second);
     expect(await second.closed).toEqual({
       code: 1013,
-      reason: 'Too many bytes of unfinished messages wait. Try again later.',
+      reason: 'Too many bytes of unfinished messages and operations wait. Try again later.',
     });
     const body = ' '.repeat(30_000);
     const post = connect(other.port, '127.0.0.1');
@@ -320,6 +320,54 @@ describe('a socket', () => {
     third.socket.terminate();
     await until(() => other.load.unfinishedBytes === 0, 'what its end leaves is nothing');
     first.socket.terminate();
+  });
+
+  it('keeps nothing of an operation under way that it does not declare', async () => {
+    await using other = await startTestServer();
+    const raw = await openInitiatedSocket(other.url);
+    const before = await heapInUse();
+    for (const id of ['1', '2']) {
+      raw.send({ id, type: 'subscribe', payload: { query: '{ slow }', variables: { none: objects(900_000) } } });
+    }
+    await until(() => other.waiting === 2, 'both are executed');
+    expect((await heapInUse()) - before).toBeLessThan(10_000_000);
+    raw.socket.terminate();
+    other.openGate();
+    await until(() => other.load.unfinishedBytes === 0, 'nothing is counted any more');
+  });
+
+  it('whose operations are under way is charged for what they take in memory', async () => {
+    await using other = await startTestServer({ limits: { bodiesPerAddress: 2_000_000 } });
+    const [first, second] = [await openInitiatedSocket(other.url), await openInitiatedSocket(other.url)];
+    const nested = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const slow = (id: string, variables: string) =>
+      `{"type":"subscribe","id":"${id}","payload":{"query":"{ slow }","variables":{"a":${variables}}}}`;
+    first.socket.send(slow('1', nested));
+    await until(() => other.waiting === 1, 'it is executed');
+    // Some thirty times its length.
+    expect(other.load.unfinishedBytes).toBeGreaterThan(1_000_000);
+    second.socket.send(slow('1', nested));
+    expect((await second.closed).code).toBe(1013);
+    const post = () =>
+      fetch(`${other.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: `{"query":"{ hello }","variables":{"a":${nested}}}`,
+      });
+    const refused = await post();
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get('retry-after')).toBe('5');
+    // Short messages and bodies are not counted.
+    const third = await openInitiatedSocket(other.url);
+    third.socket.send(slow('1', '[1]'));
+    await until(() => other.waiting === 2, 'it is executed too');
+    expect((await httpClient(other.url).query('{ hello }')).status).toBe(200);
+    other.openGate();
+    await until(() => first.messages.some(({ type }) => type === 'complete'), 'the first is answered');
+    expect(other.load.unfinishedBytes).toBe(0);
+    expect((await post()).status).toBe(200);
+    expect(other.load.unfinishedBytes).toBe(0);
+    for (const { socket } of [first, third]) socket.terminate();
   });
 
   it('that goes on sending after it was refused is cut, and takes no more memory', async () => {

@@ -212,6 +212,22 @@ describe('a WebSocket', () => {
     for (const { socket } of [whole, slow]) socket.terminate();
   });
 
+  it('for which little waits is closed too when it takes nothing of it, though it answers pings', async () => {
+    await using other = await startTestServer({
+      limits: { pingInterval: 100, stallTimeout: 600 },
+      logLevel: 'warn',
+    });
+    const raw = await initiated(other.url);
+    raw.send(subscribe('subscription { flood(size: 50000) }'));
+    await until(() => raw.messages.length > 10, 'the flood begins');
+    raw.socket.pause();
+    const pongs = setInterval(() => raw.socket.pong(() => {}), 20);
+    await until(() => other.load.sockets === 0, 'it is closed', 10_000);
+    clearInterval(pongs);
+    expect(other.lines[0]).toMatchObject({ msg: 'A socket that stopped reading is closed.' });
+    raw.socket.terminate();
+  });
+
   it('that asks much and reads nothing takes bounded memory and is closed', async () => {
     await using other = await startTestServer({
       limits: { maxBufferedBytes: 100_000, stallTimeout: 300, pingInterval: 500 },

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { networkKey } from './address.js';
 import { ByteBudget } from './byte-budget.js';
 
@@ -59,5 +60,44 @@ export class UnsentBytes {
     const readers = this.#readers.get(network);
     readers?.delete(reader);
     if (readers?.size === 0) this.#readers.delete(network);
+  }
+}
+
+/** Node's own handle of a socket, as far as it is used here. */
+interface Handle {
+  /** Bytes that were handed to it. */
+  readonly bytesWritten: number;
+  /** Bytes of them that the operating system has not taken yet. */
+  readonly writeQueueSize: number;
+}
+
+/** Whether the reader of a socket takes what waits for it. What comes from its peer is no sign that it reads. */
+export class ReaderProgress {
+  readonly #socket: Socket;
+  /** Bytes that had been taken when it was last asked, and since when that has not changed, as `performance.now()` has it. */
+  #taken = 0;
+  #since = performance.now();
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /**
+   * Whether bytes have waited for so many milliseconds of which none was taken, however few they are. To be asked at intervals.
+   * @param waiting bytes that wait now.
+   */
+  isStalled(waiting: number, timeout: number): boolean {
+    const taken = this.#read();
+    if (waiting === 0 || taken !== this.#taken) {
+      this.#taken = taken;
+      this.#since = performance.now();
+    }
+    return performance.now() - this.#since >= timeout;
+  }
+
+  /** Bytes that the operating system has taken. Node's public counters tell only when all of a write has been taken. */
+  #read(): number {
+    const { _handle: handle } = this.#socket as unknown as { readonly _handle: Handle | null };
+    return handle === null ? 0 : handle.bytesWritten - handle.writeQueueSize;
   }
 }

@@ -11,7 +11,7 @@ import { createOperationLog, createOperationMetrics } from './observers.js';
 import type { OperationOrigin } from './origin.js';
 import { createOperationRunner, nothingKept, type PreparedOperation, type ResultStream } from './runner.js';
 import { useOperations, type YogaParams } from './use-operations.js';
-import { maxCoercionErrors, variablesToKeep } from './variables.js';
+import { bytesToKeep, declaredVariables, maxCoercionErrors } from './variables.js';
 
 export interface OperationLimits extends DocumentLimits {
   /** The largest body of a request, in bytes; a larger one is answered 413. */
@@ -110,11 +110,9 @@ export function createOperations(options: OperationsOptions): Operations {
     if (!('kind' in document)) return document;
     const operation = findOperation(document, params.operationName);
     if (operation === null) return [unknownOperation()];
-    const given = params.variables ?? null;
+    const declared = declaredVariables(operation, params.variables ?? null);
     const kept =
-      operation.kind === 'subscription'
-        ? variablesToKeep(operation, given, document, limits.keptPerSubscription)
-        : null;
+      operation.kind === 'subscription' ? bytesToKeep(document, declared, limits.keptPerSubscription) : nothingKept;
     const { caller, device, requestId, address } = origin;
     const context = await createContext(caller, origin);
     return {
@@ -122,8 +120,8 @@ export function createOperations(options: OperationsOptions): Operations {
       document,
       operation,
       operationName: operation.name,
-      variableValues: kept?.variables ?? given,
-      kept: kept?.bytes ?? nothingKept,
+      variableValues: declared,
+      kept,
       hideSuggestions,
       options: { maxCoercionErrors },
       contextValue: {

@@ -6,7 +6,7 @@ import { maskError, reportTo } from './mask-error.js';
 import type { OperationObserver, OperationWatch } from './observers.js';
 import type { OperationOrigin } from './origin.js';
 import { SharedResults } from './shared-results.js';
-import { memberErrors } from './variables.js';
+import { type KeptBytes, memberErrors } from './variables.js';
 
 export interface OperationRunnerOptions {
   readonly observers: readonly OperationObserver[];
@@ -18,11 +18,11 @@ export interface OperationRunnerOptions {
 export interface PreparedOperation extends ExecutionArgs {
   readonly operation: KnownOperation;
   /** Bytes that it keeps while it is open; 0 unless it is a subscription. */
-  readonly kept: { readonly document: number; readonly variables: number };
+  readonly kept: KeptBytes;
   readonly contextValue: OperationOrigin;
 }
 
-export const nothingKept: PreparedOperation['kept'] = Object.freeze({ document: 0, variables: 0 });
+export const nothingKept: KeptBytes = Object.freeze({ document: 0, variables: 0 });
 
 /** A subscription that is open. */
 export type ResultStream = EndableStream<unknown, ExecutionResult>;

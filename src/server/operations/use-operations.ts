@@ -5,7 +5,7 @@ import type { FindOperation } from './known-operation.js';
 import { asWritten, maskError, reportTo } from './mask-error.js';
 import type { OperationOrigin } from './origin.js';
 import { nothingKept, type OperationRunner } from './runner.js';
-import { maxCoercionErrors } from './variables.js';
+import { declaredVariables, maxCoercionErrors } from './variables.js';
 
 /** The parameters of a request, which Yoga does not read again; or the error for those that cannot be read. */
 export interface YogaParams {
@@ -60,6 +60,7 @@ export function useOperations(hooks: OperationHooks): Plugin<OperationOrigin & Y
           contextValue: args.contextValue as OperationOrigin,
           operation,
           kept: nothingKept,
+          variableValues: declaredVariables(operation, args.variableValues ?? null),
           options: { maxCoercionErrors },
           hideSuggestions,
         });

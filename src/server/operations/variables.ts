@@ -5,31 +5,32 @@ import type { KnownOperation } from './known-operation.js';
 
 type Variables = { readonly [name: string]: unknown };
 
-/** The part of its request that a subscription keeps for as long as it lives. */
-export interface Kept {
-  readonly variables: Variables;
-  /** Bytes that the document and the variables take, as {@link documentBytes} and {@link jsonBytes} count them. */
-  readonly bytes: { readonly document: number; readonly variables: number };
+/** Bytes that the document and the variables of an operation take, as {@link documentBytes} and {@link jsonBytes} count them. */
+export interface KeptBytes {
+  readonly document: number;
+  readonly variables: number;
+}
+
+/** The variables that an operation declares. Nothing else that the client has sent is kept while it is executed. */
+export function declaredVariables({ variables }: KnownOperation, given: Variables | null): Variables | null {
+  if (given === null) return null;
+  return Object.fromEntries(
+    variables.flatMap(name => (Object.hasOwn(given, name) ? [[name, given[name]] as const] : [])),
+  );
 }
 
 /**
- * The variables that a subscription keeps: those that it declares, and nothing else that the client has sent.
+ * What a subscription keeps for as long as it lives.
+ * @param declared its variables; see {@link declaredVariables}.
  * @param limit bytes of the document and of the variables together.
  * @throws GraphQLError when they take more.
  */
-export function variablesToKeep(
-  { variables }: KnownOperation,
-  given: Variables | null,
-  document: DocumentNode,
-  limit: number,
-): Kept {
-  const kept = Object.fromEntries(
-    variables.flatMap(name => (given !== null && Object.hasOwn(given, name) ? [[name, given[name]]] : [])),
-  );
-  const bytes = { document: documentBytes(document), variables: variables.length === 0 ? 0 : jsonBytes(kept) };
+export function bytesToKeep(document: DocumentNode, declared: Variables | null, limit: number): KeptBytes {
+  const hasNone = declared === null || Object.keys(declared).length === 0;
+  const bytes = { document: documentBytes(document), variables: hasNone ? 0 : jsonBytes(declared) };
   const size = bytes.document + bytes.variables;
   if (size > limit) throw tooLarge(size, limit);
-  return { variables: kept, bytes };
+  return bytes;
 }
 
 const tooLarge = (size: number, limit: number) =>
@@ -62,6 +63,26 @@ export function jsonBytes(value: unknown): number {
   }
   return bytes;
 }
+
+/** Bytes of memory of an array or an object, beside its members, and of a member that is neither. */
+const containerCost = 56;
+const memberCost = 24;
+
+/**
+ * About how many bytes of memory a JSON text takes once it is parsed, at most some thirty times its length. It is not parsed
+ * for that: brackets and commas count, also those within texts.
+ */
+export function parsedBytes(text: string): number {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text.charCodeAt(index);
+    if (character === comma) bytes += memberCost;
+    else if (character === bracket || character === brace) bytes += containerCost;
+  }
+  return bytes;
+}
+
+const [comma, bracket, brace] = [',', '[', '{'].map(character => character.charCodeAt(0));
 
 /** Members of one object in the variables: no input and no conditions have more. */
 export const maxMembers = 1_000;

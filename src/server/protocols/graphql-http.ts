@@ -1,10 +1,12 @@
 import type { Caller } from '../../auth/caller.js';
 import { bodyFormFault, type NoBody, readBody, textOf } from '../http/body.js';
-import type { ByteBudget } from '../http/byte-budget.js';
+import { type ByteBudget, uncountedBytes } from '../http/byte-budget.js';
+import type { HttpResponse } from '../http/http-response.js';
 import type { HttpRequest } from '../http/request.js';
 import type { Exchange, Route } from '../http/route.js';
 import { sendError } from '../http/send.js';
 import { RequestOrigin } from '../operations/origin.js';
+import { parsedBytes } from '../operations/variables.js';
 import { createFastPath } from './fast-path.js';
 import { graphqlPath, persistedQueryFault, readBodyParams, readUrlParams, wellFormed } from './graphql-params.js';
 import { createHttpSubscriptions, type HttpSubscriptionsOptions } from './graphql-sse.js';
@@ -12,7 +14,10 @@ import { createHttpSubscriptions, type HttpSubscriptionsOptions } from './graphq
 export interface GraphQLBodyLimits {
   /** Bytes of the body of a request. */
   readonly maxBodySize: number;
-  /** Bytes of bodies, and of messages over WebSockets, of one address that have not come to their end. */
+  /**
+   * Bytes of bodies, and of messages over WebSockets, of one address that have not come to their end, or whose operations have
+   * not; those as `parsedBytes` counts them.
+   */
   readonly bodiesPerAddress: number;
   /** The same for all addresses together. */
   readonly bodiesInAll: number;
@@ -20,7 +25,7 @@ export interface GraphQLBodyLimits {
 
 export interface GraphQLRouteOptions extends HttpSubscriptionsOptions {
   readonly maxBodySize: number;
-  /** Bounds the bytes of bodies that have not come to their end. */
+  /** Bounds the bytes of bodies that have not come to their end or are being answered. */
   readonly unfinished: ByteBudget;
 }
 
@@ -36,7 +41,7 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
     'no room': {
       status: 429,
       code: 'TOO_MANY_REQUESTS',
-      message: 'Too many bytes of unfinished requests wait. Try again later.',
+      message: 'Too many bytes of unfinished or unanswered requests wait. Try again later.',
     },
     'tiny chunks': {
       status: 400,
@@ -44,6 +49,12 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
       message: 'The body comes in chunks of a few bytes. Send it in larger ones.',
     },
   };
+  function refuse(response: HttpResponse<HttpRequest>, why: keyof typeof bodyRefusals): void {
+    const { status, code, message } = bodyRefusals[why];
+    if (status === 429) response.setHeader('retry-after', '5');
+    sendError(response, status, code, message);
+  }
+
   const answers = createFastPath(operations);
   const subscribe = createHttpSubscriptions(options);
 
@@ -70,23 +81,27 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
     if (request.method === 'POST') {
       const body = await readBody(request, { limit: maxBodySize, budget, address: exchange.address });
       if (body === 'gone') return;
-      if (typeof body === 'string') {
-        const { status, code, message } = bodyRefusals[body];
-        if (status === 429) response.setHeader('retry-after', '5');
-        return sendError(response, status, code, message);
-      }
+      if (typeof body === 'string') return refuse(response, body);
       text = textOf(body);
       if (text === null) {
         return sendError(response, 400, 'BAD_REQUEST', 'The body is not UTF-8. Encode it as UTF-8.');
       }
       if (answers.repeat(request, response, origin, text)) return;
     }
+    const held = text === null || text.length <= uncountedBytes ? 0 : parsedBytes(text);
+    if (!budget.hold(exchange.address, held)) return refuse(response, 'no room');
+    const release = () => budget.release(exchange.address, held);
     const asked = readAsked(text, request);
     const params = wellFormed(asked);
     // Returned, not awaited: an `await` would keep the request's parameters here for as long as a stream lives.
     const isAsked = request.method === 'POST' || request.method === 'GET';
-    if (isAsked && params !== null && operations.isSubscription(params)) return subscribe(exchange, params, origin);
-    return answers.answer(request, response, origin, { text, asked, params });
+    if (isAsked && params !== null && operations.isSubscription(params)) {
+      // It has a budget of its own for what it keeps.
+      release();
+      return subscribe(exchange, params, origin);
+    }
+    const answered = answers.answer(request, response, origin, { text, asked, params });
+    return held === 0 ? answered : answered.finally(release);
   }
 
   return { path: graphqlPath, method: 'any', caller: 'verified', handle };

@@ -6,10 +6,10 @@ import type { Caller } from '../../auth/caller.js';
 import { type Credential, credentialOfParameters, credentialOfSocket } from '../../auth/credentials.js';
 import { deviceOfParameters, deviceOfSocket, type StatedDevice } from '../../auth/devices.js';
 import { shortened } from '../../core/text.js';
-import type { ByteBudget } from '../http/byte-budget.js';
+import { type ByteBudget, ByteShare, uncountedBytes } from '../http/byte-budget.js';
 import { LoggedRequest } from '../http/request.js';
 import { maxLingerTime } from '../http/send.js';
-import type { Reader, UnsentBytes } from '../http/unsent-bytes.js';
+import { type Reader, ReaderProgress, type UnsentBytes } from '../http/unsent-bytes.js';
 import type { ConnectionStreams } from '../operations/open-streams.js';
 import { SocketInbox, type SocketLimits } from './socket-inbox.js';
 import { UnfinishedMessage } from './unfinished-message.js';
@@ -57,8 +57,9 @@ export class SocketConnection extends LoggedRequest implements Reader {
   #isBusy = false;
   #isPaused = false;
   readonly #unfinished: UnfinishedMessage;
-  /** When its reader last took something, as `performance.now()` has it. */
-  #takenAt = performance.now();
+  /** What the client has sent of the operations that are under way. */
+  readonly #underWay: ByteShare;
+  readonly #progress: ReaderProgress;
   /** Bytes that are counted as waiting for its reader. */
   #unsent = 0;
   /** Resolves when the socket has closed. */
@@ -77,6 +78,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.streams = parts.streams;
     this.#parts = parts;
     this.#unfinished = new UnfinishedMessage(parts.unfinished, address);
+    this.#underWay = new ByteShare(parts.unfinished, address, uncountedBytes);
+    this.#progress = new ReaderProgress(transport);
     // Called when the library has parsed the chunk, because its own listener was there first.
     transport.on('data', (chunk: Buffer) => {
       if (!this.#unfinished.addChunk(chunk)) this.#refuseBytes();
@@ -148,8 +151,17 @@ export class SocketConnection extends LoggedRequest implements Reader {
 
   onBusy(isBusy: boolean): void {
     this.#isBusy = isBusy;
-    this.#takenAt = performance.now();
     this.#read();
+  }
+
+  hold(bytes: number): boolean {
+    const isHeld = this.#underWay.add(bytes);
+    if (!isHeld) this.#refuseBytes();
+    return isHeld;
+  }
+
+  release(bytes: number): void {
+    this.#underWay.remove(bytes);
   }
 
   /**
@@ -162,8 +174,6 @@ export class SocketConnection extends LoggedRequest implements Reader {
     if (socket.readyState !== socket.OPEN) return this.#whenClosed;
     return new Promise(resolve => {
       socket.send(data, () => {
-        // Asked only where a reader holds its socket up.
-        if (this.#isBusy) this.#takenAt = performance.now();
         this.#count();
         resolve();
       });
@@ -181,9 +191,10 @@ export class SocketConnection extends LoggedRequest implements Reader {
       else this.close(CloseCode.BadRequest, `A message must be complete within ${stallTimeout / 1_000} seconds.`);
     } else if (this.#stalledSince !== null) {
       if (performance.now() - this.#stalledSince >= stallTimeout) this.#drop();
+    } else if (this.#progress.isStalled(socket.bufferedAmount, stallTimeout)) {
+      this.#drop();
     } else if (this.#isBusy) {
-      // Nothing is read from it meanwhile, so no sign of life is seen. It is dropped if its reader holds it up.
-      if (this.#unsent > 0 && performance.now() - this.#takenAt >= stallTimeout) this.#drop();
+      // Nothing is read from it meanwhile, so no sign of life is seen.
     } else if (!this.#isAlive) {
       socket.terminate();
     } else {
@@ -196,7 +207,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   #refuseBytes(): void {
     const { socket, transport } = this;
     transport.removeAllListeners('data').resume();
-    this.close(tryAgainLater, 'Too many bytes of unfinished messages wait. Try again later.');
+    this.close(tryAgainLater, 'Too many bytes of unfinished messages and operations wait. Try again later.');
     transport.end();
     // Hanging up on a client that is still sending would reset the connection before it has read why.
     const timer = setTimeout(() => socket.terminate(), maxLingerTime).unref();

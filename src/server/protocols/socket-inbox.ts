@@ -1,5 +1,6 @@
 import type { GraphQLError } from 'graphql';
 import { isPlainObject } from '../../core/json.js';
+import { parsedBytes } from '../operations/variables.js';
 import type { EventStreamLimits } from './event-stream.js';
 import { type Params, persistedQueryFault, wellFormed } from './graphql-params.js';
 
@@ -34,6 +35,10 @@ export interface InboxHost {
   readonly isAcknowledged: boolean;
   /** Takes the payload of `connection_init`. The inbox does not keep it. */
   introduce(payload: unknown): void;
+  /** Counts bytes of an operation that has come. False when there is no room for them; then the host closes the socket. */
+  hold(bytes: number): boolean;
+  /** Gives them back. */
+  release(bytes: number): void;
   /** Called when there begins or ceases to be more than can be done at a time: the socket is to be read later. */
   onBusy(isBusy: boolean): void;
 }
@@ -56,6 +61,8 @@ export interface Run {
   isOpen: boolean;
   /** Bytes that it keeps while it is open. */
   kept: number;
+  /** Bytes that the host counts for what its client has sent, until it is open or has ended. */
+  held: number;
 }
 
 /**
@@ -107,6 +114,7 @@ export class SocketInbox {
   markOpen(run: Run, kept: number): void {
     run.isOpen = true;
     run.kept = kept;
+    this.#release(run);
     this.#begun -= 1;
     this.#next();
   }
@@ -128,6 +136,7 @@ export class SocketInbox {
   /** Forgets everything that has not begun. */
   clear(): void {
     if (this.#turn !== null) clearImmediate(this.#turn);
+    for (const run of this.#waiting) this.#release(run);
     this.#waiting = [];
     this.#current.clear();
     this.#ending.clear();
@@ -143,7 +152,7 @@ export class SocketInbox {
     }
     if (!isPlainObject(message)) return invalid;
     const { type, id, payload } = message;
-    if (type === 'subscribe') return this.#subscribe(id, payload);
+    if (type === 'subscribe') return this.#subscribe(id, payload, text);
     const { controlMessageLength } = this.#limits;
     if (text.length > controlMessageLength) {
       return [badRequest, `A message of this type may have ${controlMessageLength} characters.`];
@@ -160,7 +169,7 @@ export class SocketInbox {
     return null;
   }
 
-  #subscribe(id: unknown, payload: unknown): Refusal | null {
+  #subscribe(id: unknown, payload: unknown, text: string): Refusal | null {
     const { idLength } = this.#limits;
     if (typeof id !== 'string' || id === '' || id.length > idLength) {
       return [badRequest, `An id is a text of 1 to ${idLength} characters.`];
@@ -172,7 +181,9 @@ export class SocketInbox {
     if (params === null) return invalid;
     if (!this.#host.isAcknowledged) return [unauthorized, 'Unauthorized'];
     if (this.#current.has(id)) return [alreadyExists, 'This id is in use.'];
-    const run: Run = { id, state: 'waiting', params, isOpen: false, kept: 0 };
+    const held = parsedBytes(text);
+    if (!this.#host.hold(held)) return null;
+    const run: Run = { id, state: 'waiting', params, isOpen: false, kept: 0, held };
     this.#current.set(id, run);
     this.#waiting.push(run);
     this.#next();
@@ -185,6 +196,7 @@ export class SocketInbox {
     if (run?.state === 'waiting') {
       this.#current.delete(id);
       this.#waiting = this.#waiting.filter(other => other !== run);
+      this.#release(run);
       this.#next();
     } else if (run !== undefined) {
       this.markOver(id);
@@ -217,6 +229,7 @@ export class SocketInbox {
     run.state = 'begun';
     this.#begun += 1;
     const ended = () => {
+      this.#release(run);
       if (!run.isOpen) this.#begun -= 1;
       if (this.#current.get(run.id) === run) this.#current.delete(run.id);
       if (this.#ending.get(run.id) === run) this.#ending.delete(run.id);
@@ -224,6 +237,11 @@ export class SocketInbox {
     };
     // The document and the variables stay here: the library would keep its message for as long as the operation lives.
     this.#host.deliver(JSON.stringify({ id: run.id, type: 'subscribe', payload: { query: '' } })).then(ended, ended);
+  }
+
+  #release(run: Run): void {
+    this.#host.release(run.held);
+    run.held = 0;
   }
 
   #hand(message: object): void {

@@ -37,6 +37,7 @@ export class UnfinishedMessage {
   /** A whole message has come. */
   endMessage(): void {
     this.#hasEnded = true;
+    this.release();
   }
 
   /** A ping or a pong has come, perhaps between the parts of a message. */

@@ -11,6 +11,7 @@ import { Intake } from './http/intake.js';
 import { type Place, type PlaceKind, type PlaceLimits, Places } from './http/places.js';
 import { createPathReader, HttpRequest, requestIdOf } from './http/request.js';
 import type { Route, UpgradeRoute } from './http/route.js';
+import { Schedule } from './http/schedule.js';
 import { sendError } from './http/send.js';
 import { Turns } from './http/turns.js';
 import { createUnreadableAnswers } from './http/unreadable.js';
@@ -49,6 +50,9 @@ export interface Listener {
   close(end: () => Promise<void>): Promise<void>;
 }
 
+/** Connections that may wait to be accepted. The operating system may allow less. */
+const maxBacklog = 4_096;
+
 /** The status in metrics of a request whose client left before it was answered, as nginx logs it. */
 const clientGone = 499;
 
@@ -65,8 +69,9 @@ export function createListener(options: ListenerOptions): Listener {
   const pathOf = createPathReader(prefix);
   const origins = createOriginPolicy(options.corsOrigins);
   const connections = new Set<Socket>();
-  const turns = new Turns();
-  const intake = new Intake();
+  const schedule = new Schedule();
+  const turns = new Turns(schedule);
+  const intake = new Intake(schedule);
   const upgraded = new WeakSet<Duplex>();
   let isClosing = false;
   let warnedAt = Number.NEGATIVE_INFINITY;
@@ -195,7 +200,7 @@ export function createListener(options: ListenerOptions): Listener {
     start: () =>
       new Promise((resolve, reject) => {
         server.once('error', reject);
-        server.listen(options.port, host, () => {
+        server.listen(options.port, host, maxBacklog, () => {
           server.off('error', reject);
           server.on('error', error => log.error({ err: error }, 'The server failed.'));
           resolve((server.address() as AddressInfo).port);

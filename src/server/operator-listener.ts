@@ -4,6 +4,7 @@ import { HttpResponse } from './http/http-response.js';
 import { Intake } from './http/intake.js';
 import { HttpRequest, pathOf } from './http/request.js';
 import type { Route } from './http/route.js';
+import { Schedule } from './http/schedule.js';
 import { Turns } from './http/turns.js';
 import type { UnsentBytes } from './http/unsent-bytes.js';
 
@@ -39,8 +40,9 @@ export function createOperatorListener({
 }: OperatorListenerOptions): OperatorListener {
   const unsentPolicy = { unsent, patience, onCut: () => {} };
   const options = { IncomingMessage: HttpRequest, ServerResponse: HttpResponse, ...timeouts };
-  const turns = new Turns();
-  const intake = new Intake();
+  const schedule = new Schedule();
+  const turns = new Turns(schedule);
+  const intake = new Intake(schedule);
   const server = createServer(options, (request, response) => {
     const { socket } = request;
     intake.receive(request);

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Intake } from '../../src/server/http/intake.js';
+import { Turns } from '../../src/server/http/turns.js';
 
 /** The clock of the intake in the tests of its rules. */
 let now = 0;
@@ -115,6 +116,31 @@ describe('bytes of guarded connections', () => {
     expect(Math.max(...counts)).toBe(1);
   });
 
+  it('wait while connections come, for 32 rounds of the loop, because each round accepts one', async () => {
+    const seen: string[] = [];
+    const socket = connection('a', '192.0.2.1', seen, 20);
+    const intake = opened(socket);
+    /** How many rounds there were before each of so many pieces, if a connection is accepted in some rounds. */
+    const roundsBetween = async (pieces: number, isAccepted: (round: number) => boolean) => {
+      const counts: number[] = [];
+      for (let round = 0; counts.length < pieces; round += 1) {
+        const before = seen.length;
+        if (isAccepted(round)) intake.add(connection('other', '192.0.2.2', []));
+        await nextTurn();
+        if (seen.length > before) {
+          counts.push(round);
+          round = 0;
+        }
+      }
+      return counts.slice(2);
+    };
+    socket.push(bytes(16_384 * 40));
+    expect(await roundsBetween(6, () => true)).toEqual([33, 33, 33, 33]);
+    // As many as have come, and then one in vain.
+    expect(Math.max(...(await roundsBetween(6, round => round < 5)))).toBe(6);
+    expect(await roundsBetween(6, () => false)).toEqual([1, 1, 1, 1]);
+  });
+
   it('are dropped when their connection has gone', async () => {
     const seen: string[] = [];
     const socket = connection('a', '192.0.2.1', seen, 20);
@@ -168,5 +194,36 @@ describe('a connection', () => {
     expect(guarded()).toBe(2);
     intake.add(c);
     expect(guarded()).toBe(3);
+  });
+});
+
+describe('requests behind others of their connections', () => {
+  withOwnClock();
+
+  it('are answered for ten milliseconds in a turn, and the addresses take turns', async () => {
+    const turns = new Turns();
+    const seen: string[] = [];
+    const sockets = Array.from({ length: 12 }, (_, index) =>
+      connection(String.fromCharCode(97 + index), `192.0.2.${index < 11 ? 1 : 2}`, []),
+    );
+    for (const [index, socket] of sockets.entries()) {
+      for (let request = 0; request < 4; request += 1) {
+        turns.run(socket, async () => {
+          seen.push(`${index} ${request}`);
+          work(4);
+        });
+      }
+    }
+    // The first of each is answered at once.
+    expect(seen).toHaveLength(12);
+    const counts: number[] = [];
+    while (seen.length < 48) {
+      const before = seen.length;
+      await nextTurn();
+      counts.push(seen.length - before);
+    }
+    expect(Math.max(...counts)).toBe(3);
+    // The only one of its address has every second turn.
+    expect(seen.indexOf('11 3')).toBeLessThan(12 + 8);
   });
 });

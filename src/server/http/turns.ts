@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { networkKey } from './address.js';
+import { Schedule } from './schedule.js';
 
 /** Requests of one connection that may wait for their turn: Node has read them, with their headers, when they come here. */
 const maxPipelined = 16;
@@ -9,11 +11,16 @@ interface Line {
 }
 
 /**
- * Answers the requests of one connection one after the other, with a turn of the event loop between two: a client may send
- * many in one segment, and others are to have their turn meanwhile. The first is answered at once.
+ * Answers the requests of one connection one after the other. A client may send many in one segment, and others are to have
+ * their turn meanwhile: the first is answered at once, all others as {@link Schedule} has it.
  */
 export class Turns {
   readonly #lines = new WeakMap<Socket, Line>();
+  readonly #schedule: Schedule;
+
+  constructor(schedule = new Schedule()) {
+    this.#schedule = schedule;
+  }
 
   /** Whether the next request of a connection must wait. */
   mustWait(socket: Socket): boolean {
@@ -45,6 +52,9 @@ export class Turns {
       line.isBusy = false;
       return;
     }
-    setImmediate(() => void this.#run(socket, line, following));
+    this.#schedule.add(networkKey(socket.remoteAddress ?? ''), () => {
+      void this.#run(socket, line, following);
+      return true;
+    });
   }
 }

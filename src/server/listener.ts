@@ -189,7 +189,8 @@ export function createListener(options: ListenerOptions): Listener {
     upgraded.add(socket);
     intake.guard(request.socket);
     metrics?.countRequest(upgrade.path, 101);
-    upgrade.accept(request, socket, head, { requestId, address });
+    const hasWaiting = () => intake.hasWaiting(request.socket);
+    upgrade.accept(request, socket, head, { requestId, address, hasWaiting });
   });
 
   return {

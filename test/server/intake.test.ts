@@ -68,8 +68,9 @@ describe('bytes of guarded connections', () => {
       Socket,
       Socket,
     ];
-    opened(a, b, c);
+    const intake = opened(a, b, c);
     expect(a.push(bytes(16_384 * 8))).toBe(false);
+    expect([a, b].map(socket => intake.hasWaiting(socket))).toEqual([true, false]);
     const atOnce = seen.length;
     expect(atOnce).toBeLessThan(5);
     expect([b.push(bytes(5)), c.push(bytes(6)), c.push(null), a.push(null)]).toEqual([false, false, false, false]);
@@ -79,6 +80,7 @@ describe('bytes of guarded connections', () => {
     expect(after.slice(0, 4)).toEqual(['a 16384', 'c 6', 'b 5', 'c end']);
     expect(seen.filter(each => each === 'a 16384')).toHaveLength(8);
     expect(seen.at(-1)).toBe('a end');
+    expect(intake.hasWaiting(a)).toBe(false);
   });
 
   it('leave a turn to all else after ten milliseconds', async () => {

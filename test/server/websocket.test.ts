@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { UnavailableError } from '../../src/core/errors.js';
+import { Intake } from '../../src/server/http/intake.js';
 import { wsClient } from '../support/clients.js';
 import { openInitiatedSocket, openRawSocket, type RawSocket } from '../support/raw-socket.js';
 import { until } from '../support/wait.js';
@@ -191,10 +192,26 @@ describe('a WebSocket', () => {
     // Stops reading: pings are never seen, so never answered.
     (await dead.connected).pause();
     await until(() => other.ticker.listeners === 1, 'the dead one is let go of');
+    expect(other.lines.filter(({ level }) => level === 40)).toMatchObject([
+      { msg: 'Sockets that gave no sign of life are closed.', sockets: 1 },
+    ]);
     other.ticker.tick();
     expect(await liveTicks.next()).toMatchObject({ data: { tick: 1 } });
     (await dead.connected).terminate();
     await live.close();
+  });
+
+  it('whose answer to a ping may wait for its turn is alive', async () => {
+    const waits = vi.spyOn(Intake.prototype, 'hasWaiting').mockReturnValue(true);
+    await using other = await startTestServer({ limits: { pingInterval: 50 } });
+    const raw = await initiated(other.url);
+    raw.socket.pause();
+    await until(() => waits.mock.calls.length > 3, 'it has answered no ping for some rounds');
+    expect(other.load.sockets).toBe(1);
+    waits.mockReturnValue(false);
+    await until(() => other.load.sockets === 0, 'nothing waits, and it is cut');
+    waits.mockRestore();
+    raw.socket.terminate();
   });
 
   it('that never ends its message is closed, however alive it is', async () => {

@@ -75,6 +75,11 @@ export class Intake {
     socket.on('data', nothing).off('data', nothing);
   }
 
+  /** Whether bytes of this connection have come and wait for their turn. */
+  hasWaiting(socket: Socket): boolean {
+    return this.#waiting.has(socket);
+  }
+
   /** As `push` of a readable stream: false asks for a pause. */
   #take(socket: Socket, network: string, push: Socket['push'], chunk: Buffer | null): boolean {
     const before = this.#waiting.get(socket);

@@ -32,13 +32,16 @@ export type Route =
   /** Programs that look after the server: no page of another origin may read it, and no limit of an address locks it out. */
   | (RouteBase & { readonly caller: 'operator'; handle(exchange: Pick<Exchange, 'response'>): void | Promise<void> });
 
+/** Where a socket comes from. */
+export interface UpgradeOrigin {
+  readonly requestId: string;
+  readonly address: string;
+  /** Whether bytes from its peer have come and wait for their turn. */
+  readonly hasWaiting: () => boolean;
+}
+
 /** Where sockets are opened. */
 export interface UpgradeRoute {
   readonly path: string;
-  accept(
-    request: HttpRequest,
-    socket: Duplex,
-    head: Buffer,
-    from: { readonly requestId: string; readonly address: string },
-  ): void;
+  accept(request: HttpRequest, socket: Duplex, head: Buffer, from: UpgradeOrigin): void;
 }

@@ -14,6 +14,7 @@ import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
 import type { ByteBudget } from '../http/byte-budget.js';
 import { LoggedRequest } from '../http/request.js';
+import type { UpgradeOrigin } from '../http/route.js';
 import type { UnsentBytes } from '../http/unsent-bytes.js';
 import type { ServerMetrics } from '../metrics/server-metrics.js';
 import { formatErrors } from '../operations/mask-error.js';
@@ -42,7 +43,7 @@ export interface SocketsOptions {
 export interface Sockets {
   readonly size: number;
   /** Takes a request to upgrade whose path and origin have been accepted. */
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer, from: { requestId: string; address: string }): void;
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, from: UpgradeOrigin): void;
   /** Closes every socket with 1001; those that do not answer in time are cut. */
   close(graceMs: number): Promise<void>;
 }
@@ -174,9 +175,16 @@ export function createSockets(options: SocketsOptions): Sockets {
     });
   }
 
-  const heartbeat = setInterval(() => {
-    for (const connection of connections) connection.beat();
-  }, limits.pingInterval).unref();
+  let hasDropped = false;
+  function beat(): void {
+    let dropped = 0;
+    for (const connection of connections) if (connection.beat()) dropped += 1;
+    // One line for rounds in succession.
+    if (dropped > 0 && !hasDropped) log.warn({ sockets: dropped }, 'Sockets that gave no sign of life are closed.');
+    hasDropped = dropped > 0;
+  }
+  // Timers come before the bytes that have come meanwhile: those are looked at first.
+  const heartbeat = setInterval(() => setImmediate(beat), limits.pingInterval).unref();
 
   return {
     get size() {

@@ -8,6 +8,7 @@ import { deviceOfParameters, deviceOfSocket, type StatedDevice } from '../../aut
 import { shortened } from '../../core/text.js';
 import { type ByteBudget, ByteShare, uncountedBytes } from '../http/byte-budget.js';
 import { LoggedRequest } from '../http/request.js';
+import type { UpgradeOrigin } from '../http/route.js';
 import { maxLingerTime } from '../http/send.js';
 import { type Reader, ReaderProgress, type UnsentBytes } from '../http/unsent-bytes.js';
 import type { ConnectionStreams } from '../operations/open-streams.js';
@@ -17,9 +18,7 @@ import { UnfinishedMessage } from './unfinished-message.js';
 export const tryAgainLater = 1013;
 
 /** What is known of a socket from its handshake. */
-export interface Introduction {
-  readonly requestId: string;
-  readonly address: string;
+export interface Introduction extends UpgradeOrigin {
   readonly credential: Credential;
   readonly device: StatedDevice;
 }
@@ -49,6 +48,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   /** What the client has presented so far; nothing of it is kept once it is verified. */
   #credential: Credential;
   #statedDevice: StatedDevice;
+  readonly #hasWaiting: () => boolean;
   /** Whether anything has come from the peer since the last ping. */
   #isAlive = true;
   /** When the peer stopped taking its answers, as `performance.now()` has it; null while it takes them. */
@@ -69,12 +69,13 @@ export class SocketConnection extends LoggedRequest implements Reader {
   constructor(
     readonly socket: WebSocket,
     private readonly transport: Socket,
-    { requestId, address, credential, device }: Introduction,
+    { requestId, address, credential, device, hasWaiting }: Introduction,
     parts: ConnectionParts,
   ) {
     super(requestId, address, parts.log);
     this.#credential = credential;
     this.#statedDevice = device;
+    this.#hasWaiting = hasWaiting;
     this.streams = parts.streams;
     this.#parts = parts;
     this.#unfinished = new UnfinishedMessage(parts.unfinished, address);
@@ -82,6 +83,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.#progress = new ReaderProgress(transport);
     // Called when the library has parsed the chunk, because its own listener was there first.
     transport.on('data', (chunk: Buffer) => {
+      this.#isAlive = true;
       if (!this.#unfinished.addChunk(chunk)) this.#refuseBytes();
     });
     this.#whenClosed = new Promise(resolve => {
@@ -96,7 +98,6 @@ export class SocketConnection extends LoggedRequest implements Reader {
 
   /** A message has come. After its end nothing of it is left here. */
   receive(text: string): void {
-    this.#isAlive = true;
     this.#unfinished.endMessage();
     if (this.socket.readyState !== this.socket.OPEN) return;
     try {
@@ -108,7 +109,6 @@ export class SocketConnection extends LoggedRequest implements Reader {
 
   /** A ping or a pong has come, perhaps between the parts of a message. */
   receiveControl(data: Buffer): void {
-    this.#isAlive = true;
     this.#unfinished.skipControl(data);
   }
 
@@ -181,8 +181,12 @@ export class SocketConnection extends LoggedRequest implements Reader {
     });
   }
 
-  /** To be called at each ping interval: asks for a sign of life, and drops a peer that has given none. */
-  beat(): void {
+  /**
+   * To be called at each ping interval: asks for a sign of life, and drops a peer that has given none. A sign that waits for its
+   * turn is one.
+   * @returns whether the peer was dropped because it gave none.
+   */
+  beat(): boolean {
     const { socket } = this;
     const { stallTimeout } = this.#parts.limits;
     if (!this.#isPaused && this.#unfinished.isLate(stallTimeout)) {
@@ -195,12 +199,14 @@ export class SocketConnection extends LoggedRequest implements Reader {
       this.#drop();
     } else if (this.#isBusy) {
       // Nothing is read from it meanwhile, so no sign of life is seen.
-    } else if (!this.#isAlive) {
+    } else if (!this.#isAlive && !this.#hasWaiting()) {
       socket.terminate();
+      return true;
     } else {
       this.#isAlive = false;
       if (socket.readyState === socket.OPEN) socket.ping();
     }
+    return false;
   }
 
   /** Closes the socket, and reads nothing more: what has come would wait, and what is yet to come would come on top of it. */

@@ -52,7 +52,17 @@ export const sabotages: readonly Sabotage[] = [
         from: 'if (given === null) return null;',
         to: 'return given;',
       },
+      {
+        file: 'src/server/operations/variables.ts',
+        from: 'variables: hasNone ? 0 : jsonBytes(declared)',
+        to: 'variables: 0',
+      },
     ],
+  },
+  {
+    name: 'rest while connections come',
+    finders: ['a flood of connections beside busy WebSockets'],
+    replacements: [{ file: 'src/server/http/schedule.ts', from: 'if (this.#mayRest()) {', to: 'if (false) {' }],
   },
   {
     name: 'short introductions',

@@ -46,7 +46,39 @@ const floods: Readonly<
   },
 };
 
-export const manyAtOnce: readonly Attack[] = Object.entries(floods).map(([name, { expected, one }]) => ({
+/** Connects so many times at once while three sockets keep the server busy. A stranger who connects after them is not to wait. */
+async function connectWhileBusy(stage: Stage, count: number): Promise<Outcome> {
+  const pings = Buffer.concat(Array.from({ length: 600 }, () => frame('{"type":"ping"}')));
+  const sockets = await Promise.all(Array.from({ length: 3 }, () => HostileSocket.begin(stage)));
+  const busy = setInterval(() => {
+    for (const { wire } of sockets) if (wire.socket.writableLength < pings.length) wire.write(pings);
+  }, 5);
+  try {
+    await stage.pause(200);
+    // The server cuts those that are too many.
+    const connections = Array.from({ length: count }, () => stage.connect().catch(() => undefined));
+    const stranger = await Wire.open(stage).catch(() => null);
+    stranger?.write(rawGet('/health'));
+    const isOver = await stranger?.until(() => stranger.isOver || stranger.text !== '', stage.scale.patience / 6);
+    await Promise.all(connections);
+    return isOver === true ? 'answered' : 'wrong: a stranger cannot connect';
+  } finally {
+    clearInterval(busy);
+  }
+}
+
+const connecting: Attack = {
+  name: 'a flood of connections beside busy WebSockets',
+  weight: 0.2,
+  isAlone: true,
+  expected: ['answered'],
+  draw: ({ between }) => {
+    const count = between(1_000, 3_000);
+    return act({ count }, stage => connectWhileBusy(stage, count));
+  },
+};
+
+const ofMessages: readonly Attack[] = Object.entries(floods).map(([name, { expected, one }]) => ({
   name: `a flood of ${name}`,
   weight: 0.3,
   expected,
@@ -56,3 +88,5 @@ export const manyAtOnce: readonly Attack[] = Object.entries(floods).map(([name, 
     return act({ count, times }, stage => flood(stage, count, () => one(stage, times)));
   },
 }));
+
+export const manyAtOnce: readonly Attack[] = [...ofMessages, connecting];

@@ -1,5 +1,7 @@
+import { getIntrospectionQuery } from 'graphql';
 import { megabytes } from '../aftermath.js';
-import type { Act, Attack, Draws } from '../attack.js';
+import { type Act, type Attack, act, type Draws } from '../attack.js';
+import { frame } from '../frames.js';
 import { eventStream, rawPost } from '../raw-http.js';
 import { HostileSocket } from '../socket.js';
 import type { Stage } from '../stage.js';
@@ -95,7 +97,7 @@ const opens: Readonly<Record<string, Open>> = {
   ),
 };
 
-export const kept: readonly Attack[] = Object.entries(opens).map(([name, open]) => ({
+const whileOpen: readonly Attack[] = Object.entries(opens).map(([name, open]) => ({
   name: `much in ${name} held open`,
   weight: 0.15,
   isAlone: true,
@@ -115,3 +117,44 @@ export const kept: readonly Attack[] = Object.entries(opens).map(([name, open]) 
     };
   },
 }));
+
+/** Bytes that operations of one address may hold while they are under way. */
+const allowedUnderWay = 64_000_000;
+
+/** A megabyte of lists, which take nearly thirty in memory. */
+const nested = `${'['.repeat(490_000)}${']'.repeat(490_000)}`;
+
+/** Fills all that is on the way to a reader that does not read, and begins operations with much in their variables behind that. */
+async function beginUnread(stage: Stage, answers: number, operations: number): Promise<void> {
+  const socket = await HostileSocket.begin(stage);
+  const { wire } = socket;
+  wire.socket.pause();
+  for (let index = 0; index < answers; index += 1) socket.subscribe(`a${index}`, { query: getIntrospectionQuery() });
+  for (let index = 0; index < operations; index += 1) {
+    const payload = `{"query":"{ __typename }","variables":{"a":${nested}}}`;
+    wire.write(frame(`{"type":"subscribe","id":"b${index}","payload":${payload}}`));
+  }
+}
+
+const unread: Attack = {
+  name: 'much in the variables of queries whose answers are never read',
+  weight: 0.15,
+  isAlone: true,
+  expected: ['held'],
+  draw: ({ between }) => {
+    const clients = between(4, 8);
+    // About as many as the buffers of the operating system take.
+    const answers = between(40, 44);
+    return act({ clients, answers }, async stage => {
+      const before = await stage.held();
+      for (let client = 0; client < clients; client += 1) await beginUnread(stage, answers + client, 25);
+      // Nothing comes back that could be waited for.
+      await stage.pause(stage.scale.silence / 8);
+      const grown = (await stage.held()) - before;
+      if (grown <= allowedUnderWay + clients * allowed + slack) return 'held';
+      return `wrong: ${megabytes(grown)} are held for ${clients} clients`;
+    });
+  },
+};
+
+export const kept: readonly Attack[] = [...whileOpen, unread];

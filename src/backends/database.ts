@@ -153,7 +153,7 @@ export class DatabaseBackend implements Backend {
     const prisma = this.#createClient(reportsQueries === true);
     this.prisma = prisma;
     this.#queryListeners = reportsQueries ? new Set() : null;
-    this.#writer = new Writer(prisma, connection.patienceMs);
+    this.#writer = new Writer(prisma, connection.patienceMs, log);
     this.#pruner = keepMs === undefined ? null : new Pruner({ prisma, keepMs, log });
     const { alone } = connection;
     this.#auditor = audits && alone !== null ? new Auditor({ prisma, alone, log }) : null;

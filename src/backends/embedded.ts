@@ -1,4 +1,4 @@
-import { access, mkdir, rm } from 'node:fs/promises';
+import { access, mkdir, rm, statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
@@ -30,6 +30,9 @@ const longestHold = 8;
  * reuse. Pending entries of the index over `user_ids` are added in small portions and not 4 MB at once (250 ms).
  */
 const backgroundSettings = { wal_init_zero: 'off', wal_recycle: 'off', gin_pending_list_limit: '64kB' };
+
+/** Bytes of room without which the database may fail to open. */
+const leastRoom = 100_000;
 
 /** PGlite returns promises, but its work is synchronous: timers and sockets would get no turn during many statements. */
 class BreathingPGlite extends PGlite {
@@ -73,9 +76,20 @@ export async function openEmbedded({ dataDir, templateDump, existing, log }: Emb
       throw error;
     }
   } catch (error) {
-    const fault = dataDir === null ? null : explainFileError(error, dataDir);
+    const fault = dataDir === null ? null : await explainFailure(error, dataDir);
     throw fault === null ? error : new DataDirectoryError(fault, { cause: error });
   }
+}
+
+/** PGlite hides why an existing database cannot be opened, so a file system without room is looked for. */
+async function explainFailure(error: unknown, dataDir: string): Promise<string | null> {
+  const explained = explainFileError(error, dataDir);
+  if (explained !== null) return explained;
+  const room = await statfs(dataDir).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => Number.POSITIVE_INFINITY,
+  );
+  return room < leastRoom ? explainFileError({ code: 'ENOSPC' }, dataDir) : null;
 }
 
 async function openPGlite(dataDir: string | null, templateDump: Blob | undefined): Promise<PGlite> {

@@ -186,6 +186,11 @@ export function isReadOnly(error: unknown): boolean {
   return sqlState(error) === '25006';
 }
 
+/** Whether the disk of the database has no room left. */
+export function isDiskFull(error: unknown): boolean {
+  return sqlState(error) === '53100';
+}
+
 /** Whether the transaction failed because of another one, so that another attempt may succeed. */
 export function isContention(error: unknown): boolean {
   const state = sqlState(error);

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UnavailableError } from '../core/errors.js';
+import type { Log } from '../core/log.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import type { Actor, Written } from './backend.js';
-import { isCommitUnanswered, isContention, logDamage, toUnavailable } from './errors.js';
+import { forLog, isCommitUnanswered, isContention, isDiskFull, logDamage, toUnavailable } from './errors.js';
 import { read } from './reads.js';
 import { type Row, storedOrNull } from './sql.js';
 import { Turnstile } from './turnstile.js';
@@ -32,12 +33,16 @@ export interface Outcome {
 export class Writer {
   readonly #prisma: PrismaClient;
   readonly #patienceMs: number;
+  readonly #log: Log;
   readonly #turnstile = new Turnstile();
+  /** Whether the last write found no room in the database. */
+  #isFull = false;
 
   /** @param patienceMs the longest wait of one write for others, over all attempts, in milliseconds. */
-  constructor(prisma: PrismaClient, patienceMs: number) {
+  constructor(prisma: PrismaClient, patienceMs: number, log: Log) {
     this.#prisma = prisma;
     this.#patienceMs = patienceMs;
+    this.#log = log;
   }
 
   /** Runs a write whose value is the number of rows that all counted statements changed. */
@@ -74,11 +79,21 @@ export class Writer {
   async #transact(statements: (lockWait: number) => readonly Prisma.Sql[]): Promise<readonly (readonly Row[])[]> {
     const end = performance.now() + this.#patienceMs;
     // Writers would queue in the database too, but there each of them would hold a connection that readers need.
-    return this.#turnstile
-      .pass(this.#patienceMs, () => this.#attempt(statements, end))
-      .catch(error => {
-        throw writeFailure(error);
-      });
+    try {
+      const rows = await this.#turnstile.pass(this.#patienceMs, () => this.#attempt(statements, end));
+      this.#isFull = false;
+      return rows;
+    } catch (error) {
+      // One line for as long as it lasts.
+      if (isDiskFull(error) && !this.#isFull) {
+        this.#isFull = true;
+        this.#log.warn(
+          { err: forLog(error) },
+          'The disk of the database is full, so changes are refused. Make room on it.',
+        );
+      }
+      throw writeFailure(error);
+    }
   }
 
   /** @param end the deadline, in the time of `performance.now()`. */

@@ -41,6 +41,11 @@ const canMount = await (async () => {
   }
 })();
 
+/** Writes until there is no room left. */
+async function fill(path: string): Promise<void> {
+  await writeFile(path, Buffer.alloc(200_000_000)).catch(() => undefined);
+}
+
 async function expectRefusal(dataDir: string, message: RegExp): Promise<void> {
   const opening = openDatabase({ dataDir });
   await expect(opening).rejects.toBeInstanceOf(DataDirectoryError);
@@ -78,6 +83,43 @@ describe('a data directory', () => {
     // Nothing of half a database is left.
     expect(await readdir(dataDir)).toEqual([]);
     execFileSync('mount', ['-o', 'remount,size=500m', root]);
+    const backend = await openDatabase({ dataDir });
+    undos.push(() => backend.close());
+    await backend.createFlag(newFlag('k'), null);
+  });
+
+  it.skipIf(!canMount)('that becomes full is read on, and the log says so once', { timeout: 60_000 }, async () => {
+    mount('size=64m', root);
+    const dataDir = join(root, 'data');
+    const warn = vi.fn();
+    const backend = await openDatabase({ dataDir, log: { ...silentLog, warn } });
+    await backend.createFlag(newFlag('k'), null);
+    await fill(join(root, 'fill'));
+    const write = (userId: string) => backend.setUserAttributes(userId, { a: userId.repeat(250) }, null);
+    const results: string[] = [];
+    for (let user = 0; user < 60; user += 1) {
+      results.push(
+        await write(String(user % 10).repeat(40)).then(
+          () => 'written',
+          error => error.message,
+        ),
+      );
+    }
+    expect(results).toContain('The database has no room for this now. Nothing was changed.');
+    expect(await backend.getFlag('k')).toMatchObject({ key: 'k' });
+    expect(warn.mock.calls.map(([, message]) => message)).toEqual([
+      'The disk of the database is full, so changes are refused. Make room on it.',
+    ]);
+    await backend.close();
+  });
+
+  it.skipIf(!canMount)('that was full when the server started serves once there is room', async () => {
+    mount('size=64m', root);
+    const dataDir = join(root, 'data');
+    await (await openDatabase({ dataDir })).close();
+    await fill(join(root, 'fill'));
+    await expectRefusal(dataDir, /has no room left \(ENOSPC\)\. Make room there/);
+    await rm(join(root, 'fill'));
     const backend = await openDatabase({ dataDir });
     undos.push(() => backend.close());
     await backend.createFlag(newFlag('k'), null);

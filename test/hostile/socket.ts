@@ -24,7 +24,7 @@ export class UpgradeRefused extends Error {
 
 /** A WebSocket down to its bytes: it sends whatever it likes and counts what comes back. */
 export class HostileSocket {
-  /** How many messages of each type have come. */
+  /** How many messages of each type have come, and how many results with each root field, such as `next viewer`. */
   readonly counts = new Map<string, number>();
   /** By id of the operation, what its first result amounts to. */
   readonly results = new Map<string, Outcome>();
@@ -132,6 +132,7 @@ export class HostileSocket {
   #receiveMessage(text: string): void {
     const { type, id, payload } = JSON.parse(text) as { type: string; id?: string; payload?: unknown };
     this.#counted(type);
+    if (type === 'next') for (const field in (payload as GraphQLAnswer).data) this.#counted(`next ${field}`);
     if (id === undefined || this.results.has(id)) return;
     if (type === 'next') this.results.set(id, verdictOfResult(payload as GraphQLAnswer, text.length));
     if (type === 'error') this.results.set(id, verdictOfResult({ errors: payload } as GraphQLAnswer, text.length));

@@ -79,6 +79,11 @@ describe('the reader of a socket', () => {
     expect(isStalledAfter(100)).toBe(true);
     handle.writeQueueSize = 0;
     expect(isStalledAfter(1_000)).toBe(false);
+    // It may have begun to wait just now.
+    handle.bytesWritten += 10;
+    handle.writeQueueSize = 10;
+    expect(isStalledAfter(1_000)).toBe(false);
+    expect(isStalledAfter(300)).toBe(true);
   });
 });
 

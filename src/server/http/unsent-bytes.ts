@@ -74,9 +74,10 @@ interface Handle {
 /** Whether the reader of a socket takes what waits for it. What comes from its peer is no sign that it reads. */
 export class ReaderProgress {
   readonly #socket: Socket;
-  /** Bytes that had been taken when it was last asked, and since when that has not changed, as `performance.now()` has it. */
+  /** Bytes that had been taken when it was last asked. */
   #taken = 0;
-  #since = performance.now();
+  /** Since when bytes are known to have waited of which none was taken, as `performance.now()` has it; null: none wait. */
+  #since: number | null = null;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -88,11 +89,10 @@ export class ReaderProgress {
    */
   isStalled(waiting: number, timeout: number): boolean {
     const taken = this.#read();
-    if (waiting === 0 || taken !== this.#taken) {
-      this.#taken = taken;
-      this.#since = performance.now();
-    }
-    return performance.now() - this.#since >= timeout;
+    if (waiting === 0) this.#since = null;
+    else if (taken !== this.#taken || this.#since === null) this.#since = performance.now();
+    this.#taken = taken;
+    return this.#since !== null && performance.now() - this.#since >= timeout;
   }
 
   /** Bytes that the operating system has taken. Node's public counters tell only when all of a write has been taken. */

@@ -73,16 +73,16 @@ const memberCost = 24;
  * for that: brackets and commas count, also those within texts.
  */
 export function parsedBytes(text: string): number {
-  let bytes = text.length;
-  for (let index = 0; index < text.length; index += 1) {
-    const character = text.charCodeAt(index);
-    if (character === comma) bytes += memberCost;
-    else if (character === bracket || character === brace) bytes += containerCost;
-  }
-  return bytes;
+  const containers = count(text, '[') + count(text, '{');
+  return text.length + containers * containerCost + count(text, ',') * memberCost;
 }
 
-const [comma, bracket, brace] = [',', '[', '{'].map(character => character.charCodeAt(0));
+/** How often a character occurs. Several times as fast as looking at each character. */
+function count(text: string, character: string): number {
+  let found = 0;
+  for (let index = text.indexOf(character); index !== -1; index = text.indexOf(character, index + 1)) found += 1;
+  return found;
+}
 
 /** Members of one object in the variables: no input and no conditions have more. */
 export const maxMembers = 1_000;

@@ -202,6 +202,19 @@ describe('a connection', () => {
 describe('requests behind others of their connections', () => {
   withOwnClock();
 
+  it('are dropped when the connection goes while they wait for their turn', async () => {
+    const turns = new Turns();
+    const socket = connection('a', '192.0.2.1', []);
+    const act = vi.fn(async () => {});
+    for (let request = 0; request < 3; request += 1) turns.run(socket, act);
+    // The second is planned as soon as the first has been answered.
+    await Promise.resolve();
+    await Promise.resolve();
+    socket.destroy();
+    for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+    expect(act).toHaveBeenCalledTimes(1);
+  });
+
   it('are answered for ten milliseconds in a turn, and the addresses take turns', async () => {
     const turns = new Turns();
     const seen: string[] = [];

@@ -53,7 +53,9 @@ export class Turns {
       return;
     }
     this.#schedule.add(networkKey(socket.remoteAddress ?? ''), () => {
-      void this.#run(socket, line, following);
+      // It may have gone while this waited.
+      if (socket.destroyed) line.waiting.length = 0;
+      else void this.#run(socket, line, following);
       return true;
     });
   }

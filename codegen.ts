@@ -15,6 +15,7 @@ const config: CodegenConfig = {
         scalars: {
           UserID: 'string',
           DateTime: 'string',
+          JSON: 'unknown',
           JSONObject: 'Record<string, unknown>',
           Conditions: 'unknown',
         },

@@ -1,11 +1,13 @@
 import type * as Evaluate from '../src/core/evaluate.js';
 import type { FlagDefinition } from '../src/core/flag.js';
 import type { JsonObject } from '../src/core/json.js';
+import type * as SubjectModule from '../src/core/subject.js';
 import type { Contestant } from './peers.js';
 
 /** The built package, as an installation runs it; the types come from the sources. */
-const built = '../dist/core/evaluate.js';
-const { compileFlag, createSubject, evaluate } = (await import(built)) as typeof Evaluate;
+const built = '../dist/core/';
+const { compileFlag, evaluate } = (await import(`${built}evaluate.js`)) as typeof Evaluate;
+const { createSubject } = (await import(`${built}subject.js`)) as typeof SubjectModule;
 
 const flag = (key: string, percentage: number, conditions: JsonObject): FlagDefinition => ({
   key,
@@ -60,9 +62,37 @@ export const mixedFlags: readonly FlagDefinition[] = kinds.flatMap(kind =>
   Array.from({ length: 10 }, (_, index) => kind(index)),
 );
 
-/** Evaluates all mixed flags for a user; returns how many are on. */
-export function allFlags(): (id: string) => number {
-  const flags = mixedFlags.map(definition => compileFlag(definition));
+/** The same flags, of which 30 carry values: three variants that are split, and two rules, one with a split of its own. */
+export const valuedFlags: readonly FlagDefinition[] = mixedFlags.map((definition, index) => {
+  if (index % 10 > 2) return definition;
+  const weights = [50, 30, 20];
+  return {
+    ...definition,
+    type: 'STRING',
+    variants: weights.map((weight, number) => ({ key: `variant_${number}`, value: `value ${number}`, weight })),
+    offVariant: 'variant_0',
+    rules: [
+      {
+        id: 'staff',
+        when: { groups: ['staff'] },
+        percentage: 100,
+        on: true,
+        serve: [{ variant: 'variant_2', weight: 1 }],
+      },
+      {
+        id: 'germans',
+        when: { attributes: { country: 'DE' } },
+        percentage: 12.25,
+        on: true,
+        serve: weights.map((weight, number) => ({ variant: `variant_${2 - number}`, weight })),
+      },
+    ],
+  };
+});
+
+/** Evaluates all of these flags for a user; returns how many are on. */
+export function allFlags(definitions: readonly FlagDefinition[]): (id: string) => number {
+  const flags = definitions.map(definition => compileFlag(definition));
   const faulty = flags.find(({ faults }) => faults.length > 0);
   if (faulty !== undefined) throw new Error(`The flag ${faulty.key} is not valid.`);
   const attributes = {

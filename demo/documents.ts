@@ -27,6 +27,12 @@ export const evaluateMany = graphql(`
   }
 `);
 
+export const evaluateValues = graphql(`
+  query EvaluateValues($contexts: [EvaluationContextInput!]!, $keys: [String!]) {
+    evaluateMany(contexts: $contexts, keys: $keys) { features { variant value reason rule } }
+  }
+`);
+
 export const setOverride = graphql(`
   mutation SetOverride($input: SetOverrideInput!) {
     setOverride(input: $input) {

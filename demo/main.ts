@@ -8,6 +8,7 @@ import {
   addToGroup,
   createFlag,
   evaluateMany,
+  evaluateValues,
   isEnabled,
   recentChanges,
   setOverride,
@@ -167,6 +168,46 @@ async function play(): Promise<void> {
           { revision: 6, kind: 'MEMBERS_ADDED', flagKey: null, group: 'beta_testers', userCount: 1 },
         ],
       },
+    },
+  );
+
+  stage.title('Values');
+  stage.say('A flag may carry values: staff always has blue, all others keep grey until the percentage rises.');
+  await stage.ask(
+    admin,
+    createFlag,
+    {
+      input: {
+        key: 'checkout_button',
+        name: 'Checkout button',
+        enabled: true,
+        percentage: 0,
+        type: 'STRING',
+        variants: [
+          { key: 'blue', value: '#00f', weight: 1 },
+          { key: 'grey', value: '#888', weight: 0 },
+        ],
+        offVariant: 'grey',
+        rules: [{ id: 'staff', when: { attributes: { role: 'staff' } } }],
+      },
+    },
+    { createFlag: { flag: { key: 'checkout_button', enabled: true, percentage: 0 } } },
+  );
+  await stage.ask(
+    backend,
+    evaluateValues,
+    {
+      contexts: [
+        { userId: 'auth0|ann', attributes: { role: 'staff' } },
+        { userId: 'auth0|bob', attributes: {} },
+      ],
+      keys: ['checkout_button'],
+    },
+    {
+      evaluateMany: [
+        { features: [{ variant: 'blue', value: '#00f', reason: 'RULE', rule: 'staff' }] },
+        { features: [{ variant: 'grey', value: '#888', reason: 'OUTSIDE_ROLLOUT', rule: null }] },
+      ],
     },
   );
 }

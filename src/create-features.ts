@@ -2,6 +2,7 @@ import type { Backend } from './backends/backend.js';
 import { Features, type FeatureUser } from './features/features.js';
 import { type OnEvaluation, observeEach } from './features/observer.js';
 import { FeatureService, type FeatureServiceOptions } from './features/service.js';
+import { ValueReader } from './features/value-reader.js';
 
 export interface CreateFeaturesOptions<User = FeatureUser>
   extends Omit<FeatureServiceOptions, 'backend' | 'observers'> {
@@ -32,13 +33,18 @@ export async function createFeatures<User = FeatureUser>(
   const { backend, databaseUrl, dataDir, onEvaluation, user = asItIs, ...rest } = options;
   const { log } = rest;
   const report = (error: unknown) => {
-    if (log !== undefined) log.error({ err: error }, 'a watch of features has failed and goes on');
+    if (log !== undefined) log.error({ err: error }, 'A watch of features has failed. It continues.');
     else process.emitWarning(error instanceof Error ? error : String(error));
+  };
+  const warn = (details: object, message: string) => {
+    if (log !== undefined) log.warn(details, message);
+    else process.emitWarning(message);
   };
   const observers = onEvaluation === undefined ? [] : [observeEach(onEvaluation)];
   const opened = backend ?? (await openDatabase(databaseUrl, dataDir));
   try {
-    return new Features<User>(await FeatureService.open({ ...rest, observers, backend: opened }), user, report);
+    const service = await FeatureService.open({ ...rest, observers, backend: opened });
+    return new Features<User>(service, user, report, new ValueReader(warn));
   } catch (error) {
     await opened.close();
     throw error;

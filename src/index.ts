@@ -15,6 +15,7 @@ export type {
 } from './backends/backend.js';
 export { MemoryBackend } from './backends/memory.js';
 export type { Seed } from './backends/seed.js';
+export type { Attributes } from './core/attributes.js';
 export { isDevice } from './core/device.js';
 export {
   type ClosedAnswer,
@@ -27,10 +28,10 @@ export {
   ValidationError,
   VersionConflictError,
 } from './core/errors.js';
-export type { Attributes, Evaluation, EvaluationReason, OverrideDecision, Subject } from './core/evaluate.js';
+export type { Evaluation, EvaluationReason } from './core/evaluate.js';
 // With a star: an interface that is exported by name cannot be filled in from outside.
 export type * from './core/feature-key.js';
-export type { Flag, FlagDefinition } from './core/flag.js';
+export type { Flag, FlagDefinition, FlagRule, FlagValues, Share, ValueType, Variant } from './core/flag.js';
 export type {
   CreateFlagInput,
   DeleteFlagInput,
@@ -43,12 +44,15 @@ export type {
   SetUserAttributesInput,
   UpdateFlagInput,
 } from './core/inputs.js';
+export type { Json, JsonObject } from './core/json.js';
 export type { Log } from './core/log.js';
 export { rolloutBucket } from './core/rollout.js';
+export type { OverrideDecision, Subject } from './core/subject.js';
 export { type CreateFeaturesOptions, createFeatures } from './create-features.js';
-export type { By, ByInSlices, Features, FeatureUser, RequireOptions, UserFeatures } from './features/features.js';
+export type { By, ByInSlices, Features, FeatureUser } from './features/features.js';
 export type { OnEvaluation } from './features/observer.js';
 export type { FeaturesUpdate } from './features/subscriber.js';
+export type { RequireOptions, UserFeatures } from './features/user-features.js';
 export type { ForOptions, UpdatesOptions, WatchListener, WatchOptions } from './features/watch.js';
 export type { GateOptions } from './gate/gate.js';
 export { type AnyGate, type Gate, type RequireFeatureOptions, requireFeature } from './gate/require-feature.js';

@@ -2,14 +2,14 @@
 
 import { MemoryBackend } from './backends/memory.js';
 import type { Seed } from './backends/seed.js';
-import type { FeatureKey } from './core/feature-key.js';
+import type { FeatureKey, FeatureValue, ValueOf } from './core/feature-key.js';
 import { type CreateFeaturesOptions, createFeatures } from './create-features.js';
 import type { Features, FeatureUser } from './features/features.js';
-import { pin } from './features/pins.js';
+import { type PinnedAnswers, pin, pinnedVariant, readPin } from './features/pins.js';
 import { type Stop, stopping } from './streams/stop.js';
 
-/** Whether each feature is on, by flag key. */
-export type FeatureStates = { readonly [Key in FeatureKey]?: boolean };
+/** Whether each feature is on, or the value that it has, by flag key. A feature with a value is on. */
+export type FeatureStates = { readonly [Key in FeatureKey]?: boolean | ValueOf<Key> };
 
 /** The object that `createFeatures` returns, for users of any type. */
 export type Pinnable = Pick<Features, typeof pin>;
@@ -21,9 +21,12 @@ const restores = new WeakMap<Pinnable, Set<Stop>>();
  * stored flags and overrides, or on whether the database can be reached. Nothing is written, so other programs do not notice. A
  * flag need not exist. All methods give these answers, `getAll`, `require` and gates included, and watchers are called.
  *
+ * True and false pin whether the flag is on. A stored flag of another type than BOOLEAN then has its first variant with a weight,
+ * or its off variant. Any other value turns the flag on, with this value and the variant `pinned`.
+ *
  * Pins may overlap and be removed in any order; of two pins of one flag the later one counts.
  *
- * @throws TypeError when an answer is neither true nor false.
+ * @throws TypeError for a value that no flag can have, such as null.
  * @example
  * using pins = pinFeatures(features, { new_dashboard: true }); // until the end of the block
  * @example
@@ -31,12 +34,7 @@ const restores = new WeakMap<Pinnable, Set<Stop>>();
  * onTestFinished(pinFeatures(features, { new_dashboard: true })); // vitest
  */
 export function pinFeatures(features: Pinnable, states: FeatureStates): Stop {
-  const answers = new Map<string, boolean>();
-  for (const [key, enabled] of Object.entries(states)) {
-    if (typeof enabled !== 'boolean') throw new TypeError(`The feature "${key}" can be pinned to true or false.`);
-    answers.set(key, enabled);
-  }
-  const unpin = features[pin](answers);
+  const unpin = features[pin](readPins(states));
   const pinned = restores.get(features) ?? new Set();
   restores.set(features, pinned);
   const restore = stopping(() => {
@@ -45,6 +43,11 @@ export function pinFeatures(features: Pinnable, states: FeatureStates): Stop {
   });
   pinned.add(restore);
   return restore;
+}
+
+function readPins(states: FeatureStates): PinnedAnswers {
+  const entries: [key: string, state: FeatureValue | undefined][] = Object.entries(states);
+  return new Map(entries.map(([key, state]) => [key, readPin(key, state)]));
 }
 
 /** Takes every pin away: `afterEach(() => restoreFeatures(features))`. */
@@ -73,16 +76,27 @@ export interface TestFeaturesOptions<User = FeatureUser>
 }
 
 /**
- * Features of a test's own, in memory: these flags, on or off for everybody, and what is seeded. Everything works on
- * them; close them when done, or let `await using` do it.
- * @throws ValidationError when a key or the seed is not valid.
+ * Features of a test's own, in memory: these flags, on or off for everybody, and what is seeded. A flag with a value is on, and
+ * has this value as its only variant, with the key `pinned`. Everything works on them; close them when done, or let `await using` do it.
+ * @throws ValidationError when a key, a value or the seed is not valid.
+ * @throws TypeError for a value that no flag can have, such as null.
  */
 export async function createTestFeatures<User = FeatureUser>(
   states: FeatureStates = {},
   { seed = {}, ...options }: TestFeaturesOptions<User> = {},
 ): Promise<Features<User>> {
   const backend = new MemoryBackend();
-  const flags = Object.entries(states).map(([key, enabled]) => ({ key, enabled: enabled as boolean }));
+  const flags = [...readPins(states)].map(([key, state]) => {
+    if (typeof state === 'boolean') return { key, enabled: state };
+    const { type, value } = state;
+    return {
+      key,
+      enabled: true,
+      type,
+      variants: [{ key: pinnedVariant, value, weight: 1 }],
+      offVariant: pinnedVariant,
+    };
+  });
   backend.seed({ ...seed, flags: [...flags, ...(seed.flags ?? [])] });
   return createFeatures<User>({ ...options, backend } as Parameters<typeof createFeatures<User>>[0]);
 }

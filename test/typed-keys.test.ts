@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { featureTypes } from '../src/core/feature-types.js';
+import { type DeclaredFlag, featureTypes } from '../src/core/feature-types.js';
 
 // A project of its own that has the built package, compiled by the real compiler.
 const source = `import SchemaBuilder from '@pothos/core';
-import { createFeatures, type FeatureKey, MemoryBackend, requireFeature } from 'halyard';
+import { createFeatures, type FeatureKey, type Json, type JsonObject, MemoryBackend, requireFeature } from 'halyard';
 import { gatedField } from 'halyard/graphql';
 import { HalyardPlugin } from 'halyard/pothos';
 import { createTestFeatures, pinFeatures, withFeatures } from 'halyard/testing';
@@ -43,8 +43,27 @@ export const answers = [
   withFeatures(features, { new_checkout: true }, () => 1),
   withFeatures(features, { new_chekcout: true }, () => 1), // pins a misspelt one
   createTestFeatures({ new_checkout: true }),
+  createTestFeatures({ theme: 'red', page_size: 7, limits: { perMinute: 1 }, steps: [], new_checkout: true }),
+  pinFeatures(features, { theme: false }),
+  pinFeatures(features, { theme: 'green' }), // of another type
+  withFeatures(features, { page_size: 'red' }, () => 1), // of another type
+  features.value('new_checkout', true),
+  features.value('new_chekcout', true), // misspelt
+  features.value('checkout.v2', true), // deleted
+  features.value('new_checkout', 'yes'), // of another type
+  features.value('theme', 'blue'),
+  features.for(user).value('theme', 'green'), // of another type
+  features.value('page_size', '5'), // of another type
+  features.value('limits', { perMinute: 1 }),
+  features.value('limits', [1]), // of another type
+  features.value('steps', [1]),
   createTestFeatures({ new_chekcout: true }), // pins a misspelt one
 ];
+export const theme: 'blue' | 'red' = await features.for(user).value('theme', 'blue');
+export const exact: 'blue' = await features.for(user).value('theme', 'blue'); // of another type
+export const size: number = await features.value('page_size', 5);
+export const limits: JsonObject = await features.value('limits', {});
+export const steps: readonly Json[] = await features.value('steps', []);
 const builder = new SchemaBuilder<{}>({ plugins: [HalyardPlugin], halyard: { features } });
 builder.queryType({
   fields: t => ({
@@ -59,8 +78,16 @@ export const unknown: FeatureKey = 'new_chekcout'; // misspelt
 export const asked = (key: string) => features.isEnabled(key as FeatureKey);
 `;
 
-const flag = (key: string) => ({ key, name: `The flag ${key}`, description: null });
-const all = featureTypes(['new_checkout', 'checkout.v2', '2fa'].map(flag));
+const flag = (key: string): DeclaredFlag => {
+  return { key, name: `The flag ${key}`, description: null, type: 'BOOLEAN', variants: [] };
+};
+const valued: readonly DeclaredFlag[] = [
+  { ...flag('theme'), type: 'STRING', variants: [{ value: 'blue' }, { value: 'red' }] },
+  { ...flag('page_size'), type: 'NUMBER', variants: [{ value: 5 }] },
+  { ...flag('limits'), type: 'OBJECT', variants: [{ value: { perMinute: 5 } }] },
+  { ...flag('steps'), type: 'OBJECT', variants: [{ value: [1] }] },
+];
+const all = featureTypes([...['new_checkout', 'checkout.v2', '2fa'].map(flag), ...valued]);
 
 let directory: string;
 beforeAll(async () => {
@@ -125,24 +152,28 @@ describe.each([
   { name: 'nodenext', module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext },
 ])('with moduleResolution $name', ({ module, moduleResolution }) => {
   it.each<{ title: string; features: string | null; type?: 'commonjs'; wrong: string[] }>([
-    { title: 'without the file any text is a key', features: null, wrong: [] },
-    { title: 'a misspelt key fails the build', features: all, wrong: linesWith('misspelt') },
+    { title: 'without the file any text is a key', features: null, wrong: linesWith('const theme:', 'const exact:') },
+    {
+      title: 'a misspelt key fails the build, and so does a value of another type',
+      features: all,
+      wrong: linesWith('misspelt', 'of another type'),
+    },
     {
       title: 'a misspelt key fails the build of a package that is not "type": "module"',
       features: all,
       type: 'commonjs',
-      wrong: linesWith('misspelt'),
+      wrong: linesWith('misspelt', 'of another type'),
     },
     {
       title: 'so does that of a flag deleted since',
-      features: featureTypes([flag('new_checkout')]),
-      wrong: linesWith('misspelt', 'deleted'),
+      features: featureTypes([flag('new_checkout'), ...valued]),
+      wrong: linesWith('misspelt', 'deleted', 'of another type'),
     },
     {
       // A type without properties lets any pass, so that pins are no fault here.
       title: 'without flags so does every key',
       features: featureTypes([]),
-      wrong: linesWith("'new_checkout'", '// misspelt', '// deleted'),
+      wrong: linesWith("'new_checkout'", '.value(', '// misspelt', '// deleted'),
     },
   ])('$title', async ({ features, type = 'module' as const, wrong }) => {
     const faults = await build(features, { module, moduleResolution }, type);

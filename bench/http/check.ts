@@ -1,12 +1,14 @@
 import type * as Evaluate from '../../src/core/evaluate.js';
+import type * as SubjectModule from '../../src/core/subject.js';
 import { type BenchFlag, changingKey } from './flags.js';
 import type { Sample } from './load-plan.js';
 import { userId } from './tokens.js';
 import { readUsers } from './users.js';
 
 /** The built package, as an installation runs it; the types come from the sources. */
-const built = '../../dist/core/evaluate.js';
-const { compileFlag, createSubject, evaluate } = (await import(built)) as typeof Evaluate;
+const built = '../../dist/core/';
+const { compileFlag, evaluate } = (await import(`${built}evaluate.js`)) as typeof Evaluate;
+const { createSubject } = (await import(`${built}subject.js`)) as typeof SubjectModule;
 
 /** The answers that one body holds, by key. */
 export type Answers = ReadonlyMap<string, { readonly enabled: boolean; readonly reason?: string }>;

@@ -1,5 +1,5 @@
+import type { Attributes } from '../core/attributes.js';
 import { FeatureError } from '../core/errors.js';
-import type { Attributes } from '../core/evaluate.js';
 
 export type Role = 'ANONYMOUS' | 'USER' | 'SERVICE' | 'ADMIN';
 

@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose';
+import type { Attributes } from '../core/attributes.js';
 import { attributeIssues } from '../core/attributes.js';
-import type { Attributes } from '../core/evaluate.js';
 import { canonicalUserId, userIdFault, userIdForm } from '../core/user-id.js';
 import { type Caller, InvalidTokenError, type Role } from './caller.js';
 

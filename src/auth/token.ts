@@ -1,5 +1,5 @@
 import { SignJWT } from 'jose';
-import type { Attributes } from '../core/evaluate.js';
+import type { Attributes } from '../core/attributes.js';
 import { canonicalUserId } from '../core/user-id.js';
 import type { Role } from './caller.js';
 import { type ClaimNames, defaultClaimNames, roleClaims } from './claims.js';

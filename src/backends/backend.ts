@@ -1,7 +1,9 @@
-import type { Attributes, OverrideDecision } from '../core/evaluate.js';
+import type { Attributes } from '../core/attributes.js';
 import type { Flag } from '../core/flag.js';
 import type { FlagPatch, NewFlag } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
+import type { OverrideDecision } from '../core/subject.js';
+import { plainValues } from '../core/values.js';
 
 /** The stored data of one user that evaluations need. */
 export interface Targeting {
@@ -72,7 +74,7 @@ export interface Change {
   readonly userIds: readonly string[];
   /**
    * The state before and after the change; null if there is none. FLAG_*: the flag with the names of {@link Flag} and times as
-   * ISO 8601 text; {@link flagFromLog} reads it. OVERRIDE_*: `{ enabled, reason, expiresAt, createdAt, createdById }`.
+   * ISO 8601 text; {@link flagFromLog} reads it. OVERRIDE_*: `{ enabled, variant, reason, expiresAt, createdAt, createdById }`.
    * USER_*: `{ attributes }`. A USER_UPDATED without `before` concerns a user who did not exist before. The states of a deleted
    * user have no attributes and no reason, which may say something about a person.
    */
@@ -96,13 +98,17 @@ export interface Override {
   readonly userId: string;
   readonly flagKey: string;
   readonly enabled: boolean;
+  /** The key of the variant that the user has. Null: the flag's weights choose. */
+  readonly variant: string | null;
   readonly reason: string | null;
   readonly expiresAt: Date | null;
   readonly createdAt: Date;
   readonly createdById: string | null;
 }
 
-export type NewOverride = Pick<Override, 'userId' | 'flagKey' | 'enabled' | 'reason' | 'expiresAt'>;
+/** An override to set. A variant that is omitted is null. */
+export type NewOverride = Pick<Override, 'userId' | 'flagKey' | 'enabled' | 'reason' | 'expiresAt'> &
+  Partial<Pick<Override, 'variant'>>;
 
 /** A user as it is stored. */
 export interface User {
@@ -188,6 +194,9 @@ export interface Backend {
    */
   setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>>;
 
+  /** The variants of a flag that overrides name, each with one user who has it. Expired overrides count too. */
+  overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>>;
+
   /** False if there was no such override. */
   removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>>;
 
@@ -210,5 +219,6 @@ export interface Backend {
 /** Reads a flag from the `before` or `after` of a FLAG_* change. */
 export function flagFromLog(state: JsonObject): Flag {
   const { createdAt, updatedAt, ...rest } = state as unknown as Flag & { createdAt: string; updatedAt: string };
-  return { ...rest, createdAt: new Date(createdAt), updatedAt: new Date(updatedAt) };
+  // Entries from before flags had values do not say any.
+  return { ...plainValues, ...rest, createdAt: new Date(createdAt), updatedAt: new Date(updatedAt) };
 }

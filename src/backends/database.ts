@@ -1,7 +1,7 @@
 // Over 300 lines: the contract has many writes, and each is one statement that is read beside the others.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Attributes } from '../core/attributes.js';
 import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../core/errors.js';
-import type { Attributes } from '../core/evaluate.js';
 import type { Flag } from '../core/flag.js';
 import type { FlagPatch, NewFlag } from '../core/inputs.js';
 import { type Log, silentLog } from '../core/log.js';
@@ -23,7 +23,7 @@ import type {
 import type { Connection } from './connection.js';
 import { type DatabaseSetupError, toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
-import { read, readChanges, readDefinitions, readTargeting } from './reads.js';
+import { read, readChanges, readDefinitions, readOverriddenVariants, readTargeting } from './reads.js';
 import {
   assignments,
   distinctUsers,
@@ -250,19 +250,19 @@ export class DatabaseBackend implements Backend {
   }
 
   async setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>> {
-    const { userId, flagKey, enabled, reason, expiresAt } = override;
+    const { userId, flagKey, enabled, variant = null, reason, expiresAt } = override;
     const storedId = storedUserId(userId);
     const isThere = Prisma.sql`EXISTS (SELECT FROM feature_flags WHERE key = ${flagKey})`;
     const upsert = Prisma.sql`
-      INSERT INTO feature_flag_overrides AS stored (user_id, flag_key, enabled, reason, expires_at, created_by_id)
-      SELECT ${storedId}::uuid, ${flagKey}, ${enabled}, ${reason}, ${expiresAt?.toISOString() ?? null}::text::timestamptz,
+      INSERT INTO feature_flag_overrides AS stored (user_id, flag_key, enabled, variant, reason, expires_at, created_by_id)
+      SELECT ${storedId}::uuid, ${flagKey}, ${enabled}, ${variant}, ${reason}, ${expiresAt?.toISOString() ?? null}::text::timestamptz,
              ${storedOrNull(actor)}::uuid
       WHERE ${isThere}
       ON CONFLICT (user_id, flag_key) DO UPDATE
-      SET enabled = EXCLUDED.enabled, reason = EXCLUDED.reason, expires_at = EXCLUDED.expires_at,
+      SET enabled = EXCLUDED.enabled, variant = EXCLUDED.variant, reason = EXCLUDED.reason, expires_at = EXCLUDED.expires_at,
           created_at = EXCLUDED.created_at, created_by_id = EXCLUDED.created_by_id
-      WHERE (stored.enabled, stored.reason, stored.expires_at)
-            IS DISTINCT FROM (EXCLUDED.enabled, EXCLUDED.reason, EXCLUDED.expires_at)`;
+      WHERE (stored.enabled, stored.variant, stored.reason, stored.expires_at)
+            IS DISTINCT FROM (EXCLUDED.enabled, EXCLUDED.variant, EXCLUDED.reason, EXCLUDED.expires_at)`;
     const select = Prisma.sql`
       SELECT ${overrideState} FROM feature_flag_overrides o
       WHERE user_id = ${storedId}::uuid AND flag_key = ${flagKey}`;
@@ -271,6 +271,10 @@ export class DatabaseBackend implements Backend {
     const stored = rows[2]?.[0];
     if (stored === undefined) throw new FlagNotFoundError(flagKey, 'flagKey');
     return { value: { userId, flagKey, ...overrideOf(stored) }, revision };
+  }
+
+  overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>> {
+    return readOverriddenVariants(this.prisma, flagKey);
   }
 
   async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {

@@ -1,8 +1,14 @@
 // Over 300 lines: it implements the whole contract, and its writes change the same maps.
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
-import type { Attributes } from '../core/evaluate.js';
+import type { Attributes } from '../core/attributes.js';
+import {
+  FlagExistsError,
+  FlagNotFoundError,
+  type Issue,
+  ValidationError,
+  VersionConflictError,
+} from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import { type FlagPatch, inputs, type NewFlag, parseInput } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
@@ -20,7 +26,7 @@ import type {
   User,
   Written,
 } from './backend.js';
-import { namedFlag, type Seed, seedIssues } from './seed.js';
+import { namedFlag, type Seed, seedIssues, seedVariantIssues } from './seed.js';
 
 interface StoredUser {
   /** The id under which the user is stored. */
@@ -66,8 +72,8 @@ export class MemoryBackend implements Backend {
    * @throws FlagExistsError, FlagNotFoundError if a flag exists already, or an override names an unknown flag; nothing was added.
    */
   seed({ flags = [], users = {}, groups = {}, overrides = [] }: Seed): void {
-    const [first, ...rest] = seedIssues({ flags, users, groups, overrides });
-    if (first !== undefined) throw new ValidationError([first, ...rest]);
+    refuse(seedIssues({ flags, users, groups, overrides }));
+    const created = new Map(flags.map(flag => [flag.key, parseInput(inputs.createFlag, namedFlag(flag))]));
     const keys = new Set(this.#flags.keys());
     for (const { key } of flags) {
       if (keys.has(key)) throw new FlagExistsError(key);
@@ -75,8 +81,9 @@ export class MemoryBackend implements Backend {
     }
     const unknown = overrides.find(({ flagKey }) => !keys.has(flagKey));
     if (unknown !== undefined) throw new FlagNotFoundError(unknown.flagKey, 'flagKey');
+    refuse(seedVariantIssues(overrides, key => created.get(key) ?? this.#flags.get(key) ?? null));
 
-    for (const flag of flags) this.#createFlag(parseInput(inputs.createFlag, namedFlag(flag)), null);
+    for (const flag of created.values()) this.#createFlag(flag, null);
     for (const [id, attributes] of Object.entries(users)) this.#setAttributes(canonicalUserId(id), attributes, null);
     for (const [group, ids] of Object.entries(groups)) this.#addToGroup(group, ids.map(canonicalUserId), null);
     for (const override of overrides) this.#setOverride(parseInput(inputs.setOverride, override), null);
@@ -114,7 +121,8 @@ export class MemoryBackend implements Backend {
       const user = this.#users.get(id);
       if (user === undefined) continue;
       const decisions = [...user.overrides.values()].map(
-        ({ flagKey, enabled, expiresAt }) => [flagKey, { enabled, expiresAt: expiresAt?.getTime() ?? null }] as const,
+        ({ flagKey, enabled, variant, expiresAt }) =>
+          [flagKey, { enabled, variant, expiresAt: expiresAt?.getTime() ?? null }] as const,
       );
       found.set(id, { attributes: user.attributes, groups: new Set(user.groups), overrides: new Map(decisions) });
     }
@@ -164,6 +172,14 @@ export class MemoryBackend implements Backend {
   async setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>> {
     if (!this.#flags.has(override.flagKey)) throw new FlagNotFoundError(override.flagKey, 'flagKey');
     return this.#written(this.#setOverride(override, actor));
+  }
+
+  async overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>> {
+    const named = this.#sortedUsers().flatMap(([id, { overrides }]): [string, string][] => {
+      const variant = overrides.get(flagKey)?.variant ?? null;
+      return variant === null ? [] : [[variant, this.#knownBy(id)]];
+    });
+    return new Map(named);
   }
 
   async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {
@@ -228,14 +244,14 @@ export class MemoryBackend implements Backend {
   }
 
   #setOverride(override: NewOverride, actor: Actor): Override {
-    const { flagKey, enabled, reason, expiresAt } = override;
+    const { flagKey, enabled, variant = null, reason, expiresAt } = override;
     this.#ensureUser(actor, actor);
     const user = this.#ensureUser(override.userId, actor) as StoredUser;
     const before = user.overrides.get(flagKey);
-    const same = before !== undefined && before.enabled === enabled && before.reason === reason;
+    const same = before?.enabled === enabled && before.variant === variant && before.reason === reason;
     if (same && before.expiresAt?.getTime() === expiresAt?.getTime()) return this.#shownOverride(override, before);
     const [userId, createdById] = [user.id, storedOrNull(actor)];
-    const after = { userId, flagKey, enabled, reason, expiresAt, createdAt: this.#now(), createdById };
+    const after = { userId, flagKey, enabled, variant, reason, expiresAt, createdAt: this.#now(), createdById };
     user.overrides.set(flagKey, after);
     const states = { before: before === undefined ? null : overrideState(before), after: overrideState(after) };
     this.#log(actor, { kind: 'OVERRIDE_SET', flagKey, userId, ...states });
@@ -370,10 +386,19 @@ function erased(state: JsonObject | null): JsonObject | null {
 }
 
 function flagState(flag: Flag): JsonObject {
-  return { ...flag, createdAt: flag.createdAt.toISOString(), updatedAt: flag.updatedAt.toISOString() };
+  const { createdAt, updatedAt, ...fields } = flag;
+  return {
+    ...(fields as unknown as JsonObject),
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  };
 }
 
-function overrideState({ enabled, reason, expiresAt, createdAt, createdById }: Override): JsonObject {
+function overrideState({ enabled, variant, reason, expiresAt, createdAt, createdById }: Override): JsonObject {
   const times = { expiresAt: expiresAt?.toISOString() ?? null, createdAt: createdAt.toISOString() };
-  return { enabled, reason, ...times, createdById };
+  return { enabled, variant, reason, ...times, createdById };
+}
+
+function refuse([first, ...rest]: readonly Issue[]): void {
+  if (first !== undefined) throw new ValidationError([first, ...rest]);
 }

@@ -1,5 +1,6 @@
-import type { Attributes, OverrideDecision } from '../core/evaluate.js';
+import type { Attributes } from '../core/attributes.js';
 import type { Flag } from '../core/flag.js';
+import type { OverrideDecision } from '../core/subject.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import { mapInSlices } from '../streams/slices.js';
 import type { Change, ChangePage, Definitions, TargetingRead } from './backend.js';
@@ -77,7 +78,7 @@ export async function readTargeting(prisma: PrismaClient, storedIds: readonly st
     Prisma.sql`
     SELECT h.revision::text AS revision, u.id::text AS id, u.attributes::text AS attributes,
            (SELECT json_agg(m.group_name) FROM user_feature_groups m WHERE m.user_id = u.id)::text AS groups,
-           (SELECT json_agg(json_build_array(o.flag_key, o.enabled, round(extract(epoch FROM o.expires_at) * 1000)))
+           (SELECT json_agg(json_build_array(o.flag_key, o.enabled, round(extract(epoch FROM o.expires_at) * 1000), o.variant))
             FROM feature_flag_overrides o WHERE o.user_id = u.id)::text AS overrides
     FROM feature_log_head h LEFT JOIN users u ON u.id = ANY(${uuids(storedIds)})`,
   );
@@ -85,20 +86,39 @@ export async function readTargeting(prisma: PrismaClient, storedIds: readonly st
     rows
       .filter(row => row['id'] !== null)
       .map(row => {
-        const overrides = json<[string, boolean, number | null][]>(row['overrides'] ?? '[]');
+        const overrides = json<[string, boolean, number | null, string | null][]>(row['overrides'] ?? '[]');
         return [
           row['id'] as string,
           {
             attributes: json<Attributes>(row['attributes']),
             groups: new Set(json<string[]>(row['groups'] ?? '[]')),
             overrides: new Map(
-              overrides.map(([key, enabled, expiresAt]): [string, OverrideDecision] => [key, { enabled, expiresAt }]),
+              overrides.map(([key, enabled, expiresAt, variant]): [string, OverrideDecision] => [
+                key,
+                { enabled, variant, expiresAt },
+              ]),
             ),
           },
         ];
       }),
   );
   return { revision: Number(rows[0]?.['revision']), users };
+}
+
+/** The variants of a flag that overrides name, each with one user who has it, by the id that the user is known by. */
+export async function readOverriddenVariants(
+  prisma: PrismaClient,
+  flagKey: string,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await read(
+    prisma,
+    Prisma.sql`
+    SELECT DISTINCT ON (o.variant) o.variant, coalesce(u.external_id, u.id::text) AS "user"
+    FROM feature_flag_overrides o JOIN users u ON u.id = o.user_id
+    WHERE o.flag_key = ${flagKey} AND o.variant IS NOT NULL
+    ORDER BY o.variant, o.user_id`,
+  );
+  return new Map(rows.map(row => [row['variant'] as string, row['user'] as string]));
 }
 
 /** The first row, which has the head of the log. */

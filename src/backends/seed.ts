@@ -1,9 +1,11 @@
+import type { Attributes } from '../core/attributes.js';
 import type { Issue } from '../core/errors.js';
-import type { Attributes } from '../core/evaluate.js';
+import type { Flag } from '../core/flag.js';
 import { type CreateFlagInput, inputIssues, inputs, type NewFlag } from '../core/inputs.js';
+import { overrideVariantIssues } from '../core/variants.js';
 import type { NewOverride } from './backend.js';
 
-type SeedFlag = Partial<NewFlag> & Pick<NewFlag, 'key'>;
+type SeedFlag = Omit<CreateFlagInput, 'name'> & Partial<Pick<CreateFlagInput, 'name'>>;
 
 /** The data that `MemoryBackend.seed` adds. */
 export interface Seed {
@@ -21,10 +23,24 @@ export function namedFlag(flag: SeedFlag): CreateFlagInput {
   return { name: flag.key, ...flag };
 }
 
-/** Every fault of a seed. The rules are those of the management calls, except that overrides may have expired. */
+/**
+ * The faults of the variants that overrides of a seed name.
+ * @param flagOf null: there is no such flag.
+ */
+export function seedVariantIssues(
+  overrides: Required<Seed>['overrides'],
+  flagOf: (key: string) => Flag | NewFlag | null,
+): Issue[] {
+  return overrides.flatMap((override, index) =>
+    at(['overrides', String(index)], overrideVariantIssues(override, flagOf(override.flagKey))),
+  );
+}
+
+const at = (path: readonly string[], issues: readonly Issue[]): Issue[] =>
+  issues.map(issue => ({ ...issue, path: [...path, ...issue.path] }));
+
+/** Every fault of a seed, but those of {@link seedVariantIssues}. The rules are those of the management calls, except that overrides may have expired. */
 export function seedIssues({ flags, users, groups, overrides }: Required<Seed>): Issue[] {
-  const at = (path: readonly string[], issues: readonly Issue[]): Issue[] =>
-    issues.map(issue => ({ ...issue, path: [...path, ...issue.path] }));
   return [
     ...flags.flatMap((flag, index) => at(['flags', String(index)], inputIssues(inputs.createFlag, namedFlag(flag)))),
     ...Object.entries(users).flatMap(([userId, attributes]) =>

@@ -19,7 +19,8 @@ export function storedOrNull(userId: string | null): string | null {
   return userId === null ? null : storedUserId(userId);
 }
 
-export function jsonb(value: JsonObject): Prisma.Sql {
+/** @param value of the form that JSON has. */
+export function jsonb(value: object): Prisma.Sql {
   return Prisma.sql`${JSON.stringify(value)}::text::jsonb`;
 }
 
@@ -71,6 +72,11 @@ const flagColumns: Readonly<Record<keyof NewFlag, string>> = {
   enabled: 'enabled',
   percentage: 'percentage',
   conditions: 'conditions',
+  type: 'type',
+  variants: 'variants',
+  offVariant: 'off_variant',
+  rules: 'rules',
+  bucketBy: 'bucket_by',
 };
 
 /** The columns of those fields that are given, each with its value. */
@@ -79,7 +85,8 @@ function flagValues(fields: Partial<NewFlag>): { readonly column: Prisma.Sql; re
     const value = fields[field as keyof NewFlag];
     if (value === undefined) return [];
     const isJson = typeof value === 'object' && value !== null;
-    return { column: Prisma.raw(column), value: isJson ? jsonb(value) : Prisma.sql`${value}` };
+    const plain = field === 'type' ? Prisma.sql`${value}::feature_value_type` : Prisma.sql`${value}`;
+    return { column: Prisma.raw(column), value: isJson ? jsonb(value) : plain };
   });
 }
 

@@ -1,14 +1,18 @@
 import { z } from 'zod';
 import type { DeclaredFlag } from '../core/feature-types.js';
-import { isFlagKey } from '../core/flag.js';
+import { isFlagKey, valueTypes } from '../core/flag.js';
+import { bounded } from '../core/text.js';
 import { CommandError, UsageError } from './failure.js';
 
-const query = `query FlagKeys($after: String) {
+const query = `query FlagTypes($after: String) {
   flags(first: 100, after: $after) {
-    nodes { key name description }
+    nodes { key name description type variants { value } }
     pageInfo { hasNextPage endCursor }
   }
 }`;
+
+/** The error of a server whose flags do not have a field of the query. */
+const unknownField = bounded(/^Cannot query field "\w+" on type "Flag"/, 500);
 
 /** Milliseconds to wait for an answer. */
 const patience = 30_000;
@@ -18,7 +22,13 @@ const answerOf = z.object({
     .object({
       flags: z.object({
         nodes: z.array(
-          z.object({ key: z.string().refine(isFlagKey), name: z.string(), description: z.string().nullable() }),
+          z.object({
+            key: z.string().refine(isFlagKey),
+            name: z.string(),
+            description: z.string().nullable(),
+            type: z.enum(valueTypes),
+            variants: z.array(z.object({ value: z.json() })),
+          }),
         ),
         pageInfo: z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() }),
       }),
@@ -85,6 +95,11 @@ async function pageOf(endpoint: URL, token: string | undefined, after: string | 
   if (status === 429 || status >= 500 || code === 'UNAVAILABLE' || code === 'INTERNAL_SERVER_ERROR') {
     throw new CommandError(
       `The server at ${endpoint.origin} cannot answer now: ${sentence(error?.message ?? `HTTP ${status}`)}`,
+    );
+  }
+  if (error !== undefined && unknownField.test(error.message)) {
+    throw new CommandError(
+      `The server at ${endpoint.origin} has an earlier version, whose flags have no values: update the server, or use the command of its version.`,
     );
   }
   if (answer?.data == null || error !== undefined) throw notHalyard(endpoint);

@@ -1,7 +1,7 @@
 import { mintToken } from '../auth/token.js';
 import type { Config } from '../config.js';
+import type { Attributes } from '../core/attributes.js';
 import { attributeIssues } from '../core/attributes.js';
-import type { Attributes } from '../core/evaluate.js';
 import { shortened } from '../core/text.js';
 import { userIdFault } from '../core/user-id.js';
 import { tokenKeysOf } from '../server/from-config.js';

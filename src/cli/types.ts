@@ -6,7 +6,10 @@ import { sqlState } from '../backends/errors.js';
 import { MigrationError } from '../backends/migrate.js';
 import { tokenVariable } from '../config/settings.js';
 import { readConfig } from '../config.js';
-import { type DeclaredFlag, declaredKeys, featureTypes, isFeatureTypes } from '../core/feature-types.js';
+import { type DeclaredFlag, declaredTypes, featureTypes, isFeatureTypes, typeOfValues } from '../core/feature-types.js';
+import type { Variant } from '../core/flag.js';
+import { isPlainObject, type Json } from '../core/json.js';
+import { shortened } from '../core/text.js';
 import { databaseOptionsOf } from '../server/from-config.js';
 import { CommandError, UsageError } from './failure.js';
 import { flagsOfServer } from './server-flags.js';
@@ -23,7 +26,7 @@ export interface TypesOptions {
 }
 
 /**
- * Writes the keys of the flags as TypeScript declarations, or checks the file. Returns a report for people.
+ * Writes the keys of the flags, and the types of their values, as TypeScript declarations, or checks the file. Returns a report for people.
  * @throws UsageError if the options are wrong.
  * @throws CommandError if the flags cannot be read, or the file cannot be written or is out of date.
  */
@@ -58,13 +61,24 @@ async function readWritten(file: string): Promise<string | null> {
 }
 
 function differencesOf(written: string, flags: readonly DeclaredFlag[]): string[] {
-  const before = new Set(declaredKeys(written.replaceAll('\r\n', '\n')));
-  const now = new Set(flags.map(({ key }) => key));
-  const added = [...now].filter(key => !before.has(key)).sort();
-  const removed = [...before].filter(key => !now.has(key)).sort();
-  if (added.length + removed.length === 0 && written !== '')
-    return ['  The keys are the same, but names or descriptions differ.'];
-  return [...added.map(key => `  added: ${key}`), ...removed.map(key => `  removed: ${key}`)];
+  const before = declaredTypes(written.replaceAll('\r\n', '\n'));
+  const now = new Map(flags.map(flag => [flag.key, typeOfValues(flag)]));
+  const added = [...now.keys()].filter(key => !before.has(key)).sort();
+  const removed = [...before.keys()].filter(key => !now.has(key)).sort();
+  const changed = [...now].filter(([key, type]) => before.has(key) && before.get(key) !== type).sort();
+  if (added.length + removed.length + changed.length === 0 && written !== '')
+    return ['  The keys and their types are the same, but names or descriptions differ.'];
+  return [
+    ...added.map(key => `  added: ${key}`),
+    ...removed.map(key => `  removed: ${key}`),
+    ...changed.map(([key, type]) => `  changed: ${key} is ${shortened(type)}, was ${shortened(before.get(key) ?? '')}`),
+  ];
+}
+
+/** Another program may have stored variants that are not valid. */
+function readableVariants(variants: unknown): Pick<Variant, 'value'>[] {
+  if (!Array.isArray(variants)) return [];
+  return variants.filter(isPlainObject).map(({ value = null }) => ({ value: value as Json }));
 }
 
 /** Replaces the file in one step, so that a compiler that watches it reads the old or the new file and never a part. */
@@ -104,7 +118,7 @@ async function flagsOfDatabase(env: NodeJS.ProcessEnv): Promise<readonly Declare
   try {
     const backend = await openDatabase({ ...databaseOptionsOf(config), asItIs: true });
     try {
-      return (await backend.definitions()).flags;
+      return (await backend.definitions()).flags.map(flag => ({ ...flag, variants: readableVariants(flag.variants) }));
     } catch (error) {
       throw (await backend.explainDenied(error)) ?? error;
     } finally {

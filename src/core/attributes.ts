@@ -14,7 +14,11 @@ export const attributeLimits = { count: 100, bytes: 16_384, depth: 8 } as const;
  *
  * @param depth how many levels of lists and objects are allowed; the walk stops there.
  */
-export function storableIssues(value: unknown, path: readonly string[], depth = 64): Issue[] {
+export function storableIssues(value: unknown, path: readonly string[], levels = 64): Issue[] {
+  return storableIssuesAt(value, path, levels, levels);
+}
+
+function storableIssuesAt(value: unknown, path: readonly string[], depth: number, levels: number): Issue[] {
   switch (typeof value) {
     case 'boolean':
       return [];
@@ -24,14 +28,19 @@ export function storableIssues(value: unknown, path: readonly string[], depth = 
       return isStorable(value) ? [] : [{ path, message: unstorableText }];
     case 'object': {
       if (value === null) return [];
-      if (depth === 0) return [{ path, message: 'Nested too deeply.' }];
+      if (depth === 0)
+        return [{ path, message: `Expected at most ${levels} levels of lists and objects, one in another.` }];
       if (Array.isArray(value)) {
         // Not `value.flatMap`, which passes over gaps.
-        return Array.from(value, (item, index) => storableIssues(item, [...path, String(index)], depth - 1)).flat();
+        return Array.from(value, (item, index) =>
+          storableIssuesAt(item, [...path, String(index)], depth - 1, levels),
+        ).flat();
       }
       if (!isPlainObject(value)) return [{ path, message: 'Expected a JSON value.' }];
       return Object.entries(value).flatMap(([name, item]) =>
-        isStorable(name) ? storableIssues(item, [...path, name], depth - 1) : [{ path, message: unstorableText }],
+        isStorable(name)
+          ? storableIssuesAt(item, [...path, name], depth - 1, levels)
+          : [{ path, message: unstorableText }],
       );
     }
     default:

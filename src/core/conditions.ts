@@ -34,6 +34,8 @@ interface ReadConditions {
   readonly predicate: Predicate | null;
   /** Every group that the conditions name, also under `not` and in conditions with faults elsewhere. */
   readonly groups: ReadonlySet<string>;
+  /** How many operators were read. */
+  readonly leaves: number;
 }
 
 /** The faults of conditions, with paths that start with `conditions`. Empty when the conditions are valid. */
@@ -41,12 +43,20 @@ export function validateConditions(value: unknown): Issue[] {
   return [...readConditions(value).issues];
 }
 
-/** Checks and compiles conditions. Accepts any value, never throws, and stops at the limits above. */
-export function readConditions(value: unknown): ReadConditions {
-  const reader = new Reader();
-  const predicate = reader.form(value, ['conditions'], 1);
-  const { issues, faults, groups } = reader;
-  return { issues, faults, groups, predicate: faults.length === 0 ? predicate : nobody };
+/**
+ * Checks and compiles conditions. Accepts any value, never throws, and stops at the limits above.
+ * @param path of the conditions in the input.
+ * @param budget shared by all conditions of a flag.
+ */
+export function readConditions(
+  value: unknown,
+  path: Path = ['conditions'],
+  budget: SearchBudget = new SearchBudget(),
+): ReadConditions {
+  const reader = new Reader(path, budget);
+  const predicate = reader.form(value, path, 1);
+  const { issues, faults, groups, leaves } = reader;
+  return { issues, faults, groups, leaves, predicate: faults.length === 0 ? predicate : nobody };
 }
 
 type Path = readonly string[];
@@ -59,8 +69,14 @@ class Reader {
   readonly issues: Issue[] = [];
   readonly faults: Issue[] = [];
   readonly groups = new Set<string>();
-  readonly #budget = new SearchBudget();
-  #leaves = 0;
+  readonly #root: Path;
+  readonly #budget: SearchBudget;
+  leaves = 0;
+
+  constructor(root: Path, budget: SearchBudget) {
+    this.#root = root;
+    this.#budget = budget;
+  }
 
   form(value: unknown, path: Path, depth: number): Predicate | null {
     if (!isPlainObject(value)) return this.#fault(path, `Expected an object ${example}.`);
@@ -137,7 +153,12 @@ class Reader {
       else this.#fault([...path, String(index)], 'Expected the name of a group, a string of 1 to 100 characters.');
     }
     for (const name of named) this.groups.add(name);
-    return ({ groups }) => groups.size !== 0 && named.some(name => groups.has(name));
+    // Not `some`, which would make a function for each evaluation.
+    return ({ groups }) => {
+      if (groups.size === 0) return false;
+      for (const name of named) if (groups.has(name)) return true;
+      return false;
+    };
   }
 
   #attributes(value: unknown, path: Path): Predicate | null {
@@ -214,13 +235,13 @@ class Reader {
   }
 
   get #isFull(): boolean {
-    return this.#leaves > maxLeaves || this.faults.length >= maxIssues;
+    return this.leaves > maxLeaves || this.faults.length >= maxIssues;
   }
 
   #countLeaf(): void {
-    this.#leaves += 1;
-    if (this.#leaves === maxLeaves + 1) {
-      this.#fault(['conditions'], 'Conditions may have at most 1,000 operators. For many users, use a group.');
+    this.leaves += 1;
+    if (this.leaves === maxLeaves + 1) {
+      this.#fault(this.#root, 'Conditions may have at most 1,000 operators. For many users, use a group.');
     }
   }
 

@@ -1,9 +1,31 @@
 /**
- * The flags that this program knows, by key. Empty until the file that `halyard types` writes fills it in; from then on a
- * misspelt key fails the build. It has a file of its own because src/index.ts must export it with a star.
+ * The flags that this program knows: the type of its values by the key of each. Empty until the file that `halyard types` writes
+ * fills it in; from then on a misspelt key fails the build. It has a file of its own because src/index.ts must export it with a star.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: it is filled in by declaration merging, which a type alias cannot be.
-export interface FeatureKeys {}
+export interface FeatureTypes {}
 
-/** A flag's key: one that the program knows where {@link FeatureKeys} is filled in, otherwise any text. */
-export type FeatureKey = [keyof FeatureKeys] extends [never] ? string : Extract<keyof FeatureKeys, string>;
+/** A flag's key: one that the program knows where {@link FeatureTypes} is filled in, otherwise any text. */
+export type FeatureKey = [keyof FeatureTypes] extends [never] ? string : Extract<keyof FeatureTypes, string>;
+
+/** Any value that a flag can have: a boolean, a text, a number, a JSON object or a list. */
+export type FeatureValue = boolean | string | number | object;
+
+/** The type of a flag's values: the one in {@link FeatureTypes} where it is filled in, otherwise any. */
+export type ValueOf<Key extends FeatureKey> = Key extends keyof FeatureTypes ? FeatureTypes[Key] : FeatureValue;
+
+/**
+ * The type of a flag's value, or of the fallback in its place: the one in {@link FeatureTypes} where it is filled in, otherwise the
+ * type of the fallback. There `'red'` stands for any text, and `5` for any number.
+ */
+export type ValueOrFallback<Key extends FeatureKey, Fallback> = Key extends keyof FeatureTypes
+  ? FeatureTypes[Key]
+  : Widened<Fallback>;
+
+type Widened<Value> = Value extends string
+  ? string
+  : Value extends number
+    ? number
+    : Value extends boolean
+      ? boolean
+      : Readonly<Value>;

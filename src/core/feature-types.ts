@@ -1,10 +1,16 @@
-import { type Flag, maxFlagKeyLength } from './flag.js';
-import { bounded, compareNames } from './text.js';
+import { type Flag, maxFlagKeyLength, type ValueType, type Variant } from './flag.js';
+import type { Json } from './json.js';
+import { bounded, compareNames, isLongerThan } from './text.js';
 
 /** The parts of a flag that its declaration contains. */
-export type DeclaredFlag = Pick<Flag, 'key' | 'name' | 'description'>;
+export interface DeclaredFlag extends Pick<Flag, 'key' | 'name' | 'description' | 'type'> {
+  readonly variants: readonly Pick<Variant, 'value'>[];
+}
 
 const title = '// Written by `halyard types';
+
+/** In quotes, as the file names it. */
+const packageName = "'halyard'";
 
 const header = `${title} --out <this file>\`. Do not edit.`;
 
@@ -12,8 +18,14 @@ const header = `${title} --out <this file>\`. Do not edit.`;
 const longestDescription = 400;
 const lineWidth = 100;
 
-/** A line that declares a key: four blanks, perhaps quotes, the key and its type. */
-const declaration = bounded(/^ {4}"?([A-Za-z0-9][A-Za-z0-9._:-]*)"?: boolean;$/, maxFlagKeyLength + 20);
+/** Most values that a text is declared as one of, and the longest of them in characters (code points). */
+const union = { members: 20, length: 100 } as const;
+
+/** A line that declares a key: four blanks, perhaps quotes, the key and its type. Each character of a value may be a long escape. */
+const declaration = bounded(
+  /^ {4}"?([A-Za-z0-9][A-Za-z0-9._:-]*)"?: (.+);$/,
+  maxFlagKeyLength + 20 + union.members * (12 * union.length + 5),
+);
 /** A key that needs no quotes. */
 const plainKey = bounded(/^[A-Za-z]\w*$/, maxFlagKeyLength);
 
@@ -21,43 +33,90 @@ const plainKey = bounded(/^[A-Za-z]\w*$/, maxFlagKeyLength);
 const reordering = bounded(/[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/, 1);
 const blank = bounded(/[\s\p{Cc}]/u, 1);
 const wordCharacter = bounded(/\w/, 1);
+/** A character that editors may not show, or show as another. */
+const invisible = bounded(/[\p{C}\p{Z}]/u, 2);
 
 /**
- * TypeScript declarations that fill in `FeatureKeys`: from then on only the keys of these flags compile. The same flags
+ * TypeScript declarations that fill in `FeatureTypes`: from then on only the keys of these flags compile. The same flags
  * give the same text, in any order.
  */
 export function featureTypes(flags: readonly DeclaredFlag[]): string {
   const members = flags.length === 0 ? noFlags : declarations(flags);
+  const imported = flags.some(({ type }) => type === 'OBJECT')
+    ? `import type { Json, JsonObject } from ${packageName};`
+    : 'export {};';
   return `${header}
-export {};
+${imported}
 
-declare module 'halyard' {
-  interface FeatureKeys {
+declare module ${packageName} {
+  interface FeatureTypes {
 ${members.map(line => `    ${line}\n`).join('')}  }
 }
 `;
 }
 
 /** An interface without members would accept any text. A member whose key is a number accepts none. */
-const noFlags = ['/** There are no flags, so no key compiles. */', '0: never;'];
+const noFlag = 'never';
+const noFlags = ['/** There are no flags, so no key compiles. */', `0: ${noFlag};`];
 
 /** Whether {@link featureTypes} wrote the text, for any flags. */
 export function isFeatureTypes(text: string): boolean {
   return text.startsWith(title);
 }
 
-/** The keys that {@link featureTypes} wrote into a text. */
-export function declaredKeys(text: string): string[] {
-  return text.split('\n').flatMap(line => declaration.exec(line)?.[1] ?? []);
+/** The type of each key that {@link featureTypes} wrote into a text. */
+export function declaredTypes(text: string): ReadonlyMap<string, string> {
+  return new Map(
+    text.split('\n').flatMap((line): [string, string][] => {
+      const [, key, type] = declaration.exec(line) ?? [];
+      const isFlag = key !== undefined && type !== undefined && type !== noFlag;
+      return isFlag ? [[key, type]] : [];
+    }),
+  );
 }
 
 function declarations(flags: readonly DeclaredFlag[]): string[] {
   return [...flags]
     .sort((a, b) => compareNames(a.key, b.key))
-    .flatMap(({ key, name, description }) => [
-      ...docstring([name, shorten(description ?? '')]),
-      `${plainKey.test(key) ? key : JSON.stringify(key)}: boolean;`,
+    .flatMap(flag => [
+      ...docstring([flag.name, shorten(flag.description ?? '')]),
+      `${plainKey.test(flag.key) ? flag.key : JSON.stringify(flag.key)}: ${typeOfValues(flag)};`,
     ]);
+}
+
+const typesOfValues: { readonly [type in ValueType]: (values: readonly Json[]) => string } = {
+  BOOLEAN: () => 'boolean',
+  NUMBER: () => 'number',
+  STRING: values => unionOf(values.filter(value => typeof value === 'string')),
+  OBJECT: values => {
+    const lists = values.filter(value => Array.isArray(value)).length;
+    if (lists === 0) return 'JsonObject';
+    return lists === values.length ? 'readonly Json[]' : 'JsonObject | readonly Json[]';
+  },
+};
+
+/** The type of the values of a flag, as the file of {@link featureTypes} declares it. */
+export function typeOfValues({ type, variants }: Pick<DeclaredFlag, 'type' | 'variants'>): string {
+  return typesOfValues[type](variants.map(({ value }) => value));
+}
+
+function unionOf(texts: readonly string[]): string {
+  const members = [...new Set(texts)].sort(compareNames);
+  const isShort = members.length <= union.members && !members.some(text => isLongerThan(text, union.length));
+  return isShort && members.length > 0 ? members.map(quote).join(' | ') : 'string';
+}
+
+/** A text in quotes. What an editor may not show as it is has an escape. */
+function quote(text: string): string {
+  const characters = Array.from(JSON.stringify(text), character =>
+    character !== ' ' && invisible.test(character) ? escaped(character) : character,
+  );
+  return characters.join('');
+}
+
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
+  return units.map(unit => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
 }
 
 function docstring(paragraphs: readonly string[]): string[] {

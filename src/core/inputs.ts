@@ -1,11 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { attributeIssues } from './attributes.js';
 import { validateConditions } from './conditions.js';
 import { type Issue, ValidationError } from './errors.js';
-import { isFlagKey } from './flag.js';
-import type { JsonObject } from './json.js';
+import { type FlagDefinition, type FlagRule, isFlagKey, type Variant, valueTypes } from './flag.js';
+import { isPlainObject, type JsonObject } from './json.js';
+import { readRules } from './rules.js';
+import { SearchBudget } from './search-budget.js';
 import { isName, isStorable, maxNameLength, unstorableText } from './text.js';
 import { canonicalUserId, userIdFault } from './user-id.js';
+import { bucketByIssues, definitionIssues, ruleDefaults } from './values.js';
+import { variantIssues, variantKeyIssues } from './variants.js';
 
 /** Users that one change of a group may name. */
 export const maxGroupUsers = 20_000;
@@ -56,6 +61,18 @@ const conditions = checked<JsonObject>(validateConditions);
 
 const enabled = z.boolean('Expected true or false.');
 
+const variantKey = checked<string>(value => variantKeyIssues(value, ['variant']));
+
+/** Rules with their defaults filled in. Null counts as absent. A rule without an id gets one. */
+function completeRules(rules: unknown): unknown {
+  if (!Array.isArray(rules)) return rules;
+  return Array.from(rules, (rule: unknown) => {
+    if (!isPlainObject(rule)) return rule;
+    const given = Object.fromEntries(Object.entries(rule).filter(([, value]) => value !== null && value !== undefined));
+    return { id: randomBytes(4).toString('hex'), ...ruleDefaults, ...given };
+  });
+}
+
 /** What callers set in a flag, beside its key. The types and the backends follow this list. */
 const flagFields = {
   name: text(1, 200),
@@ -67,6 +84,13 @@ const flagFields = {
     .min(0, 'Expected 0 to 100.')
     .max(100, 'Expected 0 to 100.'),
   conditions,
+  variants: checked<readonly Variant[]>(variantIssues),
+  offVariant: checked<string>(value => variantKeyIssues(value, ['offVariant'])),
+  rules: z
+    .custom<readonly (Pick<FlagRule, 'when'> & Partial<FlagRule>)[]>()
+    .transform(completeRules)
+    .pipe(checked<readonly FlagRule[]>(value => [...readRules(value, new SearchBudget()).issues])),
+  bucketBy: checked<string | null>(bucketByIssues),
 };
 
 const group = z
@@ -91,21 +115,37 @@ const userIds = z
 
 const latestExpiry = new Date('9999-12-31T23:59:59.999Z');
 
+/** Adds the faults between the fields of a flag, if each field has the right form. */
+const consistent = (flag: FlagDefinition, context: z.RefinementCtx) => {
+  if (context.issues.length > 0) return;
+  for (const { path, message } of definitionIssues(flag)) {
+    context.addIssue({ code: 'custom', path: [...path], message, input: flag });
+  }
+};
+
 /** The inputs of the management calls: what they may hold, and what is assumed where they are silent. */
 export const inputs = {
-  createFlag: z.strictObject({
-    key: flagKey,
-    ...flagFields,
-    description: flagFields.description.default(null),
-    enabled: orElse(flagFields.enabled, false),
-    percentage: orElse(flagFields.percentage, 100),
-    conditions: orElse(flagFields.conditions, {}),
-  }),
+  createFlag: z
+    .strictObject({
+      key: flagKey,
+      ...flagFields,
+      description: flagFields.description.default(null),
+      enabled: orElse(flagFields.enabled, false),
+      percentage: orElse(flagFields.percentage, 100),
+      conditions: orElse(flagFields.conditions, {}),
+      type: orElse(z.enum(valueTypes, `Expected one of ${valueTypes.join(', ')}.`), 'BOOLEAN'),
+      variants: orElse(flagFields.variants, []),
+      offVariant: orElse(flagFields.offVariant, 'off'),
+      rules: orElse(flagFields.rules, []),
+      bucketBy: flagFields.bucketBy.default(null),
+    })
+    .superRefine(consistent),
   updateFlag: z.strictObject({
     key: flagKey,
     ...eachUnlessNull(flagFields),
-    // Null removes a description.
+    // Null removes these.
     description: flagFields.description.optional(),
+    bucketBy: flagFields.bucketBy.optional(),
     expectedVersion: z
       .number('Expected a number.')
       .int('Expected a whole number.')
@@ -117,6 +157,7 @@ export const inputs = {
     userId,
     flagKey,
     enabled,
+    variant: variantKey.nullable().default(null),
     reason: text(0, 500).nullable().default(null),
     expiresAt: z
       .date('Expected a valid Date, such as new Date("2026-06-01T00:00:00Z").')
@@ -146,7 +187,7 @@ export type DeleteUserInput = z.input<typeof inputs.deleteUser>;
 export type NewFlag = Readonly<z.output<typeof inputs.createFlag>>;
 
 /** The fields of a flag to change; what is absent stays. */
-export type FlagPatch = Partial<Omit<NewFlag, 'key'>>;
+export type FlagPatch = Partial<Omit<NewFlag, 'key' | 'type'>>;
 
 /** @throws ValidationError with the faults of the input. */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {

@@ -78,7 +78,12 @@ function chain(hash: number, mixed: number): number {
 }
 
 function finish(chained: number, length: number): number {
-  let hash = chained ^ length;
+  return fmix32(chained ^ length);
+}
+
+/** The finalizer of MurmurHash3: each bit of the 32-bit word affects each bit of the unsigned result. */
+export function fmix32(word: number): number {
+  let hash = word;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;

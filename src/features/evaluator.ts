@@ -1,4 +1,6 @@
-import { type Evaluation, evaluate, flagNotFound, type Subject } from '../core/evaluate.js';
+import { type Evaluation, evaluate, flagNotFound } from '../core/evaluate.js';
+import type { Json } from '../core/json.js';
+import type { Subject } from '../core/subject.js';
 import type { FeatureObserver } from './observer.js';
 import type { Snapshot } from './snapshot.js';
 
@@ -73,6 +75,16 @@ export class Evaluator {
     for (const { key, enabled } of evaluations) if (enabled) map[key] = true;
     return map;
   }
+
+  /** The same as `{ key: value }`. */
+  evaluateValues(keys?: readonly string[] | null): Record<string, Json> {
+    return featureValues(this.evaluateAll(keys));
+  }
+}
+
+/** `{ key: value }`, with null where no flag has the key. */
+export function featureValues(evaluations: readonly Evaluation[]): Record<string, Json> {
+  return Object.fromEntries(evaluations.map(({ key, value }) => [key, value]));
 }
 
 /**

@@ -1,10 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Override, User as StoredUser } from '../backends/backend.js';
+import type { Attributes } from '../core/attributes.js';
 import { attributeValue } from '../core/attributes.js';
 import { deviceFault } from '../core/device.js';
-import { type ClosedAnswer, FeatureDisabledError, UnavailableError, ValidationError } from '../core/errors.js';
-import type { Attributes, Evaluation } from '../core/evaluate.js';
-import type { FeatureKey } from '../core/feature-key.js';
+import { ValidationError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import type {
   CreateFlagInput,
@@ -19,12 +18,12 @@ import type {
 import type { Json } from '../core/json.js';
 import { canonicalUserId, userIdFault } from '../core/user-id.js';
 import type { Stop } from '../streams/stop.js';
-import type { Evaluator } from './evaluator.js';
 import { inSlices } from './group-slices.js';
 import { type PinnedAnswers, pin } from './pins.js';
 import type { EvaluationContext, FeatureService, FeatureServiceStatus } from './service.js';
-import type { FeaturesUpdate } from './subscriber.js';
-import { type ForOptions, type UpdatesOptions, type WatchListener, type WatchOptions, watchUpdates } from './watch.js';
+import { UserFeatures } from './user-features.js';
+import type { ValueReader } from './value-reader.js';
+import { type ForOptions, type WatchListener, type WatchOptions, watchUpdates } from './watch.js';
 
 /**
  * A program's own user object. All properties except `id` are attributes, which replace stored attributes of the same name. An
@@ -50,82 +49,23 @@ export interface ByInSlices extends By {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** How {@link UserFeatures.require} answers when the feature is off. */
-export interface RequireOptions extends ClosedAnswer {
-  /** Whether the gate is open if the feature cannot be determined, as in an outage. Default `'closed'`. */
-  readonly whenUnknown?: 'closed' | 'open';
-}
-
-/** The features of one user. Every call answers from the current state. */
-export class UserFeatures {
-  readonly #service: FeatureService;
-  readonly #context: EvaluationContext;
-
-  constructor(service: FeatureService, context: EvaluationContext) {
-    this.#service = service;
-    this.#context = context;
-  }
-
-  /**
-   * Whether a feature is on.
-   * @param fallback the answer if there is no such flag, instead of `defaultEnabled`.
-   * @throws UnavailableError if the user is not in memory yet and the database cannot be reached.
-   */
-  async isEnabled(key: FeatureKey, fallback?: boolean): Promise<boolean> {
-    return (await this.evaluate(key, fallback)).enabled;
-  }
-
-  /** The answer with its reason. */
-  async evaluate(key: FeatureKey, fallback?: boolean): Promise<Evaluation> {
-    return (await this.#evaluator()).evaluate(key, fallback);
-  }
-
-  /** Whether each feature is on, for all features, by key. */
-  async getAll(): Promise<Record<string, boolean>> {
-    return (await this.#evaluator()).evaluateMap();
-  }
-
-  /**
-   * Resolves only if the feature is on. By default it also rejects if that cannot be determined, as in an outage.
-   * @throws FeatureDisabledError with the fields that every gate needs for its answer.
-   */
-  async require(key: FeatureKey, options: RequireOptions = {}): Promise<void> {
-    try {
-      if (await this.isEnabled(key)) return;
-    } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
-      if (options.whenUnknown === 'open') return;
-      throw new FeatureDisabledError(key, options, { cause: error });
-    }
-    throw new FeatureDisabledError(key, options);
-  }
-
-  /**
-   * First all answers, then each time only the answers that changed since the last update. A slow reader gets one update for
-   * all changes in between. Ends when the features are closed. Leaving the loop releases everything.
-   *
-   * The first update rejects with `UnavailableError` if the user is not in memory yet and the database cannot be reached.
-   * Later outages only delay updates.
-   */
-  updates({ keys }: UpdatesOptions = {}): AsyncIterableIterator<FeaturesUpdate> {
-    return this.#service.subscribe(this.#context, { keys: keys ?? null });
-  }
-
-  #evaluator(): Promise<Evaluator> {
-    return this.#service.evaluator(this.#context);
-  }
-}
-
 /** Feature flags inside a program. Its own checks are for an anonymous user; `for(user)` checks for a user. */
 export class Features<User = FeatureUser> extends UserFeatures {
   readonly #service: FeatureService;
   readonly #toFeatureUser: (user: User) => FeatureUser;
   readonly #report: (error: unknown) => void;
+  readonly #valueReader: ValueReader;
 
   /** @param report gets the errors of watches without `onError`; must not throw. */
-  constructor(service: FeatureService, toFeatureUser: (user: User) => FeatureUser, report: (error: unknown) => void) {
-    super(service, {});
+  constructor(
+    service: FeatureService,
+    toFeatureUser: (user: User) => FeatureUser,
+    report: (error: unknown) => void,
+    valueReader: ValueReader,
+  ) {
+    super(service, {}, valueReader);
     this.#service = service;
+    this.#valueReader = valueReader;
     this.#toFeatureUser = toFeatureUser;
     this.#report = report;
   }
@@ -141,10 +81,10 @@ export class Features<User = FeatureUser> extends UserFeatures {
   for(user: User | null, { device = null }: ForOptions = {}): UserFeatures {
     const featureUser = user == null ? (user as null | undefined) : this.#toFeatureUser(user);
     const context = contextOf(featureUser);
-    if (device === null) return new UserFeatures(this.#service, context);
+    if (device === null) return new UserFeatures(this.#service, context, this.#valueReader);
     const fault = deviceFault(device);
     if (fault !== null) throw new ValidationError([{ path: ['device'], message: fault }]);
-    return new UserFeatures(this.#service, { ...context, device });
+    return new UserFeatures(this.#service, { ...context, device }, this.#valueReader);
   }
 
   /**

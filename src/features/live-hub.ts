@@ -1,7 +1,8 @@
 // Over 300 lines: the transitions of subscribers belong together, and their order is what keeps answers right.
 import type { Targeting } from '../backends/backend.js';
-import type { Evaluation, Subject } from '../core/evaluate.js';
+import type { Evaluation } from '../core/evaluate.js';
 import type { Log } from '../core/log.js';
+import type { Subject } from '../core/subject.js';
 import { pulled } from '../streams/pulled.js';
 import { TimeSlice } from '../streams/slices.js';
 import { answerKey, Evaluator } from './evaluator.js';

@@ -1,6 +1,12 @@
 import type { z } from 'zod';
 import type { Actor, Backend, Override, User, Written } from '../backends/backend.js';
-import { UnavailableError, ValidationError } from '../core/errors.js';
+import {
+  FlagNotFoundError,
+  type Issue,
+  UnavailableError,
+  ValidationError,
+  VersionConflictError,
+} from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import {
   type CreateFlagInput,
@@ -15,6 +21,9 @@ import {
   type SetUserAttributesInput,
   type UpdateFlagInput,
 } from '../core/inputs.js';
+import { shortened } from '../core/text.js';
+import { definitionIssues, removalIssues } from '../core/values.js';
+import { overrideVariantIssues, variantKeys } from '../core/variants.js';
 import type { Replica } from './replica.js';
 
 /**
@@ -46,9 +55,22 @@ export class Management {
    * @throws VersionConflictError
    */
   updateFlag(input: UpdateFlagInput, actor: Actor = null): Promise<Flag> {
-    return this.#write(inputs.updateFlag, input, ({ key, expectedVersion, ...patch }) =>
-      this.#backend.updateFlag(key, withoutUndefined(patch), expectedVersion ?? null, actor),
-    );
+    return this.#write(inputs.updateFlag, input, async ({ key, expectedVersion = null, ...given }) => {
+      const patch = withoutUndefined(given);
+      if (!relatedFields.some(field => field in patch)) {
+        return this.#backend.updateFlag(key, patch, expectedVersion, actor);
+      }
+      for (let attempt = 1; ; attempt++) {
+        const { version } = await this.#checkPatch(key, patch);
+        try {
+          return await this.#backend.updateFlag(key, patch, expectedVersion ?? version, actor);
+        } catch (error) {
+          // The flag was changed after it was read for the check.
+          if (!(error instanceof VersionConflictError) || expectedVersion !== null || attempt === checkAttempts)
+            throw error;
+        }
+      }
+    });
   }
 
   /** Deletes a flag with its overrides. False if there was no such flag. */
@@ -61,9 +83,12 @@ export class Management {
    * @throws FlagNotFoundError
    */
   setOverride(input: SetOverrideInput, actor: Actor = null): Promise<Override> {
-    return this.#write(inputs.setOverride, input, override => {
+    return this.#write(inputs.setOverride, input, async override => {
       if (override.expiresAt !== null && override.expiresAt.getTime() <= this.#now()) {
         throw new ValidationError([{ path: ['expiresAt'], message: 'Expected a time in the future.' }]);
+      }
+      if (override.variant !== null) {
+        refuse(overrideVariantIssues(override, await this.#backend.getFlag(override.flagKey)));
       }
       return this.#backend.setOverride(override, actor);
     });
@@ -100,6 +125,27 @@ export class Management {
     return this.#write(inputs.deleteUser, input, ({ userId }) => this.#backend.deleteUser(userId, actor));
   }
 
+  /** Checks the flag as it would be after a patch. @returns the present flag. */
+  async #checkPatch(key: string, patch: FlagPatch): Promise<Flag> {
+    const flag = await this.#backend.getFlag(key);
+    if (flag === null) throw new FlagNotFoundError(key);
+    const after = { ...flag, ...patch };
+    refuse(removalIssues(flag, patch));
+    refuse(definitionIssues(after));
+    const kept = new Set(variantKeys(after.variants));
+    const removed = new Set(variantKeys(flag.variants).filter(variant => !kept.has(variant)));
+    if (removed.size > 0) {
+      const overridden = [...(await this.#backend.overriddenVariants(key))].filter(([variant]) => removed.has(variant));
+      refuse(
+        overridden.map(([variant, userId]) => ({
+          path: ['variants'],
+          message: `The variant "${variant}" is named by an override of the user "${shortened(userId)}". Change or remove the overrides that name it first.`,
+        })),
+      );
+    }
+    return flag;
+  }
+
   async #write<Schema extends z.ZodType, T>(
     schema: Schema,
     input: unknown,
@@ -118,6 +164,15 @@ export class Management {
     if (this.#replica.snapshot.revision >= revision) return;
     throw new UnavailableError(`The change log has not reached revision ${revision} yet.`);
   }
+}
+
+/** The fields of a patch that are checked together with the fields that stay. */
+const relatedFields: readonly (keyof FlagPatch)[] = ['conditions', 'variants', 'offVariant', 'rules'];
+/** How often a patch is checked again because the flag was changed meanwhile. */
+const checkAttempts = 5;
+
+function refuse([first, ...rest]: readonly Issue[]): void {
+  if (first !== undefined) throw new ValidationError([first, ...rest]);
 }
 
 function withoutUndefined(patch: { [Key in keyof FlagPatch]: FlagPatch[Key] | undefined }): FlagPatch {

@@ -1,4 +1,5 @@
-import type { Evaluation, Subject } from '../core/evaluate.js';
+import type { Evaluation } from '../core/evaluate.js';
+import type { Subject } from '../core/subject.js';
 import type { FeaturesUpdate } from './subscriber.js';
 
 /** Told of each evaluation: the answer, and the subject that it is for. Must not throw and should be quick. */

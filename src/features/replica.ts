@@ -277,7 +277,7 @@ export class Replica {
 
   #show(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
-    this.#shown = snapshot.with(this.#pins.flags);
+    this.#shown = this.#pins.over(snapshot);
   }
 
   #apply(snapshot: Snapshot, changes: readonly Change[]): void {

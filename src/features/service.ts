@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { Backend, Targeting } from '../backends/backend.js';
-import { type Attributes, createSubject, type Subject } from '../core/evaluate.js';
+import type { Attributes } from '../core/attributes.js';
 import type { Flag } from '../core/flag.js';
 import { type Log, silentLog } from '../core/log.js';
+import { createSubject, type Subject } from '../core/subject.js';
 import { canonicalUserId, isUuid, storedUserId } from '../core/user-id.js';
 import { Evaluator, type EvaluatorOptions } from './evaluator.js';
 import type { FlagChange } from './flag-change.js';
@@ -173,7 +174,7 @@ export class FeatureService {
    * false now.
    */
   dependsOnDevice(userId: string | null): boolean {
-    return userId === null && this.#replica.snapshot.hasRollout;
+    return this.#replica.snapshot.dependsOnDevice(userId === null ? 'anonymous' : 'user');
   }
 
   /** Sends the context its own answers, then each change of them. */

@@ -1,6 +1,7 @@
 import { type Change, type Definitions, flagFromLog } from '../backends/backend.js';
 import { type CompiledFlag, compileFlag } from '../core/evaluate.js';
-import type { FlagDefinition } from '../core/flag.js';
+import type { Flag, FlagDefinition } from '../core/flag.js';
+import { rolloutBuckets } from '../core/rollout.js';
 import { TimeSlice } from '../streams/slices.js';
 
 /**
@@ -9,8 +10,8 @@ import { TimeSlice } from '../streams/slices.js';
  */
 export class Snapshot {
   readonly #byKey: ReadonlyMap<string, CompiledFlag>;
-  /** Null before it is asked for. */
-  #hasRollout: boolean | null = null;
+  /** Whether answers depend on the device, for users and for anonymous callers. Undefined before it is asked for. */
+  readonly #deviceCounts: { user?: boolean; anonymous?: boolean } = {};
 
   private constructor(
     readonly epoch: string,
@@ -44,10 +45,10 @@ export class Snapshot {
     return this.#byKey.get(key);
   }
 
-  /** Whether any flag is rolled out by percentage: only then does an answer depend on the key that rollouts hash. */
-  get hasRollout(): boolean {
-    this.#hasRollout ??= this.flags.some(({ definition }) => definition.enabled && definition.percentage < 100);
-    return this.#hasRollout;
+  /** Whether some flag hashes the device of such a caller. */
+  dependsOnDevice(caller: 'user' | 'anonymous'): boolean {
+    this.#deviceCounts[caller] ??= this.flags.some(flag => hashesDevice(flag, caller));
+    return this.#deviceCounts[caller];
   }
 
   /** The snapshot after these changes. They must follow on this snapshot and must not contain a RESET. */
@@ -83,8 +84,9 @@ export class Snapshot {
 }
 
 // A stored flag has more fields than its definition. Fields that no evaluation needs do not stay in memory.
-function definitionOf({ key, enabled, percentage, conditions }: FlagDefinition): FlagDefinition {
-  return { key, enabled, percentage, conditions };
+function definitionOf(flag: Flag): FlagDefinition {
+  const { key, enabled, percentage, conditions, type, variants, offVariant, rules, bucketBy } = flag;
+  return { key, enabled, percentage, conditions, type, variants, offVariant, rules, bucketBy };
 }
 
 function isSame(a: FlagDefinition, b: FlagDefinition): boolean {
@@ -94,4 +96,14 @@ function isSame(a: FlagDefinition, b: FlagDefinition): boolean {
     // The conditions are nested too deeply for JSON.stringify, and so are not valid.
     return false;
   }
+}
+
+function hashesDevice({ definition, valued }: CompiledFlag, caller: 'user' | 'anonymous'): boolean {
+  const { bucketBy = null, enabled, percentage } = definition;
+  if (bucketBy !== '$device' && !(bucketBy === null && caller === 'anonymous')) return false;
+  const { rules = [], shares = [] } = valued?.values ?? {};
+  // An override of a user gives a variant also where the flag is off.
+  if (shares.length > 1 && (enabled || caller === 'user')) return true;
+  if (!enabled) return false;
+  return percentage < 100 || rules.some(rule => rule.buckets < rolloutBuckets || rule.shares.length > 1);
 }

@@ -1,5 +1,6 @@
 import type { Targeting } from '../backends/backend.js';
-import { type Evaluation, type Subject, sameAnswer } from '../core/evaluate.js';
+import { type Evaluation, sameAnswer } from '../core/evaluate.js';
+import type { Subject } from '../core/subject.js';
 import type { LastAnswers } from './last-answers.js';
 
 /** One update of a subscriber. */
@@ -29,7 +30,7 @@ export interface SubscribeOptions {
   readonly fallback?: boolean | null;
   /** No update is older than this revision, unless the log ends before it. */
   readonly sinceRevision?: number | null;
-  /** Whether two answers count as the same. Default: the same `enabled` and the same `reason`. */
+  /** Whether two answers count as the same. Default: they are equal to a viewer, who learns nothing of rules. */
   readonly isSame?: (a: Evaluation, b: Evaluation) => boolean;
 }
 

@@ -1,6 +1,7 @@
 import { FeatureDisabledError } from '../core/errors.js';
 import type { FeatureKey } from '../core/feature-key.js';
-import type { Features, FeatureUser, RequireOptions } from '../features/features.js';
+import type { Features, FeatureUser } from '../features/features.js';
+import type { RequireOptions } from '../features/user-features.js';
 
 /** The options of every form of gate. */
 export interface GateOptions<Input, User = FeatureUser> extends RequireOptions {

@@ -42,6 +42,7 @@ export const builder = new SchemaBuilder<{
     UserID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
     JSONObject: { Input: JsonObject; Output: object };
+    JSON: { Input: unknown; Output: unknown };
     Conditions: { Input: unknown; Output: unknown };
   };
   DefaultFieldNullability: false;

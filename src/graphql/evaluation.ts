@@ -4,12 +4,13 @@ import { type EvaluationReason, type Evaluation as EvaluationShape, evaluationRe
 import { maxFlagKeyLength } from '../core/flag.js';
 import { isStorable } from '../core/text.js';
 import type { Evaluator } from '../features/evaluator.js';
-import { featureMap } from '../features/evaluator.js';
+import { featureMap, featureValues } from '../features/evaluator.js';
 import type { EvaluationContext } from '../features/service.js';
 import { builder } from './builder.js';
 import { defaultPageSize } from './connections.js';
 import type { Context } from './context.js';
 import { badUserInput } from './errors.js';
+import { ValueType } from './values.js';
 
 /** The most keys that one field may name, and the most contexts that it may evaluate. */
 export const maxKeys = 1_000;
@@ -23,14 +24,16 @@ const reasonDescriptions: Record<EvaluationReason, string> = {
   FLAG_NOT_FOUND: 'No flag has this key. The default is the answer.',
   OVERRIDE: 'The user has an override of this flag. The override is the answer.',
   DISABLED: 'The global switch is off, so the feature is off for every user without an override.',
+  RULE: 'A rule matches. It turns the feature on or off.',
   USER_REQUIRED:
-    'The flag is rolled out by percentage, and the context has no user id, no targeting key and no device. The feature is off.',
+    'The flag hashes an id for its percentage or its split, and the context has none: no user id, no targeting key and no device, or not the attribute that `bucketBy` names. The feature is off.',
   OUTSIDE_ROLLOUT: 'The user is outside the percentage that the flag is rolled out to. The feature is off.',
   CONDITIONS_NOT_MET: 'The conditions do not match. The feature is off.',
   CONDITIONS_MET: 'The conditions match. The feature is on.',
   ROLLOUT:
     'The user is inside the percentage that the flag is rolled out to, and there are no conditions. The feature is on.',
   ENABLED: 'The flag is on for everybody: it has no conditions and a percentage of 100. The feature is on.',
+  SPLIT: 'The feature is on, and the weights of several variants decided which one the user has.',
 };
 
 export const EvaluationReasonEnum = builder.enumType('EvaluationReason', {
@@ -41,12 +44,28 @@ export const EvaluationReasonEnum = builder.enumType('EvaluationReason', {
   ) as Record<EvaluationReason, { description: string }>,
 });
 
+/** The descriptions of fields that all answers have. */
+export const answerDescriptions = {
+  type: "The type of the flag's values. Null if no flag has this key.",
+  variant: 'The key of the variant: the off variant if the feature is off. Null if no flag has this key.',
+  value: 'The value of the variant. Null if no flag has this key.',
+  values:
+    'The values as one JSON object, such as `{"theme": "#00f", "new_dashboard": true}`. It is smaller and faster than `features`.',
+} as const;
+
 export const Evaluation = builder.objectRef<EvaluationShape>('Evaluation').implement({
   description: 'The answer for one flag and one user.',
   fields: t => ({
     key: t.exposeString('key', { description: "The flag's key." }),
     enabled: t.exposeBoolean('enabled', { description: 'Whether the feature is on.' }),
     reason: t.expose('reason', { type: EvaluationReasonEnum, description: 'The step that decided.' }),
+    type: t.expose('type', { type: ValueType, nullable: true, description: answerDescriptions.type }),
+    variant: t.exposeString('variant', { nullable: true, description: answerDescriptions.variant }),
+    value: t.expose('value', { type: 'JSON', nullable: true, description: answerDescriptions.value }),
+    rule: t.exposeString('rule', {
+      nullable: true,
+      description: 'The id of the rule that decided. Null if no rule did.',
+    }),
   }),
 });
 
@@ -94,6 +113,11 @@ ContextEvaluations.implement({
       description:
         'The same answers as one JSON object, such as `{"new_dashboard": true}`. It is smaller and faster than `features`.',
       resolve: ({ features }) => featureMap(features),
+    }),
+    values: t.field({
+      type: 'JSONObject',
+      description: answerDescriptions.values,
+      resolve: ({ features }) => featureValues(features),
     }),
   }),
 });

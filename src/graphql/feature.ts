@@ -1,7 +1,8 @@
 import { encodeGlobalID } from '@pothos/plugin-relay';
 import type { Evaluation } from '../core/evaluate.js';
 import { builder } from './builder.js';
-import { EvaluationReasonEnum } from './evaluation.js';
+import { answerDescriptions, EvaluationReasonEnum } from './evaluation.js';
+import { ValueType } from './values.js';
 
 /** The global id of a feature. It is the same for all viewers, whose answers differ: a client that changes its user empties its cache. */
 export function featureId(key: string): string {
@@ -33,5 +34,8 @@ export const Feature = builder.objectRef<Evaluation>('Feature').implement({
     key: t.exposeString('key', { description: "The flag's key." }),
     enabled: t.exposeBoolean('enabled', { description: 'Whether the feature is on.' }),
     reason: t.expose('reason', { type: EvaluationReasonEnum, description: 'The step that decided.' }),
+    type: t.expose('type', { type: ValueType, nullable: true, description: answerDescriptions.type }),
+    variant: t.exposeString('variant', { nullable: true, description: answerDescriptions.variant }),
+    value: t.expose('value', { type: 'JSON', nullable: true, description: answerDescriptions.value }),
   }),
 });

@@ -3,6 +3,10 @@ import { type Flag as FlagShape, maxFlagKeyLength } from '../core/flag.js';
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder, unchecked } from './builder.js';
 import { storable } from './errors.js';
+import { FlagRule, FlagRuleInput, rulesOf, ValueType, Variant, VariantInput, variantsOf } from './values.js';
+
+const bucketByDescription =
+  'The source of the text that the rollout, the rules and the split hash: `$id` (the user id), `$device`, or the name of an attribute. Null: the targeting key, else the user id, else the device.';
 
 export const Flag = builder.prismaNode('FeatureFlag', {
   name: 'Flag',
@@ -26,6 +30,27 @@ export const Flag = builder.prismaNode('FeatureFlag', {
       type: 'Conditions',
       description: 'The conditions that a user must match; `{}` matches everybody.',
     }),
+    type: t.expose('type', { type: ValueType, description: "The type of the flag's values." }),
+    variants: t.field({
+      type: [Variant],
+      select: { type: true, variants: true },
+      description: 'The values that the flag can have. A BOOLEAN flag has `on` and `off`.',
+      resolve: variantsOf,
+    }),
+    offVariant: t.exposeString('offVariant', {
+      description: 'The key of the variant of users for whom the flag is off.',
+    }),
+    rules: t.field({
+      type: [FlagRule],
+      select: { rules: true },
+      description:
+        'The rules, asked in order before the percentage and the conditions. The first rule that matches decides.',
+      resolve: rulesOf,
+    }),
+    bucketBy: t.exposeString('bucketBy', {
+      nullable: true,
+      description: bucketByDescription,
+    }),
     version: t.exposeInt('version', {
       description:
         'The version: 1 for a new flag, and 1 more with each change. A flag that is created again continues after the deleted one. Pass it as `expectedVersion`.',
@@ -42,7 +67,13 @@ export const Flag = builder.prismaNode('FeatureFlag', {
 
 /** Turns a flag of the service into the row that the type is built on. Relations are loaded when they are selected. */
 export function flagRow(flag: FlagShape): FeatureFlag {
-  return { ...flag, conditions: flag.conditions as Prisma.JsonObject };
+  const { conditions, variants, rules } = flag;
+  return {
+    ...flag,
+    conditions: conditions as Prisma.JsonObject,
+    variants: variants as unknown as Prisma.JsonArray,
+    rules: rules as unknown as Prisma.JsonArray,
+  };
 }
 
 builder.queryFields(t => ({
@@ -79,11 +110,29 @@ const CreateFlagInput = builder.inputType('CreateFlagInput', {
       type: 'Conditions',
       description: 'The conditions that a user must match. Default: `{}`, which matches everybody.',
     }),
+    type: t.field({
+      type: ValueType,
+      description: "The type of the flag's values. It never changes. Default: BOOLEAN.",
+    }),
+    variants: t.field({
+      type: [VariantInput],
+      description:
+        'The values that the flag can have, at least one. A BOOLEAN flag has `on` and `off`, and takes none here.',
+    }),
+    offVariant: t.string({
+      description: 'The key of the variant of users for whom the flag is off. Default: `off`.',
+    }),
+    rules: t.field({
+      type: [FlagRuleInput],
+      description: 'The rules, asked in order before the percentage and the conditions. Default: none.',
+    }),
+    bucketBy: t.string({ description: bucketByDescription }),
   }),
 });
 
 const UpdateFlagInput = builder.inputType('UpdateFlagInput', {
-  description: 'The changes to make to a flag. Fields that are omitted or null keep their value, except `description`.',
+  description:
+    'The changes to make to a flag. Fields that are omitted or null keep their value, except `description` and `bucketBy`.',
   fields: t => ({
     key: t.string({ required: true, description: 'The key of the flag to change.' }),
     name: t.string({ description: 'The new name, for people; 1 to 200 characters.' }),
@@ -97,6 +146,10 @@ const UpdateFlagInput = builder.inputType('UpdateFlagInput', {
       description:
         'The conditions that a user must match. They replace all earlier conditions; `{}` matches everybody.',
     }),
+    variants: t.field({ type: [VariantInput], description: 'The new variants. They replace all earlier variants.' }),
+    offVariant: t.string({ description: 'The key of the variant of users for whom the flag is off.' }),
+    rules: t.field({ type: [FlagRuleInput], description: 'The new rules, in order. They replace all earlier rules.' }),
+    bucketBy: t.string({ description: `${bucketByDescription} Null removes it.` }),
     expectedVersion: t.int({
       description:
         'Change the flag only if it is at this version; otherwise return a `VersionConflictError`. Default: change any version.',

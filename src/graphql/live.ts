@@ -1,4 +1,5 @@
-import { featureMap } from '../features/evaluator.js';
+import { identicalAnswer } from '../core/evaluate.js';
+import { featureMap, featureValues } from '../features/evaluator.js';
 import type { FlagChange as FlagChangeShape } from '../features/flag-change.js';
 import type { FeatureUpdates } from '../features/live-hub.js';
 import type { FeaturesUpdate as FeaturesUpdateShape } from '../features/subscriber.js';
@@ -6,6 +7,7 @@ import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
 import type { Context } from './context.js';
 import {
+  answerDescriptions,
   checkContext,
   checkKey,
   checkWatchedKeys,
@@ -44,6 +46,11 @@ const ViewerFeaturesUpdate = builder.objectRef<FeaturesUpdateShape>('ViewerFeatu
       description: shared.featureMap,
       resolve: ({ features }) => featureMap(features),
     }),
+    values: t.field({
+      type: 'JSONObject',
+      description: answerDescriptions.values,
+      resolve: ({ features }) => featureValues(features),
+    }),
     removed: t.stringList({ description: shared.removed, resolve: ({ removed }) => removed }),
     removedIds: t.idList({
       description: 'The global ids of the features in `removed`, for client caches to drop.',
@@ -73,6 +80,11 @@ const FeaturesUpdate = builder.objectRef<FeaturesUpdateShape>('FeaturesUpdate').
       type: 'JSONObject',
       description: shared.featureMap,
       resolve: ({ features }) => featureMap(features),
+    }),
+    values: t.field({
+      type: 'JSONObject',
+      description: answerDescriptions.values,
+      resolve: ({ features }) => featureValues(features),
     }),
     removed: t.stringList({ description: shared.removed, resolve: ({ removed }) => removed }),
   }),
@@ -146,7 +158,10 @@ builder.subscriptionFields(t => ({
       keys: t.arg.stringList({ description: keysDescription }),
     },
     subscribe: (_root, { context, keys }, { service }) =>
-      service.subscribe(checkContext(context, ['context']), { keys: checkWatchedKeys(keys) }),
+      service.subscribe(checkContext(context, ['context']), {
+        keys: checkWatchedKeys(keys),
+        isSame: identicalAnswer,
+      }),
     resolve: update => update,
   }),
   flagChanges: t.field({

@@ -39,6 +39,10 @@ const Override = builder.prismaNode('Override', {
       resolve: ({ flagKey }, _args, { loaders }) => loaders.flagByKey.load(flagKey).then(stillThere),
     }),
     enabled: t.exposeBoolean('enabled', { description: 'Whether the feature is on for this user.' }),
+    variant: t.exposeString('variant', {
+      nullable: true,
+      description: "The key of the variant that the user has. Null: the flag's weights choose.",
+    }),
     reason: t.exposeString('reason', {
       nullable: true,
       description: 'The reason, for people. Null if none was given.',
@@ -123,6 +127,10 @@ const SetOverrideInput = builder.inputType('SetOverrideInput', {
     userId: t.field({ type: 'UserID', required: true, description: 'The id of the user. Unknown users are created.' }),
     flagKey: t.string({ required: true, description: 'The key of the flag.' }),
     enabled: t.boolean({ required: true, description: 'Whether the feature is on for this user.' }),
+    variant: t.string({
+      description:
+        "The key of the variant that the user has, if the feature is on. Default: the flag's weights choose.",
+    }),
     reason: t.string({ description: 'The reason, for people; at most 500 characters.' }),
     expiresAt: t.field({
       type: 'DateTime',

@@ -50,6 +50,18 @@ builder.addScalarType(
 );
 
 builder.addScalarType(
+  'JSON',
+  new GraphQLScalarType<unknown, unknown>({
+    name: 'JSON',
+    description: 'A JSON value: a text, a number, true or false, a list or an object.',
+    specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
+    serialize: value => value,
+    parseValue: value => value,
+    parseLiteral: jsonLiteral,
+  }),
+);
+
+builder.addScalarType(
   'Conditions',
   new GraphQLScalarType<unknown, unknown>({
     name: 'Conditions',

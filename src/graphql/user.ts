@@ -1,5 +1,5 @@
+import type { Attributes } from '../core/attributes.js';
 import { ValidationError } from '../core/errors.js';
-import type { Attributes } from '../core/evaluate.js';
 import { storedUserId } from '../core/user-id.js';
 import type { Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';

@@ -5,7 +5,15 @@ import type { Evaluator } from '../features/evaluator.js';
 import type { EvaluationContext } from '../features/service.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
-import { answersCost, checkKey, checkKeys, defaultDescription, keysDescription, mapCost } from './evaluation.js';
+import {
+  answerDescriptions,
+  answersCost,
+  checkKey,
+  checkKeys,
+  defaultDescription,
+  keysDescription,
+  mapCost,
+} from './evaluation.js';
 import { Feature } from './feature.js';
 
 const Role = builder.enumType('Role', {
@@ -100,6 +108,13 @@ Viewer.implement({
       args: { keys: t.arg.stringList({ description: keysDescription }) },
       complexity: mapCost,
       resolve: ({ evaluator }, { keys }) => evaluator.evaluateMap(checkKeys(keys)),
+    }),
+    values: t.field({
+      type: 'JSONObject',
+      description: answerDescriptions.values,
+      args: { keys: t.arg.stringList({ description: keysDescription }) },
+      complexity: mapCost,
+      resolve: ({ evaluator }, { keys }) => evaluator.evaluateValues(checkKeys(keys)),
     }),
     revision: t.int({
       description:

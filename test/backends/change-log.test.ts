@@ -123,7 +123,9 @@ describe.each([
       );
       const state = created?.['after'] as Row;
       expect(Object.keys(state).sort()).toEqual(
-        'conditions createdAt createdById description enabled id key name percentage updatedAt version'.split(' '),
+        'bucketBy conditions createdAt createdById description enabled id key name offVariant percentage rules type updatedAt variants version'.split(
+          ' ',
+        ),
       );
       expect(state).toMatchObject({
         key: 'k',
@@ -134,6 +136,7 @@ describe.each([
         version: 1,
       });
       expect(state).toMatchObject({ conditions: { groups: ['g'] }, createdById: null });
+      expect(state).toMatchObject({ type: 'BOOLEAN', variants: [], offVariant: 'off', rules: [], bucketBy: null });
       const [deleted] = await logged('DELETE FROM feature_flags');
       expect(deleted).toEqual({ kind: 'FLAG_DELETED', flag_key: 'k', before: state });
     });

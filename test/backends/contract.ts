@@ -20,6 +20,22 @@ const awkward = {
   null: null,
 } as const;
 
+/** A flag with values of every form. */
+const valued = {
+  type: 'OBJECT',
+  variants: [
+    { key: 'big', value: awkward, weight: 1 },
+    { key: 'none', value: [], weight: 0 },
+    { key: 'deep:1', value: [[null, { ['__proto__']: 1e-7 }]], weight: 100_000 },
+  ],
+  offVariant: 'none',
+  rules: [
+    { id: 'staff', when: { groups: ['staff'] }, percentage: 12.25, on: true, serve: [{ variant: 'big', weight: 7 }] },
+    { id: '0._-', when: {}, percentage: 0.07, on: false, serve: [] },
+  ],
+  bucketBy: '$id',
+} as const;
+
 /** One suite for every backend: each sentence of the contract in src/backends/backend.ts. */
 export function describeContract(name: string, open: () => Promise<ContractSubject>): void {
   describe(name, () => {
@@ -102,6 +118,16 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect((await backend.getFlag(value.key))?.conditions).toEqual(awkward);
       });
 
+      it('carry values, which are kept as they are', async () => {
+        const flag = newFlag(key(), valued);
+        const { value } = await backend.createFlag(flag, null);
+        expect(value).toMatchObject(flag);
+        expect(await backend.getFlag(flag.key)).toEqual(value);
+        expect((await backend.definitions()).flags).toContainEqual(value);
+        const plain = (await backend.createFlag(newFlag(key()), null)).value;
+        expect(plain).toMatchObject({ type: 'BOOLEAN', variants: [], offVariant: 'off', rules: [], bucketBy: null });
+      });
+
       it('do not change with the objects that were given', async () => {
         const conditions = { groups: ['before'] };
         const { value } = await backend.createFlag(newFlag(key(), { conditions }), null);
@@ -125,7 +151,8 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
       });
 
       it('change in the fields that a patch names, and no others', async () => {
-        const created = (await backend.createFlag(newFlag(key(), { description: 'd', enabled: true }), null)).value;
+        const fields = { description: 'd', enabled: true, ...valued };
+        const created = (await backend.createFlag(newFlag(key(), fields), null)).value;
         const patches = [
           { name: 'n' },
           { description: null },
@@ -134,6 +161,11 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
           { percentage: 3 },
           { conditions: { groups: ['x'] } },
           { name: 'm', enabled: true, percentage: 0 },
+          { rules: [] },
+          { variants: valued.variants.slice(0, 1), offVariant: 'big' },
+          { bucketBy: null },
+          { bucketBy: 'org.id' },
+          { rules: valued.rules },
         ];
         let expected = created;
         for (const patch of patches) {
@@ -148,9 +180,10 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         ['an empty patch', {}],
         ['the values that stand', { name: 'same', enabled: false, percentage: 100, description: null }],
         ['conditions with their keys in another order', { conditions: { b: { y: 1, x: 2 }, a: 1 } }],
+        ['values that stand', { variants: valued.variants, offVariant: 'none', rules: valued.rules, bucketBy: '$id' }],
       ])('stay as they are, version and time included, and log nothing, on %s', async (_, patch) => {
         const conditions = { a: 1, b: { x: 2, y: 1 } };
-        const { value } = await backend.createFlag(newFlag(key(), { name: 'same', conditions }), null);
+        const { value } = await backend.createFlag(newFlag(key(), { ...valued, name: 'same', conditions }), null);
         const { result, changes } = await logged(() => backend.updateFlag(value.key, patch, 1, null));
         expect(result.value).toEqual(value);
         expect(changes).toEqual([]);
@@ -236,10 +269,12 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const expiresAt = new Date('2031-07-01T23:59:59.987Z');
         const override = { userId: id, flagKey: k, enabled: true, reason: 'beta "tester" 🚩', expiresAt };
         const { value } = await backend.setOverride(override, actor);
-        expect(value).toEqual({ ...override, createdAt: value.createdAt, createdById: actor });
+        expect(value).toEqual({ ...override, variant: null, createdAt: value.createdAt, createdById: actor });
         expect(Math.abs(value.createdAt.getTime() - Date.now())).toBeLessThan(60_000);
         const targeting = (await targetingOf([id])).users.get(id);
-        expect(targeting?.overrides).toEqual(new Map([[k, { enabled: true, expiresAt: expiresAt.getTime() }]]));
+        expect(targeting?.overrides).toEqual(
+          new Map([[k, { enabled: true, variant: null, expiresAt: expiresAt.getTime() }]]),
+        );
       });
 
       it('replace an earlier one, creation included', async () => {
@@ -249,6 +284,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const earlier = (await backend.setOverride(override, first)).value;
         for (const change of [
           { enabled: false },
+          { variant: 'big' },
           { reason: null },
           { expiresAt: null },
           { expiresAt: new Date(3e12) },
@@ -278,6 +314,32 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect(error).toBeInstanceOf(FlagNotFoundError);
         expect(error).toMatchObject({ key: 'nowhere', path: ['flagKey'] });
         expect((await targetingOf([id, actor])).users).toEqual(new Map());
+      });
+
+      it('name a variant, which targeting has, and which the flag can list with a user of each', async () => {
+        const [k, other, a, b, c, d] = [key(), key(), user(), user(), user(), user()];
+        for (const each of [k, other]) await backend.createFlag(newFlag(each, valued), null);
+        const override = { flagKey: k, enabled: true, reason: null, expiresAt: null };
+        expect(await backend.overriddenVariants(k)).toEqual(new Map());
+        const { value } = await backend.setOverride({ ...override, userId: a, variant: 'big' }, null);
+        expect(value.variant).toBe('big');
+        expect((await targetingOf([a])).users.get(a)?.overrides.get(k)?.variant).toBe('big');
+        // One that has expired, one of a variant that the flag does not have, and one that names none.
+        await backend.setOverride({ ...override, userId: b, variant: 'none', expiresAt: new Date(1) }, null);
+        await backend.setOverride({ ...override, userId: c, variant: 'gone' }, null);
+        await backend.setOverride({ ...override, userId: d, variant: null }, null);
+        await backend.setOverride({ ...override, userId: d, flagKey: other, variant: 'deep:1' }, null);
+        const named = await backend.overriddenVariants(k);
+        expect(new Map([...named].sort())).toEqual(
+          new Map([
+            ['big', a],
+            ['gone', c],
+            ['none', b],
+          ]),
+        );
+        await backend.setOverride({ ...override, userId: a }, null);
+        expect((await targetingOf([a])).users.get(a)?.overrides.get(k)?.variant).toBeNull();
+        expect([...(await backend.overriddenVariants(k)).keys()].sort()).toEqual(['gone', 'none']);
       });
 
       it('are removed; false when there was none', async () => {
@@ -525,6 +587,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         );
         expect((await targetingOf([id])).users.get(id)?.overrides.get(k)).toEqual({
           enabled: true,
+          variant: null,
           expiresAt: 1,
         });
       });
@@ -535,8 +598,8 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const actor = user();
         const k = key();
         const { changes } = await logged(async () => {
-          await backend.createFlag(newFlag(k, { description: 'd', conditions: awkward }), actor);
-          await backend.updateFlag(k, { percentage: 50 }, null, null);
+          await backend.createFlag(newFlag(k, { description: 'd', conditions: awkward, ...valued }), actor);
+          await backend.updateFlag(k, { percentage: 50, rules: [], bucketBy: null }, null, null);
           await backend.deleteFlag(k, actor);
         });
         const states = changes.map(({ kind, flagKey, actorId, before, after }) => ({
@@ -547,8 +610,8 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
           after: after && flagFromLog(after),
         }));
         const createdById = storedUserId(actor);
-        const first = { ...newFlag(k, { description: 'd', conditions: awkward }), version: 1, createdById };
-        const second = { ...first, percentage: 50, version: 2 };
+        const first = { ...newFlag(k, { description: 'd', conditions: awkward, ...valued }), version: 1, createdById };
+        const second = { ...first, percentage: 50, rules: [], bucketBy: null, version: 2 };
         expect(states).toMatchObject([
           { kind: 'FLAG_CREATED', flagKey: k, actorId: createdById, before: null, after: first },
           { kind: 'FLAG_UPDATED', flagKey: k, actorId: null, before: first, after: second },
@@ -574,14 +637,16 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
       it('has the state of an override before and after, with exact times', async () => {
         const [k, id, actor] = [key(), user(), user()];
         await backend.createFlag(newFlag(k), null);
-        const override = { userId: id, flagKey: k, enabled: true, reason: 'r', expiresAt: null };
+        const override = { userId: id, flagKey: k, enabled: true, variant: 'big', reason: 'r', expiresAt: null };
         const { result, changes } = await logged(async () => {
           const first = (await backend.setOverride(override, actor)).value;
           const expiresAt = new Date('2031-03-09T07:30:00.123Z');
-          const second = (await backend.setOverride({ ...override, enabled: false, expiresAt }, null)).value;
+          const second = (await backend.setOverride({ ...override, enabled: false, variant: null, expiresAt }, null))
+            .value;
           await backend.removeOverride(id, k, actor);
-          return [first, second].map(({ enabled, reason, expiresAt, createdAt, createdById }) => ({
+          return [first, second].map(({ enabled, variant, reason, expiresAt, createdAt, createdById }) => ({
             enabled,
+            variant,
             reason,
             expiresAt: expiresAt?.toISOString() ?? null,
             createdAt: createdAt.toISOString(),

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Backend, type Change, flagFromLog } from '../../src/backends/backend.js';
 import type { DatabaseBackend } from '../../src/backends/database.js';
 import { MemoryBackend } from '../../src/backends/memory.js';
-import type { Attributes } from '../../src/core/evaluate.js';
+import type { Attributes } from '../../src/core/attributes.js';
 import type { Flag } from '../../src/core/flag.js';
 import { storedUserId } from '../../src/core/user-id.js';
 import { readLog } from '../support/change-log.js';
@@ -32,9 +32,14 @@ const fields = {
   enabled: fc.boolean(),
   percentage: fc.constantFrom(0, 50, 100),
   conditions: attributes,
+  variants: fc.constantFrom([], [{ key: 'a', value: 1e-7, weight: 1 }]),
+  offVariant: fc.constantFrom('off', 'a'),
+  rules: fc.constantFrom([], [{ id: 'r', when: { groups: ['g'] }, percentage: 12.25, on: true, serve: [] }]),
+  bucketBy: fc.constantFrom(null, '$id'),
 };
 const decision = {
   enabled: fc.boolean(),
+  variant: fc.constantFrom(null, 'a', 'b'),
   reason: fc.option(fc.constantFrom('', 'r')),
   expiresAt: fc.option(fc.constantFrom(0, 1, 1_900_000_000_123).map(time => new Date(time))),
 };
@@ -55,6 +60,7 @@ const calls: fc.Arbitrary<Call> = fc.oneof(
   fc
     .tuple(fc.record({ userId: user, flagKey: key, ...decision }), actor)
     .map(([override, by]) => call(`setOverride ${JSON.stringify(override)} ${by}`, b => b.setOverride(override, by))),
+  key.map(k => call(`overriddenVariants ${k}`, async b => [...(await b.overriddenVariants(k)).keys()].sort())),
   fc
     .tuple(user, key, actor)
     .map(([id, k, by]) => call(`removeOverride ${id} ${k} ${by}`, b => b.removeOverride(id, k, by))),

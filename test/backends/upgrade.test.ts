@@ -2,6 +2,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { describe, expect, it } from 'vitest';
+import { flagFromLog } from '../../src/backends/backend.js';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { readMigrations } from '../../src/backends/migrate.js';
 import { FeatureService } from '../../src/features/service.js';
@@ -112,11 +113,17 @@ describe.each([
       ['pro', 1, null],
       ['testers', 1, null],
     ]);
+    const plain = { type: 'BOOLEAN', variants: [], offVariant: 'off', rules: [], bucketBy: null };
+    for (const flag of flags) expect(flag).toMatchObject(plain);
     expect(
       await backend.prisma.user.findMany({ select: { id: true, externalId: true }, orderBy: { id: 'asc' } }),
     ).toEqual([ann, bob, cyd].map(each => ({ id: each, externalId: null })));
     const changes = await readLog(backend);
     const old = changes.slice(0, log.length);
+    // Entries from before flags had values say nothing of them.
+    const state = old.find(({ kind, flagKey }) => kind === 'FLAG_UPDATED' && flagKey === 'half')?.after;
+    expect(state).not.toHaveProperty('rules');
+    expect(flagFromLog(state ?? {})).toMatchObject({ key: 'half', description: 'changed', ...plain });
     expect(old.map(({ at, kind, actorId, flagKey, userId }) => ({ at, kind, actorId, flagKey, userId }))).toEqual(
       log.map(row => ({
         at: row['at'],

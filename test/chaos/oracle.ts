@@ -1,13 +1,8 @@
 import type pg from 'pg';
-import {
-  type Attributes,
-  compileFlag,
-  createSubject,
-  evaluate,
-  flagNotFound,
-  type OverrideDecision,
-} from '../../src/core/evaluate.js';
+import type { Attributes } from '../../src/core/attributes.js';
+import { compileFlag, evaluate, flagNotFound } from '../../src/core/evaluate.js';
 import type { JsonObject } from '../../src/core/json.js';
+import { createSubject, type OverrideDecision } from '../../src/core/subject.js';
 import { storedUserId } from '../../src/core/user-id.js';
 import type { ViewerSpec } from './viewer.js';
 

@@ -3,7 +3,7 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import type { Attributes } from '../../src/core/evaluate.js';
+import type { Attributes } from '../../src/core/attributes.js';
 
 /** Who watches. */
 export interface ViewerSpec {

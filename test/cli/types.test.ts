@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/backends/database.js';
 import { run as runCommand } from '../../src/cli/run.js';
-import { declaredKeys, featureTypes } from '../../src/core/feature-types.js';
+import { type DeclaredFlag, declaredTypes, featureTypes } from '../../src/core/feature-types.js';
+import type { CreateFlagInput } from '../../src/core/inputs.js';
 import { createFeatures } from '../../src/create-features.js';
 import { httpClient } from '../support/clients.js';
+import { newFlag } from '../support/flags.js';
 import { pgliteTemplate } from '../support/pglite.js';
 import { createDatabase } from '../support/postgres.js';
 import { startTestServer, type TestServer } from '../support/server.js';
@@ -32,7 +34,10 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
   return { code, ...text };
 }
 
-const flags = ['new_checkout', 'beta.v2'].map(key => ({ key, name: `Flag ${key}`, description: null }));
+const declared = (key: string, name = `Flag ${key}`): DeclaredFlag => {
+  return { key, name, description: null, type: 'BOOLEAN', variants: [] };
+};
+const flags = ['new_checkout', 'beta.v2'].map(key => declared(key));
 
 describe('from a server, halyard types', () => {
   let server: TestServer;
@@ -60,8 +65,8 @@ describe('from a server, halyard types', () => {
     expect(first).toMatchObject({ code: 0, err: '' });
     expect(first.out).toContain(`Wrote ${out}: 250 flags.\n  added: flag_0\n`);
     const written = await readFile(out, 'utf8');
-    expect(declaredKeys(written)).toEqual(keys);
-    expect(written).toBe(featureTypes(keys.map(key => ({ key, name: key, description: null }))));
+    expect([...declaredTypes(written).keys()]).toEqual(keys);
+    expect(written).toBe(featureTypes(keys.map(key => declared(key, key))));
     const { mtimeMs } = await stat(out);
     expect(await run(['--out', out, ...asked])).toEqual({
       code: 0,
@@ -70,6 +75,43 @@ describe('from a server, halyard types', () => {
     });
     expect((await stat(out)).mtimeMs).toBe(mtimeMs);
     expect(await readdir(directory)).toEqual(['features.d.ts']);
+  });
+
+  it('writes the types of values, also of the most flags on a page with the most variants', async () => {
+    await using own = await startTestServer();
+    const token = (await own.token('admin')) as string;
+    const { management } = own.service;
+    const variants = Array.from({ length: 100 }, (_, index) => ({ key: `v${index}`, value: `${index}`, weight: 1 }));
+    const all: CreateFlagInput[] = [
+      ...Array.from({ length: 98 }, (_, index) => ({
+        key: `many_${index}`,
+        name: 'M',
+        type: 'STRING' as const,
+        variants,
+        offVariant: 'v0',
+      })),
+      { key: 'theme', name: 'T', type: 'STRING', variants: variants.slice(0, 2), offVariant: 'v0' },
+      {
+        key: 'limits',
+        name: 'L',
+        type: 'OBJECT',
+        variants: [{ key: 'a', value: { a: 1 }, weight: 1 }],
+        offVariant: 'a',
+      },
+      { key: 'size', name: 'S', type: 'NUMBER', variants: [{ key: 'a', value: 1, weight: 1 }], offVariant: 'a' },
+      { key: 'plain', name: 'P' },
+    ];
+    for (const flag of all) await management.createFlag(flag);
+    expect(await run(['--out', out, '--url', own.url, '--token', token])).toMatchObject({ code: 0, err: '' });
+    const types = declaredTypes(await readFile(out, 'utf8'));
+    expect(types.size).toBe(102);
+    expect(Object.fromEntries(types)).toMatchObject({
+      many_7: 'string',
+      theme: '"0" | "1"',
+      limits: 'JsonObject',
+      size: 'number',
+      plain: 'boolean',
+    });
   });
 
   it.each(['', '/', '/graphql', '/graphql/', '/?q=1#top'])('takes the address with "%s" at its end', async end => {
@@ -140,6 +182,12 @@ describe('from a server, halyard types', () => {
         json({ data: { flags: { nodes: [{ key: 'a"; b', name: '', description: null }], pageInfo } } }),
         /is not a Halyard server/,
       ],
+      [
+        'a server of an earlier version',
+        400,
+        json({ errors: [{ message: 'Cannot query field "type" on type "Flag".' }] }),
+        /has an earlier version, whose flags have no values: update the server, .+\.\n$/,
+      ],
       ['a gateway in trouble', 502, 'Bad gateway', /cannot answer now: HTTP 502\.\n$/],
       [
         'a server without its database',
@@ -164,13 +212,22 @@ describe('from a database, halyard types', () => {
     try {
       const features = await createFeatures({ databaseUrl: database.url });
       for (const { key, name } of flags) await features.createFlag({ key, name });
+      const variants = ['b', 'a'].map(value => ({ key: value, value, weight: 1 }));
+      await features.createFlag({ key: 'theme', name: 'Flag theme', type: 'STRING', variants, offVariant: 'a' });
+      // Another program may store what no type describes.
+      await features.createFlag({ key: 'odd', name: 'Flag odd', type: 'STRING', variants, offVariant: 'a' });
+      await database.query(`UPDATE feature_flags SET variants = '[null, 7, {"key": "a"}]' WHERE key = 'odd'`);
       await features.close();
       expect(await run(['--out', out], { DATABASE_URL: database.url })).toEqual({
         code: 0,
-        out: `Wrote ${out}: 2 flags.\n  added: beta.v2\n  added: new_checkout\n`,
+        out: `Wrote ${out}: 4 flags.\n  added: beta.v2\n  added: new_checkout\n  added: odd\n  added: theme\n`,
         err: '',
       });
-      expect(await readFile(out, 'utf8')).toBe(featureTypes(flags));
+      const theme: DeclaredFlag = { ...declared('theme'), type: 'STRING', variants: [{ value: 'a' }, { value: 'b' }] };
+      const odd: DeclaredFlag = { ...declared('odd'), type: 'STRING' };
+      const written = await readFile(out, 'utf8');
+      expect(written).toBe(featureTypes([...flags, theme, odd]));
+      expect(Object.fromEntries(declaredTypes(written))).toMatchObject({ theme: '"a" | "b"', odd: 'string' });
     } finally {
       await database.drop();
     }
@@ -208,7 +265,7 @@ describe('from a database, halyard types', () => {
         `The database in ${dataDir} is in use by process ${process.pid}. If this is a server, ask it with --url <its address>; otherwise stop it first.\n`,
       );
       for (const flag of flags) {
-        await database.createFlag({ ...flag, enabled: false, percentage: 100, conditions: {} }, null);
+        await database.createFlag(newFlag(flag.key, { name: flag.name }), null);
       }
     } finally {
       await database.close();
@@ -237,7 +294,6 @@ describe('the file', () => {
     await httpClient(server.url, admin).query(`mutation { ${fields.join('\n')} }`);
   });
   afterAll(() => server.close());
-  const flag = (key: string) => ({ key, name: `Flag ${key}`, description: null });
 
   it('--check says that it is up to date, also where a checkout changed the ends of lines', async () => {
     for (const text of [featureTypes(flags), featureTypes(flags).replaceAll('\n', '\r\n')]) {
@@ -249,12 +305,20 @@ describe('the file', () => {
   });
 
   it.each([
-    [featureTypes([flag('gone'), flag('beta.v2')]), ['added: new_checkout', 'removed: gone']],
+    [featureTypes([declared('gone'), declared('beta.v2')]), ['added: new_checkout', 'removed: gone']],
     [featureTypes([]), ['added: beta.v2', 'added: new_checkout']],
-    [featureTypes([...flags, flag('x:y')]), ['removed: x:y']],
+    [featureTypes([...flags, declared('x:y')]), ['removed: x:y']],
     [
       featureTypes(flags.map(each => ({ ...each, description: 'as it was' }))),
-      ['The keys are the same, but names or descriptions differ.'],
+      ['The keys and their types are the same, but names or descriptions differ.'],
+    ],
+    [
+      featureTypes([declared('beta.v2'), { ...declared('new_checkout'), type: 'STRING', variants: [{ value: 'a' }] }]),
+      ['changed: new_checkout is boolean, was "a"'],
+    ],
+    [
+      featureTypes([declared('gone'), { ...declared('new_checkout'), type: 'NUMBER' }]),
+      ['added: beta.v2', 'removed: gone', 'changed: new_checkout is boolean, was number'],
     ],
   ])('--check ends with 1 and says what differs, and writes nothing: %#', async (text, differences) => {
     await writeFile(out, text);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type Attributes, attributeIssues } from '../../src/core/attributes.js';
 import { readConditions, validateConditions } from '../../src/core/conditions.js';
-import { compileFlag, createSubject, evaluate } from '../../src/core/evaluate.js';
+import { compileFlag, evaluate } from '../../src/core/evaluate.js';
 import type { JsonObject } from '../../src/core/json.js';
+import { createSubject } from '../../src/core/subject.js';
 import { type Identity, targeted } from './targeted.js';
 
 const uuid = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';

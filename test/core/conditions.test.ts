@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readConditions, validateConditions } from '../../src/core/conditions.js';
-import { compileFlag, createSubject, evaluate } from '../../src/core/evaluate.js';
+import { compileFlag, evaluate } from '../../src/core/evaluate.js';
 import type { JsonObject } from '../../src/core/json.js';
+import { createSubject } from '../../src/core/subject.js';
 import { cpuTime } from '../support/cpu.js';
 import { targeted } from './targeted.js';
 

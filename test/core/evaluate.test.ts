@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { compileFlag, createSubject, evaluate, flagNotFound, sameAnswer } from '../../src/core/evaluate.js';
+import { compileFlag, evaluate, flagNotFound, sameAnswer } from '../../src/core/evaluate.js';
 import type { FlagDefinition } from '../../src/core/flag.js';
 import type { JsonObject } from '../../src/core/json.js';
+import { createSubject } from '../../src/core/subject.js';
 
 const user = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
 const on: FlagDefinition = { key: 'new_checkout', enabled: true, percentage: 100, conditions: {} };
@@ -136,11 +137,20 @@ describe('answers', () => {
     const second = evaluate(flag, createSubject({ userId: user, attributes: { plan: 'pro' } }), 1);
     expect(second).toBe(first);
     expect(Object.isFrozen(first)).toBe(true);
-    expect(first).toEqual({ key: 'new_checkout', enabled: true, reason: 'CONDITIONS_MET' });
+    expect(first).toEqual({
+      key: 'new_checkout',
+      enabled: true,
+      reason: 'CONDITIONS_MET',
+      type: 'BOOLEAN',
+      variant: 'on',
+      value: true,
+      rule: null,
+    });
   });
 
   it('of a flag that does not exist carry the default', () => {
-    expect(flagNotFound('gone', true)).toEqual({ key: 'gone', enabled: true, reason: 'FLAG_NOT_FOUND' });
+    const nothing = { type: null, variant: null, value: null, rule: null };
+    expect(flagNotFound('gone', true)).toEqual({ key: 'gone', enabled: true, reason: 'FLAG_NOT_FOUND', ...nothing });
     expect(Object.isFrozen(flagNotFound('gone', false))).toBe(true);
   });
 

@@ -4,13 +4,16 @@ import { describe, expect, it } from 'vitest';
 import { attributeLimits } from '../../src/core/attributes.js';
 import { maxDepth, maxLeaves, validateConditions } from '../../src/core/conditions.js';
 import { issueLimits } from '../../src/core/errors.js';
-import { compileFlag, createSubject, evaluate, evaluationReasons } from '../../src/core/evaluate.js';
+import { compileFlag, evaluate, evaluationReasons } from '../../src/core/evaluate.js';
 import type { JsonObject } from '../../src/core/json.js';
+import { murmur3 } from '../../src/core/murmur3.js';
 import { maxSearchedLength } from '../../src/core/operands.js';
 import { maxListElements, maxListText, operators } from '../../src/core/operators.js';
 import { maxMatchedLength } from '../../src/core/pattern.js';
 import { rolloutBucket } from '../../src/core/rollout.js';
 import { searchLimits } from '../../src/core/search-budget.js';
+import { chooseShare, splitSeed, variantHash } from '../../src/core/split.js';
+import { createSubject } from '../../src/core/subject.js';
 import { maxEchoLength, maxNameLength } from '../../src/core/text.js';
 
 const page = readFileSync(new URL('../../docs/evaluation.md', import.meta.url), 'utf8');
@@ -63,6 +66,20 @@ describe('docs/evaluation.md', () => {
     expect(rows.length).toBeGreaterThan(5);
     for (const [flag, key, bucket] of rows) {
       expect(rolloutBucket(code(flag), code(key))).toBe(Number(bucket));
+    }
+  });
+
+  it('states the variants that the split chooses', () => {
+    const rows = tableUnder('Variants');
+    expect(rows.length).toBeGreaterThan(5);
+    for (const [flag, unit, weights = '', base, variant] of rows) {
+      const hash = murmur3(code(unit), splitSeed(code(flag)));
+      expect(hash).toBe(Number(base));
+      const shares = weights.split(', ').map(share => {
+        const [key = '', weight = ''] = share.split(' ');
+        return { key, weight: Number(weight), hash: variantHash(key) };
+      });
+      expect(chooseShare(shares, hash).key).toBe(variant);
     }
   });
 

@@ -1,12 +1,35 @@
 import fc from 'fast-check';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { type DeclaredFlag, declaredKeys, featureTypes, isFeatureTypes } from '../../src/core/feature-types.js';
+import {
+  type DeclaredFlag,
+  declaredTypes,
+  featureTypes,
+  isFeatureTypes,
+  typeOfValues,
+} from '../../src/core/feature-types.js';
+import type { ValueType } from '../../src/core/flag.js';
+import type { Json } from '../../src/core/json.js';
 import { readPage } from '../support/page-examples.js';
 
-const flag = (key: string, name = key, description: string | null = null): DeclaredFlag => ({ key, name, description });
+const flag = (key: string, name = key, description: string | null = null): DeclaredFlag => ({
+  key,
+  name,
+  description,
+  type: 'BOOLEAN',
+  variants: [],
+});
 
-/** What a compiler reads: members of FeatureKeys by name, and what is wrong with the text. */
+/** A flag of this type with these values. */
+const valued = (key: string, type: ValueType, values: readonly Json[]): DeclaredFlag => ({
+  ...flag(key),
+  type,
+  variants: values.map(value => ({ value })),
+});
+
+const keysOf = (text: string) => [...declaredTypes(text).keys()];
+
+/** What a compiler reads: members of FeatureTypes by name, and what is wrong with the text. */
 function read(text: string) {
   const file = ts.createSourceFile('features.d.ts', text, ts.ScriptTarget.Latest, true);
   const { parseDiagnostics } = file as unknown as { readonly parseDiagnostics: readonly ts.Diagnostic[] };
@@ -37,7 +60,7 @@ it('writes the keys, sorted, with names and descriptions', () => {
 export {};
 
 declare module 'halyard' {
-  interface FeatureKeys {
+  interface FeatureTypes {
     /** 10:ten */
     "10:ten": boolean;
     /** Checkout, second version */
@@ -56,7 +79,7 @@ declare module 'halyard' {
 it('gives the same text whatever the order', () => {
   const flags = ['b', 'a', 'B', 'a.b', 'a1'].map(key => flag(key));
   expect(featureTypes([...flags].reverse())).toBe(featureTypes(flags));
-  expect(declaredKeys(featureTypes(flags))).toEqual(['B', 'a', 'a.b', 'a1', 'b']);
+  expect(keysOf(featureTypes(flags))).toEqual(['B', 'a', 'a.b', 'a1', 'b']);
 });
 
 it('is known again by its first line', () => {
@@ -78,7 +101,7 @@ describe('names and descriptions from people', () => {
       statements: 2,
       members: [{ key: 'key', doc: `Name\n\n${shown}`, tags: 0 }],
     });
-    expect(declaredKeys(written)).toEqual(['key']);
+    expect(keysOf(written)).toEqual(['key']);
   });
 
   it('is cut where it is long, between characters', () => {
@@ -92,11 +115,22 @@ describe('names and descriptions from people', () => {
       fc.string({ unit: 'binary' }),
       fc.string({ unit: fc.constantFrom('*', '/', '@', '\n', ' ', '`', '{', '}', '"', ':', 'a', '\u2028') }),
     );
-    const flags = fc.uniqueArray(fc.record({ key, name: text, description: fc.option(text) }), {
-      selector: each => each.key,
-      maxLength: 5,
-      minLength: 1,
-    });
+    const values = fc.oneof(
+      fc.record({
+        type: fc.constant('STRING' as const),
+        variants: fc.array(fc.record({ value: text }), { maxLength: 25 }),
+      }),
+      fc.constant({ type: 'BOOLEAN' as const, variants: [] }),
+    );
+    const fields = fc.record({ key, name: text, description: fc.option(text), values });
+    const flags = fc.uniqueArray(
+      fields.map(({ values, ...rest }) => ({ ...rest, ...values })),
+      {
+        selector: each => each.key,
+        maxLength: 5,
+        minLength: 1,
+      },
+    );
     fc.assert(
       fc.property(flags, all => {
         const written = featureTypes(all);
@@ -105,10 +139,67 @@ describe('names and descriptions from people', () => {
         expect({ faults, statements }).toEqual({ faults: [], statements: 2 });
         expect(members.map(member => member.key)).toEqual(keys);
         expect(members.map(member => member.tags)).toEqual(keys.map(() => 0));
-        expect(declaredKeys(written)).toEqual(keys);
+        expect(keysOf(written)).toEqual(keys);
+        const types = all.map(each => [each.key, typeOfValues(each)] as const);
+        expect(declaredTypes(written)).toEqual(new Map(types));
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('the type of a value', () => {
+  const texts = (...values: string[]) => typeOfValues(valued('a', 'STRING', values));
+
+  it.each<[ValueType, Json[], string]>([
+    ['BOOLEAN', [], 'boolean'],
+    ['BOOLEAN', [true, false], 'boolean'],
+    ['NUMBER', [1, 2], 'number'],
+    ['STRING', ['b', 'a', 'b', ''], '"" | "a" | "b"'],
+    ['OBJECT', [{ a: 1 }, {}], 'JsonObject'],
+    ['OBJECT', [[1], []], 'readonly Json[]'],
+    ['OBJECT', [{ a: 1 }, []], 'JsonObject | readonly Json[]'],
+    // Stored by another program.
+    ['STRING', [], 'string'],
+    ['STRING', ['a', null, 5], '"a"'],
+    ['OBJECT', [], 'JsonObject'],
+  ])('%s with the values %j is %s', (type, values, declared) => {
+    expect(typeOfValues(valued('a', type, values))).toBe(declared);
+    const written = featureTypes([valued('a', type, values)]);
+    expect(declaredTypes(written)).toEqual(new Map([['a', declared]]));
+    expect(read(written)).toMatchObject({ faults: [], statements: 2 });
+  });
+
+  it('is any text for more than 20 texts, and for a text of more than 100 characters', () => {
+    const many = Array.from({ length: 21 }, (_, index) => `v${index}`);
+    expect(texts(...many.slice(1)).split(' | ')).toHaveLength(20);
+    expect(texts(...many)).toBe('string');
+    expect(texts('😀'.repeat(100))).toBe(`"${'😀'.repeat(100)}"`);
+    expect(texts('a', '😀'.repeat(101))).toBe('string');
+  });
+
+  it.each([
+    'a"; export const leak = 1; "',
+    "a'\\",
+    '*/ x /*',
+    'one\ntwo\r\nthree',
+    'a\u2028b\u2029c',
+    'a\u202eb\ufeff\u00a0\u0085c\u{e0001}',
+    '`',
+    '\ud800',
+  ])('has the text %j as it is, in quotes that it does not leave', text => {
+    const written = featureTypes([valued('a', 'STRING', [text, 'z']), flag('b')]);
+    expect(read(written)).toMatchObject({ faults: [], statements: 2, members: [{ key: 'a' }, { key: 'b' }] });
+    expect(keysOf(written)).toEqual(['a', 'b']);
+    expect(written).toMatch(/^[\P{C}\n]*$/u);
+    const file = ts.createSourceFile('features.d.ts', written, ts.ScriptTarget.Latest, true);
+    const found: string[] = [];
+    const visit = (node: ts.Node): void => {
+      if (ts.isLiteralTypeNode(node) && ts.isStringLiteral(node.literal)) found.push(node.literal.text);
+      ts.forEachChild(node, visit);
+    };
+    visit(file);
+    expect(found.sort()).toEqual([text, 'z'].sort());
   });
 });
 
@@ -117,6 +208,7 @@ it('writes the file that the documentation shows', () => {
   const flags = [
     flag('new_checkout', 'New checkout', 'One page instead of four.'),
     flag('search.v2', 'Search, second version'),
+    { ...valued('theme', 'STRING', ['#00f', '#f00']), name: 'Theme' },
   ];
   expect(`${shown?.code}\n`).toBe(featureTypes(flags));
 });

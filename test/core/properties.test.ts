@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Attributes } from '../../src/core/attributes.js';
 import { readConditions, validateConditions } from '../../src/core/conditions.js';
-import { compileFlag, createSubject, evaluate, evaluationReasons } from '../../src/core/evaluate.js';
+import { compileFlag, evaluate, evaluationReasons } from '../../src/core/evaluate.js';
 import type { Json, JsonObject } from '../../src/core/json.js';
 import { type OperatorName, operators } from '../../src/core/operators.js';
+import { createSubject } from '../../src/core/subject.js';
 import { referenceMatches } from './reference.js';
 import { type Identity, targeted } from './targeted.js';
 

@@ -29,8 +29,8 @@ export function referenceMatches(
   return byAttributes || named.some(name => groups.includes(name));
 }
 
-/** Null: missing. */
-function lookUp(name: string, attributes: JsonObject, { userId, targetingKey }: Identity): Json {
+/** The attribute that conditions name so. Null: missing. */
+export function lookUp(name: string, attributes: JsonObject, { userId, targetingKey }: Identity = {}): Json {
   if (name === '$id') return userId ?? null;
   if (name === '$targetingKey') return targetingKey ?? userId ?? null;
   const whole = new Map(Object.entries(attributes)).get(name) ?? null;

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { settings } from '../../src/config/settings.js';
 import { attributeLimits } from '../../src/core/attributes.js';
 import { issueLimits } from '../../src/core/errors.js';
+import { valueLimits } from '../../src/core/variants.js';
 import { costLimits } from '../../src/graphql/builder.js';
 import { defaultServerLimits } from '../../src/server/limits.js';
 
@@ -40,6 +41,7 @@ const limits: Readonly<Record<string, number>> = {
   ...named('costLimits', costLimits),
   ...named('attributeLimits', attributeLimits),
   ...named('issueLimits', issueLimits),
+  ...named('valueLimits', valueLimits),
   ...Object.fromEntries(constants()),
 };
 

@@ -37,6 +37,10 @@ describe('embedded features', () => {
       key: 'pro',
       enabled: false,
       reason: 'CONDITIONS_NOT_MET',
+      type: 'BOOLEAN',
+      variant: 'off',
+      value: false,
+      rule: null,
     });
     expect(await features.for({ id: ann, plan: 'pro' }).getAll()).toEqual({ open: true, pro: true });
     expect(await features.for(null).getAll()).toEqual({ open: true, pro: false });

@@ -66,8 +66,8 @@ describe('a subscriber', () => {
       revision: 2,
       snapshot: true,
       features: [
-        { key: 'a', enabled: false, reason: 'DISABLED' },
-        { key: 'b', enabled: true, reason: 'ENABLED' },
+        { key: 'a', enabled: false, reason: 'DISABLED', type: 'BOOLEAN', variant: 'off', value: false, rule: null },
+        { key: 'b', enabled: true, reason: 'ENABLED', type: 'BOOLEAN', variant: 'on', value: true, rule: null },
       ],
       removed: [],
     });

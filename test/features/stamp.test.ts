@@ -16,6 +16,16 @@ async function start(): Promise<void> {
   await service.management.createFlag({ key: 'b', name: 'B' });
 }
 
+const twoColours = { type: 'STRING', offVariant: 'red' } as const;
+const variants = (red: number, blue: number) => [
+  { key: 'red', value: '#f00', weight: red },
+  { key: 'blue', value: '#00f', weight: blue },
+];
+const shares = [
+  { variant: 'red', weight: 1 },
+  { variant: 'blue', weight: 1 },
+];
+
 /** As a request does, which loads the user. */
 const stamp = async () => {
   await service.evaluator({ userId: ann });
@@ -34,7 +44,7 @@ describe('the answers for a user may be repeated', () => {
     expect(second).not.toBe(first);
   });
 
-  it('to every device for as long as no flag is rolled out by percentage, and to every device of a user always', async () => {
+  it('to every device for as long as no flag is rolled out by percentage, and to every device of a user', async () => {
     await start();
     const { management } = service;
     expect(service.dependsOnDevice(null)).toBe(false);
@@ -47,6 +57,44 @@ describe('the answers for a user may be repeated', () => {
     expect(service.dependsOnDevice(ann)).toBe(false);
     await management.updateFlag({ key: 'a', percentage: 100 });
     expect(service.dependsOnDevice(null)).toBe(false);
+  });
+
+  it.each<[string, object, { readonly anonymous: boolean; readonly user: boolean }]>([
+    [
+      'a rule decides for a percentage',
+      { rules: [{ when: {}, percentage: 50, on: false }] },
+      { anonymous: true, user: false },
+    ],
+    ['a rule decides for everybody', { rules: [{ when: {}, on: false }] }, { anonymous: false, user: false }],
+    ['variants compete', { ...twoColours, variants: variants(1, 1) }, { anonymous: true, user: false }],
+    ['one variant has a weight', { ...twoColours, variants: variants(1, 0) }, { anonymous: false, user: false }],
+    [
+      'variants compete in a rule',
+      { ...twoColours, variants: variants(1, 0), rules: [{ when: {}, serve: shares }] },
+      { anonymous: true, user: false },
+    ],
+    [
+      'variants compete by device',
+      { ...twoColours, variants: variants(1, 1), bucketBy: '$device' },
+      { anonymous: true, user: true },
+    ],
+    ['a rollout hashes the device', { percentage: 50, bucketBy: '$device' }, { anonymous: true, user: true }],
+    ['a rollout hashes an attribute', { percentage: 50, bucketBy: 'company' }, { anonymous: false, user: false }],
+  ])('to every device or not, if %s', async (_what, fields, { anonymous, user }) => {
+    await start();
+    await service.management.createFlag({ key: 'c', name: 'C', enabled: true, ...fields });
+    expect({ anonymous: service.dependsOnDevice(null), user: service.dependsOnDevice(ann) }).toEqual({
+      anonymous,
+      user,
+    });
+  });
+
+  it('not to every device of a user whose override turns a flag on whose variants compete by device', async () => {
+    await start();
+    const colours = { ...twoColours, variants: variants(1, 1), bucketBy: '$device' };
+    await service.management.createFlag({ key: 'c', name: 'C', ...colours });
+    expect(service.dependsOnDevice(null)).toBe(false);
+    expect(service.dependsOnDevice(ann)).toBe(true);
   });
 
   it('not while an override is going to expire, and again once all of them have', async () => {

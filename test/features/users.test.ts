@@ -61,7 +61,7 @@ describe("a program's own users", () => {
     expect(await features.for({ uuid: ann, subscription: { plan: 'free' } }).isEnabled('pro')).toBe(false);
     expect(await features.for(null).isEnabled('pro')).toBe(false);
     const plans = await new Promise(resolve => features.watch(account, update => resolve(update.features)));
-    expect(plans).toEqual([{ key: 'pro', enabled: true, reason: 'CONDITIONS_MET' }]);
+    expect(plans).toMatchObject([{ key: 'pro', enabled: true, reason: 'CONDITIONS_MET' }]);
 
     expectTypeOf(features).toEqualTypeOf<Features<Account>>();
     expectTypeOf(features.for).parameter(0).toEqualTypeOf<Account | null>();

@@ -197,7 +197,7 @@ describe('a watch', () => {
     release();
     await count(2);
     await settle();
-    expect(seen.slice(1).map(update => update.features)).toEqual([
+    expect(seen.slice(1).map(update => update.features)).toMatchObject([
       [{ key: 'all', enabled: false, reason: 'DISABLED' }],
     ]);
   });

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const file = `${root}test/gate/virtual.ts`;
 
-/** Programs of their own: what one adds to `FeatureKeys` concerns all of it, and so do the plugins of Halyard's own schema. */
+/** Programs of their own: what one adds to `FeatureTypes` concerns all of it, and so do the plugins of Halyard's own schema. */
 const program = `
 import SchemaBuilder from '@pothos/core';
 import { GraphQLNonNull, GraphQLObjectType, GraphQLString, type GraphQLFieldConfig, type GraphQLResolveInfo } from 'graphql';
@@ -14,8 +14,8 @@ import { gatedField, gatedSubscription } from '../../src/gate/graphql.js';
 import { HalyardPlugin } from '../../src/gate/pothos.js';
 
 declare module '../../src/core/feature-key.js' {
-  interface FeatureKeys {
-    new_search: true;
+  interface FeatureTypes {
+    new_search: boolean;
   }
 }
 

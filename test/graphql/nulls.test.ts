@@ -21,7 +21,8 @@ afterEach(async () => {
   for (const key of ['a', 'new']) await api.service.management.deleteFlag({ key });
 });
 
-const flag = 'flag { name description enabled percentage conditions }';
+const flag =
+  'flag { name description enabled percentage conditions type variants { key } offVariant rules { id } bucketBy }';
 const fault = '... on ValidationError { issues { path message } }';
 
 /** For each input with fields that may be null: an operation that takes it, and the fields that it must have. */
@@ -30,13 +31,18 @@ const inputs: Record<string, { readonly document: string; readonly required: obj
     document: `mutation($input: CreateFlagInput!) { createFlag(input: $input) { ... on CreateFlagPayload { ${flag} } ${fault} } }`,
     required: { key: 'new', name: 'New' },
   },
+  FlagRuleInput: {
+    document: `mutation($input: FlagRuleInput!) { createFlag(input: { key: "new", name: "New", rules: [$input] }) {
+      ... on CreateFlagPayload { flag { rules { when percentage on serve { variant } } } } ${fault} } }`,
+    required: {},
+  },
   UpdateFlagInput: {
     document: `mutation($input: UpdateFlagInput!) { updateFlag(input: $input) { ... on UpdateFlagPayload { ${flag} } ${fault} } }`,
     required: { key: 'a' },
   },
   SetOverrideInput: {
     document: `mutation($input: SetOverrideInput!) { setOverride(input: $input) {
-      ... on SetOverridePayload { override { enabled reason expiresAt } } ${fault} } }`,
+      ... on SetOverridePayload { override { enabled variant reason expiresAt } } ${fault} } }`,
     required: { userId: ann, flagKey: 'a', enabled: false },
   },
   FlagFilter: {
@@ -69,6 +75,7 @@ const fields: Record<string, (args: string) => string> = {
   'Viewer.isEnabled': args => `{ viewer { isEnabled(key: "nope" ${args}) } }`,
   'Viewer.feature': args => `{ viewer { feature(key: "nope" ${args}) { enabled } } }`,
   'Viewer.features': args => `{ viewer { features ${args && `(${args})`} { key } } }`,
+  'Viewer.values': args => `{ viewer { values ${args && `(${args})`} } }`,
   'Viewer.featureMap': args => `{ viewer { featureMap ${args && `(${args})`} } }`,
   'Subscription.viewerFeatures': args => `subscription { viewerFeatures ${args && `(${args})`} { featureMap } }`,
   'Subscription.isEnabled': args => `subscription { isEnabled(key: "nope" ${args}) }`,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Attributes } from '../../src/core/evaluate.js';
+import type { Attributes } from '../../src/core/attributes.js';
 import type { JsonObject } from '../../src/core/json.js';
 import { mutationKinds, type World } from '../chaos/changes.js';
 import { answersOf, differences, type ExpectedAnswers, type StoredFlag, type StoredUser } from '../chaos/oracle.js';

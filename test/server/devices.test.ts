@@ -153,10 +153,10 @@ describe('a device', () => {
         any: [{ attributes: { plan: 'pro' } }, { attributes: { device: { exists: true } } }, { groups: ['beta'] }],
       },
     });
-    const whole = '{ viewer { id role attributes groups features { key enabled reason } } }';
+    const whole = '{ viewer { userId role attributes groups features { key enabled reason } } }';
     const { body } = await httpClient(server.url).query(whole, undefined, header(first));
     expect(body.data.viewer).toEqual({
-      ...{ id: null, role: 'ANONYMOUS', attributes: {}, groups: [] },
+      ...{ userId: null, role: 'ANONYMOUS', attributes: {}, groups: [] },
       features: [
         { key: 'checkout', enabled: true, reason: 'ROLLOUT' },
         { key: 'targeted', enabled: false, reason: 'CONDITIONS_NOT_MET' },

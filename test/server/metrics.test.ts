@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryBackend } from '../../src/backends/memory.js';
 import { FlagExistsError, UnavailableError } from '../../src/core/errors.js';
-import { type Evaluation, evaluationReasons } from '../../src/core/evaluate.js';
+import { type Evaluation, evaluationReasons, flagNotFound } from '../../src/core/evaluate.js';
 import { EvaluationTally } from '../../src/server/metrics/evaluation-tally.js';
 import { FeatureMetrics } from '../../src/server/metrics/feature-metrics.js';
 import { observeBackend } from '../../src/server/metrics/observed-backend.js';
@@ -344,7 +344,7 @@ describe('an observed backend', () => {
 
 describe('answers by reason', () => {
   const evaluations = evaluationReasons.flatMap((reason, index): Evaluation[] =>
-    Array.from({ length: index + 1 }, () => ({ key: 'a', enabled: true, reason })),
+    Array.from({ length: index + 1 }, () => ({ ...flagNotFound('a', true), reason })),
   );
   const expected = Object.fromEntries(evaluationReasons.map((reason, index) => [reason, index + 1]));
   const never = () => {
@@ -356,8 +356,7 @@ describe('answers by reason', () => {
     for (const evaluation of evaluations) single.add(evaluation);
     expect(single.counts).toEqual(expected);
     const together = new EvaluationTally(never);
-    together.addAll(evaluations.slice(0, 20));
-    together.addAll(evaluations.slice(20));
+    for (let at = 0; at < evaluations.length; at += 20) together.addAll(evaluations.slice(at, at + 20));
     expect(together.counts).toEqual(expected);
   });
 

@@ -26,6 +26,7 @@ export const readmePages = [
   'docs/managing.md',
   'docs/targeting.md',
   'docs/testing.md',
+  'docs/values.md',
 ];
 
 export function readPage(path: string): Page {

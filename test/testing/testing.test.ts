@@ -11,8 +11,10 @@ import {
   FeatureDisabledError,
   type Features,
   type FeaturesUpdate,
+  type FeatureValue,
   MemoryBackend,
   requireFeature,
+  type ValueType,
 } from '../../src/index.js';
 import { createTestFeatures, pinFeatures, restoreFeatures, withFeatures } from '../../src/testing.js';
 import { createDatabase } from '../support/postgres.js';
@@ -27,6 +29,17 @@ const seed = {
   flags: [{ key: 'on', enabled: true }, { key: 'off' }, { key: 'mine' }],
   overrides: [{ userId: ann, flagKey: 'mine', enabled: true }],
 };
+
+const theme = {
+  key: 'theme',
+  type: 'STRING',
+  variants: [
+    { key: 'grey', value: '#888', weight: 0 },
+    { key: 'blue', value: '#00f', weight: 1 },
+    { key: 'red', value: '#f00', weight: 9 },
+  ],
+  offVariant: 'grey',
+} as const;
 
 beforeAll(async () => {
   const backend = new MemoryBackend();
@@ -46,7 +59,16 @@ describe('a pin', () => {
     for (const asking of [features, features.for(null), features.for({ id: ann }), features.for({ id: 'anybody' })]) {
       expect(await asking.getAll()).toEqual({ mine: false, new: true, off: true, on: false });
       expect(await asking.isEnabled('new', false)).toBe(true);
-      expect(await asking.evaluate('mine', true)).toEqual({ key: 'mine', enabled: false, reason: 'OVERRIDE' });
+      expect(await asking.evaluate('mine', true)).toEqual({
+        key: 'mine',
+        enabled: false,
+        reason: 'OVERRIDE',
+        type: 'BOOLEAN',
+        variant: 'off',
+        value: false,
+        rule: null,
+      });
+      expect(await asking.values()).toEqual({ mine: false, new: true, off: true, on: false });
       await expect(asking.require('off')).resolves.toBeUndefined();
       await expect(asking.require('on')).rejects.toThrow(FeatureDisabledError);
     }
@@ -150,10 +172,58 @@ describe('a pin', () => {
     expect(await features.getAll()).toEqual(untouched);
   });
 
-  it('is true or false', () => {
-    expect(() => pinFeatures(features, { on: 'yes' } as never)).toThrow(TypeError);
-    // @ts-expect-error: no text.
-    expect(() => pinFeatures(features, { on: 'yes' })).toThrow('"on"');
+  it.each<[FeatureValue, ValueType]>([
+    ['#00f', 'STRING'],
+    ['', 'STRING'],
+    [0, 'NUMBER'],
+    [{ perMinute: [1, null] }, 'OBJECT'],
+    [['a'], 'OBJECT'],
+  ])('is the value %j, which turns the flag on', async (value, type) => {
+    await using own = await createTestFeatures({ stored: '#fff' }, { seed });
+    using _pins = pinFeatures(own, { stored: value, on: value, off: value, mine: value, new: value });
+    for (const asking of [own, own.for({ id: ann })]) {
+      for (const key of ['stored', 'on', 'off', 'mine', 'new']) {
+        const pinned = { key, enabled: true, reason: 'OVERRIDE', type, variant: 'pinned', value, rule: null };
+        expect(await asking.evaluate(key)).toEqual(pinned);
+        expect(await asking.value(key, value)).toEqual(value);
+        await expect(asking.require(key)).resolves.toBeUndefined();
+      }
+    }
+    // The caller's own object may change.
+    if (typeof value === 'object') Object.assign(value, { later: 1 });
+    expect(await own.value('new', value)).not.toHaveProperty('later');
+  });
+
+  it('of true or false on a flag of another type gives a variant of the flag', async () => {
+    await using own = await createTestFeatures({}, { seed: { flags: [theme] } });
+    const pinned = async (state: boolean) =>
+      withFeatures(own, { theme: state }, () => own.for({ id: ann }).evaluate('theme'));
+    const answer = { key: 'theme', reason: 'OVERRIDE', type: 'STRING', rule: null };
+    expect(await pinned(true)).toEqual({ ...answer, enabled: true, variant: 'blue', value: '#00f' });
+    expect(await pinned(false)).toEqual({ ...answer, enabled: false, variant: 'grey', value: '#888' });
+    using _pins = pinFeatures(own, { theme: true });
+    await own.updateFlag({
+      key: 'theme',
+      variants: theme.variants.map(each => ({ ...each, value: `${each.value}f` })),
+    });
+    expect(await own.value('theme', '')).toBe('#00ff');
+  });
+
+  it.each<[unknown, string]>([
+    [null, 'null'],
+    [undefined, 'undefined'],
+    [() => true, 'a function'],
+    [new Date(0), 'an object'],
+    [Number.NaN, 'the value: Expected a number'],
+    [{ at: [new Date(0)] }, 'the value.at.0: Expected a JSON value'],
+  ])('is nothing that no flag can have as its value: %s', async (value, found) => {
+    expect(() => pinFeatures(features, { on: value } as never)).toThrow(TypeError);
+    expect(() => pinFeatures(features, { on: value } as never)).toThrow(`"on" can be true, false, a text, a number`);
+    expect(() => pinFeatures(features, { on: value } as never)).toThrow(`found ${found}`);
+    await expect(createTestFeatures({ on: value } as never)).rejects.toThrow(TypeError);
+    expect(await features.getAll()).toEqual(untouched);
+    // @ts-expect-error: null is no value.
+    expect(() => pinFeatures(features, { on: null })).toThrow(TypeError);
   });
 
   it('works over PostgreSQL, whose other programs do not notice', async () => {
@@ -189,6 +259,19 @@ describe('features of a test', () => {
     expect(await own.for(ann).getAll()).toEqual({ beta: true, new_checkout: true, new_dashboard: true });
     await own.updateFlag({ key: 'new_dashboard', enabled: false });
     expect(await own.isEnabled('new_dashboard')).toBe(false);
+  });
+
+  it('have values as told, which can be changed like any other', async () => {
+    await using own = await createTestFeatures({ theme: '#00f', page_size: 20, limits: { perMinute: 5 }, steps: [1] });
+    expect(await own.values()).toEqual({ limits: { perMinute: 5 }, page_size: 20, steps: [1], theme: '#00f' });
+    expect((await own.listFlags()).map(flag => [flag.key, flag.type, flag.enabled, flag.offVariant])).toEqual([
+      ['limits', 'OBJECT', true, 'pinned'],
+      ['page_size', 'NUMBER', true, 'pinned'],
+      ['steps', 'OBJECT', true, 'pinned'],
+      ['theme', 'STRING', true, 'pinned'],
+    ]);
+    await own.updateFlag({ key: 'theme', variants: [{ key: 'pinned', value: '#f00', weight: 1 }] });
+    expect(await own.value('theme', '')).toBe('#f00');
   });
 
   it('are none unless told', async () => {

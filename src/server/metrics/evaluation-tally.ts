@@ -4,12 +4,14 @@ const noCounts: Readonly<Record<EvaluationReason, number>> = Object.freeze({
   FLAG_NOT_FOUND: 0,
   OVERRIDE: 0,
   DISABLED: 0,
+  RULE: 0,
   USER_REQUIRED: 0,
   OUTSIDE_ROLLOUT: 0,
   CONDITIONS_NOT_MET: 0,
   CONDITIONS_MET: 0,
   ROLLOUT: 0,
   ENABLED: 0,
+  SPLIT: 0,
 });
 
 /** Answers given together, from how many on they are sampled. */

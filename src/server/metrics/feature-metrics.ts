@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Backend } from '../../backends/backend.js';
-import { type Evaluation, evaluationReasons, type Subject } from '../../core/evaluate.js';
+import { type Evaluation, evaluationReasons } from '../../core/evaluate.js';
+import type { Subject } from '../../core/subject.js';
 import type { FeatureObserver } from '../../features/observer.js';
 import type { FeatureServiceStatus } from '../../features/service.js';
 import type { FeaturesUpdate } from '../../features/subscriber.js';

@@ -1,0 +1,42 @@
+import type { Evaluation } from '../core/evaluate.js';
+import { typeName } from '../core/json.js';
+
+/** Writes a warning to the log. Must not throw. */
+export type Warn = (details: object, message: string) => void;
+
+/** Reads values out of answers, for programs that expect a type. */
+export class ValueReader {
+  readonly #warn: Warn;
+  /** The flags that a warning was written for. */
+  readonly #warned = new Set<string>();
+
+  constructor(warn: Warn) {
+    this.#warn = warn;
+  }
+
+  /**
+   * The value of an answer. The fallback if the value is null or has another JSON type, which is logged once for each flag.
+   * @throws TypeError for a fallback that no flag can have as its value.
+   */
+  read({ key, value }: Evaluation, fallback: unknown): unknown {
+    const expected = typeName(fallback);
+    if (!valueTypeNames.has(expected)) {
+      throw new TypeError(
+        `The fallback for the value of "${key}" is ${expected}; expected true, false, a text, a number, an object or a list.`,
+      );
+    }
+    if (value === null) return fallback;
+    const found = typeName(value);
+    if (found === expected) return value;
+    if (!this.#warned.has(key)) {
+      this.#warned.add(key);
+      this.#warn(
+        { flag: key, expected, found },
+        `The value of the flag "${key}" is ${found}, but the program expects ${expected}. It gets its fallback.`,
+      );
+    }
+    return fallback;
+  }
+}
+
+const valueTypeNames: ReadonlySet<string> = new Set([true, '', 0, {}, []].map(typeName));

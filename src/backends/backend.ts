@@ -194,7 +194,7 @@ export interface Backend {
    */
   setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>>;
 
-  /** The variants of a flag that overrides name, each with one user who has it. Expired overrides count too. */
+  /** The variants of a flag that overrides name, each with one user who has it. Expired overrides do not count. */
   overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>>;
 
   /** False if there was no such override. */

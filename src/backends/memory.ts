@@ -175,11 +175,13 @@ export class MemoryBackend implements Backend {
   }
 
   async overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>> {
-    const named = this.#sortedUsers().flatMap(([id, { overrides }]): [string, string][] => {
-      const variant = overrides.get(flagKey)?.variant ?? null;
-      return variant === null ? [] : [[variant, this.#knownBy(id)]];
-    });
-    return new Map(named);
+    const named = new Map<string, string>();
+    for (const [id, { overrides }] of this.#sortedUsers()) {
+      const { variant = null, expiresAt = null } = overrides.get(flagKey) ?? {};
+      if (variant === null || (expiresAt !== null && expiresAt <= this.#now())) continue;
+      if (!named.has(variant)) named.set(variant, this.#knownBy(id));
+    }
+    return named;
   }
 
   async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {

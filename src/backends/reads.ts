@@ -115,7 +115,7 @@ export async function readOverriddenVariants(
     Prisma.sql`
     SELECT DISTINCT ON (o.variant) o.variant, coalesce(u.external_id, u.id::text) AS "user"
     FROM feature_flag_overrides o JOIN users u ON u.id = o.user_id
-    WHERE o.flag_key = ${flagKey} AND o.variant IS NOT NULL
+    WHERE o.flag_key = ${flagKey} AND o.variant IS NOT NULL AND (o.expires_at IS NULL OR o.expires_at > now())
     ORDER BY o.variant, o.user_id`,
   );
   return new Map(rows.map(row => [row['variant'] as string, row['user'] as string]));

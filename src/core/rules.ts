@@ -34,8 +34,10 @@ export function readRules(value: unknown, budget: SearchBudget): ReadRules {
   const predicates: (Predicate | null)[] = [];
   const groups = new Set<string>();
   const refuse = (...found: Issue[]) => {
-    issues.push(...found);
-    faults.push(...found);
+    for (const issue of found) {
+      issues.push(issue);
+      faults.push(issue);
+    }
   };
   const result = { issues, faults, predicates, groups };
   if (!Array.isArray(value)) {

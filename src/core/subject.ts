@@ -19,7 +19,7 @@ export interface SubjectFields {
   readonly userId: string | null;
   /** The text that rollouts hash instead of the user id, such as the id of a company or a device. */
   readonly targetingKey: string | null;
-  /** The id of a device, which rollouts hash where there is neither of the two. It changes nothing else: it is no identity. */
+  /** The id of a device, which is hashed where there is neither of the two, and by flags with `bucketBy: "$device"`. It is no identity. */
   readonly device: string | null;
   readonly attributes: Attributes;
   readonly groups: ReadonlySet<string>;

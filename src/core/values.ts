@@ -102,6 +102,21 @@ export function definitionIssues(definition: FlagDefinition): Issue[] {
   return [...issues, ...readValues(definition, budget).issues];
 }
 
+/**
+ * The faults of a definition after a patch. Fields that stay are only held to what stops stored definitions: some of the rules for
+ * what is written are younger than what is stored.
+ */
+export function patchIssues(after: FlagDefinition, patch: object): Issue[] {
+  const budget = new SearchBudget();
+  const conditions = readConditions(after.conditions, ['conditions'], budget);
+  const values = readValues(after, budget);
+  const isGiven = ({ path: [field] }: Issue) => field !== undefined && field in patch;
+  return [
+    ...[...conditions.issues, ...values.issues].filter(isGiven),
+    ...[...conditions.faults, ...values.faults].filter(issue => !isGiven(issue)),
+  ];
+}
+
 function typeIssues(type: unknown): Issue[] {
   return (valueTypes as readonly unknown[]).includes(type)
     ? []

@@ -1,7 +1,7 @@
 import { storableIssues } from './attributes.js';
 import type { Issue } from './errors.js';
 import { type Flag, isFlagKey, type Share, type ValueType, type Variant } from './flag.js';
-import { isPlainObject, typeName } from './json.js';
+import { inexactNumber, isPlainObject, typeName } from './json.js';
 import { shortened } from './text.js';
 
 /** Limits of one flag's variants and rules. */
@@ -122,14 +122,24 @@ function weightIssues(weight: unknown, path: readonly string[]): Issue[] {
 
 function valueIssues(value: unknown, path: readonly string[]): Issue[] {
   const issues = storableIssues(value, path, valueLimits.depth);
-  if (issues.length > 0) return issues;
+  if (issues.length > 0) {
+    return issues
+      .slice(0, mostFaults)
+      .map(issue => (issue.message === inexactNumber ? { ...issue, message: inexactValue } : issue));
+  }
   const bytes = Buffer.byteLength(JSON.stringify(value));
   return bytes > valueLimits.valueBytes
     ? [{ path, message: `Expected at most ${valueLimits.valueBytes} bytes of JSON, found ${bytes}.` }]
     : [];
 }
 
-/** A fault for each field that is none of these. */
+/** The most faults of one object or value that are listed. An object may have any number of fields. */
+const mostFaults = 100;
+
+const inexactValue =
+  'Expected a number that JavaScript keeps as it is: integers up to 9,007,199,254,740,991. For larger ones create the flag with the type STRING.';
+
+/** A fault for each field that is none of these, at most 100. */
 export function unknownFields(
   value: { readonly [name: string]: unknown },
   known: readonly string[],
@@ -137,7 +147,11 @@ export function unknownFields(
 ): Issue[] {
   return Object.keys(value)
     .filter(name => !known.includes(name))
-    .map(name => ({ path: [...path, name], message: `There is no such field. Expected ${known.join(', ')}.` }));
+    .slice(0, mostFaults)
+    .map(name => ({
+      path: [...path, shortened(name)],
+      message: `There is no such field. Expected ${known.join(', ')}.`,
+    }));
 }
 
 /** The variants of a flag that are consistent with its type and its off variant, or the faults. Their form has been checked. */

@@ -284,7 +284,11 @@ export class LiveHub {
       }
       const evaluation = answerKey(snapshot, key, subject, now, fallback);
       const before = handed.get(key);
-      if (before !== undefined && subscriber.isSame(before, evaluation)) return;
+      if (before !== undefined && subscriber.isSame(before, evaluation)) {
+        // So that the next comparison is one of the same object.
+        if (before !== evaluation) handed.set(evaluation);
+        return;
+      }
       handed.set(evaluation);
       features.push(evaluation);
     };

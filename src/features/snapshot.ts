@@ -34,9 +34,7 @@ export class Snapshot {
     const slice = new TimeSlice();
     for (const flag of flags) {
       if (slice.isOver) await slice.next();
-      const definition = definitionOf(flag);
-      const same = known?.get(flag.key);
-      byKey.set(flag.key, same !== undefined && isSame(same.definition, definition) ? same : compileFlag(definition));
+      byKey.set(flag.key, compiled(flag, known?.get(flag.key)));
     }
     return new Snapshot(epoch, revision, nonce, byKey);
   }
@@ -60,7 +58,7 @@ export class Snapshot {
     for (const { flagKey, after } of flagChanges) {
       if (flagKey === null) continue;
       if (after === null) byKey.delete(flagKey);
-      else byKey.set(flagKey, compileFlag(definitionOf(flagFromLog(after))));
+      else byKey.set(flagKey, compiled(flagFromLog(after), byKey.get(flagKey)));
     }
     return new Snapshot(this.epoch, revision, nonce, byKey);
   }
@@ -81,6 +79,12 @@ export class Snapshot {
     const keys = new Set([...this.#byKey.keys(), ...known.#byKey.keys()]);
     return new Set([...keys].filter(key => this.get(key) !== known.get(key)));
   }
+}
+
+/** The compiled flag: the one that is known, if its definition is the same. A new name, for example, changes no answer. */
+function compiled(flag: Flag, known: CompiledFlag | undefined): CompiledFlag {
+  const definition = definitionOf(flag);
+  return known !== undefined && isSame(known.definition, definition) ? known : compileFlag(definition);
 }
 
 // A stored flag has more fields than its definition. Fields that no evaluation needs do not stay in memory.

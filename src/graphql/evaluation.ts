@@ -81,7 +81,7 @@ export const EvaluationContextInput = builder.inputType('EvaluationContextInput'
         'The text that percentages hash instead of the user id, such as the id of an organisation; 1 to 200 characters.',
     }),
     device: t.string({
-      description: `The device of a visitor without a user id: ${deviceForm}. Percentages hash it where there is neither a user id nor a targeting key. It changes nothing else.`,
+      description: `The device of a visitor without a user id: ${deviceForm}. It is hashed where there is neither a user id nor a targeting key, and by flags with \`bucketBy: "$device"\`. It changes nothing else.`,
     }),
     attributes: t.field({
       type: 'JSONObject',

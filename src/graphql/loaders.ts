@@ -124,7 +124,7 @@ const uuidPlace = {
   greatest: 'ffffffff-ffff-ffff-ffff-ffffffffffff',
 };
 
-const overrideColumns = Prisma.sql`user_id AS "userId", flag_key AS "flagKey", enabled, reason, expires_at AS "expiresAt",
+const overrideColumns = Prisma.sql`user_id AS "userId", flag_key AS "flagKey", enabled, variant, reason, expires_at AS "expiresAt",
   created_at AS "createdAt", created_by_id AS "createdById"`;
 
 /** A table that holds the lists of many parents. An index on both columns, in this order, keeps each part cheap. */

@@ -136,15 +136,19 @@ const objectsIn = (value: unknown): object[] => (Array.isArray(value) ? value.fi
 
 function isVariant(value: object): value is VariantShape {
   const { key, weight, value: given = null } = value as { key?: unknown; weight?: unknown; value?: Json };
-  return typeof key === 'string' && Number.isInteger(weight) && given !== null;
+  return typeof key === 'string' && isWeight(weight) && given !== null;
 }
 
 function isRule(value: object): value is FlagRuleShape {
   const { id, when, percentage, on, serve } = value as { [Key in keyof FlagRuleShape]?: unknown };
-  const isShape = typeof id === 'string' && isPlainObject(when) && typeof percentage === 'number';
+  const isShape = typeof id === 'string' && isPlainObject(when) && Number.isFinite(percentage);
   return isShape && typeof on === 'boolean' && Array.isArray(serve) && serve.every(isShare);
 }
 
 function isShare(value: unknown): value is ShareShape {
-  return isPlainObject(value) && typeof value['variant'] === 'string' && Number.isInteger(value['weight']);
+  return isPlainObject(value) && typeof value['variant'] === 'string' && isWeight(value['weight']);
+}
+
+function isWeight(weight: unknown): weight is number {
+  return Number.isInteger(weight) && (weight as number) >= 0 && (weight as number) <= valueLimits.weight;
 }

@@ -89,6 +89,16 @@ describe('a flag with values', () => {
     expect((await updateFlag({ key: 'plain', percentage: 5 })).flag.rules).toEqual(flag.rules);
   });
 
+  it('is listed without the entries that another program stored and that are not valid', async () => {
+    const id = 'odd';
+    await createFlag({ key: id, name: 'Odd', enabled: true });
+    await api.database.prisma.$executeRawUnsafe(`UPDATE feature_flags SET type = 'NUMBER',
+      variants = '[{"key": "a", "value": 1, "weight": 1000000000000}, {"key": "b", "value": 2, "weight": 1}]',
+      rules = '[{"id": "r", "when": {}, "percentage": 1e400, "on": true, "serve": []}]' WHERE key = '${id}'`);
+    const { flag } = await api.data(`{ flag(key: "${id}") { variants { key weight } rules { id percentage } } }`);
+    expect(flag).toEqual({ variants: [{ key: 'b', weight: 1 }], rules: [] });
+  });
+
   it('takes no rule by an empty object, which would match everybody', async () => {
     const input = 'input: { key: "empty", name: "Empty", rules: {} }';
     const { errors } = await api.run(`mutation { createFlag(${input}) { __typename } }`);
@@ -104,6 +114,9 @@ describe('a flag with values', () => {
       (await api.data('{ viewer { feature(key: "n") { enabled value variant } values } }', {}, callers.user)).viewer;
     expect((await api.data(set, { variant: 'many' })).setOverride.override).toEqual({ enabled: true, variant: 'many' });
     expect(await answer()).toEqual({ feature: { enabled: true, value: 12, variant: 'many' }, values: { n: 12 } });
+    const lists = `{ flag(key: "n") { overrides { nodes { variant } } } user(id: "${ann}") { overrides { nodes { variant } } } }`;
+    const listed = { overrides: { nodes: [{ variant: 'many' }] } };
+    expect(await api.data(lists)).toEqual({ flag: listed, user: listed });
     expect((await api.data(set, { variant: null })).setOverride.override).toEqual({ enabled: true, variant: null });
     expect(await answer()).toEqual({ feature: { enabled: true, value: 0.5, variant: 'few' }, values: { n: 0.5 } });
   });

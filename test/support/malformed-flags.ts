@@ -115,7 +115,7 @@ const rows: readonly Row[] = [
     'a value with a number that was rounded',
     { ...text(variant({ value: 2 ** 53 })), type: 'NUMBER' },
     'variants.0.value',
-    /9,007,199,254,740,991.*Write it as text/,
+    /9,007,199,254,740,991.*the type STRING/,
   ],
   [
     'a value with such a number inside',

@@ -1,5 +1,5 @@
 import type { Evaluation } from '../core/evaluate.js';
-import { typeName } from '../core/json.js';
+import { isExact, isPlainObject, typeName } from '../core/json.js';
 
 /** Writes a warning to the log. Must not throw. */
 export type Warn = (details: object, message: string) => void;
@@ -20,9 +20,9 @@ export class ValueReader {
    */
   read({ key, value }: Evaluation, fallback: unknown): unknown {
     const expected = typeName(fallback);
-    if (!valueTypeNames.has(expected)) {
+    if (!valueTypeNames.has(expected) || !isLikeValue(fallback)) {
       throw new TypeError(
-        `The fallback for the value of "${key}" is ${expected}; expected true, false, a text, a number, an object or a list.`,
+        `The fallback for the value of "${key}" is ${expected} that no flag can have; expected true, false, a text, a finite number, a plain object or a list.`,
       );
     }
     if (value === null) return fallback;
@@ -37,6 +37,12 @@ export class ValueReader {
     }
     return fallback;
   }
+}
+
+/** Whether a flag may have a value like this, as far as its outermost level shows. */
+function isLikeValue(fallback: unknown): boolean {
+  if (typeof fallback === 'number') return isExact(fallback);
+  return typeof fallback !== 'object' || Array.isArray(fallback) || isPlainObject(fallback);
 }
 
 const valueTypeNames: ReadonlySet<string> = new Set([true, '', 0, {}, []].map(typeName));

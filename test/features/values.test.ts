@@ -172,9 +172,12 @@ describe('the value of a flag', () => {
     [undefined, 'undefined'],
     [() => 1, 'a function'],
     [1n, 'a bigint'],
+    [Number.NaN, 'a number'],
+    [new Date(0), 'an object'],
+    [new Map(), 'an object'],
   ])('needs a fallback that a flag can have as its value: %s', async (fallback, name) => {
     const { features } = await start();
-    const message = `The fallback for the value of "theme" is ${name}; expected true, false, a text, a number, an object or a list.`;
+    const message = `The fallback for the value of "theme" is ${name} that no flag can have; expected true, false, a text, a finite number, a plain object or a list.`;
     await expect(features.value('theme', fallback as never)).rejects.toThrow(new TypeError(message));
   });
 

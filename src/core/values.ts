@@ -97,24 +97,25 @@ export function readValues(definition: FlagDefinition, budget: SearchBudget): Re
 
 /** Every fault of a definition before it is stored, also between its fields. */
 export function definitionIssues(definition: FlagDefinition): Issue[] {
-  const budget = new SearchBudget();
-  const { issues } = readConditions(definition.conditions, ['conditions'], budget);
-  return [...issues, ...readValues(definition, budget).issues];
+  return [...readDefinition(definition).issues];
 }
 
 /**
- * The faults of a definition after a patch. Fields that stay are only held to what stops stored definitions: some of the rules for
- * what is written are younger than what is stored.
+ * The faults of a stored definition after a patch. Fields that stay are only held to what stops stored definitions, because some
+ * rules for what is written are younger than what is stored; and faults that they had before are no fault of the patch.
  */
-export function patchIssues(after: FlagDefinition, patch: object): Issue[] {
-  const budget = new SearchBudget();
-  const conditions = readConditions(after.conditions, ['conditions'], budget);
-  const values = readValues(after, budget);
+export function patchIssues(stored: FlagDefinition, patch: Partial<FlagDefinition>): Issue[] {
+  const { issues, faults } = readDefinition({ ...stored, ...patch });
+  const known = new Set(readDefinition(stored).faults.map(fault => JSON.stringify(fault)));
   const isGiven = ({ path: [field] }: Issue) => field !== undefined && field in patch;
-  return [
-    ...[...conditions.issues, ...values.issues].filter(isGiven),
-    ...[...conditions.faults, ...values.faults].filter(issue => !isGiven(issue)),
-  ];
+  return [...issues.filter(isGiven), ...faults.filter(fault => !isGiven(fault) && !known.has(JSON.stringify(fault)))];
+}
+
+function readDefinition(definition: FlagDefinition): Pick<ReadValues, 'issues' | 'faults'> {
+  const budget = new SearchBudget();
+  const conditions = readConditions(definition.conditions, ['conditions'], budget);
+  const values = readValues(definition, budget);
+  return { issues: [...conditions.issues, ...values.issues], faults: [...conditions.faults, ...values.faults] };
 }
 
 function typeIssues(type: unknown): Issue[] {

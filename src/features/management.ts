@@ -141,7 +141,7 @@ export class Management {
     if (isAboutConditions && flag.rules.length === 0) return expectedVersion;
     const after = { ...flag, ...patch };
     refuse(removalIssues(flag, patch));
-    refuse(patchIssues(after, patch));
+    refuse(patchIssues(flag, patch));
     const kept = new Set(variantKeys(after.variants));
     const removed = new Set(variantKeys(flag.variants).filter(variant => !kept.has(variant)));
     if (removed.size > 0) {

@@ -66,6 +66,43 @@ function patch(random: Random, world: World): JsonObject {
   };
 }
 
+const colours = ['red', 'green', 'blue'];
+
+/** Variants of the type STRING, of which one has a weight. */
+function variants(random: Random): JsonObject[] {
+  const [first, ...others] = random.some(colours, random.integer(1, 3));
+  const variant = (key: string, weight: number) => ({ key, value: `${key} ${random.integer(1, 3)}`, weight });
+  return [variant(first as string, 1), ...others.map(key => variant(key, random.integer(0, 3)))];
+}
+
+function rules(random: Random, world: World, keys: readonly string[]): JsonObject[] {
+  return Array.from({ length: random.integer(0, 3) }, (_, index) => {
+    const on = random.chance(0.7);
+    const isServed = on && keys.length > 0 && random.chance(0.5);
+    const serve = isServed ? random.some(keys, 2).map(variant => ({ variant, weight: random.integer(1, 3) })) : [];
+    return {
+      id: `r${index}`,
+      when: random.chance(0.2) ? {} : conditions(random, world),
+      percentage: random.pick([0, 12.25, 50, 100]),
+      on,
+      serve,
+    };
+  });
+}
+
+/** Everything about the values of a flag of the type STRING. */
+function values(random: Random, world: World): JsonObject {
+  const given = variants(random);
+  const keys = given.map(({ key }) => key as string);
+  const bucketBy = random.pick([null, null, '$id', '$device', 'plan']);
+  return { variants: given, offVariant: keys[0] as string, rules: rules(random, world, keys), bucketBy };
+}
+
+/** Whether an input may be refused because of the flag that it meets. */
+export function hasValues(input: JsonObject): boolean {
+  return 'variants' in input || 'rules' in input;
+}
+
 /** SQL names users by the ids under which they are stored. */
 const stored = (users: readonly string[]) => users.map(storedUserId);
 
@@ -98,6 +135,32 @@ export const mutationKinds: readonly ChangeKind[] = [
       const version = random.chance(0.1) ? { expectedVersion: random.integer(1, 3) } : {};
       const input = { key: random.pick(world.flags), ...patch(random, world), ...version };
       return hands => hands.mutate('updateFlag', input);
+    },
+  },
+  {
+    name: 'createFlag with values',
+    weight: 4,
+    draw: (random, world) => {
+      const key = random.pick(world.flags);
+      const input = { key, name: key, ...patch(random, world), type: 'STRING', ...values(random, world) };
+      return hands => hands.mutate('createFlag', input);
+    },
+  },
+  {
+    name: 'updateFlag with values',
+    weight: 8,
+    draw: (random, world) => {
+      const given = random.chance(0.5) ? values(random, world) : { rules: rules(random, world, []) };
+      const input = { key: random.pick(world.flags), ...given };
+      return hands => hands.mutate('updateFlag', input);
+    },
+  },
+  {
+    name: 'setOverride of a variant',
+    weight: 4,
+    draw: (random, world) => {
+      const [userId, flagKey, variant] = [random.pick(world.users), random.pick(world.flags), random.pick(colours)];
+      return hands => hands.mutate('setOverride', { userId, flagKey, enabled: true, variant });
     },
   },
   {
@@ -207,6 +270,19 @@ const statements: readonly ChangeKind[] = [
       const values = [random.pick(world.flags), JSON.stringify(stored)];
       const text = 'UPDATE feature_flags SET conditions = $2::jsonb WHERE key = $1';
       return hands => hands.sql({ text, values });
+    },
+  },
+  {
+    name: 'SQL: values, also wrong ones',
+    weight: 3,
+    draw: (random, world) => {
+      const given = values(random, world);
+      const stored = random.chance(0.3) ? [{ key: 'red' }] : given['variants'];
+      const columns = [JSON.stringify(stored), given['offVariant'], JSON.stringify(given['rules']), given['bucketBy']];
+      const text = `UPDATE feature_flags SET type = 'STRING', variants = $2::jsonb, off_variant = $3, rules = $4::jsonb, bucket_by = $5
+        WHERE key = $1`;
+      const parameters = [random.pick(world.flags), ...columns];
+      return hands => hands.sql({ text, values: parameters });
     },
   },
   {

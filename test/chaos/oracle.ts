@@ -1,12 +1,13 @@
 import type pg from 'pg';
 import type { Attributes } from '../../src/core/attributes.js';
 import { compileFlag, evaluate, flagNotFound } from '../../src/core/evaluate.js';
-import type { JsonObject } from '../../src/core/json.js';
+import type { FlagValues } from '../../src/core/flag.js';
+import type { Json, JsonObject } from '../../src/core/json.js';
 import { createSubject, type OverrideDecision } from '../../src/core/subject.js';
 import { storedUserId } from '../../src/core/user-id.js';
 import type { ViewerSpec } from './viewer.js';
 
-export interface StoredFlag {
+export interface StoredFlag extends Partial<FlagValues> {
   readonly key: string;
   readonly enabled: boolean;
   readonly percentage: number;
@@ -20,7 +21,18 @@ export interface StoredUser {
   readonly overrides: readonly (OverrideDecision & { readonly flagKey: string })[];
 }
 
-/** By flag key, what a viewer must have at that moment, `true ENABLED` and the like. */
+/** An answer as a viewer has it, `true ENABLED on true` and the like. */
+export function answerText(answer: {
+  readonly enabled: boolean;
+  readonly reason: string;
+  readonly variant: string | null;
+  readonly value: Json;
+}): string {
+  const { enabled, reason, variant, value } = answer;
+  return `${enabled} ${reason} ${variant} ${JSON.stringify(value)}`;
+}
+
+/** By flag key, what a viewer must have at that moment. */
 export type ExpectedAnswers = (viewer: ViewerSpec, now: number) => Map<string, string>;
 
 /** What core/evaluate makes of these flags and users. */
@@ -38,17 +50,13 @@ export function answersOf(
       attributes: { ...user?.attributes, ...claims },
       groups: new Set(user?.groups),
       overrides: new Map(
-        user?.overrides.map(({ flagKey, enabled, expiresAt }): [string, OverrideDecision] => [
-          flagKey,
-          { enabled, expiresAt },
-        ]),
+        user?.overrides.map(({ flagKey, ...decision }): [string, OverrideDecision] => [flagKey, decision]),
       ),
     });
     return new Map(
       (asked ?? keys).map(key => {
         const flag = compiled.get(key);
-        const { enabled, reason } = flag === undefined ? flagNotFound(key, false) : evaluate(flag, subject, now);
-        return [key, `${enabled} ${reason}`];
+        return [key, answerText(flag === undefined ? flagNotFound(key, false) : evaluate(flag, subject, now))];
       }),
     );
   };
@@ -66,7 +74,10 @@ export async function readStored(pool: pg.Pool, viewers: readonly ViewerSpec[]):
   const client = await pool.connect();
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const flags = await client.query<StoredFlag>('SELECT key, enabled, percentage, conditions FROM feature_flags');
+    const flags = await client.query<StoredFlag>(
+      `SELECT key, enabled, percentage, conditions, type, variants, off_variant AS "offVariant", rules, bucket_by AS "bucketBy"
+       FROM feature_flags`,
+    );
     const users = await client.query<{ id: string; attributes: Attributes }>(
       'SELECT id, attributes FROM users WHERE id = ANY($1)',
       [ids],
@@ -79,8 +90,11 @@ export async function readStored(pool: pg.Pool, viewers: readonly ViewerSpec[]):
       user_id: string;
       flag_key: string;
       enabled: boolean;
+      variant: string | null;
       expires_at: Date | null;
-    }>('SELECT user_id, flag_key, enabled, expires_at FROM feature_flag_overrides WHERE user_id = ANY($1)', [ids]);
+    }>('SELECT user_id, flag_key, enabled, variant, expires_at FROM feature_flag_overrides WHERE user_id = ANY($1)', [
+      ids,
+    ]);
     const head = await client.query<{ revision: string }>('SELECT revision FROM feature_log_head');
     await client.query('COMMIT');
 
@@ -92,9 +106,10 @@ export async function readStored(pool: pg.Pool, viewers: readonly ViewerSpec[]):
         groups: groups.rows.filter(row => row.user_id === storedUserId(userId)).map(row => row.group_name),
         overrides: overrides.rows
           .filter(row => row.user_id === storedUserId(userId))
-          .map(({ flag_key, enabled, expires_at }) => ({
+          .map(({ flag_key, enabled, variant, expires_at }) => ({
             flagKey: flag_key,
             enabled,
+            variant,
             expiresAt: expires_at?.getTime() ?? null,
           })),
       })),

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { Attributes } from '../../src/core/attributes.js';
+import type { Json } from '../../src/core/json.js';
+import { answerText } from './oracle.js';
 
 /** Who watches. */
 export interface ViewerSpec {
@@ -22,7 +24,13 @@ export interface ViewerSpec {
 interface Update {
   readonly revision: number;
   readonly snapshot: boolean;
-  readonly features: readonly { readonly key: string; readonly enabled: boolean; readonly reason: string }[];
+  readonly features: readonly {
+    readonly key: string;
+    readonly enabled: boolean;
+    readonly reason: string;
+    readonly variant: string | null;
+    readonly value: Json;
+  }[];
   readonly removed: readonly string[];
 }
 
@@ -32,7 +40,7 @@ interface Result {
 }
 
 const subscription = `subscription ($keys: [String!], $sinceRevision: Int) {
-  viewerFeatures(keys: $keys, sinceRevision: $sinceRevision) { revision snapshot features { key enabled reason } removed }
+  viewerFeatures(keys: $keys, sinceRevision: $sinceRevision) { revision snapshot features { key enabled reason variant value } removed }
 }`;
 
 export interface ViewerOptions {
@@ -47,7 +55,7 @@ export interface ViewerOptions {
  * was. It notices when it is taken back in time, sent something without a change, or not first sent the whole set.
  */
 export abstract class Viewer {
-  /** By flag key, `true ENABLED` and the like. */
+  /** By flag key, as `answerText` has them. */
   readonly answers = new Map<string, string>();
   revision: number | null = null;
   updates = 0;
@@ -134,8 +142,8 @@ export abstract class Viewer {
     } else if (features.length + removed.length === 0) {
       this.violated('was sent an empty update');
     }
-    for (const { key, enabled, reason } of features) {
-      const answer = `${enabled} ${reason}`;
+    for (const { key, ...told } of features) {
+      const answer = answerText(told);
       if (this.answers.get(key) === answer) this.violated(`was told again that ${key} is ${answer}`);
       this.answers.set(key, answer);
     }

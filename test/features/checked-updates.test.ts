@@ -72,6 +72,15 @@ describe('an update of related fields', () => {
     await expect(management.updateFlag({ key: 'theme', rules, conditions })).rejects.toThrow(/conditions/);
   });
 
+  it('is not refused for faults that the stored flag has already', async () => {
+    const backend = new MemoryBackend();
+    await backend.createFlag({ ...theme, rules: [{ id: 'r' }] as never }, null);
+    const { management } = await open(backend);
+    const conditions = { groups: ['staff'] };
+    expect((await management.updateFlag({ key: 'theme', conditions })).conditions).toEqual(conditions);
+    await expect(management.updateFlag({ key: 'theme', rules: [{ id: 'r' }] as never })).rejects.toThrow(/rules/);
+  });
+
   it('may remove a variant that only expired overrides name', async () => {
     const backend = new MemoryBackend();
     await backend.createFlag(theme, null);

@@ -138,32 +138,6 @@ export const mutationKinds: readonly ChangeKind[] = [
     },
   },
   {
-    name: 'createFlag with values',
-    weight: 4,
-    draw: (random, world) => {
-      const key = random.pick(world.flags);
-      const input = { key, name: key, ...patch(random, world), type: 'STRING', ...values(random, world) };
-      return hands => hands.mutate('createFlag', input);
-    },
-  },
-  {
-    name: 'updateFlag with values',
-    weight: 8,
-    draw: (random, world) => {
-      const given = random.chance(0.5) ? values(random, world) : { rules: rules(random, world, []) };
-      const input = { key: random.pick(world.flags), ...given };
-      return hands => hands.mutate('updateFlag', input);
-    },
-  },
-  {
-    name: 'setOverride of a variant',
-    weight: 4,
-    draw: (random, world) => {
-      const [userId, flagKey, variant] = [random.pick(world.users), random.pick(world.flags), random.pick(colours)];
-      return hands => hands.mutate('setOverride', { userId, flagKey, enabled: true, variant });
-    },
-  },
-  {
     name: 'deleteFlag',
     weight: 2,
     draw: (random, world) => {
@@ -247,6 +221,36 @@ export const mutationKinds: readonly ChangeKind[] = [
     draw: (random, world) => {
       const userId = random.pick(world.users);
       return hands => hands.mutate('deleteUser', { userId });
+    },
+  },
+];
+
+/** The same, of flags that carry values. */
+const valuedKinds: readonly ChangeKind[] = [
+  {
+    name: 'createFlag with values',
+    weight: 4,
+    draw: (random, world) => {
+      const key = random.pick(world.flags);
+      const input = { key, name: key, ...patch(random, world), type: 'STRING', ...values(random, world) };
+      return hands => hands.mutate('createFlag', input);
+    },
+  },
+  {
+    name: 'updateFlag with values',
+    weight: 8,
+    draw: (random, world) => {
+      const given = random.chance(0.5) ? values(random, world) : { rules: rules(random, world, []) };
+      const input = { key: random.pick(world.flags), ...given };
+      return hands => hands.mutate('updateFlag', input);
+    },
+  },
+  {
+    name: 'setOverride of a variant',
+    weight: 4,
+    draw: (random, world) => {
+      const [userId, flagKey, variant] = [random.pick(world.users), random.pick(world.flags), random.pick(colours)];
+      return hands => hands.mutate('setOverride', { userId, flagKey, enabled: true, variant });
     },
   },
 ];
@@ -441,4 +445,4 @@ const statements: readonly ChangeKind[] = [
   },
 ];
 
-export const changeKinds: readonly ChangeKind[] = [...mutationKinds, ...statements];
+export const changeKinds: readonly ChangeKind[] = [...mutationKinds, ...valuedKinds, ...statements];

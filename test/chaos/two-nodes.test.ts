@@ -75,7 +75,7 @@ describe('a change made on one node', () => {
       expect(body.data?.updateFlag).toEqual({ __typename: 'UpdateFlagPayload' });
       expect((await toA.query(ask)).body.data).toEqual({ viewer: { isEnabled: enabled } });
 
-      const expected = enabled ? 'true ENABLED' : 'false DISABLED';
+      const expected = enabled ? 'true ENABLED on true' : 'false DISABLED off false';
       const received = () => viewers.every(({ answers }) => answers.get('new_checkout') === expected);
       await until(received, 'everybody has been told');
       // Sooner than the answer to who made the change: no time at all.
@@ -111,7 +111,7 @@ describe('a thousand connected users added to a group at once', () => {
     );
     expect(body.data?.addToGroup).toEqual({ added: 1_000 });
     await until(
-      () => viewers.every(({ answers }) => answers.get('beta') === 'true CONDITIONS_MET'),
+      () => viewers.every(({ answers }) => answers.get('beta') === 'true CONDITIONS_MET on true'),
       'all are told',
       20_000,
     );

@@ -34,7 +34,7 @@ const inputs: Record<string, { readonly document: string; readonly required: obj
   FlagRuleInput: {
     document: `mutation($input: FlagRuleInput!) { createFlag(input: { key: "new", name: "New", rules: [$input] }) {
       ... on CreateFlagPayload { flag { rules { when percentage on serve { variant } } } } ${fault} } }`,
-    required: {},
+    required: { when: {} },
   },
   UpdateFlagInput: {
     document: `mutation($input: UpdateFlagInput!) { updateFlag(input: $input) { ... on UpdateFlagPayload { ${flag} } ${fault} } }`,

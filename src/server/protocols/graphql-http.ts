@@ -88,20 +88,16 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
       }
       if (answers.repeat(request, response, origin, text)) return;
     }
-    const held = text === null || text.length <= uncountedBytes ? 0 : parsedBytes(text);
-    if (!budget.hold(exchange.address, held)) return refuse(response, 'no room');
-    const release = () => budget.release(exchange.address, held);
     const asked = readAsked(text, request);
     const params = wellFormed(asked);
     // Returned, not awaited: an `await` would keep the request's parameters here for as long as a stream lives.
     const isAsked = request.method === 'POST' || request.method === 'GET';
-    if (isAsked && params !== null && operations.isSubscription(params)) {
-      // It has a budget of its own for what it keeps.
-      release();
-      return subscribe(exchange, params, origin);
-    }
+    // A subscription has a budget of its own for what it keeps.
+    if (isAsked && params !== null && operations.isSubscription(params)) return subscribe(exchange, params, origin);
+    const held = text === null || text.length <= uncountedBytes ? 0 : parsedBytes(text);
+    if (!budget.hold(exchange.address, held)) return refuse(response, 'no room');
     const answered = answers.answer(request, response, origin, { text, asked, params });
-    return held === 0 ? answered : answered.finally(release);
+    return held === 0 ? answered : answered.finally(() => budget.release(exchange.address, held));
   }
 
   return { path: graphqlPath, method: 'any', caller: 'verified', handle };

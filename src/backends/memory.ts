@@ -2,13 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Attributes } from '../core/attributes.js';
-import {
-  FlagExistsError,
-  FlagNotFoundError,
-  type Issue,
-  ValidationError,
-  VersionConflictError,
-} from '../core/errors.js';
+import { FlagExistsError, FlagNotFoundError, refuse, VersionConflictError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import { type FlagPatch, inputs, type NewFlag, parseInput } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
@@ -399,8 +393,4 @@ function flagState(flag: Flag): JsonObject {
 function overrideState({ enabled, variant, reason, expiresAt, createdAt, createdById }: Override): JsonObject {
   const times = { expiresAt: expiresAt?.toISOString() ?? null, createdAt: createdAt.toISOString() };
   return { enabled, variant, reason, ...times, createdById };
-}
-
-function refuse([first, ...rest]: readonly Issue[]): void {
-  if (first !== undefined) throw new ValidationError([first, ...rest]);
 }

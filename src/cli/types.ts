@@ -7,9 +7,8 @@ import { MigrationError } from '../backends/migrate.js';
 import { tokenVariable } from '../config/settings.js';
 import { readConfig } from '../config.js';
 import { type DeclaredFlag, declaredTypes, featureTypes, isFeatureTypes, typeOfValues } from '../core/feature-types.js';
-import type { Variant } from '../core/flag.js';
-import { isPlainObject, type Json } from '../core/json.js';
 import { shortened } from '../core/text.js';
+import { readableVariants } from '../core/variants.js';
 import { databaseOptionsOf } from '../server/from-config.js';
 import { CommandError, UsageError } from './failure.js';
 import { flagsOfServer } from './server-flags.js';
@@ -73,12 +72,6 @@ function differencesOf(written: string, flags: readonly DeclaredFlag[]): string[
     ...removed.map(key => `  removed: ${key}`),
     ...changed.map(([key, type]) => `  changed: ${key} is ${shortened(type)}, was ${shortened(before.get(key) ?? '')}`),
   ];
-}
-
-/** Another program may have stored variants that are not valid. */
-function readableVariants(variants: unknown): Pick<Variant, 'value'>[] {
-  if (!Array.isArray(variants)) return [];
-  return variants.filter(isPlainObject).map(({ value = null }) => ({ value: value as Json }));
 }
 
 /** Replaces the file in one step, so that a compiler that watches it reads the old or the new file and never a part. */

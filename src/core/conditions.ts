@@ -1,3 +1,4 @@
+// Over 300 lines: one pass reads, checks and compiles, and its faults share limits and a budget.
 import {
   type AttributeReader,
   attributeReader,

@@ -89,6 +89,11 @@ export class ValidationError extends FeatureError {
   }
 }
 
+/** @throws ValidationError with these faults, if there are any. */
+export function refuse([first, ...rest]: readonly Issue[]): void {
+  if (first !== undefined) throw new ValidationError([first, ...rest]);
+}
+
 /** A flag with this key exists already. */
 export class FlagExistsError extends FeatureError {
   override readonly name = 'FlagExistsError';

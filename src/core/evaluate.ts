@@ -41,7 +41,7 @@ export interface Evaluation {
   readonly rule: string | null;
 }
 
-/** A flag that is ready for {@link evaluate}: with compiled conditions, a rollout seed and every answer it can give. */
+/** A flag that is ready for {@link evaluate}: with compiled conditions and rules, the seed of its rollout, and its answers. */
 export interface CompiledFlag {
   readonly key: string;
   readonly definition: FlagDefinition;

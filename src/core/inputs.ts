@@ -5,11 +5,11 @@ import { validateConditions } from './conditions.js';
 import { type Issue, ValidationError } from './errors.js';
 import { type FlagDefinition, type FlagRule, isFlagKey, type Variant, valueTypes } from './flag.js';
 import { isPlainObject, type JsonObject } from './json.js';
-import { readRules } from './rules.js';
+import { readRules, ruleDefaults } from './rules.js';
 import { SearchBudget } from './search-budget.js';
 import { isName, isStorable, maxNameLength, unstorableText } from './text.js';
 import { canonicalUserId, userIdFault } from './user-id.js';
-import { bucketByIssues, definitionIssues, ruleDefaults } from './values.js';
+import { bucketByIssues, definitionIssues } from './values.js';
 import { variantIssues, variantKeyIssues } from './variants.js';
 
 /** Users that one change of a group may name. */

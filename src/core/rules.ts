@@ -11,6 +11,9 @@ const ruleIdPattern = bounded(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, maxRuleIdLength);
 /** Most operators in all rules of one flag together. */
 export const maxRuleLeaves = 5_000;
 
+/** The fields of a rule that have defaults. `when` has none: a rule that is left empty would match everybody. */
+export const ruleDefaults: Omit<FlagRule, 'id' | 'when'> = { percentage: 100, on: true, serve: [] };
+
 const fields: readonly (keyof FlagRule)[] = ['id', 'when', 'percentage', 'on', 'serve'];
 
 export interface ReadRules {

@@ -1,20 +1,14 @@
+import { isReservedName } from './attributes.js';
 import { type Predicate, readConditions } from './conditions.js';
 import type { Issue } from './errors.js';
-import {
-  type FlagDefinition,
-  type FlagRule,
-  type FlagValues,
-  type ValueType,
-  type Variant,
-  valueTypes,
-} from './flag.js';
+import { type FlagDefinition, type FlagValues, type ValueType, type Variant, valueTypes } from './flag.js';
 import type { Json } from './json.js';
 import { rolloutBuckets, rolloutSeed } from './rollout.js';
 import { readRules } from './rules.js';
 import { SearchBudget } from './search-budget.js';
 import { type SplitShare, splitSeed, variantHash } from './split.js';
 import { builtInUnits, type UnitReader, unitReader } from './subject.js';
-import { isName, maxNameLength, shortened } from './text.js';
+import { isName, maxNameLength } from './text.js';
 import {
   booleanVariants,
   foundText,
@@ -126,19 +120,11 @@ function typeIssues(type: unknown): Issue[] {
 
 /** The faults of `bucketBy` before it is stored. */
 export function bucketByIssues(bucketBy: unknown): Issue[] {
-  if (bucketBy === null) return [];
-  const path = ['bucketBy'];
-  if (typeof bucketBy !== 'string' || !isName(bucketBy)) {
-    const message = `Expected ${builtInUnits.join(', ')} or the name of an attribute, 1 to ${maxNameLength} characters, found ${foundText(bucketBy)}.`;
-    return [{ path, message }];
-  }
-  if (!bucketBy.startsWith('$') || (builtInUnits as readonly string[]).includes(bucketBy)) return [];
-  return [
-    {
-      path,
-      message: `Expected ${builtInUnits.join(', ')} or the name of an attribute, found "${shortened(bucketBy)}".`,
-    },
-  ];
+  const isBuiltIn = (builtInUnits as readonly unknown[]).includes(bucketBy);
+  const isAttribute = typeof bucketBy === 'string' && isName(bucketBy) && !isReservedName(bucketBy);
+  if (bucketBy === null || isBuiltIn || isAttribute) return [];
+  const message = `Expected ${builtInUnits.join(', ')} or the name of an attribute, 1 to ${maxNameLength} characters, found ${foundText(bucketBy)}.`;
+  return [{ path: ['bucketBy'], message }];
 }
 
 /**
@@ -234,6 +220,3 @@ export function isPlain(definition: FlagDefinition): boolean {
 }
 
 const isEmptyList = (value: unknown) => Array.isArray(value) && value.length === 0;
-
-/** The fields of a rule that have defaults. `when` has none: a rule that is left empty would match everybody. */
-export const ruleDefaults: Omit<FlagRule, 'id' | 'when'> = { percentage: 100, on: true, serve: [] };

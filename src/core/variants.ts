@@ -18,6 +18,12 @@ export const valueLimits = {
   depth: 16,
 } as const;
 
+/** The most faults of one object or value that are listed. An object may have any number of fields. */
+const mostFaults = 100;
+
+const inexactValue =
+  'Expected a number that JavaScript keeps as it is: integers up to 9,007,199,254,740,991. For larger ones create the flag with the type STRING.';
+
 /** The variants of every BOOLEAN flag. They are not stored. */
 export const booleanVariants: readonly Variant[] = Object.freeze([
   Object.freeze({ key: 'on', value: true, weight: 0 }),
@@ -116,7 +122,7 @@ export function foundNumber(value: unknown): string {
 }
 
 function weightIssues(weight: unknown, path: readonly string[]): Issue[] {
-  if (Number.isInteger(weight) && (weight as number) >= 0 && (weight as number) <= valueLimits.weight) return [];
+  if (isWeight(weight)) return [];
   return [{ path, message: `Expected a whole number from 0 to ${valueLimits.weight}, found ${foundNumber(weight)}.` }];
 }
 
@@ -132,12 +138,6 @@ function valueIssues(value: unknown, path: readonly string[]): Issue[] {
     ? [{ path, message: `Expected at most ${valueLimits.valueBytes} bytes of JSON, found ${bytes}.` }]
     : [];
 }
-
-/** The most faults of one object or value that are listed. An object may have any number of fields. */
-const mostFaults = 100;
-
-const inexactValue =
-  'Expected a number that JavaScript keeps as it is: integers up to 9,007,199,254,740,991. For larger ones create the flag with the type STRING.';
 
 /** A fault for each field that is none of these, at most 100. */
 export function unknownFields(
@@ -220,4 +220,19 @@ export function variantKeys(variants: readonly unknown[]): string[] {
   return variants.flatMap(variant =>
     isPlainObject(variant) && typeof variant['key'] === 'string' ? [variant['key']] : [],
   );
+}
+
+/** The well-formed ones of stored variants. Another program may have stored entries of any form, which have no effect. */
+export function readableVariants(variants: unknown): Variant[] {
+  if (!Array.isArray(variants)) return [];
+  return variants.filter((variant: unknown): variant is Variant => {
+    if (!isPlainObject(variant)) return false;
+    const { key, value = null, weight } = variant;
+    return typeof key === 'string' && value !== null && isWeight(weight);
+  });
+}
+
+/** Whether a value may be the weight of a variant: a whole number from 0 to 100,000. */
+export function isWeight(weight: unknown): weight is number {
+  return Number.isInteger(weight) && (weight as number) >= 0 && (weight as number) <= valueLimits.weight;
 }

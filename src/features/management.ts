@@ -1,13 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { Actor, Backend, Override, User, Written } from '../backends/backend.js';
-import {
-  FlagNotFoundError,
-  type Issue,
-  UnavailableError,
-  ValidationError,
-  VersionConflictError,
-} from '../core/errors.js';
+import { FlagNotFoundError, refuse, UnavailableError, ValidationError, VersionConflictError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import {
   type CreateFlagInput,
@@ -129,20 +123,16 @@ export class Management {
 
   /**
    * Checks the flag as it would be after a patch.
-   * @returns the version for which the check holds; null: every version.
+   * @returns the version for which the check holds.
    */
-  async #checkPatch(key: string, patch: FlagPatch, expectedVersion: number | null): Promise<number | null> {
+  async #checkPatch(key: string, patch: FlagPatch, expectedVersion: number | null): Promise<number> {
     const flag = await this.#backend.getFlag(key);
     if (flag === null) throw new FlagNotFoundError(key);
     if (expectedVersion !== null && expectedVersion !== flag.version)
       throw new VersionConflictError(flag, expectedVersion);
-    const isAboutConditions = relatedFields.every(field => field === 'conditions' || !(field in patch));
-    // Conditions share nothing with the other fields but the cost of patterns in rules.
-    if (isAboutConditions && flag.rules.length === 0) return expectedVersion;
-    const after = { ...flag, ...patch };
     refuse(removalIssues(flag, patch));
     refuse(patchIssues(flag, patch));
-    const kept = new Set(variantKeys(after.variants));
+    const kept = new Set(variantKeys(patch.variants ?? flag.variants));
     const removed = new Set(variantKeys(flag.variants).filter(variant => !kept.has(variant)));
     if (removed.size > 0) {
       const overridden = [...(await this.#backend.overriddenVariants(key))].filter(([variant]) => removed.has(variant));
@@ -182,10 +172,6 @@ const relatedFields: readonly (keyof FlagPatch)[] = ['conditions', 'variants', '
 const checkAttempts = 100;
 /** Milliseconds that are added to the longest pause after each of these attempts. */
 const crossedDelay = 2;
-
-function refuse([first, ...rest]: readonly Issue[]): void {
-  if (first !== undefined) throw new ValidationError([first, ...rest]);
-}
 
 function withoutUndefined(patch: { [Key in keyof FlagPatch]: FlagPatch[Key] | undefined }): FlagPatch {
   return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));

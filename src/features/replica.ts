@@ -305,7 +305,10 @@ export class Replica {
     for (const key of keys) {
       const faults = this.#snapshot.get(key)?.faults ?? [];
       if (faults.length > 0) {
-        this.#options.log.warn({ flag: key, faults }, 'Stored conditions are not valid and match nobody.');
+        this.#options.log.warn(
+          { flag: key, faults },
+          'Stored conditions, variants or rules are not valid and match nobody.',
+        );
       }
     }
   }

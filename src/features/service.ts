@@ -63,7 +63,7 @@ export interface FeatureServiceStatus {
   readonly problem: string | null;
   readonly subscribers: number;
   readonly flags: number;
-  /** Flags whose stored conditions are not valid: they match nobody. */
+  /** Flags whose stored conditions, variants or rules are not valid: those match nobody. */
   readonly invalidFlags: number;
   /** The cache of users. Anonymous callers are not in it and are not counted. */
   readonly cache: {
@@ -152,8 +152,8 @@ export class FeatureService {
 
   /**
    * The version stamp of the answers for a user: while this returns the same object, every answer for this user, with the
-   * same attributes in the token and the same device, stays the same. It reads nothing. Null where that cannot be told: the log or the user must
-   * be read first, the clock may change an answer, or each evaluation is watched.
+   * same attributes in the token and the same device, stays the same. It reads nothing. Null where that cannot be told: the log
+   * or the user must be read first, the clock may change an answer, or each evaluation is watched.
    */
   stamp(userId: string | null): object | null {
     if (this.#evaluatorOptions.observers.some(observer => observer.seesEveryAnswer)) return null;
@@ -170,8 +170,7 @@ export class FeatureService {
   }
 
   /**
-   * Whether answers for this user may differ from device to device. False for as long as the stamp stays the same, if it is
-   * false now.
+   * Whether answers for this user may differ from device to device. It does not change while the stamp stays the same.
    */
   dependsOnDevice(userId: string | null): boolean {
     return this.#replica.snapshot.dependsOnDevice(userId === null ? 'anonymous' : 'user');

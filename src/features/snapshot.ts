@@ -11,7 +11,7 @@ import { TimeSlice } from '../streams/slices.js';
 export class Snapshot {
   readonly #byKey: ReadonlyMap<string, CompiledFlag>;
   /** Whether answers depend on the device, for users and for anonymous callers. Undefined before it is asked for. */
-  readonly #deviceCounts: { user?: boolean; anonymous?: boolean } = {};
+  readonly #isDeviceHashed: { user?: boolean; anonymous?: boolean } = {};
 
   private constructor(
     readonly epoch: string,
@@ -45,8 +45,8 @@ export class Snapshot {
 
   /** Whether some flag hashes the device of such a caller. */
   dependsOnDevice(caller: 'user' | 'anonymous'): boolean {
-    this.#deviceCounts[caller] ??= this.flags.some(flag => hashesDevice(flag, caller));
-    return this.#deviceCounts[caller];
+    this.#isDeviceHashed[caller] ??= this.flags.some(flag => hashesDevice(flag, caller));
+    return this.#isDeviceHashed[caller];
   }
 
   /** The snapshot after these changes. They must follow on this snapshot and must not contain a RESET. */

@@ -18,7 +18,7 @@ const FlagFilter = builder.inputType('FlagFilter', {
       description: `Only flags with this text in the key, the name or the description; up to ${maxSearchLength} characters. Upper and lower case are the same.`,
     }),
     enabled: t.boolean({ description: 'Only flags whose global switch is on (true) or off (false).' }),
-    group: t.string({ description: 'Only flags whose conditions name this group.' }),
+    group: t.string({ description: 'Only flags whose conditions or rules name this group.' }),
   }),
 });
 

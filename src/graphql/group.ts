@@ -77,7 +77,8 @@ builder.node(Group, {
   id: { resolve: ({ name }) => name },
   loadManyWithoutCache: (names: readonly string[], context) =>
     Promise.all(names.map(name => existingGroup(name, context))),
-  description: 'A set of users that conditions can name. A group exists while it has members or a flag names it.',
+  description:
+    'A set of users that conditions and rules can name. A group exists while it has members or a flag names it.',
   fields: t => ({
     name: t.exposeString('name', { description: 'The name, as conditions use it.' }),
     memberCount: t.int({
@@ -98,7 +99,7 @@ builder.node(Group, {
     }),
     flags: t.field({
       type: [Flag],
-      description: 'The flags whose conditions name this group, sorted by key.',
+      description: 'The flags whose conditions or rules name this group, sorted by key.',
       resolve: async ({ name }, _args, { loaders, service }) => {
         const flags = await Promise.all(service.flagKeysNaming(name).map(key => loaders.flagByKey.load(key)));
         return flags.filter(flag => flag !== null);

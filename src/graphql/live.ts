@@ -20,16 +20,35 @@ import { Feature, featureId } from './feature.js';
 import { Flag } from './flag.js';
 import { Viewer, viewerContext, viewerNow } from './viewer.js';
 
-/** The descriptions of the fields that updates for viewers and for any user share. */
-const shared = {
-  revision: 'The revision of the change log that these answers are computed from. Pass it as `sinceRevision`.',
-  snapshot: 'Whether `features` holds all answers. If false, it holds only those that changed.',
-  features: 'All answers if `snapshot` is true, otherwise the answers that changed.',
-  featureMap:
-    'The same answers as one JSON object, such as `{"new_dashboard": true}`. It is smaller and faster than `features`.',
-  removed:
-    'Keys of flags that were deleted since the update before. Always empty if the subscription names `keys`: a deleted flag then has an answer with the reason `FLAG_NOT_FOUND`.',
-} as const;
+const featuresDescription = 'All answers if `snapshot` is true, otherwise the answers that changed.';
+
+/** The fields that updates for viewers and for any user share. */
+function updateFields(t: PothosSchemaTypes.ObjectFieldBuilder<typeof builder.$inferSchemaTypes, FeaturesUpdateShape>) {
+  return {
+    revision: t.exposeInt('revision', {
+      description: 'The revision of the change log that these answers are computed from. Pass it as `sinceRevision`.',
+    }),
+    snapshot: t.exposeBoolean('snapshot', {
+      description: 'Whether `features` holds all answers. If false, it holds only those that changed.',
+    }),
+    featureMap: t.field({
+      type: 'JSONObject',
+      description:
+        'The same answers as one JSON object, such as `{"new_dashboard": true}`. It is smaller and faster than `features`.',
+      resolve: ({ features }) => featureMap(features),
+    }),
+    values: t.field({
+      type: 'JSONObject',
+      description: answerDescriptions.values,
+      resolve: ({ features }) => featureValues(features),
+    }),
+    removed: t.stringList({
+      description:
+        'Keys of flags that were deleted since the update before. Always empty if the subscription names `keys`: a deleted flag then has an answer with the reason `FLAG_NOT_FOUND`.',
+      resolve: ({ removed }) => removed,
+    }),
+  };
+}
 
 /** The updates that an operation follows. An update itself is shared among viewers, so it cannot lead to one of them. */
 const followed = new WeakMap<Context, FeatureUpdates>();
@@ -38,20 +57,8 @@ const ViewerFeaturesUpdate = builder.objectRef<FeaturesUpdateShape>('ViewerFeatu
   description:
     'An update of `viewerFeatures`. The first update holds all answers; each later one holds only the answers that changed since the update before.',
   fields: t => ({
-    revision: t.exposeInt('revision', { description: shared.revision }),
-    snapshot: t.exposeBoolean('snapshot', { description: shared.snapshot }),
-    features: t.field({ type: [Feature], description: shared.features, resolve: ({ features }) => features }),
-    featureMap: t.field({
-      type: 'JSONObject',
-      description: shared.featureMap,
-      resolve: ({ features }) => featureMap(features),
-    }),
-    values: t.field({
-      type: 'JSONObject',
-      description: answerDescriptions.values,
-      resolve: ({ features }) => featureValues(features),
-    }),
-    removed: t.stringList({ description: shared.removed, resolve: ({ removed }) => removed }),
+    ...updateFields(t),
+    features: t.field({ type: [Feature], description: featuresDescription, resolve: ({ features }) => features }),
     removedIds: t.idList({
       description: 'The global ids of the features in `removed`, for client caches to drop.',
       resolve: ({ removed }) => removed.map(featureId),
@@ -73,20 +80,8 @@ const FeaturesUpdate = builder.objectRef<FeaturesUpdateShape>('FeaturesUpdate').
   description:
     'An update of `evaluations`. The first update holds all answers; each later one holds only the answers that changed since the update before.',
   fields: t => ({
-    revision: t.exposeInt('revision', { description: shared.revision }),
-    snapshot: t.exposeBoolean('snapshot', { description: shared.snapshot }),
-    features: t.field({ type: [Evaluation], description: shared.features, resolve: ({ features }) => features }),
-    featureMap: t.field({
-      type: 'JSONObject',
-      description: shared.featureMap,
-      resolve: ({ features }) => featureMap(features),
-    }),
-    values: t.field({
-      type: 'JSONObject',
-      description: answerDescriptions.values,
-      resolve: ({ features }) => featureValues(features),
-    }),
-    removed: t.stringList({ description: shared.removed, resolve: ({ removed }) => removed }),
+    ...updateFields(t),
+    features: t.field({ type: [Evaluation], description: featuresDescription, resolve: ({ features }) => features }),
   }),
 });
 

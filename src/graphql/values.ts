@@ -4,8 +4,8 @@ import {
   type Variant as VariantShape,
   valueTypes,
 } from '../core/flag.js';
-import { isPlainObject, type Json } from '../core/json.js';
-import { booleanVariants, valueLimits } from '../core/variants.js';
+import { isPlainObject } from '../core/json.js';
+import { booleanVariants, isWeight, readableVariants, valueLimits } from '../core/variants.js';
 import type { FeatureFlag } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 
@@ -124,22 +124,16 @@ export const FlagRuleInput = builder.inputType('FlagRuleInput', {
 /** The variants of a stored flag. */
 export function variantsOf({ type, variants }: Pick<FeatureFlag, 'type' | 'variants'>): readonly VariantShape[] {
   if (type === 'BOOLEAN') return booleanVariants;
-  return objectsIn(variants).filter<VariantShape>(isVariant);
+  return readableVariants(variants);
 }
 
 /** The rules of a stored flag. */
 export function rulesOf({ rules }: Pick<FeatureFlag, 'rules'>): readonly FlagRuleShape[] {
-  return objectsIn(rules).filter(isRule);
+  return Array.isArray(rules) ? (rules as unknown[]).filter(isRule) : [];
 }
 
-const objectsIn = (value: unknown): object[] => (Array.isArray(value) ? value.filter(isPlainObject) : []);
-
-function isVariant(value: object): value is VariantShape {
-  const { key, weight, value: given = null } = value as { key?: unknown; weight?: unknown; value?: Json };
-  return typeof key === 'string' && isWeight(weight) && given !== null;
-}
-
-function isRule(value: object): value is FlagRuleShape {
+function isRule(value: unknown): value is FlagRuleShape {
+  if (!isPlainObject(value)) return false;
   const { id, when, percentage, on, serve } = value as { [Key in keyof FlagRuleShape]?: unknown };
   const isShape = typeof id === 'string' && isPlainObject(when) && Number.isFinite(percentage);
   return isShape && typeof on === 'boolean' && Array.isArray(serve) && serve.every(isShare);
@@ -147,8 +141,4 @@ function isRule(value: object): value is FlagRuleShape {
 
 function isShare(value: unknown): value is ShareShape {
   return isPlainObject(value) && typeof value['variant'] === 'string' && isWeight(value['weight']);
-}
-
-function isWeight(weight: unknown): weight is number {
-  return Number.isInteger(weight) && (weight as number) >= 0 && (weight as number) <= valueLimits.weight;
 }

@@ -1,4 +1,4 @@
-import { ruleDefaults } from '../../src/core/values.js';
+import { ruleDefaults } from '../../src/core/rules.js';
 import type { ReferenceFlag, ReferenceSubject } from './reference-flag.js';
 
 type Variant = ReferenceFlag['variants'][number];

@@ -306,7 +306,7 @@ const rows: readonly Row[] = [
     'a bucketBy that is no built-in attribute',
     flag({ bucketBy: '$user' }),
     'bucketBy',
-    /Expected \$id, \$device or the name of an attribute, found "\$user"/,
+    /Expected \$id, \$device or the name of an attribute, 1 to 100 characters, found "\$user"/,
   ],
   ['a bucketBy that is a number', flag({ bucketBy: 5 }), 'bucketBy', /found a number/, 'schema'],
 ];

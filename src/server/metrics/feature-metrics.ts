@@ -25,7 +25,7 @@ const gauges: readonly StatusGauge[] = [
   ['halyard_flags', 'Flags in memory.', status => status.flags],
   [
     'halyard_invalid_flags',
-    'Flags whose stored conditions are not valid: they match nobody.',
+    'Flags whose stored conditions, variants or rules are not valid: those match nobody.',
     status => status.invalidFlags,
   ],
   ['halyard_subscribers', 'Subscribers who are pushed their own answers.', status => status.subscribers],

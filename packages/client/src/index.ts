@@ -1,0 +1,2 @@
+export type * from './feature-types.js';
+export type * from './types.js';

@@ -27,13 +27,31 @@ export const hasRegistry = await promisify(execFile)('npm', ['view', 'semver', '
 /** What `npm publish` would upload, built from the sources as they are, in `folder`. */
 export async function pack(folder: string, version: string): Promise<string> {
   const project = join(folder, 'project');
+  await copySources(root, project);
+  return packProject(project, project, folder, `halyard-${version}.tgz`);
+}
+
+/** The same of `@halyard/client`. */
+export async function packClient(folder: string, version: string): Promise<string> {
+  const project = join(folder, 'client-project');
+  const client = join(project, 'packages/client');
+  await copySources(join(root, 'packages/client'), client);
+  await cp(join(root, 'tsconfig.json'), join(project, 'tsconfig.json'));
+  return packProject(project, client, folder, `halyard-client-${version}.tgz`);
+}
+
+async function copySources(from: string, to: string): Promise<void> {
   const left = ['node_modules', 'dist', '.git', '.halyard'];
-  await cp(root, project, { recursive: true, filter: path => !left.includes(basename(path)) });
+  await cp(from, to, { recursive: true, filter: path => !left.includes(basename(path)) });
+}
+
+/** @param workspace the folder of the package; `project` or below it. */
+async function packProject(project: string, workspace: string, folder: string, name: string): Promise<string> {
   await symlink(join(root, 'node_modules'), join(project, 'node_modules'));
-  await run('npm', ['pack', '--pack-destination', folder], project);
-  const packed = join(folder, `halyard-${version}.tgz`);
+  await run('npm', ['pack', '--pack-destination', folder], workspace);
+  const packed = join(folder, name);
   await stat(packed);
-  await rename(project, join(folder, 'gone'));
+  await rename(project, `${project}-gone`);
   return packed;
 }
 

@@ -56,7 +56,7 @@ module.exports = {
     {
       name: 'no-cycles',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/generated/' },
+      from: { path: '^(src|packages/[^/]+/src)/', pathNot: '^src/generated/' },
       to: { circular: true },
     },
     {
@@ -72,7 +72,54 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/generated/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
     },
-    { name: 'tests-stay-outside', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|demo|bench)/' } },
+    {
+      name: 'tests-stay-outside',
+      severity: 'error',
+      from: { path: '^(src|packages/[^/]+/src)/' },
+      to: { path: '^(test|demo|bench|packages/[^/]+/test)/' },
+    },
+    {
+      name: 'packages-know-the-public-contract-alone',
+      severity: 'error',
+      comment: 'What is shipped to browsers must not bring the server along.',
+      from: { path: '^packages/([^/]+)/src/' },
+      to: { path: '^(src|packages)/', pathNot: '^packages/$1/src/' },
+    },
+    {
+      name: 'src-knows-no-packages',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^packages/' },
+    },
+    {
+      name: 'client-has-no-dependencies',
+      severity: 'error',
+      comment: 'Each entry point may import what it is made for, and nothing else.',
+      from: { path: '^packages/client/src/' },
+      to: { dependencyTypesNot: ['local', 'type-only'], pathNot: '^node_modules/(@types/)?(react|@openfeature)/' },
+    },
+    {
+      name: 'client-entry-points-stay-apart',
+      severity: 'error',
+      comment:
+        'A page loads only the entry points that it imports; what they share is in files of its own. Types cost nothing.',
+      from: { path: '^packages/client/src/([^/.]+)\\.tsx?$' },
+      to: {
+        path: '^packages/client/src/(share|ws|react|openfeature)\\.tsx?$',
+        pathNot: '^packages/client/src/$1\\.',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'client-entry-points-leave-the-core',
+      severity: 'error',
+      comment: 'They are given a client, or give it a part.',
+      from: { path: '^packages/client/src/(share|ws|react|openfeature)\\.tsx?$' },
+      to: {
+        path: '^packages/client/src/(index|client|connection|event-stream|storage|answers|environment)\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

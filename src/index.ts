@@ -52,7 +52,7 @@ export { type CreateFeaturesOptions, createFeatures } from './create-features.js
 export type { By, ByInSlices, Features, FeatureUser } from './features/features.js';
 export type { OnEvaluation } from './features/observer.js';
 export type { FeaturesUpdate } from './features/subscriber.js';
-export type { RequireOptions, UserFeatures } from './features/user-features.js';
+export type { FeaturesSnapshot, RequireOptions, SnapshotAnswer, UserFeatures } from './features/user-features.js';
 export type { ForOptions, UpdatesOptions, WatchListener, WatchOptions } from './features/watch.js';
 export type { GateOptions } from './gate/gate.js';
 export { type AnyGate, type Gate, type RequireFeatureOptions, requireFeature } from './gate/require-feature.js';

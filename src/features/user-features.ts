@@ -8,6 +8,19 @@ import type { FeaturesUpdate } from './subscriber.js';
 import type { ValueReader } from './value-reader.js';
 import type { UpdatesOptions } from './watch.js';
 
+/** The answers of one user at one revision, as plain JSON: `bootstrap` of `@halyard/client` takes it. */
+export interface FeaturesSnapshot {
+  /** The id that the user is known by; empty for an anonymous user. */
+  readonly subject: string;
+  /** The revision of the change log that all answers are computed from. */
+  readonly revision: number;
+  /** By key, for all features. */
+  readonly answers: Readonly<Record<string, SnapshotAnswer>>;
+}
+
+/** What a viewer may know of an answer: nothing of rules. */
+export type SnapshotAnswer = Pick<Evaluation, 'enabled' | 'value' | 'variant' | 'reason'>;
+
 /** How {@link UserFeatures.require} answers when the feature is off. */
 export interface RequireOptions extends ClosedAnswer {
   /** Whether the gate is open if the feature cannot be determined, as in an outage. Default `'closed'`. */
@@ -65,6 +78,29 @@ export class UserFeatures {
   /** The value of each feature, for all features, by key. Null: the stored variants of the flag are not valid. */
   async values(): Promise<Record<string, Json>> {
     return (await this.#evaluator()).evaluateValues();
+  }
+
+  /**
+   * The answers for all features, for a page that this program renders: plain JSON, without rules. The page passes it to
+   * `@halyard/client` as `bootstrap`.
+   * @throws UnavailableError if the user is not in memory yet and the database cannot be reached.
+   *
+   * @example
+   * const bootstrap = await features.for(user).snapshot();
+   */
+  async snapshot(): Promise<FeaturesSnapshot> {
+    const evaluator = await this.#evaluator();
+    const answers = evaluator
+      .evaluateAll()
+      .map(({ key, enabled, value, variant, reason }): [string, SnapshotAnswer] => [
+        key,
+        { enabled, value, variant, reason },
+      ]);
+    return {
+      subject: evaluator.subject.userId ?? '',
+      revision: evaluator.revision,
+      answers: Object.fromEntries(answers),
+    };
   }
 
   /**

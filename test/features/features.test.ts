@@ -1,4 +1,5 @@
 import { format, inspect } from 'node:util';
+import type { Snapshot as ClientSnapshot } from '@halyard/client';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Features } from '../../src/index.js';
 import { type CreateFeaturesOptions, createFeatures, MemoryBackend, ValidationError } from '../../src/index.js';
@@ -44,6 +45,32 @@ describe('embedded features', () => {
     });
     expect(await features.for({ id: ann, plan: 'pro' }).getAll()).toEqual({ open: true, pro: true });
     expect(await features.for(null).getAll()).toEqual({ open: true, pro: false });
+  });
+
+  it('give all answers of a user at one revision, as plain JSON without rules', async () => {
+    const { features } = await start();
+    const variants = [
+      { key: 'grey', value: '#888', weight: 0 },
+      { key: 'blue', value: '#00f', weight: 1 },
+    ];
+    const rules = [{ id: 'staff', when: { attributes: { plan: 'pro' } }, percentage: 100, on: true, serve: [] }];
+    const fields = { name: 'Theme', enabled: true, type: 'STRING', variants, offVariant: 'grey', rules } as const;
+    await features.createFlag({ key: 'theme', ...fields });
+    await features.createFlag({ key: 'constructor', name: 'A name that objects have' });
+    const snapshot = await features.for({ id: ann.toUpperCase(), plan: 'pro' }).snapshot();
+    expect(snapshot).toEqual({
+      subject: ann,
+      revision: features.status.revision,
+      answers: {
+        constructor: { enabled: false, value: false, variant: 'off', reason: 'DISABLED' },
+        theme: { enabled: true, value: '#00f', variant: 'blue', reason: 'RULE' },
+      },
+    });
+    expect(JSON.parse(JSON.stringify(snapshot))).toEqual(snapshot);
+    expect(await features.for({ id: 'auth0|5f7c' }).snapshot()).toMatchObject({ subject: 'auth0|5f7c' });
+    expect(await features.snapshot()).toMatchObject({ subject: '', answers: { theme: { reason: 'ENABLED' } } });
+    const bootstrap: ClientSnapshot = snapshot;
+    expect(bootstrap.subject).toBe(ann);
   });
 
   it('answer for a flag that does not exist as told, else as set up', async () => {

@@ -1,3 +1,4 @@
+import type { HalyardError } from './error.js';
 import type { FeatureKey, Json, ValueOf, ValueOrFallback } from './feature-types.js';
 
 /** The answer for one flag and this user. */
@@ -13,8 +14,8 @@ export interface Answer {
 
 /** The answers of one user at one revision, for storage, for other tabs and for pages that a server renders. Plain JSON. */
 export interface Snapshot {
-  /** Whose answers these are: the subject of {@link Options}; empty for a visitor without a user. */
-  readonly subject: string;
+  /** Whose answers these are: the subject of {@link Options}; empty for a visitor without a user; null: of a token whose subject was not stated. */
+  readonly subject: string | null;
   /** The revision of the change log that the answers are computed from. */
   readonly revision: number;
   readonly answers: Readonly<Record<string, Answer>>;
@@ -35,8 +36,11 @@ export interface Options {
   readonly storage?: StorageLike | null | undefined;
   /** The device of a visitor without a user. Default: a random one, kept in the storage. False: none, so rollouts to anonymous visitors are off. */
   readonly deviceId?: string | false | undefined;
-  /** How updates come. Default: server-sent events over `fetch`. `@halyard/client/ws` has another. */
-  readonly transport?: Transport | undefined;
+  /**
+   * How updates come. Default: server-sent events over `fetch`. `@halyard/client/ws` has another. Null: they do not come, and the answers stay
+   * those of `bootstrap`, as while a server renders a page.
+   */
+  readonly transport?: Transport | null | undefined;
   /** Milliseconds after which the connection of a hidden tab closes, until the tab is shown again. Default: 30,000. */
   readonly hiddenAfter?: number | undefined;
   /** Lets one tab hold the connection for all tabs of the site: `share()` of `@halyard/client/share`. */
@@ -62,7 +66,9 @@ export type Source = 'default' | 'bootstrap' | 'cache' | 'live';
 export interface Client {
   readonly status: Status;
   readonly source: Source;
-  /** Resolves at the first answers, whatever their source, and at `close()`. Never rejects. */
+  /** The answers that the client was made with, for hydration: it stays as it is whatever has come since. Undefined: it was made without. */
+  readonly bootstrap: Snapshot | undefined;
+  /** Resolves at the first answers, whatever their source, and at `close()`. The same promise each time; it never rejects. */
   ready(): Promise<void>;
   /** Whether a feature is on. @param fallback the answer while there is none, and if there is no such flag. Default false. */
   isEnabled(key: FeatureKey, fallback?: boolean): boolean;
@@ -99,13 +105,8 @@ export interface Client {
 export interface IdentifyOptions {
   /** The new subject; null: a visitor without a user. Default: the present one. */
   readonly subject?: string | null | undefined;
-  /** Whether the present answers are dropped at once, so that nobody sees those of the user before. Default: whether the subject changes. */
+  /** Whether the present answers are dropped at once, so that nobody sees those of the user before. Default: true, unless the subject is known and stays the same. */
   readonly clear?: boolean | undefined;
-}
-
-/** A failure, with a code of the server such as `UNAUTHENTICATED`, or of the client. */
-export interface HalyardError extends Error {
-  readonly code: string;
 }
 
 /** One update as the server sends it. */
@@ -127,13 +128,18 @@ export interface StreamRequest {
   readonly keys: readonly string[] | null;
   /** No update older than this is wanted. */
   readonly sinceRevision: number;
+  /** Whether the token is a new one by `identify`: a stream that another tab opened before does not serve it. */
+  readonly isRenewed: boolean;
 }
 
 /** Hears of one stream. After `onEnd` nothing follows. */
 export interface StreamListener {
   /** Something came, if only a sign of life. */
   onAlive(): void;
+  /** The first update of a stream is a snapshot. */
   onUpdate(update: Update): void;
+  /** Something failed that the stream goes on from. */
+  onFault(error: HalyardError): void;
   /** The stream is over. @param retryAfter milliseconds before which the server wants no new attempt. */
   onEnd(error: HalyardError, retryAfter?: number): void;
 }

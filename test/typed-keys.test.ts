@@ -78,6 +78,34 @@ export const unknown: FeatureKey = 'new_chekcout'; // misspelt
 export const asked = (key: string) => features.isEnabled(key as FeatureKey);
 `;
 
+/** A frontend, with the client and both SDKs of OpenFeature. */
+const page = `import { createClient, type FeatureKey, type Json, type JsonObject } from '@halyard/client';
+import { OpenFeature } from '@openfeature/web-sdk';
+import { OpenFeature as OnServers } from '@openfeature/server-sdk';
+
+const client = createClient({ url: 'https://flags.example.com' });
+const web = OpenFeature.getClient();
+const server = OnServers.getClient();
+export const answers = [
+  client.isEnabled('new_checkout'),
+  client.isEnabled('new_chekcout'), // misspelt
+  client.value('theme', 'blue'),
+  client.value('theme', 'green'), // of another type
+  web.getBooleanValue('new_checkout', false),
+  web.getBooleanValue('new_chekcout', false), // in OpenFeature
+  web.getBooleanValue('theme', false), // in OpenFeature
+  web.getStringValue('theme', 'blue'),
+  server.getNumberValue('page_size', 5),
+  server.getNumberValue('theme', 5), // in OpenFeature
+  server.getObjectValue('limits', {}),
+  server.getObjectValue('steps', []),
+  server.getObjectValue('page_size', {}), // in OpenFeature
+];
+export const limits: JsonObject = client.value('limits', {});
+export const steps: readonly Json[] = client.value('steps', []);
+export const key: FeatureKey = 'theme';
+`;
+
 const flag = (key: string): DeclaredFlag => {
   return { key, name: `The flag ${key}`, description: null, type: 'BOOLEAN', variants: [] };
 };
@@ -87,7 +115,8 @@ const valued: readonly DeclaredFlag[] = [
   { ...flag('limits'), type: 'OBJECT', variants: [{ value: { perMinute: 5 } }] },
   { ...flag('steps'), type: 'OBJECT', variants: [{ value: [1] }] },
 ];
-const all = featureTypes([...['new_checkout', 'checkout.v2', '2fa'].map(flag), ...valued]);
+const declared = [...['new_checkout', 'checkout.v2', '2fa'].map(flag), ...valued];
+const all = featureTypes(declared);
 
 let directory: string;
 beforeAll(async () => {
@@ -96,6 +125,7 @@ beforeAll(async () => {
   const halyard = fileURLToPath(new URL('..', import.meta.url));
   await symlink(halyard, join(directory, 'node_modules', 'halyard'));
   await symlink(join(halyard, 'node_modules', '@pothos'), join(directory, 'node_modules', '@pothos'));
+  await symlink(join(halyard, 'node_modules', '@halyard'), join(directory, 'node_modules', '@halyard'));
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -106,14 +136,19 @@ async function build(
   features: string | null,
   resolution: { readonly module: ts.ModuleKind; readonly moduleResolution: ts.ModuleResolutionKind },
   type: 'module' | 'commonjs',
+  { main = source, more = '' } = {},
 ): Promise<{ readonly at: string | undefined; readonly message: string }[]> {
   const project = await mkdtemp(join(directory, 'project-'));
   await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type }));
-  await writeFile(join(project, 'main.mts'), source);
+  await writeFile(join(project, 'main.mts'), main);
   const files = [join(project, 'main.mts')];
   if (features !== null) {
     await writeFile(join(project, 'features.d.ts'), features);
     files.push(join(project, 'features.d.ts'));
+  }
+  if (more !== '') {
+    await writeFile(join(project, 'more.d.ts'), more);
+    files.push(join(project, 'more.d.ts'));
   }
   const options: ts.CompilerOptions = {
     ...resolution,
@@ -137,12 +172,13 @@ async function build(
   return ts.getPreEmitDiagnostics(program).map(({ file, start = 0, messageText }) => {
     const message = ts.flattenDiagnosticMessageText(messageText, '\n');
     if (file === undefined || !file.fileName.endsWith('main.mts')) return { at: file?.fileName, message };
-    return { at: source.split('\n')[file.getLineAndCharacterOfPosition(start).line]?.trim(), message };
+    return { at: main.split('\n')[file.getLineAndCharacterOfPosition(start).line]?.trim(), message };
   });
 }
 
-const linesWith = (...notes: string[]) =>
-  source
+const linesWith = (...notes: string[]) => linesOf(source, notes);
+const linesOf = (main: string, notes: readonly string[]) =>
+  main
     .split('\n')
     .map(line => line.trim())
     .filter(line => notes.some(note => line.includes(note)));
@@ -180,4 +216,34 @@ describe.each([
     expect(faults.map(({ at }) => at)).toEqual(wrong);
     for (const { message } of faults) expect(message).toMatch(/is not assignable to|only specify known properties/);
   });
+
+  it.each<{ title: string; features: string; more?: string; notes: string[] }>([
+    {
+      title: 'for the client, misspelt keys fail there and in OpenFeature',
+      features: featureTypes(declared, { client: true }),
+      notes: ['misspelt', 'of another type', 'in OpenFeature'],
+    },
+    {
+      title: 'for the client alone, OpenFeature takes any key',
+      features: featureTypes(declared, { client: true, openfeature: false }),
+      notes: ['misspelt', 'of another type'],
+    },
+    {
+      title: 'for the client and for the library in one program, both files are taken',
+      features: featureTypes(declared, { client: true }),
+      more: all,
+      notes: ['misspelt', 'of another type', 'in OpenFeature'],
+    },
+  ])('$title', async ({ features, more = '', notes }) => {
+    // Linked here: the projects above prove that without OpenFeature the file is no error.
+    await linkToScope('@openfeature');
+    const faults = await build(features, { module, moduleResolution }, 'module', { main: page, more });
+    expect(faults.map(({ at }) => at)).toEqual(linesOf(page, notes));
+  });
 });
+
+/** Links a scope of packages into the project. */
+async function linkToScope(scope: string): Promise<void> {
+  const target = fileURLToPath(new URL(`../node_modules/${scope}`, import.meta.url));
+  await symlink(target, join(directory, 'node_modules', scope)).catch(() => {});
+}

@@ -73,6 +73,8 @@ Examples:
     .requiredOption('--out <file>', 'the file to write, such as features.d.ts; its directory must exist')
     .option('--url <address>', 'ask the server at this address, instead of the database in the settings')
     .option('--token <token>', 'an admin token for the server; it is safer in HALYARD_TOKEN')
+    .option('--client', 'declare the keys for @halyard/client, in place of those for halyard')
+    .option('--no-openfeature', 'leave the keys that the clients of OpenFeature take as they are')
     .option('--check', 'write nothing; exit with 1 if the file is out of date, and list the keys that differ')
     .addHelpText(
       'after',
@@ -85,6 +87,7 @@ Add the file to "include" in your tsconfig.json, and commit it. If there are no 
 Examples:
   $ halyard types --out src/features.d.ts
   $ HALYARD_TOKEN=$(halyard token --admin) halyard types --out src/features.d.ts --url http://127.0.0.1:4000
+  $ halyard types --client --out web/src/features.d.ts
   $ halyard types --out src/features.d.ts --check`,
     )
     .action(async (options: TypesOptions) => {

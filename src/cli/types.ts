@@ -6,14 +6,22 @@ import { sqlState } from '../backends/errors.js';
 import { MigrationError } from '../backends/migrate.js';
 import { tokenVariable } from '../config/settings.js';
 import { readConfig } from '../config.js';
-import { type DeclaredFlag, declaredTypes, featureTypes, isFeatureTypes, typeOfValues } from '../core/feature-types.js';
+import {
+  type DeclaredFlag,
+  declaredTypes,
+  type FeatureTypesOptions,
+  featureTypes,
+  isFeatureTypes,
+  typeOfValues,
+  typesArguments,
+} from '../core/feature-types.js';
 import { shortened } from '../core/text.js';
 import { readableVariants } from '../core/variants.js';
 import { databaseOptionsOf } from '../server/from-config.js';
 import { CommandError, UsageError } from './failure.js';
 import { flagsOfServer } from './server-flags.js';
 
-export interface TypesOptions {
+export interface TypesOptions extends FeatureTypesOptions {
   /** The file to write. */
   readonly out: string;
   /** The address of the server to ask, instead of the database. */
@@ -36,14 +44,16 @@ export async function types(env: NodeJS.ProcessEnv, options: TypesOptions): Prom
   const written = await readWritten(out);
   const token = options.token ?? (env[tokenVariable]?.trim() || undefined);
   const flags = url === undefined ? await flagsOfDatabase(env) : await flagsOfServer(url, token);
-  const text = featureTypes(flags);
+  const text = featureTypes(flags, options);
   const count = flags.length === 1 ? '1 flag' : `${flags.length} flags`;
   // A checkout may have changed the line endings.
   if (written?.replaceAll('\r\n', '\n') === text) return `${out} is up to date: ${count}.`;
   const differences = differencesOf(written ?? '', flags);
   if (check) {
     const state = written === null ? 'does not exist' : 'is out of date';
-    throw new CommandError([`${out} ${state}: run \`halyard types --out ${out}\`.`, ...differences].join('\n'));
+    throw new CommandError(
+      [`${out} ${state}: run \`halyard types${typesArguments(options)} --out ${out}\`.`, ...differences].join('\n'),
+    );
   }
   await writeWhole(out, text);
   return [`Wrote ${out}: ${count}.`, ...differences].join('\n');
@@ -66,7 +76,7 @@ function differencesOf(written: string, flags: readonly DeclaredFlag[]): string[
   const removed = [...before.keys()].filter(key => !now.has(key)).sort();
   const changed = [...now].filter(([key, type]) => before.has(key) && before.get(key) !== type).sort();
   if (added.length + removed.length + changed.length === 0 && written !== '')
-    return ['  The keys and their types are the same, but names or descriptions differ.'];
+    return ['  The keys and their types are the same, but names, descriptions or the options of the command differ.'];
   return [
     ...added.map(key => `  added: ${key}`),
     ...removed.map(key => `  removed: ${key}`),

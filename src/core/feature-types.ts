@@ -9,10 +9,43 @@ export interface DeclaredFlag extends Pick<Flag, 'key' | 'name' | 'description' 
 
 const title = '// Written by `halyard types';
 
-/** In quotes, as the file names it. */
-const packageName = "'halyard'";
+/** What else the declarations are for. */
+export interface FeatureTypesOptions {
+  /** Fill in the types of `@halyard/client` in place of those of `halyard`. Default false. */
+  readonly client?: boolean | undefined;
+  /** Narrow the keys that OpenFeature's clients take, too. Default true. */
+  readonly openfeature?: boolean | undefined;
+}
 
-const header = `${title} --out <this file>\`. Do not edit.`;
+/**
+ * What follows the declarations. `@ts-expect-error` stands where a package that is not installed, and a second such file, would be an
+ * error of the compiler.
+ */
+const openFeatureKeys = `
+/** The keys of the flags whose values have this type. */
+type KeysOf<Value> = Extract<
+  { [Key in keyof FeatureTypes]: FeatureTypes[Key] extends Value ? Key : never }[keyof FeatureTypes],
+  string
+>;
+
+// The keys that the clients of OpenFeature take. Where OpenFeature is not installed, this declares nothing.
+// @ts-ignore
+declare module '@openfeature/core' {
+  // @ts-ignore
+  export type BooleanFlagKey = KeysOf<boolean>;
+  // @ts-ignore
+  export type StringFlagKey = KeysOf<string>;
+  // @ts-ignore
+  export type NumberFlagKey = KeysOf<number>;
+  // @ts-ignore
+  export type ObjectFlagKey = KeysOf<object>;
+}
+`;
+
+/** The options of the command that writes such a file, each with a blank before it. */
+export function typesArguments({ client = false, openfeature = true }: FeatureTypesOptions): string {
+  return `${client ? ' --client' : ''}${openfeature ? '' : ' --no-openfeature'}`;
+}
 
 /** Longest description in a declaration, in characters (code points): editors show it as a hint. */
 const longestDescription = 400;
@@ -40,19 +73,23 @@ const invisible = bounded(/[\p{C}\p{Z}]/u, 2);
  * TypeScript declarations that fill in `FeatureTypes`: from then on only the keys of these flags compile. The same flags
  * give the same text, in any order.
  */
-export function featureTypes(flags: readonly DeclaredFlag[]): string {
+export function featureTypes(flags: readonly DeclaredFlag[], options: FeatureTypesOptions = {}): string {
+  const { client = false, openfeature = true } = options;
+  const packageName = client ? "'@halyard/client'" : "'halyard'";
   const members = flags.length === 0 ? noFlags : declarations(flags);
-  const imported = flags.some(({ type }) => type === 'OBJECT')
-    ? `import type { Json, JsonObject } from ${packageName};`
-    : 'export {};';
-  return `${header}
+  const names = [
+    ...(openfeature ? ['FeatureTypes'] : []),
+    ...(flags.some(({ type }) => type === 'OBJECT') ? ['Json', 'JsonObject'] : []),
+  ];
+  const imported = names.length === 0 ? 'export {};' : `import type { ${names.join(', ')} } from ${packageName};`;
+  return `${title}${typesArguments(options)} --out <this file>\`. Do not edit.
 ${imported}
 
 declare module ${packageName} {
   interface FeatureTypes {
 ${members.map(line => `    ${line}\n`).join('')}  }
 }
-`;
+${openfeature ? openFeatureKeys : ''}`;
 }
 
 /** An interface without members would accept any text. A member whose key is a number accepts none. */

@@ -49,6 +49,9 @@ export interface ByInSlices extends By {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+/** The key of the method that gives the service behind features, also across two copies of the package. */
+export const serviceOf: unique symbol = Symbol.for('halyard.service');
+
 /** Feature flags inside a program. Its own checks are for an anonymous user; `for(user)` checks for a user. */
 export class Features<User = FeatureUser> extends UserFeatures {
   readonly #service: FeatureService;
@@ -112,6 +115,11 @@ export class Features<User = FeatureUser> extends UserFeatures {
   /** Pins answers, for `halyard/testing`. Returns a function that removes the pins. */
   [pin](answers: PinnedAnswers): () => void {
     return this.#service.pin(answers);
+  }
+
+  /** The service behind these features, for `halyard/openfeature`, whose contexts are no users of the program. */
+  [serviceOf](): FeatureService {
+    return this.#service;
   }
 
   /** The stored flags, sorted by key. */

@@ -310,7 +310,7 @@ describe('the file', () => {
     [featureTypes([...flags, declared('x:y')]), ['removed: x:y']],
     [
       featureTypes(flags.map(each => ({ ...each, description: 'as it was' }))),
-      ['The keys and their types are the same, but names or descriptions differ.'],
+      ['The keys and their types are the same, but names, descriptions or the options of the command differ.'],
     ],
     [
       featureTypes([declared('beta.v2'), { ...declared('new_checkout'), type: 'STRING', variants: [{ value: 'a' }] }]),
@@ -332,6 +332,15 @@ describe('the file', () => {
     // What it asks for then mends it.
     expect(await run(['--out', out, ...asked])).toMatchObject({ code: 0, err: '' });
     expect(await run(['--out', out, '--check', ...asked])).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('declares for the client with --client, which --check then needs too', async () => {
+    expect((await run(['--out', out, '--client', '--no-openfeature', ...asked])).code).toBe(0);
+    const written = featureTypes(flags, { client: true, openfeature: false });
+    expect(await readFile(out, 'utf8')).toBe(written);
+    const { code, err } = await run(['--out', out, '--client', '--check', ...asked]);
+    expect(code).toBe(1);
+    expect(err).toContain(`run \`halyard types --client --out ${out}\``);
   });
 
   it('--check ends with 1 where it does not exist', async () => {

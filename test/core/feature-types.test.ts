@@ -56,7 +56,9 @@ it('writes the keys, sorted, with names and descriptions', () => {
     flag('Checkout.v2', 'Checkout, second version'),
     flag('10:ten'),
   ];
-  expect(featureTypes(flags)).toBe(`// Written by \`halyard types --out <this file>\`. Do not edit.
+  expect(
+    featureTypes(flags, { openfeature: false }),
+  ).toBe(`// Written by \`halyard types --no-openfeature --out <this file>\`. Do not edit.
 export {};
 
 declare module 'halyard' {
@@ -74,6 +76,15 @@ declare module 'halyard' {
   }
 }
 `);
+});
+
+it('declares for the client instead', () => {
+  const written = featureTypes([valued('a', 'OBJECT', [{}])], { client: true });
+  expect(written).toContain('// Written by `halyard types --client --out <this file>`. Do not edit.\n');
+  expect(written).toContain("import type { FeatureTypes, Json, JsonObject } from '@halyard/client';");
+  expect(written).toContain("declare module '@halyard/client' {");
+  expect(isFeatureTypes(written)).toBe(true);
+  expect(keysOf(written)).toEqual(['a']);
 });
 
 it('gives the same text whatever the order', () => {
@@ -98,7 +109,7 @@ describe('names and descriptions from people', () => {
     const written = featureTypes([flag('key', 'Name', text)]);
     expect(read(written)).toEqual({
       faults: [],
-      statements: 2,
+      statements: 4,
       members: [{ key: 'key', doc: `Name\n\n${shown}`, tags: 0 }],
     });
     expect(keysOf(written)).toEqual(['key']);
@@ -136,7 +147,7 @@ describe('names and descriptions from people', () => {
         const written = featureTypes(all);
         const keys = all.map(each => each.key).sort();
         const { faults, statements, members } = read(written);
-        expect({ faults, statements }).toEqual({ faults: [], statements: 2 });
+        expect({ faults, statements }).toEqual({ faults: [], statements: 4 });
         expect(members.map(member => member.key)).toEqual(keys);
         expect(members.map(member => member.tags)).toEqual(keys.map(() => 0));
         expect(keysOf(written)).toEqual(keys);
@@ -167,7 +178,7 @@ describe('the type of a value', () => {
     expect(typeOfValues(valued('a', type, values))).toBe(declared);
     const written = featureTypes([valued('a', type, values)]);
     expect(declaredTypes(written)).toEqual(new Map([['a', declared]]));
-    expect(read(written)).toMatchObject({ faults: [], statements: 2 });
+    expect(read(written)).toMatchObject({ faults: [], statements: 4 });
   });
 
   it('is any text for more than 20 texts, and for a text of more than 100 characters', () => {
@@ -189,7 +200,7 @@ describe('the type of a value', () => {
     '\ud800',
   ])('has the text %j as it is, in quotes that it does not leave', text => {
     const written = featureTypes([valued('a', 'STRING', [text, 'z']), flag('b')]);
-    expect(read(written)).toMatchObject({ faults: [], statements: 2, members: [{ key: 'a' }, { key: 'b' }] });
+    expect(read(written)).toMatchObject({ faults: [], statements: 4, members: [{ key: 'a' }, { key: 'b' }] });
     expect(keysOf(written)).toEqual(['a', 'b']);
     expect(written).toMatch(/^[\P{C}\n]*$/u);
     const file = ts.createSourceFile('features.d.ts', written, ts.ScriptTarget.Latest, true);

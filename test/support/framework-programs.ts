@@ -146,6 +146,25 @@ await features.close();
   answers: [true, false],
 };
 
+const openFeature: FrameworkProgram = {
+  name: 'OpenFeature',
+  code: `import { OpenFeature } from '@openfeature/server-sdk';
+import { createFeatures, MemoryBackend } from 'halyard';
+import { HalyardProvider } from 'halyard/openfeature';
+
+const backend = new MemoryBackend();
+backend.seed({ flags: [{ key: 'new_checkout', enabled: true, conditions: { attributes: { plan: 'pro' } } }] });
+const features = await createFeatures({ backend, user: (account: { uuid: string }) => ({ id: account.uuid }) });
+await OpenFeature.setProviderAndWait(new HalyardProvider(features));
+const client = OpenFeature.getClient();
+const pro = await client.getBooleanDetails('new_checkout', false, { targetingKey: 'ann', plan: 'pro' });
+export const answers = [pro.value, pro.reason, await client.getBooleanValue('new_checkout', true)];
+await OpenFeature.close();
+await features.close();
+`,
+  answers: [true, 'TARGETING_MATCH', false],
+};
+
 /** An empty project, what it installs beside the package, and what is then written in it. */
 export interface FrameworkProject {
   readonly name: string;
@@ -156,5 +175,6 @@ export interface FrameworkProject {
 export const frameworkProjects: readonly FrameworkProject[] = [
   { name: 'express', packages: ['express@5', '@types/express@5'], programs: [express] },
   { name: 'hono', packages: ['hono@4'], programs: [hono, testing] },
+  { name: 'openfeature', packages: ['@openfeature/server-sdk@1', '@openfeature/core@1'], programs: [openFeature] },
   { name: 'pothos', packages: ['@pothos/core@4', 'graphql@16'], programs: [pothos, resolvers] },
 ];

@@ -20,6 +20,7 @@ it('has a default for everything', () => {
     corsOrigins: '*',
     trustProxy: false,
     pathPrefix: undefined,
+    publicUrl: undefined,
     limits: {
       connectionsPerAddress: 1_000,
       requestsPerAddress: 1_000,
@@ -106,6 +107,8 @@ it.each([
   [{ MAX_SUBSCRIPTIONS_PER_SOCKET: '7' }, { limits: { connectionsPerAddress: 1_000, subscriptionsPerSocket: 7 } }],
   [{ KEEP_ALIVE_TIMEOUT: '620' }, { limits: { keepAliveTimeout: 620_000 } }],
   [{ PATH_PREFIX: '/flags' }, { pathPrefix: '/flags' }],
+  [{ PUBLIC_URL: 'https://Flags.example.com' }, { publicUrl: 'https://flags.example.com' }],
+  [{ PUBLIC_URL: 'http://example.com:8080/flags/' }, { publicUrl: 'http://example.com:8080/flags' }],
   [{ PATH_PREFIX: '/tools/feature.flags' }, { pathPrefix: '/tools/feature.flags' }],
   [{ METRICS: 'false' }, { metrics: false }],
   [{ METRICS: '9100' }, { metrics: 9_100 }],
@@ -262,6 +265,20 @@ it.each([
   ['/a?b', 'expected a path such as /flags, of letters, digits and the signs - . _ ~'],
 ])('refuses %s as PATH_PREFIX', (prefix, message) => {
   expect(messageOf({ PATH_PREFIX: prefix })).toBe(`PATH_PREFIX is ${JSON.stringify(prefix)}, ${message}.`);
+});
+
+it.each([
+  'flags.example.com',
+  '/flags',
+  'ftp://example.com',
+  'https://user:secret@example.com',
+  'https://example.com/?a=1',
+  'https://example.com/?',
+  'https://example.com/#a',
+])('refuses %s as PUBLIC_URL', address => {
+  expect(messageOf({ PUBLIC_URL: address })).toContain(
+    `PUBLIC_URL is ${JSON.stringify(address)}, expected an absolute address such as https://flags.example.com`,
+  );
 });
 
 it('counts the secret in bytes', () => {

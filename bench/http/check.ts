@@ -75,6 +75,16 @@ export const mapForm: AnswerForm = {
   },
 };
 
+/** The answer of OFREP with all flags. */
+export const ofrepForm: AnswerForm = {
+  read: body => {
+    const { flags } = JSON.parse(body) as {
+      flags: { key: string; value: boolean; metadata: { halyardReason: string } }[];
+    };
+    return new Map(flags.map(({ key, value, metadata }) => [key, { enabled: value, reason: metadata.halyardReason }]));
+  },
+};
+
 /** `{ viewer { features { key enabled reason } } }`. */
 export const featuresForm: AnswerForm = {
   read: body => {

@@ -1,6 +1,6 @@
-import { type AnswerForm, checkAnswers, featuresForm, mapForm, unleashForm } from './check.js';
+import { type AnswerForm, checkAnswers, featuresForm, mapForm, ofrepForm, unleashForm } from './check.js';
 import type { Requests, Sample } from './load-plan.js';
-import { drawnRequests, featuresQuery, mapQuery, unleashRequests, viewerRequests } from './requests.js';
+import { drawnRequests, featuresQuery, mapQuery, ofrepRequests, unleashRequests, viewerRequests } from './requests.js';
 import type { Stage, Staged } from './stage.js';
 
 /** A server that is ready, and the requests for it. */
@@ -22,6 +22,7 @@ export const usualUsers = 1_000;
 export const names = {
   map: 'Halyard, featureMap',
   features: 'Halyard, features { key enabled reason }',
+  ofrep: 'Halyard, OFREP bulk',
   node: 'bare node:http, the same bytes',
   yoga: 'bare Yoga, a constant map',
   unleash: 'unleash-server, frontend API',
@@ -50,6 +51,18 @@ function halyard(
     };
   };
   return { name, prepare };
+}
+
+function ofrep(stage: Stage): Contestant {
+  const prepare = async () => {
+    const staged = await stage.halyard(usualFlags, usualUsers);
+    return {
+      ...staged,
+      requests: ofrepRequests(stage.secret),
+      check: (samples: readonly Sample[]) => checkAnswers(samples, { ...staged, form: ofrepForm }),
+    };
+  };
+  return { name: names.ofrep, prepare };
 }
 
 function bare(stage: Stage, kind: 'bare-node' | 'bare-yoga', name: string): Contestant {
@@ -88,6 +101,7 @@ export function contestants(stage: Stage): readonly Contestant[] {
   return [
     halyard(stage, names.map, {}),
     halyard(stage, names.features, { query: featuresQuery, form: featuresForm }),
+    ofrep(stage),
     bare(stage, 'bare-node', names.node),
     bare(stage, 'bare-yoga', names.yoga),
     unleash(stage),

@@ -10,25 +10,33 @@ export const featuresQuery = '{ viewer { features { key enabled reason } } }';
 
 const host = 'host: 127.0.0.1';
 
-/** A GraphQL request up to its token, and the rest. */
-function around(query: string): readonly [string, string] {
-  const body = JSON.stringify({ query });
+/** A request up to its token, and the rest. */
+function around(path: string, asked: object): readonly [string, string] {
+  const body = JSON.stringify(asked);
   return [
-    `POST /graphql HTTP/1.1\r\n${host}\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer `,
+    `POST ${path} HTTP/1.1\r\n${host}\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer `,
     `\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   ];
 }
 
 /** The first thousand stored users, each with a token. */
 export function viewerRequests(query: string, secret: string): Requests {
-  const [before, after] = around(query);
+  return eachViewer(around('/graphql', { query }), secret);
+}
+
+/** The same users, who ask for all flags over OFREP. */
+export function ofrepRequests(secret: string): Requests {
+  return eachViewer(around('/ofrep/v1/evaluate/flags', { context: {} }), secret);
+}
+
+function eachViewer([before, after]: readonly [string, string], secret: string): Requests {
   const texts = Array.from({ length: viewerCount }, (_, i) => before + sign(secret, { sub: userId(i) }) + after);
   return { kind: 'each', texts };
 }
 
 /** Any of so many stored users, drawn anew for each request. */
 export function drawnRequests(query: string, secret: string, users: number): Requests {
-  const [beforeToken, afterToken] = around(query);
+  const [beforeToken, afterToken] = around('/graphql', { query });
   return { kind: 'drawn', users, secret, beforeToken, afterToken };
 }
 

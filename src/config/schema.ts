@@ -53,6 +53,18 @@ export const pathPrefix = z.string().transform((text, context) => {
   return text;
 });
 
+/** An address that other addresses are appended to. */
+export const publicUrl = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isWeb = url !== null && ['http:', 'https:'].includes(url.protocol);
+  const extra = url === null ? [] : [url.username, url.password, url.search, url.hash].filter(part => part !== '');
+  if (isWeb && extra.length === 0 && !/[?#]/.test(text)) return url.href.replace(/\/$/, '');
+  const message =
+    'expected an absolute address such as https://flags.example.com or https://example.com/flags, without a user, a query and a fragment';
+  context.addIssue({ code: 'custom', message });
+  return text;
+});
+
 export const trustProxy = z.string().transform((text, context): TrustProxy => {
   if (text === 'true' || text === 'false') return text === 'true';
   if (/^\d{1,2}$/.test(text)) return Number(text);

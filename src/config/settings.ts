@@ -8,6 +8,7 @@ import {
   origins,
   pathPrefix,
   postgresUrl,
+  publicUrl,
   tokenSecret,
   trustProxy,
   url,
@@ -163,6 +164,14 @@ export const settings = [
     to: 'pathPrefix',
     description:
       'The path under which a proxy serves Halyard, such as /flags. Requests are answered with and without it, so the proxy may take it away or not. Unset: none.',
+  },
+  {
+    name: 'PUBLIC_URL',
+    default: null,
+    accepts: publicUrl,
+    to: 'publicUrl',
+    description:
+      'The address under which clients reach the server, such as https://flags.example.com or https://example.com/flags. OFREP tells it to providers, which open streams of events there. Unset: the host of each request, or the one that a proxy of TRUST_PROXY tells by X-Forwarded-Host and X-Forwarded-Proto, with PATH_PREFIX.',
   },
   {
     name: 'KEEP_ALIVE_TIMEOUT',

@@ -47,6 +47,12 @@ export class Evaluator {
     return this.#snapshot.revision;
   }
 
+  /** Whether a flag has numbers as values, and any of them is no integer. */
+  hasFractions(key: string): boolean {
+    const { type, variants } = this.#snapshot.get(key)?.definition ?? {};
+    return type === 'NUMBER' && variants !== undefined && variants.some(({ value }) => !Number.isInteger(value));
+  }
+
   /** @param fallback the answer for a flag that does not exist, in place of the general default. */
   evaluate(key: string, fallback: boolean = this.#options.defaultEnabled): Evaluation {
     const evaluation = answerKey(this.#snapshot, key, this.subject, this.now, fallback);

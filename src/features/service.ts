@@ -136,6 +136,19 @@ export class FeatureService {
     };
   }
 
+  /** The revision of the change log that answers are computed from now. */
+  get revision(): number {
+    return this.#replica.snapshot.revision;
+  }
+
+  /**
+   * Resolves once answers are no older than this revision, or the log has been read to its end.
+   * @throws UnavailableError when the log must be read and cannot be.
+   */
+  reach(revision: number): Promise<void> {
+    return this.#replica.reach(revision);
+  }
+
   /**
    * Answers for one subject, all at one revision.
    * @throws UnavailableError when the user is not known here and the store cannot be asked.

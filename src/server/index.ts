@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { createVerifier } from '../auth/verifier.js';
 import { type DatabaseBackend, openDatabase } from '../backends/database.js';
+import { readTicketSecret } from '../backends/secrets.js';
 import type { Config } from '../config.js';
 import { type OnEvaluation, observeEach } from '../features/observer.js';
 import { FeatureService } from '../features/service.js';
@@ -51,6 +53,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
   for (const warning of config.warnings) log.warn(warning);
   const verifier = createVerifier({ ...config.auth, keys: await tokenKeysOf(config), log });
   const database = overrides.database ?? (await openDatabase({ ...databaseOptionsOf(config), log }));
+  const ticketSecret = await ticketSecretOf(database, log);
   const registry = config.metrics === false ? null : new Registry();
   const featureMetrics = registry && new FeatureMetrics(registry);
   const service = await FeatureService.open({
@@ -78,6 +81,12 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
     }),
     stampOf: ({ userId }) => service.stamp(userId),
     dependsOnDevice: ({ userId }) => service.dependsOnDevice(userId),
+    ofrep: {
+      flags: service,
+      allowAnonymous: config.anonymousAllowed,
+      ticketSecret,
+      publicUrl: config.publicUrl ?? null,
+    },
     verifier,
     log,
     host: config.host,
@@ -142,6 +151,23 @@ async function atMost(milliseconds: number, closing: Promise<void>, log: Logger)
   const timeout = sleep(milliseconds, 'late', { signal: late.signal, ref: false }).catch(() => 'in time');
   if ((await Promise.race([closing, timeout])) === 'late') log.warn('The database did not close in time.');
   late.abort();
+}
+
+/**
+ * The secret that signs the tickets of event streams.
+ * @throws DatabaseSetupError with the statement that gives the right to read it.
+ */
+async function ticketSecretOf(database: DatabaseBackend, log: Logger): Promise<Uint8Array> {
+  try {
+    const secret = await readTicketSecret(database.prisma);
+    if (secret !== null) return secret;
+    log.warn('The table halyard_secrets has no "ofrep_ticket": tickets of event streams count on this node alone.');
+    return randomBytes(32);
+  } catch (error) {
+    const explained = await database.explainDenied(error);
+    await database.close();
+    throw explained ?? error;
+  }
 }
 
 function logEvaluation(log: Logger): OnEvaluation {

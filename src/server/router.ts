@@ -7,9 +7,9 @@ import { handleCors, type OriginPolicy } from './http/cors.js';
 import type { HttpResponse, UnsentPolicy } from './http/http-response.js';
 import type { Place } from './http/places.js';
 import { type HttpRequest, LoggedRequest, requestIdOf } from './http/request.js';
-import type { Exchange, Route } from './http/route.js';
-import { sendError, sendJson } from './http/send.js';
-import { formatErrors, maskError, reportTo } from './operations/mask-error.js';
+import type { Exchange, Refuse, Route } from './http/route.js';
+import { sendError } from './http/send.js';
+import { maskError, reportTo } from './operations/mask-error.js';
 
 export interface RouterOptions {
   readonly routes: readonly Route[];
@@ -43,6 +43,7 @@ class RequestExchange extends LoggedRequest implements Exchange {
     readonly response: HttpResponse<HttpRequest>,
     requestId: string,
     address: string,
+    readonly rest: string,
     private readonly place: Place,
     private readonly options: Pick<RouterOptions, 'log' | 'takeLivePlace'>,
   ) {
@@ -59,10 +60,9 @@ class RequestExchange extends LoggedRequest implements Exchange {
 /** Finds the route of a request, and does what is common to all routes: ids, places, origins, tokens, devices. */
 export function createRouter(options: RouterOptions): Router {
   const { verifier, origins, prefix, pathOf, addressOf, takePlace, unsentPolicy } = options;
-  const table = new Map<string, Route[]>();
-  for (const route of options.routes) table.set(route.path, [...(table.get(route.path) ?? []), route]);
+  const { routesOf, labelOf } = createTable(options.routes);
 
-  async function verify(exchange: Exchange): Promise<Caller | null> {
+  async function verify(exchange: Exchange, refuse: Refuse): Promise<Caller | null> {
     const { request, response } = exchange;
     try {
       return await verifier.verify(credentialOfRequest(request));
@@ -70,7 +70,7 @@ export function createRouter(options: RouterOptions): Router {
       const masked = maskError(error, cause => reportTo(exchange.log)(cause), true);
       const status = { UNAUTHENTICATED: 401, UNAVAILABLE: 503 }[String(masked.extensions['code'])] ?? 500;
       if (status === 401) response.setHeader('www-authenticate', 'Bearer error="invalid_token"');
-      sendJson(response, status, { errors: formatErrors([masked]) });
+      refuse(response, status, String(masked.extensions['code']), masked.message, exchange.rest);
       return null;
     }
   }
@@ -80,37 +80,53 @@ export function createRouter(options: RouterOptions): Router {
     response.setHeader('x-request-id', requestId);
     const address = addressOf(request);
     response.charge(address, unsentPolicy);
-    const routes = table.get(pathOf(request));
+    const path = pathOf(request);
+    const routes = routesOf(path);
     const found = routes && find(routes, request);
+    const rest = found?.path.endsWith('}') ? path.slice(found.path.lastIndexOf('/') + 1) : '';
+    const refuse = found?.refuse ?? sendError;
     if (found?.caller === 'operator') return found.handle({ response });
     const isOperators = routes?.[0]?.caller === 'operator';
     if (!isOperators && handleCors(request, response, origins)) return;
     const place = takePlace(address, response);
     if (place === null) {
       response.setHeader('retry-after', '5');
-      return sendError(response, 429, 'TOO_MANY_REQUESTS', 'This address has as many requests under way as it may.');
+      return refuse(response, 429, 'TOO_MANY_REQUESTS', 'This address has as many requests under way as it may.', rest);
     }
     const { expect } = request.headers;
     if (expect !== undefined && expect.trim().toLowerCase() !== '100-continue') {
-      return sendError(response, 417, 'EXPECTATION_FAILED', 'The only expectation that is met is "100-continue".');
+      return refuse(response, 417, 'EXPECTATION_FAILED', 'The only expectation that is met is "100-continue".', rest);
     }
     if (found === undefined)
       return sendError(response, 404, 'NOT_FOUND', `There is nothing here: the API is at ${prefix}/graphql.`);
-    const exchange = new RequestExchange(request, response, requestId, address, place, options);
+    const exchange = new RequestExchange(request, response, requestId, address, rest, place, options);
     if (found.caller === 'anybody') return found.handle(exchange);
-    const caller = await verify(exchange);
+    const caller = await verify(exchange, refuse);
     if (caller === null) return;
     const device = deviceOfRequest(request);
-    if (device instanceof InvalidDeviceError) return sendError(response, 400, device.code, device.message);
+    if (device instanceof InvalidDeviceError) return refuse(response, 400, device.code, device.message, rest);
     await found.handle(exchange, caller, device);
   }
 
   return {
     route,
-    labelOf(request) {
-      const path = pathOf(request);
-      return table.has(path) ? path : 'other';
-    },
+    labelOf: request => labelOf(pathOf(request)),
+  };
+}
+
+/** The routes by their paths. Exact paths win, then the longest pattern. */
+function createTable(all: readonly Route[]) {
+  const table = new Map<string, Route[]>();
+  for (const route of all) table.set(route.path, [...(table.get(route.path) ?? []), route]);
+  const patterns = [...table.keys()]
+    .filter(path => path.endsWith('}'))
+    .map(path => ({ path, start: path.slice(0, path.lastIndexOf('/') + 1) }))
+    .sort((a, b) => b.start.length - a.start.length);
+  const labelOf = (path: string) =>
+    table.has(path) ? path : (patterns.find(({ start }) => path.startsWith(start))?.path ?? 'other');
+  return {
+    labelOf,
+    routesOf: (path: string) => table.get(path) ?? table.get(labelOf(path)),
   };
 }
 

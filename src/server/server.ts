@@ -12,6 +12,7 @@ import { UnsentBytes } from './http/unsent-bytes.js';
 import { defaultServerLimits, type ServerLimits } from './limits.js';
 import { createListener } from './listener.js';
 import { ServerMetrics } from './metrics/server-metrics.js';
+import { createAnswerStore } from './operations/kept-answers.js';
 import { OpenStreams } from './operations/open-streams.js';
 import { createOperations } from './operations/operations.js';
 import type { OperationOrigin } from './operations/origin.js';
@@ -21,6 +22,8 @@ import { createGraphiQLRoute } from './protocols/graphiql.js';
 import { createGraphQLRoute } from './protocols/graphql-http.js';
 import { graphqlPath } from './protocols/graphql-params.js';
 import { createSockets } from './protocols/graphql-ws.js';
+import { JsonBodies } from './protocols/json-bodies.js';
+import { createOfrepRoutes, type OfrepOptions } from './protocols/ofrep/routes.js';
 import { createHealthRoutes, createMetricsRoute, metricsPath, type Readiness } from './protocols/operator-routes.js';
 import { createTokenEnds } from './protocols/token-ends.js';
 
@@ -35,6 +38,8 @@ export interface HalyardServerOptions {
   readonly stampOf?: (caller: Caller) => object | null;
   /** Whether these answers may differ from device to device; see `FeatureService.dependsOnDevice`. */
   readonly dependsOnDevice?: (caller: Caller) => boolean;
+  /** The flags that OFREP evaluates. Absent: it is not served. */
+  readonly ofrep?: OfrepOptions;
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly host: string;
@@ -63,7 +68,7 @@ export interface ServerLoad {
   readonly sockets: number;
   /** Places of WebSockets and streams of events. */
   readonly live: number;
-  /** Subscriptions that are open, over WebSocket and server-sent events. */
+  /** Subscriptions that are open, over WebSocket and server-sent events, and streams of OFREP. */
   readonly streams: number;
   /** Plain requests that are under way. */
   readonly requests: number;
@@ -100,6 +105,8 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
   const whenTokenEnds = createTokenEnds(deadlines, verifier);
   const unsent = new UnsentBytes(limits);
   const unfinished = new ByteBudget({ perAddress: limits.bodiesPerAddress, inAll: limits.bodiesInAll });
+  const bodies = new JsonBodies({ maxBodySize: limits.maxBodySize, unfinished });
+  const kept = createAnswerStore();
   const eventStreams = new EventStreams(limits);
   const metrics =
     options.metrics === undefined
@@ -147,9 +154,17 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
       streams,
       eventStreams,
       whenTokenEnds,
-      maxBodySize: limits.maxBodySize,
-      unfinished,
+      bodies,
+      kept,
     }),
+    ...(options.ofrep === undefined
+      ? []
+      : createOfrepRoutes({
+          ...options.ofrep,
+          ...{ streams, eventStreams, whenTokenEnds, deadlines, bodies, kept, metrics },
+          trustProxy: options.trustProxy ?? false,
+          prefix,
+        })),
     ...health,
     ...(operatorListener === null ? metricsRoute : []),
     {

@@ -1,8 +1,7 @@
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { anonymous } from '../../src/auth/caller.js';
-import { AnswerMemory } from '../../src/server/operations/kept-answers.js';
-import type { KnownOperation } from '../../src/server/operations/known-operation.js';
+import { anonymous, type Caller } from '../../src/auth/caller.js';
+import { AnswerMemory, createAnswerStore } from '../../src/server/operations/kept-answers.js';
 import { httpClient } from '../support/clients.js';
 import { openPGlite } from '../support/pglite.js';
 import { ann, startTestServer, type TestServer } from '../support/server.js';
@@ -105,14 +104,16 @@ describe('an answer to a device', () => {
     ['one for a signed-in caller with many devices', { ...anonymous, role: 'USER', userId: ann } as const, 1],
   ])('is kept for %s', (_name, caller, most) => {
     const stamp = {};
-    const memory = new AnswerMemory({ stampOf: () => stamp, dependsOnDevice: ({ userId }) => userId === null });
-    const answer = { operation: {} as KnownOperation, mediaType: 'application/json', body, length: 1, stamp } as const;
+    const store = createAnswerStore();
+    const facts = { stampOf: () => stamp, dependsOnDevice: ({ userId }: Caller) => userId === null };
+    const memory = new AnswerMemory(facts, store, 'graphql');
+    const answer = { body, length: 1, stamp };
     for (let number = 0; number < 100_000; number += 1) {
       const asker = { caller, device: `device-${number}` };
       memory.keep(asker, '{ viewer }', answer);
       if (number % 1_000 === 0) expect(memory.recall(asker, '{ viewer }')).toBe(answer);
     }
-    expect(memory.size).toBe(most);
+    expect(store.size).toBe(most);
   });
 });
 

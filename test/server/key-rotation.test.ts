@@ -1,7 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createVerifier } from '../../src/auth/verifier.js';
+import { MemoryBackend } from '../../src/backends/memory.js';
+import { FeatureService } from '../../src/features/service.js';
 import { sseClient, wsClient } from '../support/clients.js';
 import { type JwksServer, startJwksServer } from '../support/jwks-server.js';
+import { evaluateAll, openStream, streamOf } from '../support/ofrep/client.js';
 import { until } from '../support/wait.js';
 import { startTestServer, userId } from './harness.js';
 
@@ -47,6 +50,22 @@ it('a key that leaves the key set ends the sockets and streams of its tokens, wi
   server.ticker.tick();
   expect(await ticks.next()).toMatchObject({ data: { tick: 1 } });
   expect(await visits.next()).toMatchObject({ data: { tick: 1 } });
+});
+
+it('a key that leaves the key set ends the streams of OFREP of its tokens, and their tickets open nothing', async () => {
+  const flags = await FeatureService.open({ backend: new MemoryBackend() });
+  const ofrep = { flags, allowAnonymous: true, ticketSecret: Buffer.alloc(32, 1), publicUrl: null };
+  const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url, maxAge: 100 } });
+  await using server = await startTestServer({ verifier, ofrep });
+  const address = streamOf(await evaluateAll(server.url, {}, { token: await sign('RS256') }));
+  const stream = await openStream(address);
+  await stream.next();
+  provider.withdraw('RS256');
+  await stream.ended;
+  expect((await openStream(address)).status).toBe(401);
+  expect((await evaluateAll(server.url, {}, { token: await sign('RS256') })).status).toBe(401);
+  expect(flags.status.subscribers).toBe(0);
+  await flags.close();
 });
 
 it('the provider is not asked for its keys while no socket has a token of it', async () => {

@@ -1,10 +1,35 @@
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { httpClient, sseClient, wsClient } from '../support/clients.js';
+import { evaluateAll, openStream, streamOf } from '../support/ofrep/client.js';
 import { startTestServer } from '../support/server.js';
 import { until } from '../support/wait.js';
 
 const watch = 'subscription { viewerFeatures { revision } }';
+
+it('log lines never have the ticket of a stream, whatever becomes of it', async () => {
+  let text = '';
+  const write = (line: string) => {
+    text += line;
+  };
+  const log = pino({ level: 'trace' }, { write });
+  const server = await startTestServer({ LOG_LEVEL: 'trace' }, { log, limits: { connectionsPerAddress: 1 } });
+  const token = (await server.token('service')) as string;
+  const context = { targetingKey: 'ann', plan: 'canary' };
+  const address = streamOf(await evaluateAll(server.url, context, { token }));
+  const ticket = new URL(address).searchParams.get('ticket') as string;
+  const stream = await openStream(address);
+  expect(stream.status).toBe(200);
+  expect((await openStream(address)).status).toBe(429);
+  expect((await openStream(address.slice(0, -1))).status).toBe(401);
+  await fetch(address, { method: 'POST' });
+  await fetch(`${server.url}/graphql?query={isEnabled(key:"a")}&ticket=${ticket}`);
+  await fetch(`${server.url}/ofrep/${ticket}`);
+  await server.close();
+  await stream.ended;
+  expect(text).toContain('A connection is refused');
+  for (const secret of [ticket.slice(0, -1), token, 'canary']) expect(text).not.toContain(secret);
+});
 
 it('log lines of requests carry an id and an address, and never a token', async () => {
   let text = '';

@@ -14,3 +14,14 @@ export function pgliteTemplate(): Promise<Blob> {
 export async function openPGlite(): Promise<DatabaseBackend> {
   return openDatabase({ memory: true, templateDump: await pgliteTemplate(), reportsQueries: true });
 }
+
+/** A database that several servers of one test use, at a time or in turn: they do not close it. */
+export function notClosing(database: DatabaseBackend): DatabaseBackend {
+  return new Proxy(database, {
+    get(target, name) {
+      if (name === 'close') return async () => {};
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

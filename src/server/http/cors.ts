@@ -48,7 +48,7 @@ export function handleCors(request: IncomingMessage, response: ServerResponse, p
     response.setHeader('vary', 'Origin');
     if (origin !== undefined && policy.allows(origin)) response.setHeader('access-control-allow-origin', origin);
   }
-  response.setHeader('access-control-expose-headers', 'X-Request-Id');
+  response.setHeader('access-control-expose-headers', 'ETag, Retry-After, X-Request-Id');
   if (request.method !== 'OPTIONS') return false;
   const asked = request.headers['access-control-request-headers'];
   response.setHeader('access-control-allow-methods', 'GET, POST');

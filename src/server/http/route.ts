@@ -9,10 +9,24 @@ export interface Exchange extends LoggedRequest {
   readonly response: HttpResponse<HttpRequest>;
   /** Exchanges the place of a plain request for one of a live connection. False when the address has none left. */
   stayOpen(): boolean;
+  /** The part of the path that a pattern leaves open, as it was sent; empty where the path of the route is exact. */
+  readonly rest: string;
 }
 
+/** Answers with an error. `rest` is {@link Exchange.rest}. */
+export type Refuse = (
+  response: HttpResponse<HttpRequest>,
+  status: number,
+  code: string,
+  message: string,
+  rest: string,
+) => void;
+
 interface RouteBase {
+  /** An exact path, or a pattern: `/flags/{key}` is everything below `/flags/`. Metrics have it as it stands here. */
   readonly path: string;
+  /** How the router refuses requests for this route. Default: as GraphQL gives errors. */
+  readonly refuse?: Refuse;
   /** `read`: GET and HEAD; `any`: the handler says what it takes. */
   readonly method: 'read' | 'any';
   /** Tells routes of one path apart; the first that fits is taken. */

@@ -79,7 +79,7 @@ export class ServerMetrics {
     });
     this.#repeated = new Counter({
       name: 'halyard_repeated_answers_total',
-      help: 'Queries answered as before, because nothing had changed: nothing was evaluated for them.',
+      help: 'Queries and OFREP requests answered as before, because nothing had changed: nothing was evaluated for them.',
       registers,
     });
     for (const [name, help] of [
@@ -130,8 +130,13 @@ export class ServerMetrics {
 
   /** @param labels the same object for the same words: answers are counted by it until the next scrape. */
   countRepeated(labels: OperationLabels): void {
-    this.#repeated.inc();
+    this.countRepeatedAnswer();
     this.#answersRepeated.set(labels, (this.#answersRepeated.get(labels) ?? 0) + 1);
+  }
+
+  /** The answer to a request that is no operation was given again. */
+  countRepeatedAnswer(): void {
+    this.#repeated.inc();
   }
 
   /** Stops watching the process. The counts can still be read. */

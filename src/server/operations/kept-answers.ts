@@ -1,22 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../../auth/caller.js';
-import type { KnownOperation } from './known-operation.js';
-import type { Operations } from './operations.js';
 import type { OperationOrigin } from './origin.js';
 
-export type MediaType = 'application/json' | 'application/graphql-response+json';
-
-/** An answer as it is sent. */
-export interface Answer {
-  readonly mediaType: MediaType;
+/** An answer that may be given again. */
+export interface KeptAnswer {
   readonly body: string;
   /** Of the body, in bytes. */
   readonly length: number;
-}
-
-export interface KeptAnswer extends Answer {
-  readonly operation: KnownOperation;
-  /** The stamp of its caller when it was made; see `Operations.stampOf`. */
+  /** The stamp of its caller when it was made; see `FeatureService.stamp`. */
   readonly stamp: object;
 }
 
@@ -24,43 +15,59 @@ export interface KeptAnswer extends Answer {
 const maxKeptAnswers = 20_000;
 const maxKeptAnswerLength = 32_000_000;
 
-/** The facts about a request that decide its answer beside the words. */
-type Asker = Pick<OperationOrigin, 'caller' | 'device'>;
+/** Answers of all protocols: one bound for all of them. */
+export type AnswerStore = LRUCache<string, KeptAnswer>;
 
-/**
- * Answers that would be the same again, by caller and by the words of the request; by device too, where they may differ by it.
- * A page that is loaded again asks for the same again, and between two changes the answer cannot differ.
- */
-export class AnswerMemory {
-  readonly #operations: Pick<Operations, 'stampOf' | 'dependsOnDevice'>;
-  readonly #answers = new LRUCache<string, KeptAnswer>({
+export function createAnswerStore(): AnswerStore {
+  return new LRUCache({
     max: maxKeptAnswers,
     maxSize: maxKeptAnswerLength,
     sizeCalculation: ({ body }, key) => body.length + key.length,
   });
+}
+
+/** The facts about a request that decide its answer beside the words. */
+type Asker = Pick<OperationOrigin, 'caller' | 'device'>;
+
+export interface AnswerFacts<Kept extends KeptAnswer> {
+  /** Answers like this one, to this caller, are unchanged while this returns the same object. Null: not known. */
+  stampOf(caller: Caller, answer: Kept): object | null;
+  /** Whether answers to this caller may differ from device to device; false only while the stamp stays the same. */
+  dependsOnDevice(caller: Caller): boolean;
+}
+
+/**
+ * Answers of one protocol that would be the same again, by caller and by the words of the request; by device too, where they may
+ * differ by it. A page that is loaded again asks for the same again, and between two changes the answer cannot differ.
+ */
+export class AnswerMemory<Kept extends KeptAnswer> {
+  readonly #facts: AnswerFacts<Kept>;
+  readonly #store: AnswerStore;
+  readonly #protocol: string;
   /** Callers are kept as long as their tokens are; each has a number here for as long as it is one object. */
   readonly #numbers = new WeakMap<Caller, number>();
   #callers = 0;
 
-  /** @param operations says on what the answers to a caller depend now. */
-  constructor(operations: Pick<Operations, 'stampOf' | 'dependsOnDevice'>) {
-    this.#operations = operations;
-  }
-
-  /** How many answers are kept now. */
-  get size(): number {
-    return this.#answers.size;
+  /**
+   * @param facts says on what the answers depend now.
+   * @param protocol tells its answers apart from those of others in the store.
+   */
+  constructor(facts: AnswerFacts<Kept>, store: AnswerStore, protocol: string) {
+    this.#facts = facts;
+    this.#store = store;
+    this.#protocol = protocol;
   }
 
   /** The answer to this caller and these words, if nothing has changed since it was given. */
-  recall(asker: Asker, words: string): KeptAnswer | undefined {
-    const answer = this.#answers.get(this.#keyOf(asker, words));
+  recall(asker: Asker, words: string): Kept | undefined {
+    const answer = this.#store.get(this.#keyOf(asker, words)) as Kept | undefined;
+    if (answer === undefined) return undefined;
     // An answer with another stamp stays until its successor comes: the stamp may be unknown for a moment only.
-    return answer?.stamp === this.#operations.stampOf(asker.caller) ? answer : undefined;
+    return answer.stamp === this.#facts.stampOf(asker.caller, answer) ? answer : undefined;
   }
 
-  keep(asker: Asker, words: string, answer: KeptAnswer): void {
-    this.#answers.set(this.#keyOf(asker, words), answer);
+  keep(asker: Asker, words: string, answer: Kept): void {
+    this.#store.set(this.#keyOf(asker, words), answer);
   }
 
   #keyOf({ caller, device }: Asker, words: string): string {
@@ -70,7 +77,8 @@ export class AnswerMemory {
       number = this.#callers;
       this.#numbers.set(caller, number);
     }
-    if (device === null || !this.#operations.dependsOnDevice(caller)) return `${number}\n${words}`;
-    return `${number} ${device}\n${words}`;
+    const by = `${this.#protocol}${number}`;
+    if (device === null || !this.#facts.dependsOnDevice(caller)) return `${by}\n${words}`;
+    return `${by} ${device}\n${words}`;
   }
 }

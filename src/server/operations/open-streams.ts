@@ -16,9 +16,15 @@ interface KeptDocument {
   subscriptions: number;
 }
 
-/** Every subscription that is open, over any protocol. */
+/** A stream that can be ended, and tells when it has. */
+interface Stream {
+  end(): void;
+  whenEnded(act: () => void): void;
+}
+
+/** Every subscription and stream that is open, over any protocol. */
 export class OpenStreams {
-  readonly #open = new Map<ResultStream, ConnectionStreams>();
+  readonly #open = new Map<Stream, { end(): void }>();
   readonly #budget: ByteBudget;
   /** Thousands may share one document: it is charged once. */
   readonly #documents = new Map<DocumentNode, KeptDocument>();
@@ -41,9 +47,20 @@ export class OpenStreams {
     return new ConnectionStreams(this);
   }
 
-  /** Ends every connection that has a subscription. */
+  /** Ends every stream, and every connection that has a subscription. */
   endAll(): void {
-    for (const connection of new Set(this.#open.values())) connection.end();
+    for (const holder of new Set(this.#open.values())) holder.end();
+  }
+
+  /** Registers a stream that is no subscription until it ends. False when it would keep more bytes than are left. */
+  add(stream: Stream, address: string, bytes: number): boolean {
+    if (!this.#budget.hold(address, bytes)) return false;
+    this.#open.set(stream, stream);
+    stream.whenEnded(() => {
+      this.#open.delete(stream);
+      this.#budget.release(address, bytes);
+    });
+    return true;
   }
 
   /** Registers a subscription until it ends. False when it would keep more bytes than are left. */

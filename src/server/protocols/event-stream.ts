@@ -1,7 +1,5 @@
-import type { ExecutionResult } from 'graphql';
 import type { HttpResponse } from '../http/http-response.js';
 import type { HttpRequest } from '../http/request.js';
-import { formatErrors, type maskError } from '../operations/mask-error.js';
 
 export interface EventStreamLimits {
   /** Milliseconds between the comments that keep a stream alive through proxies. */
@@ -10,13 +8,21 @@ export interface EventStreamLimits {
   readonly stallTimeout: number;
 }
 
+/** How the events of a protocol are written. Each text ends with an empty line. */
+export interface EventForm<Event> {
+  readonly event: (event: Event) => string;
+  /** For what the stream throws. */
+  readonly failure: (error: unknown) => string;
+  /** Written at the end; undefined: nothing. */
+  readonly end: () => string | undefined;
+}
+
 interface SendOptions {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly isCut?: () => boolean;
 }
 
-/** Writes results as server-sent events, in the form of GraphQL over SSE ("distinct connections mode"). */
+/** Writes server-sent events. */
 export class EventStreams {
   readonly #limits: EventStreamLimits;
   readonly #open = new Set<EventWriter>();
@@ -33,14 +39,12 @@ export class EventStreams {
     return this.#open.size;
   }
 
-  /**
-   * Answers with one result, or with each of a stream. Resolves when all is sent, or the reader has gone.
-   * @param isCut asked at the end: whether the client is to ask again, so that nothing is said to be complete.
-   */
-  async send(
+  /** Answers with each event of a stream. Resolves when all is sent, or the reader has gone. */
+  async send<Event>(
     response: HttpResponse<HttpRequest>,
-    results: AsyncIterable<ExecutionResult>,
-    { status = 200, headers = {}, isCut = () => false }: SendOptions = {},
+    events: AsyncIterable<Event>,
+    form: EventForm<Event>,
+    { status = 200, headers = {} }: SendOptions = {},
   ): Promise<void> {
     response.writeHead(status, {
       'content-type': 'text/event-stream',
@@ -55,14 +59,13 @@ export class EventStreams {
     try {
       // Some browsers wait for the first byte before they tell that there is an answer.
       await writer.write(ping);
-      for await (const result of results) await writer.write(eventOf(result));
+      for await (const event of events) await writer.write(form.event(event));
     } catch (error) {
-      // What a stream throws is masked already.
-      await writer.write(eventOf({ errors: [error as ReturnType<typeof maskError>] }));
+      await writer.write(form.failure(error));
     } finally {
       this.#open.delete(writer);
     }
-    response.end(isCut() ? undefined : 'event: complete\ndata:\n\n');
+    response.end(form.end());
   }
 
   stop(): void {
@@ -71,11 +74,6 @@ export class EventStreams {
 }
 
 const ping = ':\n\n';
-
-function eventOf({ errors, ...rest }: ExecutionResult): string {
-  const payload = errors === undefined ? rest : { ...rest, errors: formatErrors(errors) };
-  return `event: next\ndata: ${JSON.stringify(payload)}\n\n`;
-}
 
 /** Writes to one reader, one piece after the other. */
 class EventWriter {

@@ -5,11 +5,26 @@ import type { HttpResponse } from '../http/http-response.js';
 import { acceptsAnswers } from '../http/media-types.js';
 import type { HttpRequest } from '../http/request.js';
 import { sendError } from '../http/send.js';
-import { type Answer, AnswerMemory, type MediaType } from '../operations/kept-answers.js';
+import { AnswerMemory, type AnswerStore, type KeptAnswer } from '../operations/kept-answers.js';
+import type { KnownOperation } from '../operations/known-operation.js';
 import { asWritten } from '../operations/mask-error.js';
 import type { Operations } from '../operations/operations.js';
 import type { OperationOrigin } from '../operations/origin.js';
 import { graphqlPath, type Params } from './graphql-params.js';
+
+type MediaType = 'application/json' | 'application/graphql-response+json';
+
+/** The answer to an operation. */
+interface Answer {
+  readonly mediaType: MediaType;
+  readonly body: string;
+  /** Of the body, in bytes. */
+  readonly length: number;
+}
+
+interface KeptResult extends Answer, KeptAnswer {
+  readonly operation: KnownOperation;
+}
 
 /** The parameters of a request, as text and as read. */
 export interface Asked {
@@ -46,7 +61,7 @@ const maxKeptMediaTypeLength = 1_000_000;
  * request and response. Yoga answers all others: the first request for a query, GET, batches, and every request that is
  * malformed. See docs/decisions/0014-a-fast-path.md.
  */
-export function createFastPath(operations: Operations): FastPath {
+export function createFastPath(operations: Operations, kept: AnswerStore): FastPath {
   const { yoga, prepare, execute } = operations;
   /** By `Accept` and document, the media type of the answer: the same words negotiate the same type. */
   const answered = new LRUCache<string, MediaType>({
@@ -54,7 +69,7 @@ export function createFastPath(operations: Operations): FastPath {
     maxSize: maxKeptMediaTypeLength,
     sizeCalculation: (_type, words) => words.length,
   });
-  const memory = new AnswerMemory(operations);
+  const memory = new AnswerMemory<KeptResult>(operations, kept, 'graphql');
 
   /** Executes a query that Yoga has answered before, and writes the answer. */
   async function execution(

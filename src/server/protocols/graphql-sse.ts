@@ -3,12 +3,12 @@ import { isAsyncIterable } from 'graphql-yoga';
 import { readAccepted } from '../http/media-types.js';
 import type { Exchange } from '../http/route.js';
 import { sendError } from '../http/send.js';
-import { formatErrors } from '../operations/mask-error.js';
+import { formatErrors, type maskError } from '../operations/mask-error.js';
 import type { OpenStreams } from '../operations/open-streams.js';
 import type { Operations } from '../operations/operations.js';
 import type { OperationOrigin } from '../operations/origin.js';
 import type { PreparedOperation } from '../operations/runner.js';
-import type { EventStreams } from './event-stream.js';
+import type { EventForm, EventStreams } from './event-stream.js';
 import type { Params } from './graphql-params.js';
 import type { TokenEnds } from './token-ends.js';
 
@@ -33,7 +33,7 @@ export function createHttpSubscriptions(options: HttpSubscriptionsOptions): Http
   async function refuse({ request, response }: Exchange, errors: readonly GraphQLError[]): Promise<void> {
     const { status, headers } = httpOf(errors);
     const { json } = readAccepted(request.headers.accept);
-    if (json === null) return eventStreams.send(response, onlyResult({ errors }), { status, headers });
+    if (json === null) return eventStreams.send(response, onlyResult({ errors }), formOf(), { status, headers });
     response.writeHead(status, { ...headers, 'content-type': `${json}; charset=utf-8` });
     response.end(JSON.stringify({ errors: formatErrors(errors) }));
   }
@@ -48,7 +48,11 @@ export function createHttpSubscriptions(options: HttpSubscriptionsOptions): Http
     const open = connection.open(result, prepared);
     if (!isAsyncIterable(open)) return refuse(exchange, open.errors ?? []);
     response.whenClosed(whenTokenEnds(prepared.contextValue.caller, () => connection.end()));
-    await eventStreams.send(response, open, { isCut: () => connection.isEnded });
+    await eventStreams.send(
+      response,
+      open,
+      formOf(() => connection.isEnded),
+    );
   }
 
   return async (exchange, params, origin) => {
@@ -63,6 +67,24 @@ export function createHttpSubscriptions(options: HttpSubscriptionsOptions): Http
 
 const notAcceptable =
   'A subscription is sent as text/event-stream (Server-Sent Events), or over WebSocket (graphql-transport-ws). Accept text/event-stream, or use a WebSocket client such as graphql-ws.';
+
+/**
+ * The form of GraphQL over SSE ("distinct connections mode").
+ * @param isCut asked at the end: whether the client is to ask again, so that nothing is said to be complete.
+ */
+function formOf(isCut = () => false): EventForm<ExecutionResult> {
+  return {
+    event: eventOf,
+    // What a stream throws is masked already.
+    failure: error => eventOf({ errors: [error as ReturnType<typeof maskError>] }),
+    end: () => (isCut() ? undefined : 'event: complete\ndata:\n\n'),
+  };
+}
+
+function eventOf({ errors, ...rest }: ExecutionResult): string {
+  const payload = errors === undefined ? rest : { ...rest, errors: formatErrors(errors) };
+  return `event: next\ndata: ${JSON.stringify(payload)}\n\n`;
+}
 
 async function* onlyResult(result: ExecutionResult): AsyncGenerator<ExecutionResult> {
   yield result;

@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto';
+import type { Caller } from '../../../auth/caller.js';
+import { maxFlagKeyLength } from '../../../core/flag.js';
+import { bounded, shortened } from '../../../core/text.js';
+import type { HttpResponse } from '../../http/http-response.js';
+import type { HttpRequest } from '../../http/request.js';
+import type { Exchange, Route } from '../../http/route.js';
+import type { ServerMetrics } from '../../metrics/server-metrics.js';
+import { AnswerMemory, type AnswerStore, type KeptAnswer } from '../../operations/kept-answers.js';
+import { maskError, reportTo } from '../../operations/mask-error.js';
+import type { JsonBodies } from '../json-bodies.js';
+import { isFailure, withIgnoredContext, writeAnswer } from './answers.js';
+import { type Asked, isFault, readAsked } from './asked.js';
+import { eventsPath } from './events.js';
+import type { OfrepFlags } from './flags.js';
+import { keyOf, refuse, refuseMethod } from './refuse.js';
+import type { Ticket, Tickets } from './tickets.js';
+import { contextBytes, type Watched, type WatchedContexts } from './watched-contexts.js';
+
+const flagsPath = '/ofrep/v1/evaluate/flags';
+
+export interface EvaluateOptions {
+  readonly flags: OfrepFlags;
+  /** Whether callers without a token may evaluate flags. */
+  readonly allowAnonymous: boolean;
+  readonly tickets: Tickets;
+  readonly contexts: WatchedContexts;
+  readonly bodies: JsonBodies;
+  readonly kept: AnswerStore;
+  /** The address under which the client of a request reaches this server. */
+  readonly publicUrlOf: (request: HttpRequest) => string;
+  readonly metrics: ServerMetrics | null;
+}
+
+/** The answer with all flags. */
+interface BulkAnswer extends KeptAnswer {
+  readonly etag: string;
+  readonly ticket: Ticket;
+  readonly watched: Watched;
+}
+
+/** A longer request, in characters, is not kept. */
+const maxKeptWords = 16_384;
+/** Seconds after which a provider in a hidden tab closes its stream. */
+const inactivityDelaySec = 120;
+
+/** Evaluates one flag, or all flags of a context. */
+export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[] {
+  const { flags, tickets, contexts, bodies, publicUrlOf, metrics } = options;
+  const memory = new AnswerMemory<BulkAnswer>(
+    {
+      stampOf: (_caller, { watched }) => flags.stamp(watched.context.userId ?? null),
+      // The words name the device, as the ticket does.
+      dependsOnDevice: () => false,
+    },
+    options.kept,
+    'ofrep',
+  );
+
+  /** Reads the body, and has it answered. Everything that fails is answered in the form of the protocol. */
+  function handled(answer: (exchange: Exchange, text: string, caller: Caller, device: string | null) => Promise<void>) {
+    return async (exchange: Exchange, caller: Caller, device: string | null): Promise<void> => {
+      const { request, response, rest } = exchange;
+      if (request.method !== 'POST') return refuseMethod(response, 'POST', rest);
+      if (caller.role === 'ANONYMOUS' && !options.allowAnonymous) {
+        response.setHeader('www-authenticate', 'Bearer');
+        return refuse(response, 401, 'UNAUTHENTICATED', 'Send a token: "Authorization: Bearer <token>".', rest);
+      }
+      try {
+        const text = await bodies.read(exchange, refuse);
+        const release = text === null ? null : bodies.hold(exchange, text, refuse);
+        if (text === null || release === null) return;
+        await answer(exchange, text, caller, device).finally(release);
+      } catch (error) {
+        if (response.headersSent) throw error;
+        const { message, extensions } = maskError(error, reportTo(exchange.log));
+        const isUnavailable = extensions['code'] === 'UNAVAILABLE';
+        if (isUnavailable) response.setHeader('retry-after', '5');
+        refuse(response, isUnavailable ? 503 : 500, String(extensions['code']), message, rest);
+      }
+    };
+  }
+
+  async function evaluateOne(
+    { response, rest }: Exchange,
+    text: string,
+    caller: Caller,
+    device: string | null,
+  ): Promise<void> {
+    const asked = readAsked(text, caller, device);
+    if (isFault(asked)) return refuse(response, asked.status, asked.code, asked.message, rest);
+    const key = keyOf(rest);
+    const evaluator = await flags.evaluator(asked.context);
+    const evaluation = key.length > maxFlagKeyLength ? null : evaluator.evaluate(key);
+    const written = evaluation && writeAnswer(evaluation, evaluator);
+    if (evaluation === null || written === null) {
+      return refuse(response, 404, 'FLAG_NOT_FOUND', `There is no flag with the key "${shortened(key)}".`, rest);
+    }
+    const body = asked.isContextIgnored ? withIgnoredContext(written) : written;
+    response.appendHeader('vary', 'Authorization');
+    send(response, isFailure(evaluation) ? 400 : 200, body, Buffer.byteLength(body));
+  }
+
+  async function evaluateAll(exchange: Exchange, text: string, caller: Caller, device: string | null): Promise<void> {
+    const { request, response } = exchange;
+    await standAt(revisionIn(request.url));
+    const publicUrl = publicUrlOf(request);
+    const words = `${publicUrl} ${device ?? ''}\n${text}`;
+    const asker = { caller, device: null };
+    const known = memory.recall(asker, words);
+    let answer = known !== undefined && known.ticket.currentUntil > Date.now() ? known : null;
+    if (answer === null) {
+      const asked = readAsked(text, caller, device);
+      if (isFault(asked)) return refuse(response, asked.status, asked.code, asked.message);
+      // A change since the stamp was taken may or may not be in the answer: that answer is never given again.
+      const stamp = flags.stamp(asked.context.userId ?? null);
+      answer = { ...(await bulkAnswer(asked, caller, publicUrl)), stamp: stamp ?? {} };
+      if (stamp !== null && words.length <= maxKeptWords) memory.keep(asker, words, answer);
+    } else metrics?.countRepeatedAnswer();
+    const { ticket, watched, etag, body, length } = answer;
+    contexts.remember(ticket.id, watched);
+    response.setHeader('etag', etag);
+    response.appendHeader('vary', 'Authorization');
+    if (isKnown(request.headers['if-none-match'], etag)) response.writeHead(304).end();
+    else send(response, 200, body, length);
+  }
+
+  async function bulkAnswer(asked: Asked, caller: Caller, publicUrl: string): Promise<Omit<BulkAnswer, 'stamp'>> {
+    const { context, keys, isContextIgnored } = asked;
+    const evaluator = await flags.evaluator(context);
+    const answers = evaluator
+      .evaluateAll(keys)
+      .map(evaluation => writeAnswer(evaluation, evaluator))
+      .filter(answer => answer !== null);
+    const watched = { context, keys, caller, bytes: contextBytes(asked) };
+    const ticket = tickets.issue(watched);
+    const url = `${publicUrl}${eventsPath}?ticket=${ticket.text}`;
+    const rest = JSON.stringify({
+      eventStreams: [{ type: 'sse', url, inactivityDelaySec }],
+      metadata: isContextIgnored ? { contextIgnored: true } : {},
+    });
+    const body = `{"flags":[${answers.join(',')}],${rest.slice(1)}`;
+    const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+    return { body, length: Buffer.byteLength(body), etag, ticket, watched };
+  }
+
+  /** Waits until answers are no older. If the log cannot be read, the last known state answers. */
+  async function standAt(revision: number): Promise<void> {
+    if (revision > flags.revision) await flags.reach(revision).catch(() => {});
+  }
+
+  return [
+    { path: `${flagsPath}/{key}`, method: 'any', caller: 'verified', refuse, handle: handled(evaluateOne) },
+    { path: flagsPath, method: 'any', caller: 'verified', refuse, handle: handled(evaluateAll) },
+  ];
+}
+
+function send(response: HttpResponse<HttpRequest>, status: number, body: string, length: number): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': length });
+  // Where each character is a byte, nothing need be encoded.
+  response.end(body, length === body.length ? 'latin1' : 'utf8');
+}
+
+const revisionForm = bounded(/^\d+$/, 10);
+
+/** The revision in an event that the request follows; 0 where it follows none of ours. */
+function revisionIn(url = ''): number {
+  const query = url.indexOf('?');
+  if (query === -1) return 0;
+  const text = new URLSearchParams(url.slice(query)).get('flagConfigEtag') ?? '';
+  return revisionForm.test(text) ? Number(text) : 0;
+}
+
+/** Whether a client has this answer. Proxies that compress mark the tag as weak. */
+function isKnown(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  const tags = header.split(',').map(tag => tag.trim());
+  return tags.some(tag => tag === '*' || tag === etag || tag === `W/${etag}`);
+}

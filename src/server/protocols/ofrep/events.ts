@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import { hasExpired } from '../../../auth/caller.js';
+import type { Evaluation } from '../../../core/evaluate.js';
+import { LastAnswers } from '../../../features/last-answers.js';
+import type { FeaturesUpdate } from '../../../features/subscriber.js';
+import { endable } from '../../../streams/endable.js';
+import type { Deadlines } from '../../http/deadlines.js';
+import type { Exchange, Route } from '../../http/route.js';
+import type { OpenStreams } from '../../operations/open-streams.js';
+import type { EventForm, EventStreams } from '../event-stream.js';
+import type { TokenEnds } from '../token-ends.js';
+import { nameAnswer } from './answers.js';
+import type { OfrepFlags } from './flags.js';
+import { refuse, refuseMethod } from './refuse.js';
+import type { ReadTicket, Tickets } from './tickets.js';
+import type { Watched, WatchedContexts } from './watched-contexts.js';
+
+export const eventsPath = '/ofrep/v1/events';
+
+export interface EventsOptions {
+  readonly flags: OfrepFlags;
+  readonly tickets: Tickets;
+  readonly contexts: WatchedContexts;
+  readonly streams: OpenStreams;
+  readonly eventStreams: EventStreams;
+  readonly whenTokenEnds: TokenEnds;
+  readonly deadlines: Deadlines;
+}
+
+/** Tells a provider to ask for all answers again. */
+interface Refetch {
+  /** Names the answers that the viewer has after that; null: not known here. */
+  readonly id: string | null;
+  /** The revision that the answers must not be older than. */
+  readonly revision: number;
+}
+
+/** Milliseconds until a provider opens its stream again: not all at once after a start of the server. */
+const leastRetry = 1_000;
+const retrySpread = 4_000;
+/** Bytes that a stream takes whose context is not known here. */
+const unknownBytes = 200;
+
+/** The stream of events of a ticket: tells when the answers of the viewer change, never how. */
+export function createEventsRoute(options: EventsOptions): Route {
+  const { flags, tickets, contexts, streams, eventStreams, whenTokenEnds, deadlines } = options;
+
+  async function handle(exchange: Exchange): Promise<void> {
+    const { request, response, address } = exchange;
+    if (request.method !== 'GET') return refuseMethod(response, 'GET');
+    const ticket = tickets.read(ticketIn(request.url));
+    const known = ticket === null ? undefined : contexts.get(ticket.id);
+    if (ticket === null || (known !== undefined && hasExpired(known.caller, Date.now()))) {
+      return refuse(response, 401, 'UNAUTHENTICATED', noTicket);
+    }
+    const last = request.headers['last-event-id'];
+    const events = new ViewerEvents({ flags, contexts, ticket, lastId: typeof last === 'string' ? last : null });
+    const stream = endable(events.run());
+    stream.whenEnded(() => events.stop());
+    response.whenClosed(() => stream.end());
+    const hasRoom = streams.add(stream, address, known?.bytes ?? unknownBytes);
+    if (!hasRoom || !exchange.stayOpen()) {
+      stream.end();
+      response.setHeader('retry-after', '5');
+      return refuse(response, 429, 'TOO_MANY_CONNECTIONS', 'This address holds as many streams open as it may.');
+    }
+    // Where the credential is not known, it lives at least as long as the ticket.
+    let forgetEnd = deadlines.add(ticket.expiresAt, () => stream.end());
+    events.onContext = watched => {
+      forgetEnd();
+      forgetEnd = whenTokenEnds(watched.caller, () => {
+        contexts.forget(ticket.id, watched);
+        stream.end();
+      });
+    };
+    response.whenClosed(() => forgetEnd());
+    const retry = leastRetry + Math.round(Math.random() * retrySpread);
+    await eventStreams.send(response, stream, formOf(retry));
+  }
+
+  return { path: eventsPath, method: 'any', caller: 'anybody', refuse, handle };
+}
+
+const noTicket =
+  'The ticket of this stream does not count, or does no more: ask for all answers again, which have a new one.';
+
+function ticketIn(url = ''): string {
+  const query = url.indexOf('?');
+  return query === -1 ? '' : (new URLSearchParams(url.slice(query)).get('ticket') ?? '');
+}
+
+function formOf(retry: number): EventForm<Refetch> {
+  let before = `retry: ${retry}\n`;
+  return {
+    event: ({ id, revision }) => {
+      const name = id === null ? '' : `id: ${id}\n`;
+      const data = JSON.stringify({ type: 'refetchEvaluation', etag: String(revision) });
+      const text = `${before}${name}event: message\ndata: ${data}\n\n`;
+      before = '';
+      return text;
+    },
+    // Providers come back from an end. There is nothing that could be told.
+    failure: () => ':\n\n',
+    end: () => undefined,
+  };
+}
+
+interface ViewerEventsOptions extends Pick<EventsOptions, 'flags' | 'contexts'> {
+  readonly ticket: ReadTicket;
+  /** The last event that the provider has had; null: none is known. */
+  readonly lastId: string | null;
+}
+
+/** The events of one stream. While its context is not known here, any change of a flag may be one for its viewer. */
+class ViewerEvents {
+  /** Called when the context is known, before its first event. */
+  onContext: (watched: Watched) => void = () => {};
+  readonly #options: ViewerEventsOptions;
+  #source: AsyncIterator<unknown> | null = null;
+  #isStopped = false;
+
+  constructor(options: ViewerEventsOptions) {
+    this.#options = options;
+  }
+
+  /** Ends {@link run}, also while it waits. */
+  stop(): void {
+    this.#isStopped = true;
+    void this.#source?.return?.();
+  }
+
+  async *run(): AsyncGenerator<Refetch, void, undefined> {
+    const { contexts, ticket } = this.#options;
+    let { lastId } = this.#options;
+    while (!this.#isStopped) {
+      const watched = contexts.get(ticket.id);
+      if (watched !== undefined) {
+        this.onContext(watched);
+        yield* this.#changesFor(watched, lastId);
+        return;
+      }
+      yield* this.#anyChanges();
+      // What the provider has read meanwhile is not known.
+      lastId = null;
+    }
+  }
+
+  /** Each change of any flag, until the context is known. */
+  async *#anyChanges(): AsyncGenerator<Refetch, void, undefined> {
+    const { flags, contexts, ticket } = this.#options;
+    const changes = flags.flagChanges();
+    this.#source = changes;
+    const cancel = contexts.whenKnown(ticket.id, () => void changes.return?.());
+    try {
+      yield { id: null, revision: flags.revision };
+      for await (const _change of changes) yield { id: null, revision: flags.revision };
+    } finally {
+      cancel();
+      void changes.return?.();
+    }
+  }
+
+  /** The first state, unless the provider has it, and each change of the viewer's own answers. */
+  async *#changesFor({ context, keys }: Watched, lastId: string | null): AsyncGenerator<Refetch, void, undefined> {
+    const updates = this.#options.flags.subscribe(context, { keys });
+    this.#source = updates;
+    const answers = new LastAnswers();
+    try {
+      for await (const update of updates) {
+        const id = answersId(answers, update);
+        if (!update.snapshot || id !== lastId) yield { id, revision: update.revision };
+      }
+    } finally {
+      void updates.return?.();
+    }
+  }
+}
+
+/** Brings the answers up to date, and names them all: the same answers have the same name on every node. */
+function answersId(answers: LastAnswers, { features, removed }: FeaturesUpdate): string {
+  for (const key of removed) answers.delete(key);
+  for (const evaluation of features) answers.set(evaluation);
+  const hash = createHash('sha256');
+  for (const key of answers.keys()) hash.update(nameAnswer(answers.get(key) as Evaluation));
+  return hash.digest('base64url').slice(0, 22);
+}

@@ -16,6 +16,7 @@ export type {
 export { MemoryBackend } from './backends/memory.js';
 export type { Seed } from './backends/seed.js';
 export type { Attributes } from './core/attributes.js';
+export type { ConditionOutcome } from './core/condition-trace.js';
 export { isDevice } from './core/device.js';
 export {
   type ClosedAnswer,
@@ -29,6 +30,8 @@ export {
   VersionConflictError,
 } from './core/errors.js';
 export type { Evaluation, EvaluationReason } from './core/evaluate.js';
+export type { Explanation } from './core/explain.js';
+export type { EvaluationStep, ExplanationStep, StepOutcome, ToldOverride } from './core/explain-steps.js';
 // With a star: an interface that is exported by name cannot be filled in from outside.
 export type * from './core/feature-key.js';
 export type { Flag, FlagDefinition, FlagRule, FlagValues, Share, ValueType, Variant } from './core/flag.js';
@@ -49,6 +52,7 @@ export type { Log } from './core/log.js';
 export { rolloutBucket } from './core/rollout.js';
 export type { OverrideDecision, Subject } from './core/subject.js';
 export { type CreateFeaturesOptions, createFeatures } from './create-features.js';
+export type { FeatureExplanation } from './features/evaluator.js';
 export type { By, ByInSlices, Features, FeatureUser } from './features/features.js';
 export type { OnEvaluation } from './features/observer.js';
 export type { FeaturesUpdate } from './features/subscriber.js';

@@ -194,6 +194,9 @@ export interface Backend {
    */
   setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>>;
 
+  /** The stored overrides of these users and flags, in this order; null where there is none. Users have the ids that they are known by. */
+  overrides(of: readonly Pick<Override, 'userId' | 'flagKey'>[]): Promise<readonly (Override | null)[]>;
+
   /** The variants of a flag that overrides name, each with one user who has it. Expired overrides do not count. */
   overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>>;
 

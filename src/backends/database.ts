@@ -23,7 +23,7 @@ import type {
 import type { Connection } from './connection.js';
 import { type DatabaseSetupError, toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
-import { read, readChanges, readDefinitions, readOverriddenVariants, readTargeting } from './reads.js';
+import { read, readChanges, readDefinitions, readOverriddenVariants, readOverrides, readTargeting } from './reads.js';
 import {
   assignments,
   distinctUsers,
@@ -271,6 +271,10 @@ export class DatabaseBackend implements Backend {
     const stored = rows[2]?.[0];
     if (stored === undefined) throw new FlagNotFoundError(flagKey, 'flagKey');
     return { value: { userId, flagKey, ...overrideOf(stored) }, revision };
+  }
+
+  overrides(of: readonly Pick<Override, 'userId' | 'flagKey'>[]): Promise<readonly (Override | null)[]> {
+    return readOverrides(this.prisma, of);
   }
 
   overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>> {

@@ -168,6 +168,13 @@ export class MemoryBackend implements Backend {
     return this.#written(this.#setOverride(override, actor));
   }
 
+  async overrides(of: readonly Pick<Override, 'userId' | 'flagKey'>[]): Promise<readonly (Override | null)[]> {
+    return of.map(named => {
+      const override = this.#users.get(storedUserId(named.userId))?.overrides.get(named.flagKey);
+      return override === undefined ? null : this.#shownOverride(named, override);
+    });
+  }
+
   async overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>> {
     const named = new Map<string, string>();
     for (const [id, { overrides }] of this.#sortedUsers()) {
@@ -312,7 +319,7 @@ export class MemoryBackend implements Backend {
     return flag.createdById === null ? flag : { ...flag, createdById: this.#knownBy(flag.createdById) };
   }
 
-  #shownOverride({ userId }: NewOverride, override: Override): Override {
+  #shownOverride({ userId }: Pick<Override, 'userId'>, override: Override): Override {
     const { createdById } = override;
     return { ...override, userId, createdById: createdById === null ? null : this.#knownBy(createdById) };
   }

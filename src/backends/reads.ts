@@ -1,11 +1,12 @@
 import type { Attributes } from '../core/attributes.js';
 import type { Flag } from '../core/flag.js';
 import type { OverrideDecision } from '../core/subject.js';
+import { storedUserId } from '../core/user-id.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import { mapInSlices } from '../streams/slices.js';
-import type { Change, ChangePage, Definitions, TargetingRead } from './backend.js';
+import type { Change, ChangePage, Definitions, Override, TargetingRead } from './backend.js';
 import { toUnavailable } from './errors.js';
-import { flagOf, flagState, json, type Row, uuids } from './sql.js';
+import { flagOf, flagState, json, overrideOf, overrideState, type Row, uuids } from './sql.js';
 
 /** Runs one statement outside of transactions. */
 export async function read(prisma: PrismaClient, sql: Prisma.Sql): Promise<readonly Row[]> {
@@ -103,6 +104,27 @@ export async function readTargeting(prisma: PrismaClient, storedIds: readonly st
       }),
   );
   return { revision: Number(rows[0]?.['revision']), users };
+}
+
+/** The overrides of these users and flags, in this order; null where there is none. */
+export async function readOverrides(
+  prisma: PrismaClient,
+  of: readonly Pick<Override, 'userId' | 'flagKey'>[],
+): Promise<readonly (Override | null)[]> {
+  if (of.length === 0) return [];
+  const storedIds = of.map(({ userId }) => storedUserId(userId));
+  const rows = await read(
+    prisma,
+    Prisma.sql`
+    SELECT p.place::int AS place, ${overrideState}
+    FROM unnest(${uuids(storedIds)}, ${of.map(({ flagKey }) => flagKey)}::text[]) WITH ORDINALITY AS p(user_id, flag_key, place)
+    JOIN feature_flag_overrides o ON o.user_id = p.user_id AND o.flag_key = p.flag_key`,
+  );
+  const byPlace = new Map(rows.map(row => [row['place'], overrideOf(row)]));
+  return of.map(({ userId, flagKey }, index) => {
+    const found = byPlace.get(index + 1);
+    return found === undefined ? null : { userId, flagKey, ...found };
+  });
 }
 
 /** The variants of a flag that overrides name, each with one user who has it, by the id that the user is known by. */

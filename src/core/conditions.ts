@@ -1,22 +1,21 @@
-// Over 300 lines: one pass reads, checks and compiles, and its faults share limits and a budget.
-import {
-  type AttributeReader,
-  attributeReader,
-  builtInAttributes,
-  isBuiltIn,
-  ownAttribute,
-  type Targeted,
-} from './attribute-reader.js';
+import { attributeReader, builtInAttributes, isBuiltIn } from './attribute-reader.js';
 import { isReservedName } from './attributes.js';
+import {
+  type AttributeCondition,
+  allAttributes,
+  allOf,
+  anyGroup,
+  anyOf,
+  type Condition,
+  not,
+  type Predicate,
+} from './condition-tree.js';
 import { type Issue, shortIssue } from './errors.js';
-import { isPlainObject } from './json.js';
+import { isPlainObject, type Json } from './json.js';
 import { type AttributeTest, findOperator, type OperatorName, operators } from './operators.js';
 import { SearchBudget } from './search-budget.js';
 import { isName } from './text.js';
 import { canonicalUserId } from './user-id.js';
-
-/** Compiled conditions. Pure; never throws; reads own properties of attributes only. */
-export type Predicate = (subject: Targeted) => boolean;
 
 /** Most operators in one flag's conditions; a plain value, a list and a `groups` list count as one each. */
 export const maxLeaves = 1_000;
@@ -33,6 +32,8 @@ interface ReadConditions {
   readonly faults: readonly Issue[];
   /** Null: there are no conditions, and everybody is targeted. The predicate of conditions with `faults` matches nobody. */
   readonly predicate: Predicate | null;
+  /** The same conditions with their structure. Null: there are no conditions, or they have `faults`. */
+  readonly condition: Condition | null;
   /** Every group that the conditions name, also under `not` and in conditions with faults elsewhere. */
   readonly groups: ReadonlySet<string>;
   /** How many operators were read. */
@@ -55,9 +56,11 @@ export function readConditions(
   budget: SearchBudget = new SearchBudget(),
 ): ReadConditions {
   const reader = new Reader(path, budget);
-  const predicate = reader.form(value, path, 1);
+  const condition = reader.form(value, path, 1);
   const { issues, faults, groups, leaves } = reader;
-  return { issues, faults, groups, leaves, predicate: faults.length === 0 ? predicate : nobody };
+  const isValid = faults.length === 0;
+  const predicate = isValid ? (condition?.matches ?? null) : nobody;
+  return { issues, faults, groups, leaves, predicate, condition: isValid ? condition : null };
 }
 
 type Path = readonly string[];
@@ -65,7 +68,7 @@ type Path = readonly string[];
 const nobody: Predicate = () => false;
 const example = 'such as {"attributes": {"tier": ["premium"]}} or {"groups": ["beta"]}';
 
-/** Reads conditions once. Each method returns a predicate, or null when its part is empty or has faults. */
+/** Reads conditions once. Each method returns a condition, or null when its part is empty or has faults. */
 class Reader {
   readonly issues: Issue[] = [];
   readonly faults: Issue[] = [];
@@ -79,7 +82,7 @@ class Reader {
     this.#budget = budget;
   }
 
-  form(value: unknown, path: Path, depth: number): Predicate | null {
+  form(value: unknown, path: Path, depth: number): Condition | null {
     if (!isPlainObject(value)) return this.#fault(path, `Expected an object ${example}.`);
     if (depth > maxDepth) return this.#fault(path, `Conditions may be nested at most ${maxDepth} deep.`);
     const names = Object.keys(value);
@@ -87,7 +90,7 @@ class Reader {
     if (used.size > 1) {
       this.#fault(path, `Use one of ${[...used].join(', ')} in one object; nest them with "all" or "any".`);
     }
-    const parts: Predicate[] = [];
+    const parts: Condition[] = [];
     for (const name of names) {
       if (this.#isFull) break;
       const part = this.#part(name, value[name], [...path, name], depth);
@@ -96,7 +99,7 @@ class Reader {
     return parts.length === 0 ? null : anyOf(parts);
   }
 
-  #part(name: string, value: unknown, path: Path, depth: number): Predicate | null {
+  #part(name: string, value: unknown, path: Path, depth: number): Condition | null {
     switch (name) {
       case 'attributes':
         return this.#attributes(value, path);
@@ -109,7 +112,7 @@ class Reader {
       }
       case 'not': {
         const negated = this.#nested(value, path, depth);
-        return negated && (subject => !negated(subject));
+        return negated && not(negated);
       }
       default:
         return this.#fault(
@@ -119,12 +122,12 @@ class Reader {
     }
   }
 
-  #list(value: unknown, path: Path, depth: number): Predicate[] {
+  #list(value: unknown, path: Path, depth: number): Condition[] {
     if (!Array.isArray(value) || value.length === 0) {
       this.#fault(path, `Expected a list of at least one object ${example}.`);
       return [];
     }
-    const parts: Predicate[] = [];
+    const parts: Condition[] = [];
     for (const [index, element] of value.entries()) {
       if (this.#isFull) break;
       const part = this.#nested(element, [...path, String(index)], depth);
@@ -134,16 +137,16 @@ class Reader {
   }
 
   /** Reads conditions inside others. They must not be empty: empty conditions would silently match everybody. */
-  #nested(value: unknown, path: Path, depth: number): Predicate | null {
+  #nested(value: unknown, path: Path, depth: number): Condition | null {
     const faultsBefore = this.faults.length;
-    const predicate = this.form(value, path, depth + 1);
-    if (predicate === null && this.faults.length === faultsBefore) {
+    const condition = this.form(value, path, depth + 1);
+    if (condition === null && this.faults.length === faultsBefore) {
       this.#fault(path, `Expected conditions that are not empty, ${example}.`);
     }
-    return predicate;
+    return condition;
   }
 
-  #groups(value: unknown, path: Path): Predicate | null {
+  #groups(value: unknown, path: Path): Condition | null {
     if (!Array.isArray(value)) return this.#fault(path, 'Expected a list of group names such as ["beta_testers"].');
     if (value.length === 0) return null;
     this.#countLeaf();
@@ -154,31 +157,28 @@ class Reader {
       else this.#fault([...path, String(index)], 'Expected the name of a group, a string of 1 to 100 characters.');
     }
     for (const name of named) this.groups.add(name);
-    // Not `some`, which would make a function for each evaluation.
-    return ({ groups }) => {
-      if (groups.size === 0) return false;
-      for (const name of named) if (groups.has(name)) return true;
-      return false;
-    };
+    return anyGroup(named, path);
   }
 
-  #attributes(value: unknown, path: Path): Predicate | null {
+  #attributes(value: unknown, path: Path): Condition | null {
     if (!isPlainObject(value))
       return this.#fault(path, 'Expected an object such as {"tier": ["premium"], "age": {"gte": 18}}.');
-    const tests: NamedTest[] = [];
+    const parts: AttributeCondition[] = [];
     for (const name of Object.keys(value)) {
       if (this.#isFull) break;
       const at = [...path, name];
       if (!isName(name)) this.#fault(at, 'The name of an attribute has 1 to 100 characters.');
       if (isReservedName(name) && !isBuiltIn(name)) this.#report(at, unknownBuiltIn);
       const read = attributeReader(name);
-      for (const test of this.#expectation(name, value[name], at)) tests.push({ name, read, test });
+      for (const { test, ...rest } of this.#expectation(name, value[name], at)) {
+        parts.push({ ...rest, tested: { name, read, test } });
+      }
     }
-    return tests.length === 0 ? null : attributesPass(tests);
+    return parts.length === 0 ? null : allAttributes(parts);
   }
 
   /** A plain value means `eq`, a list means `in`, an object names its operators. */
-  #expectation(attribute: string, value: unknown, path: Path): AttributeTest[] {
+  #expectation(attribute: string, value: unknown, path: Path): Expectation[] {
     const test = (name: string, operand: unknown, at: Path, ignoreCase = false) =>
       this.#test(name, isBuiltIn(attribute) ? this.#canonical(name, operand, at) : operand, at, ignoreCase);
     if (Array.isArray(value)) return test('in', value, path);
@@ -219,7 +219,7 @@ class Reader {
       : canonical(operand, path);
   }
 
-  #test(name: string, operand: unknown, path: Path, ignoreCase: boolean): AttributeTest[] {
+  #test(name: string, operand: unknown, path: Path, ignoreCase: boolean): Expectation[] {
     this.#countLeaf();
     const operator = findOperator(name);
     if (operator === null) {
@@ -232,7 +232,8 @@ class Reader {
       report: (message, ...below) => this.#fault([...path, ...below], message),
       reportWritten: (message, ...below) => this.#report([...path, ...below], message),
     });
-    return test === null ? [] : [test];
+    // Null unless both are valid.
+    return test === null ? [] : [{ path, operator: name as OperatorName, operand: operand as Json, ignoreCase, test }];
   }
 
   get #isFull(): boolean {
@@ -279,37 +280,7 @@ function formOf(name: string): string | null {
   return name === 'all' || name === 'any' || name === 'not' ? `"${name}"` : null;
 }
 
-interface NamedTest {
-  readonly name: string;
-  /** Null: the attribute of that name at the top level. */
-  readonly read: AttributeReader | null;
+/** One operator of an attribute, with its test. */
+interface Expectation extends Pick<AttributeCondition, 'path' | 'operator' | 'operand' | 'ignoreCase'> {
   readonly test: AttributeTest;
-}
-
-function attributesPass(tests: readonly NamedTest[]): Predicate {
-  return subject => {
-    const { attributes } = subject;
-    for (const { name, read, test } of tests) {
-      if (!test(read === null ? ownAttribute(attributes, name) : read(subject))) return false;
-    }
-    return true;
-  };
-}
-
-function allOf(parts: readonly Predicate[]): Predicate {
-  const [only, ...others] = parts;
-  if (only !== undefined && others.length === 0) return only;
-  return subject => {
-    for (const part of parts) if (!part(subject)) return false;
-    return true;
-  };
-}
-
-function anyOf(parts: readonly Predicate[]): Predicate {
-  const [only, ...others] = parts;
-  if (only !== undefined && others.length === 0) return only;
-  return subject => {
-    for (const part of parts) if (part(subject)) return true;
-    return false;
-  };
 }

@@ -1,4 +1,5 @@
-import { type Predicate, readConditions } from './conditions.js';
+import type { Condition, Predicate } from './condition-tree.js';
+import { readConditions } from './conditions.js';
 import type { Issue } from './errors.js';
 import type { FlagDefinition, ValueType } from './flag.js';
 import type { Json } from './json.js';
@@ -51,6 +52,8 @@ export interface CompiledFlag {
   readonly groups: ReadonlySet<string>;
   /** Null: no conditions. */
   readonly predicate: Predicate | null;
+  /** The same conditions with their structure, for explanations. Null: no conditions, or conditions with faults. */
+  readonly condition: Condition | null;
   readonly seed: number;
   /** Null: the flag has no values but on and off, and no rules. */
   readonly valued: ValuedFlag | null;
@@ -82,6 +85,7 @@ export function compileFlag(definition: FlagDefinition): CompiledFlag {
     faults: values === null ? conditions.faults : [...conditions.faults, ...values.faults],
     groups: values === null ? conditions.groups : new Set([...conditions.groups, ...values.groups]),
     predicate,
+    condition: conditions.condition,
     seed: rolloutSeed(key),
     valued: values === null ? null : new ValuedFlag(definition, values.compiled, onReason),
     answers: {
@@ -129,7 +133,7 @@ function evaluateValued(flag: CompiledFlag, valued: ValuedFlag, subject: Subject
     if (!override.enabled) return answers.OVERRIDE.off;
     if (values === null) return answers.OVERRIDE.on(null);
     const named = override.variant == null ? undefined : values.variants.get(override.variant);
-    return answers.OVERRIDE.on(named ?? chosen(values, values.shares, values.unitOf(subject)));
+    return answers.OVERRIDE.on(named ?? chooseVariant(values, values.shares, values.unitOf(subject)));
   }
   if (!definition.enabled) return answers.DISABLED.off;
   if (values === null) return answers.CONDITIONS_NOT_MET.off;
@@ -139,7 +143,7 @@ function evaluateValued(flag: CompiledFlag, valued: ValuedFlag, subject: Subject
     if (!isInside(unit, rule.seed, rule.buckets)) continue;
     if (rule.predicate !== null && !rule.predicate(subject)) continue;
     const decided = valued.ruleAnswers[index] as Answers;
-    return rule.on ? decided.on(chosen(values, rule.shares, unit)) : decided.off;
+    return rule.on ? decided.on(chooseVariant(values, rule.shares, unit)) : decided.off;
   }
   if (definition.percentage < 100) {
     if (unit === null) return answers.USER_REQUIRED.off;
@@ -148,7 +152,7 @@ function evaluateValued(flag: CompiledFlag, valued: ValuedFlag, subject: Subject
   if (predicate !== null && !predicate(subject)) return answers.CONDITIONS_NOT_MET.off;
   const [first, second] = values.shares;
   if (second === undefined) return valued.onAnswers.on(first as CompiledVariant);
-  return unit === null ? answers.USER_REQUIRED.off : answers.SPLIT.on(chosen(values, values.shares, unit));
+  return unit === null ? answers.USER_REQUIRED.off : answers.SPLIT.on(chooseVariant(values, values.shares, unit));
 }
 
 /** Whether a unit is in the first buckets. All buckets hold everybody, also subjects without a unit. */
@@ -158,7 +162,11 @@ function isInside(unit: Unit | null, seed: number, buckets: number): boolean {
 }
 
 /** The variant that the shares give a unit. Without a unit it is the first. */
-function chosen({ splitSeed }: CompiledValues, shares: readonly CompiledVariant[], unit: Unit | null): CompiledVariant {
+export function chooseVariant(
+  { splitSeed }: CompiledValues,
+  shares: readonly CompiledVariant[],
+  unit: Unit | null,
+): CompiledVariant {
   const [first, second] = shares;
   return unit === null || second === undefined ? (first as CompiledVariant) : chooseShare(shares, unit.hash(splitSeed));
 }

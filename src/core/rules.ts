@@ -1,4 +1,5 @@
-import { type Predicate, readConditions } from './conditions.js';
+import type { Condition } from './condition-tree.js';
+import { readConditions } from './conditions.js';
 import type { Issue } from './errors.js';
 import type { FlagRule } from './flag.js';
 import { isPlainObject, typeName } from './json.js';
@@ -22,7 +23,7 @@ export interface ReadRules {
   /** The faults that also stop rules that are stored already; see `readConditions`. */
   readonly faults: readonly Issue[];
   /** One for each rule. Null: it matches everybody. */
-  readonly predicates: readonly (Predicate | null)[];
+  readonly conditions: readonly (Condition | null)[];
   /** Every group that the rules name. */
   readonly groups: ReadonlySet<string>;
 }
@@ -34,7 +35,7 @@ export interface ReadRules {
 export function readRules(value: unknown, budget: SearchBudget): ReadRules {
   const issues: Issue[] = [];
   const faults: Issue[] = [];
-  const predicates: (Predicate | null)[] = [];
+  const conditions: (Condition | null)[] = [];
   const groups = new Set<string>();
   const refuse = (...found: Issue[]) => {
     for (const issue of found) {
@@ -42,7 +43,7 @@ export function readRules(value: unknown, budget: SearchBudget): ReadRules {
       faults.push(issue);
     }
   };
-  const result = { issues, faults, predicates, groups };
+  const result = { issues, faults, conditions, groups };
   if (!Array.isArray(value)) {
     refuse({ path: ['rules'], message: 'Expected a list such as [{"when": {"groups": ["staff"]}, "on": true}].' });
     return result;
@@ -81,7 +82,7 @@ export function readRules(value: unknown, budget: SearchBudget): ReadRules {
       });
       break;
     }
-    predicates.push(when.predicate);
+    conditions.push(when.condition);
   }
   return result;
 }

@@ -1,5 +1,6 @@
 import { isReservedName } from './attributes.js';
-import { type Predicate, readConditions } from './conditions.js';
+import type { Condition, Predicate } from './condition-tree.js';
+import { readConditions } from './conditions.js';
 import type { Issue } from './errors.js';
 import { type FlagDefinition, type FlagValues, type ValueType, type Variant, valueTypes } from './flag.js';
 import type { Json } from './json.js';
@@ -39,6 +40,8 @@ export interface CompiledRule {
   readonly id: string;
   /** Null: matches everybody. */
   readonly predicate: Predicate | null;
+  /** The same conditions with their structure, for explanations. */
+  readonly condition: Condition | null;
   /** Buckets below this number are inside, 0 to 10,000. */
   readonly buckets: number;
   readonly seed: number;
@@ -85,7 +88,7 @@ export function readValues(definition: FlagDefinition, budget: SearchBudget): Re
   const faults = [...form, ...read.faults, ...related];
   const issues = [...form, ...read.issues, ...related];
   if (faults.length > 0) return { issues, faults, compiled: null, groups: read.groups };
-  const compiled = compileValues(fields.key, fields, read.predicates);
+  const compiled = compileValues(fields.key, fields, read.conditions);
   return { issues, faults, compiled, groups: read.groups };
 }
 
@@ -174,7 +177,7 @@ function relationIssues({ type, variants, offVariant, rules }: FlagValues): Issu
   return issues;
 }
 
-function compileValues(key: string, fields: FlagValues, predicates: readonly (Predicate | null)[]): CompiledValues {
+function compileValues(key: string, fields: FlagValues, conditions: readonly (Condition | null)[]): CompiledValues {
   const { type, rules } = fields;
   const stored: readonly Variant[] = type === 'BOOLEAN' ? booleanVariants : fields.variants;
   const variants = new Map(stored.map(variant => [variant.key, compileVariant(variant)]));
@@ -190,7 +193,8 @@ function compileValues(key: string, fields: FlagValues, predicates: readonly (Pr
     shares,
     rules: rules.map((rule, index) => ({
       id: rule.id,
-      predicate: predicates[index] ?? null,
+      predicate: conditions[index]?.matches ?? null,
+      condition: conditions[index] ?? null,
       buckets: Math.round((rule.percentage * rolloutBuckets) / 100),
       seed: rolloutSeed(`${key}/${rule.id}`),
       on: rule.on,

@@ -1,4 +1,6 @@
+import type { Override } from '../backends/backend.js';
 import { type Evaluation, evaluate, flagNotFound } from '../core/evaluate.js';
+import { type Explanation, explain, explainNotFound } from '../core/explain.js';
 import type { Json } from '../core/json.js';
 import type { Subject } from '../core/subject.js';
 import type { FeatureObserver } from './observer.js';
@@ -8,6 +10,11 @@ export interface EvaluatorOptions {
   /** The answer for a flag that does not exist. */
   readonly defaultEnabled: boolean;
   readonly observers: readonly FeatureObserver[];
+}
+
+/** An answer with its reasons, and the revision of the change log that both are computed from. */
+export interface FeatureExplanation extends Explanation<Override> {
+  readonly revision: number;
 }
 
 /**
@@ -58,6 +65,19 @@ export class Evaluator {
     const evaluation = answerKey(this.#snapshot, key, this.subject, this.now, fallback);
     for (const observer of this.#options.observers) observer.onEvaluated(evaluation, this.subject);
     return evaluation;
+  }
+
+  /**
+   * The answer for one key, and what each step saw. Observers are not told of it.
+   * @param override the override of the subject as it is stored. Null: none, or unknown.
+   */
+  explain(key: string, override: Override | null): FeatureExplanation {
+    const flag = this.#snapshot.get(key);
+    const explanation =
+      flag === undefined
+        ? explainNotFound(key, this.#options.defaultEnabled)
+        : explain(flag, this.subject, this.now, override);
+    return { ...explanation, revision: this.revision };
   }
 
   /** All flags, sorted by key; or these, in the order asked. */

@@ -1,11 +1,13 @@
+import DataLoader from 'dataloader';
 import { LRUCache } from 'lru-cache';
-import type { Backend, Targeting } from '../backends/backend.js';
+import type { Backend, Override, Targeting } from '../backends/backend.js';
 import type { Attributes } from '../core/attributes.js';
+import { UnavailableError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import { type Log, silentLog } from '../core/log.js';
-import { createSubject, type Subject } from '../core/subject.js';
+import { createSubject, type OverrideDecision, type Subject } from '../core/subject.js';
 import { canonicalUserId, isUuid, storedUserId } from '../core/user-id.js';
-import { Evaluator, type EvaluatorOptions } from './evaluator.js';
+import { Evaluator, type EvaluatorOptions, type FeatureExplanation } from './evaluator.js';
 import type { FlagChange } from './flag-change.js';
 import { FlagChangeFeed } from './flag-change-feed.js';
 import { type FeatureUpdates, LiveHub } from './live-hub.js';
@@ -90,6 +92,8 @@ export class FeatureService {
   readonly #stamps = new WeakMap<Targeting, Stamp>();
   /** By user id, the id under which the user is stored. Hashing a text costs more than an evaluation. */
   readonly #storedIds: LRUCache<string, string>;
+  /** Overrides that are asked for in one turn of the event loop are read together. */
+  readonly #overrides: DataLoader<Pick<Override, 'userId' | 'flagKey'>, Override | null>;
   #cacheHits = 0;
   #cacheMisses = 0;
 
@@ -106,6 +110,11 @@ export class FeatureService {
     this.#replica = replica;
     this.#targeting = targeting;
     this.#storedIds = new LRUCache({ max: cacheSize });
+    this.#overrides = new DataLoader(of => backend.overrides(of), {
+      maxBatchSize: 1_000,
+      batchScheduleFn: callback => setImmediate(callback),
+      cache: false,
+    });
     this.#now = now;
     this.#evaluatorOptions = { defaultEnabled, observers };
     // Before the hub listens: it must not load targeting after a change that was cached before the change.
@@ -161,6 +170,29 @@ export class FeatureService {
     const known = this.#targetingOf(storedId);
     const targeting = known instanceof Promise ? await known : known;
     return new Evaluator(this.#replica.snapshot, subject(targeting), this.#now(), this.#evaluatorOptions);
+  }
+
+  /**
+   * The answer for one key, and why. It is no use of the flag: observers are not told of it.
+   * @throws UnavailableError when the user is not known here and the store cannot be asked.
+   */
+  async explain(context: EvaluationContext, key: string): Promise<FeatureExplanation> {
+    const evaluator = await this.evaluator(context);
+    return evaluator.explain(key, await this.#storedOverride(evaluator.subject, key));
+  }
+
+  /** The override as it is stored. Null: there is none, it was changed meanwhile, or the store cannot be asked. */
+  async #storedOverride({ userId, overrides }: Subject, flagKey: string): Promise<Override | null> {
+    const decision = overrides.get(flagKey);
+    if (userId === null || decision === undefined) return null;
+    try {
+      const stored = await this.#overrides.load({ userId, flagKey });
+      return stored !== null && isSameDecision(stored, decision) ? stored : null;
+    } catch (error) {
+      // The explanation then says all but who set the override and why.
+      if (error instanceof UnavailableError) return null;
+      throw error;
+    }
   }
 
   /**
@@ -263,6 +295,13 @@ export class FeatureService {
     await this.#replica.close();
     await this.#backend.close();
   }
+}
+
+function isSameDecision(stored: Override, { enabled, variant = null, expiresAt }: OverrideDecision): boolean {
+  if (stored.enabled !== enabled || stored.variant !== variant) return false;
+  if (stored.expiresAt === null || expiresAt === null) return stored.expiresAt === expiresAt;
+  // Times in the store are finer than milliseconds, and are rounded in two ways.
+  return Math.abs(stored.expiresAt.getTime() - expiresAt) <= 1;
 }
 
 /** When the last of the user's overrides expires, in milliseconds since the epoch; null when none does. */

@@ -2,7 +2,7 @@ import { type ClosedAnswer, FeatureDisabledError, UnavailableError } from '../co
 import { type Evaluation, identicalAnswer } from '../core/evaluate.js';
 import type { FeatureKey, ValueOf, ValueOrFallback } from '../core/feature-key.js';
 import type { Json } from '../core/json.js';
-import type { Evaluator } from './evaluator.js';
+import type { Evaluator, FeatureExplanation } from './evaluator.js';
 import type { EvaluationContext, FeatureService } from './service.js';
 import type { FeaturesUpdate } from './subscriber.js';
 import type { ValueReader } from './value-reader.js';
@@ -68,6 +68,19 @@ export class UserFeatures {
   /** The answer with its value, its variant and its reason. */
   async evaluate(key: FeatureKey, fallback?: boolean): Promise<Evaluation> {
     return (await this.#evaluator()).evaluate(key, fallback);
+  }
+
+  /**
+   * The answer with what each step of the evaluation saw, and a text in plain English that says why. For support and debugging: it
+   * costs many times as much as {@link evaluate}, and `onEvaluation` is not called. The text tells of attributes, groups and
+   * rules: do not show it to users as it is.
+   * @throws UnavailableError if the user is not in memory yet and the database cannot be reached.
+   *
+   * @example
+   * const { text } = await features.for(user).explain('new_checkout');
+   */
+  async explain(key: FeatureKey): Promise<FeatureExplanation> {
+    return this.#service.explain(this.#context, key);
   }
 
   /** Whether each feature is on, for all features, by key. */

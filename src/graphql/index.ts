@@ -8,6 +8,7 @@ import './flag.js';
 import './flag-list.js';
 import './user.js';
 import './override.js';
+import './explanation.js';
 import './group.js';
 import './change.js';
 import './error-types.js';

@@ -1,3 +1,4 @@
+import type { Override as StoredOverride } from '../backends/backend.js';
 import { FlagNotFoundError, ValidationError } from '../core/errors.js';
 import { isFlagKey } from '../core/flag.js';
 import { isUuid, storedUserId } from '../core/user-id.js';
@@ -17,7 +18,7 @@ export function isOverrideId(id: string): boolean {
   return isFlagKey(flagKey) && isUuid(userId) && more.length === 0;
 }
 
-const Override = builder.prismaNode('Override', {
+export const Override = builder.prismaNode('Override', {
   name: 'Override',
   nullable: true,
   id: { resolve: ({ flagKey, userId }) => `${flagKey}/${userId}` },
@@ -139,17 +140,22 @@ const SetOverrideInput = builder.inputType('SetOverrideInput', {
   }),
 });
 
-const SetOverridePayload = builder.objectRef<{ override: OverrideRow }>('SetOverridePayload').implement({
+/** Turns an override of the service into the row that the type is built on. */
+export function overrideRow({ userId, createdById, ...rest }: StoredOverride): OverrideRow {
+  return {
+    ...rest,
+    userId: storedUserId(userId),
+    createdById: createdById === null ? null : storedUserId(createdById),
+  };
+}
+
+const SetOverridePayload = builder.objectRef<{ override: StoredOverride }>('SetOverridePayload').implement({
   description: 'The override is set.',
   fields: t => ({
     override: t.field({
       type: Override,
       description: 'The override as it is stored now.',
-      resolve: ({ override: { userId, createdById, ...rest } }) => ({
-        ...rest,
-        userId: storedUserId(userId),
-        createdById: createdById === null ? null : storedUserId(createdById),
-      }),
+      resolve: ({ override }) => overrideRow(override),
     }),
   }),
 });

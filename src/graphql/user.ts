@@ -1,7 +1,7 @@
 import type { Attributes } from '../core/attributes.js';
 import { ValidationError } from '../core/errors.js';
-import { storedUserId } from '../core/user-id.js';
-import type { Prisma } from '../generated/prisma/client.js';
+import { externalUserId, storedUserId } from '../core/user-id.js';
+import type { Prisma, User as UserRow } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { answersCost, checkKeys, Evaluation, keysDescription } from './evaluation.js';
 
@@ -11,7 +11,8 @@ export const knownBy = (user: { id: string; externalId: string | null }): string
 export const User = builder.prismaNode('User', {
   name: 'User',
   nullable: true,
-  description: 'A user for whom something is stored: attributes, a group, an override, or a change that the user made.',
+  description:
+    'A user. Of most users something is stored: attributes, a group, an override, or a change that the user made.',
   id: { field: 'id' },
   fields: t => ({
     userId: t.field({
@@ -46,15 +47,23 @@ export const User = builder.prismaNode('User', {
   }),
 });
 
+/** The row of a user for whom nothing is stored, with the relations that the type selects. */
+function unstoredUser(userId: string): UserRow & { memberships: [] } {
+  const [id, externalId] = [storedUserId(userId), externalUserId(userId)];
+  // No field shows these times.
+  const never = new Date(0);
+  return { id, externalId, attributes: {}, memberships: [], createdAt: never, updatedAt: never };
+}
+
 builder.queryFields(t => ({
   user: t.prismaField({
     type: 'User',
-    nullable: true,
-    description: 'Admin. The user with this id. Null if nothing is stored for it.',
+    description:
+      'Admin. The user with this id. A user for whom nothing is stored has no attributes, groups and overrides, and `node` does not find it.',
     authScopes: { admin: true },
     args: { id: t.arg({ type: 'UserID', required: true, description: 'The id of the user.' }) },
-    resolve: (query, _root, { id }, { prisma }) =>
-      prisma.user.findUnique({ ...query, where: { id: storedUserId(id) } }),
+    resolve: async (query, _root, { id }, { prisma }) =>
+      (await prisma.user.findUnique({ ...query, where: { id: storedUserId(id) } })) ?? unstoredUser(id),
   }),
 }));
 

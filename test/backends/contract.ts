@@ -341,6 +341,24 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect([...(await backend.overriddenVariants(k)).keys()]).toEqual(['gone']);
       });
 
+      it('are read by user and flag, in the order asked, with the ids that users are known by', async () => {
+        const [k, other, a, b, actor] = [key(), key(), `idp|${user()}`, user(), `idp|${user()}`];
+        for (const each of [k, other]) await backend.createFlag(newFlag(each), null);
+        const override = { flagKey: k, enabled: true, reason: 'r', expiresAt: new Date('2031-01-01T00:00:00.001Z') };
+        const first = (await backend.setOverride({ ...override, userId: a }, actor)).value;
+        const second = (await backend.setOverride({ ...override, userId: b, expiresAt: null }, null)).value;
+        const asked = [
+          { userId: b, flagKey: k },
+          { userId: b, flagKey: other },
+          { userId: a, flagKey: k },
+          { userId: user(), flagKey: k },
+          { userId: b, flagKey: k },
+        ];
+        expect(await backend.overrides(asked)).toEqual([second, null, first, null, second]);
+        expect(first).toMatchObject({ userId: a, createdById: actor });
+        expect(await backend.overrides([])).toEqual([]);
+      });
+
       it('are removed; false when there was none', async () => {
         const [k, id] = [key(), user()];
         await backend.createFlag(newFlag(k), null);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Predicate, readConditions } from '../../src/core/conditions.js';
+import type { Predicate } from '../../src/core/condition-tree.js';
+import { readConditions } from '../../src/core/conditions.js';
 import type { Json, JsonObject } from '../../src/core/json.js';
 import { targeted } from './targeted.js';
 

@@ -2,7 +2,13 @@ import { format, inspect } from 'node:util';
 import type { Snapshot as ClientSnapshot } from '@halyard/client';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Features } from '../../src/index.js';
-import { type CreateFeaturesOptions, createFeatures, MemoryBackend, ValidationError } from '../../src/index.js';
+import {
+  type CreateFeaturesOptions,
+  createFeatures,
+  MemoryBackend,
+  UnavailableError,
+  ValidationError,
+} from '../../src/index.js';
 import { controlled } from '../support/controlled-backend.js';
 
 const ann = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
@@ -20,6 +26,51 @@ async function start(options: Partial<CreateFeaturesOptions> = {}) {
   opened.push(features);
   return { backend, features };
 }
+
+describe('an explanation', () => {
+  it('is for the user, with the override as it is stored, and is told to no observer', async () => {
+    const heard: string[] = [];
+    const { features, backend } = await start({ onEvaluation: ({ key }) => heard.push(key) });
+    await features.createFlag({ key: 'pro', name: 'Pro', enabled: true, conditions: { attributes: { plan: 'pro' } } });
+    const free = await features.for({ id: 'ann', plan: 'free' }).explain('pro');
+    expect(free).toMatchObject({ enabled: false, reason: 'CONDITIONS_NOT_MET', revision: features.status.revision });
+    expect(free.text).toContain('plan is "free", expected "pro"');
+    expect((await features.explain('pro')).text).toContain('an anonymous caller');
+    expect(backend.count('overrides')).toBe(0);
+
+    const override = await features.setOverride({ userId: 'ann', flagKey: 'pro', enabled: true }, { actor: 'bob' });
+    const [step] = (await features.for({ id: 'ann' }).explain('pro')).steps;
+    expect(step).toMatchObject({ name: 'OVERRIDE', outcome: 'DECIDED', override });
+    expect(step?.text).toContain('It was set by "bob"');
+    expect(heard).toEqual([]);
+  });
+
+  it('does without the stored override while it cannot be read, or where it was changed meanwhile', async () => {
+    const { features, backend } = await start();
+    await features.createFlag({ key: 'a', name: 'A' });
+    await features.setOverride({ userId: 'ann', flagKey: 'a', enabled: true }, { actor: 'bob' });
+    const back = backend.fail('overrides', new UnavailableError());
+    const { enabled, reason, steps, text } = await features.for({ id: 'ann' }).explain('a');
+    expect({ enabled, reason, override: steps[0]?.override }).toEqual({
+      enabled: true,
+      reason: 'OVERRIDE',
+      override: null,
+    });
+    expect(text).toMatch(/An override of this user turns the flag on\. It never expires\.$/);
+    back();
+    const release = backend.hold('overrides');
+    const pending = features.for({ id: 'ann' }).explain('a');
+    await features.setOverride({ userId: 'ann', flagKey: 'a', enabled: false });
+    release();
+    const { enabled: then, steps: told } = await pending;
+    expect(then).toBe(told[0]?.override?.enabled ?? then);
+  });
+
+  it('of an unknown flag has no steps', async () => {
+    const { features } = await start();
+    expect(await features.explain('nope')).toMatchObject({ enabled: false, reason: 'FLAG_NOT_FOUND', steps: [] });
+  });
+});
 
 describe('embedded features', () => {
   it('check globally, for a user, and all at once', async () => {

@@ -27,6 +27,10 @@ const table: Record<string, { access: Access; operation: string }> = {
   'Query.evaluate': { access: 'evaluator', operation: '{ evaluate(context: {}) { key } }' },
   'Query.evaluateMany': { access: 'evaluator', operation: '{ evaluateMany(contexts: [{}]) { featureMap } }' },
   'Query.flag': { access: 'admin', operation: '{ flag(key: "a") { conditions } }' },
+  'Query.flag.explain': {
+    access: 'admin',
+    operation: '{ flag(key: "a") { explain(context: {}) { text } } }',
+  },
   'Query.flags': { access: 'admin', operation: '{ flags { totalCount nodes { conditions } } }' },
   'Query.group': { access: 'admin', operation: '{ group(name: "a") { memberCount } }' },
   'Query.groups': { access: 'admin', operation: '{ groups { nodes { name } } }' },
@@ -86,7 +90,11 @@ it('has a row for each root field of the schema, and no other', () => {
   const fields = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap(type =>
     Object.keys(type?.getFields() ?? {}).map(field => `${type?.name}.${field}`),
   );
-  expect(Object.keys(table).sort()).toEqual(fields.sort());
+  expect(
+    Object.keys(table)
+      .filter(field => field.split('.').length === 2)
+      .sort(),
+  ).toEqual(fields.sort());
 });
 
 const secret = 'the secret of the tests, 32 bytes or more';

@@ -127,8 +127,9 @@ describe.each([...goodIds, uuid])('a user known as %j', id => {
       { kind: 'MEMBERS_ADDED', actorId: stored, userIds: [stored] },
       { kind: 'OVERRIDE_SET', actorId: stored, userIds: [stored], after: { reason: null, createdById: stored } },
     ]);
-    expect(await data(id, 'admin', 'query ($id: UserID!) { user(id: $id) { userId } }', { id })).toEqual({
-      user: null,
+    const rest = 'query ($id: UserID!) { user(id: $id) { userId attributes groups overrides { totalCount } } }';
+    expect(await data(id, 'admin', rest, { id })).toEqual({
+      user: { userId: canonicalUserId(id), attributes: {}, groups: [], overrides: { totalCount: 0 } },
     });
     expect(await next()).toEqual({ k: false, beta: false });
   });

@@ -23,6 +23,7 @@ const answer = (value: Answer['value'], reason = 'ENABLED', variant: string | nu
 /** A client whose answers and status the test decides. */
 class StagedClient implements Pick<Client, keyof Client> {
   status: Status = 'connecting';
+  readonly bootstrap = undefined;
   source: Client['source'] = 'default';
   answers: Record<string, Answer> = {};
   subject = '';

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,10 +11,9 @@ import { startTestServer, type TestServer } from '../../../test/support/server.j
 const folder = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(folder, 'README.md'), 'utf8');
 const source = (file: string) => readFileSync(join(folder, 'src', file), 'utf8');
-const hasReact = existsSync(join(folder, 'dist/react.d.ts'));
-const blocks = codeBlocks(readme).filter(
-  ({ language, note }) => language.startsWith('ts') && (hasReact || !note?.includes('react')),
-);
+const blocks = codeBlocks(readme).filter(({ language }) => language.startsWith('ts'));
+/** What the README of the server shows of a page. */
+const pages = codeBlocks(readFileSync(join(root, 'README.md'), 'utf8')).filter(({ language }) => language === 'tsx');
 
 let project: string;
 beforeAll(async () => {
@@ -26,7 +25,8 @@ afterAll(() => rm(project, { recursive: true, force: true }));
 
 describe('the README of the client', () => {
   it.each(resolutions)('has examples with types for $moduleResolution', async resolution => {
-    for (const [index, { code, language }] of blocks.entries()) {
+    expect(pages).not.toEqual([]);
+    for (const [index, { code, language }] of [...blocks, ...pages].entries()) {
       await writeFile(join(project, `example-${index}.${language}`), `${code}\nexport {};\n`);
     }
     const options = { ...resolution, lib: ['es2022', 'dom'], types: [], jsx: 'react-jsx', skipLibCheck: false };

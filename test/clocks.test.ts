@@ -11,7 +11,11 @@ const instants: Readonly<Record<string, string>> = {
   'backends/directory-lock.ts': 'when a file was written, by the clock of the file system',
   'backends/memory.ts': 'it writes when rows are made and changed',
   'features/service.ts': 'when an override expires',
+  'openfeature/http-api.ts': 'a `Retry-After` that is a date',
   'server/http/deadlines.ts': 'when a token expires; it looks again after each second',
+  'server/protocols/ofrep/evaluate.ts': 'until when a ticket is handed out',
+  'server/protocols/ofrep/events.ts': 'when a ticket expires',
+  'server/protocols/ofrep/tickets.ts': 'when a ticket expires',
 };
 
 it('only instants are compared with the clock: intervals are counted on one that nobody sets', () => {

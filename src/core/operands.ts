@@ -1,5 +1,4 @@
 import type { RE2JS } from 're2js';
-import type SemVer from 'semver/classes/semver.js';
 import parseSemver from 'semver/functions/parse.js';
 import { parseInstant } from './instant.js';
 import { inexactNumber, isExact } from './json.js';
@@ -91,7 +90,13 @@ export const truth: Operand<Truth> = {
   read: (value, report) => (typeof value === 'boolean' ? { value } : fault(report, 'Expected true or false.')),
 };
 
-export const version: Operand<SemVer> = {
+/** A semantic version. Its type is ours, because the library has none of its own, and the package's types lead here. */
+export interface Version {
+  /** Negative, 0 or positive: this version comes before, with or after the other. */
+  compare(other: string | Version): number;
+}
+
+export const version: Operand<Version> = {
   words: 'a semantic version',
   read: (value, report) =>
     parseVersion(value) ??
@@ -110,7 +115,7 @@ const versionStart = bounded(
 );
 
 /** Reads a semantic version, with or without a leading `v`. Numbers that are left out are 0. Null for anything else. */
-export function parseVersion(value: unknown): SemVer | null {
+export function parseVersion(value: unknown): Version | null {
   if (typeof value !== 'string' || value.length > maxVersionLength) return null;
   const text = value.trim();
   // Looked at first: the library throws an error inside for most of what is no version, which costs more than all the rest.

@@ -1,5 +1,4 @@
 import type { RE2JS } from 're2js';
-import type SemVer from 'semver/classes/semver.js';
 import { parseInstant } from './instant.js';
 import type { Json } from './json.js';
 import { isInNetwork, type Network, parseAddress } from './network.js';
@@ -18,6 +17,7 @@ import {
   type Truth,
   texts,
   truth,
+  type Version,
   version,
 } from './operands.js';
 import { isFound } from './pattern.js';
@@ -224,7 +224,7 @@ function exists({ value: wanted }: Truth): AttributeTest {
   return value => (value !== undefined) === wanted;
 }
 
-function versionOrder(holds: (order: number) => boolean): MakeTest<SemVer> {
+function versionOrder(holds: (order: number) => boolean): MakeTest<Version> {
   return (limit, compilation) =>
     anyRead(value => {
       const version = parseVersion(value);

@@ -3,14 +3,14 @@ import type { OperatorName } from './operators.js';
 import { bounded, maxNameLength, shortened } from './text.js';
 
 /** Most characters that an explanation repeats of one value, in UTF-16 code units. */
-export const maxToldLength = 200;
+export const longestTold = 200;
 
 const plainName = bounded(/^[\w$.-]+$/, maxNameLength);
 
-/** A text in quotes and escaped, at most {@link maxToldLength} long. */
+/** A text in quotes and escaped, at most {@link longestTold} long. */
 export function quoted(text: string): string {
   // Shortened before too: escaping a long text would cost more than all the rest.
-  return shortened(JSON.stringify(shortened(text, maxToldLength - 2)), maxToldLength);
+  return shortened(JSON.stringify(shortened(text, longestTold - 2)), longestTold);
 }
 
 /** The name of an attribute, as the subject of a sentence. */
@@ -121,14 +121,14 @@ function joined(list: readonly Json[], word: 'or' | 'and'): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} ${word} ${items.at(-1)}`;
 }
 
-/** The words of the first elements, as many as {@link maxToldLength} has room for. */
+/** The words of the first elements, as many as {@link longestTold} has room for. */
 function fitting(list: readonly Json[], wordsOf: (element: Json) => string): { told: string[]; more: number } {
   const told: string[] = [];
   let length = 0;
   for (const element of list) {
     const words = wordsOf(element);
     length += words.length + 2;
-    if (told.length > 0 && length > maxToldLength) break;
+    if (told.length > 0 && length > longestTold) break;
     told.push(words);
   }
   return { told, more: list.length - told.length };

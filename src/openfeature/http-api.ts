@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bounded } from '../core/text.js';
 import { SourceError } from './source.js';
 
 /** A server, and what the provider needs to ask it. */
@@ -19,6 +20,11 @@ const envelope = z.object({
     .array(z.object({ message: z.string(), extensions: z.object({ code: z.string().optional() }).optional() }))
     .optional(),
 });
+
+/** A `Retry-After` in seconds. */
+const seconds = bounded(/^\d{1,9}$/, 9);
+/** The characters of a token. No server takes a longer header. */
+const visible = bounded(/^[\x21-\x7e]+$/, 65_536);
 
 /** Codes of a credential that a person must change. */
 const refusedCredentials: ReadonlySet<string | undefined> = new Set(['UNAUTHENTICATED', 'FORBIDDEN']);
@@ -97,8 +103,8 @@ export class HttpApi {
   #hold({ status, headers }: Response): void {
     if (status !== 429 && status !== 503) return;
     const after = headers.get('retry-after') ?? '';
-    const seconds = /^\d{1,9}$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1_000;
-    if (seconds > 0) this.#notBefore = performance.now() + seconds * 1_000;
+    const wait = seconds.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1_000;
+    if (wait > 0) this.#notBefore = performance.now() + wait * 1_000;
   }
 
   async #authorization(): Promise<string> {
@@ -110,7 +116,7 @@ export class HttpApi {
       throw new SourceError('The function that gives the token has failed.', 'error');
     }
     // A header cannot contain other characters, and the error of `fetch` would show the token.
-    if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
+    if (typeof token !== 'string' || !visible.test(token)) {
       throw new SourceError('The token is empty, or contains characters that no token has.', 'error');
     }
     return `Bearer ${token}`;
@@ -132,12 +138,19 @@ export class HttpApi {
 /** @throws TypeError */
 function endpointOf(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : null;
-  if (parsed === null || !/^https?:$/.test(parsed.protocol) || parsed.username !== '' || parsed.password !== '') {
+  if (
+    parsed === null ||
+    !['http:', 'https:'].includes(parsed.protocol) ||
+    parsed.username !== '' ||
+    parsed.password !== ''
+  ) {
     throw new TypeError(
       'The url of a server is an address such as https://flags.example.com, without a user or a password.',
     );
   }
-  return `${parsed.origin}${parsed.pathname.replace(/(\/graphql)?\/*$/, '')}/graphql`;
+  const path = parsed.pathname.split('/').filter(part => part !== '');
+  if (path.at(-1) === 'graphql') path.pop();
+  return [parsed.origin, ...path, 'graphql'].join('/');
 }
 
 function parse(text: string): unknown {

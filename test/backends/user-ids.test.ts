@@ -217,12 +217,15 @@ describe.each([
     await backend.setUserAttributes(id, { mail: 'secret@example.com', again: 1 }, 'idp|admin');
     await backend.addToGroup('beta', [id, 'idp|bob'], id);
     await backend.setOverride({ userId: id, flagKey: 'k', enabled: true, reason: 'secret wish', expiresAt: null }, id);
-    await backend.setOverride({ userId: id, flagKey: 'k', enabled: false, reason: 'secret', expiresAt: null }, null);
+    await backend.setOverride(
+      { userId: id, flagKey: 'k', enabled: false, reason: 'between us', expiresAt: null },
+      null,
+    );
     await backend.setUserAttributes('idp|bob', { mail: 'bob@example.com' }, id);
-    expect(await dump()).toContain('secret');
+    expect(await dump()).toContain('between us');
     await remove(id);
     const left = await dump();
-    expect(left).not.toContain('secret');
+    expect(left).not.toContain('between us');
     expect(left).toContain(storedUserId(id));
   });
 });

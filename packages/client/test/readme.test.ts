@@ -69,9 +69,10 @@ describe('the README of the client', () => {
   });
 
   it('lists every code of the client', () => {
-    const files = readdirSync(join(folder, 'src')).map(source);
+    // OpenFeature has codes and reasons of its own.
+    const files = readdirSync(join(folder, 'src')).filter(name => name !== 'openfeature.ts');
     const codes = new Set(
-      files.flatMap(text => [...text.matchAll(/'([A-Z]+_[A-Z_]+)'/g)].map(([, code]) => code as string)),
+      files.flatMap(name => [...source(name).matchAll(/'([A-Z]+_[A-Z_]+)'/g)].map(([, code]) => code as string)),
     );
     // Codes of the server, and reasons.
     for (const other of ['FLAG_NOT_FOUND', 'BAD_USER_INPUT']) codes.delete(other);

@@ -128,7 +128,11 @@ export function share(): Share {
         const open = closeStream;
         open?.();
         if (open) follow(false);
-        else closeStream = transport(request, listener);
+        else {
+          // Nobody else has a word to say here.
+          clearTimeout(timer);
+          closeStream = transport(request, listener);
+        }
       });
       say({ type: 'join' });
     };

@@ -90,6 +90,7 @@ function tab(slot = 'slot', request: Partial<StreamRequest> = {}) {
     onEnd: (error, retryAfter) => ends.push(`${error.code} ${retryAfter}`),
   });
   return {
+    streams,
     updates,
     ends,
     faults,
@@ -219,6 +220,9 @@ describe('tabs that share', () => {
     const only = tab();
     await flush();
     expect(only.stream).toBeDefined();
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(only.streams.length).toBe(1);
     only.close();
+    expect(only.streams.filter(({ isOpen }) => isOpen)).toEqual([]);
   });
 });

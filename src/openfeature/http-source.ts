@@ -67,6 +67,10 @@ export class HttpSource implements AnswerSource {
     this.#listener = listener;
     try {
       await this.#look();
+    } catch (error) {
+      // The provider tells this failure itself. The next answer makes the source ready.
+      if (this.#state === 'ready') this.#state = 'error';
+      throw error;
     } finally {
       this.#poll(listener);
     }

@@ -334,6 +334,18 @@ describe('a provider over a server', () => {
     await provider.onClose();
   });
 
+  it('is ready again after a start that the server refused', async () => {
+    let isRefused = true;
+    const url = await answering((_request, response) => {
+      const refusal = { errors: [{ message: 'Not now.', extensions: { code: 'TOO_COSTLY' } }] };
+      response.end(JSON.stringify(isRefused ? refusal : { data: { viewer: { revision: 1 } } }));
+    });
+    const provider = new HalyardProvider({ url, token: 't', pollInterval: 20 });
+    await expect(OpenFeature.setProviderAndWait(provider)).rejects.toThrow('The server refuses the question: Not now.');
+    isRefused = false;
+    await until(() => OpenFeature.getClient().providerStatus === 'READY', 'it is ready');
+  });
+
   it('gives up on a server that does not answer, and on one that is no Halyard', async () => {
     const silent = await answering(() => {});
     const late = new HalyardProvider({ url: silent, token: 't', pollInterval: 0, timeout: 50 });

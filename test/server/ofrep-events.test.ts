@@ -246,6 +246,11 @@ describe('a node that does not know the context of a ticket', () => {
     expect(await stream.next()).toEqual({ data: expect.objectContaining({ type: 'refetchEvaluation' }) });
     await flip(false, 'pro', other);
     expect((await stream.next()).id).toBeUndefined();
+    // One statement changes both flags: the log brings them at once.
+    await first.prisma.$executeRaw`UPDATE feature_flags SET name = name || '!'`;
+    await stream.next();
+    await settle();
+    expect(stream.size).toBe(0);
     // The provider asks this node: from now on its own changes count.
     await evaluateAll(other.url, {}, { token: bearer });
     expect((await stream.next()).id).toBeDefined();

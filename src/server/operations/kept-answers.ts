@@ -7,6 +7,8 @@ export interface KeptAnswer {
   readonly body: string;
   /** Of the body, in bytes. */
   readonly length: number;
+  /** Bytes of what is kept beside the body. Default 0. */
+  readonly extra?: number;
   /** The stamp of its caller when it was made; see `FeatureService.stamp`. */
   readonly stamp: object;
 }
@@ -22,7 +24,7 @@ export function createAnswerStore(): AnswerStore {
   return new LRUCache({
     max: maxKeptAnswers,
     maxSize: maxKeptAnswerLength,
-    sizeCalculation: ({ body }, key) => body.length + key.length,
+    sizeCalculation: ({ body, extra = 0 }, key) => body.length + key.length + extra,
   });
 }
 

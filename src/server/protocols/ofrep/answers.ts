@@ -65,16 +65,20 @@ function asFraction(value: number): string {
   return text.includes('e') ? text : `${text}.0`;
 }
 
-const names = new WeakMap<Evaluation, string>();
+const digests = new WeakMap<Evaluation, bigint>();
 
-/** A short name of an answer: two that OFREP shows alike have the same. How a number is written does not count. */
-export function nameAnswer(evaluation: Evaluation): string {
-  let name = names.get(evaluation);
-  if (name === undefined) {
+/**
+ * A digest of an answer, of 128 bits: two that OFREP shows alike have the same. How a number is written does not count. The exclusive
+ * or of the digests of different flags names all their answers.
+ */
+export function digestOf(evaluation: Evaluation): bigint {
+  let digest = digests.get(evaluation);
+  if (digest === undefined) {
     const { key, reason, variant, value } = evaluation;
-    const shown = JSON.stringify(reason === 'FLAG_NOT_FOUND' ? null : [key, reason, variant, value]);
-    name = createHash('sha256').update(shown).digest('base64url').slice(0, 22);
-    names.set(evaluation, name);
+    const shown = JSON.stringify([key, ...(reason === 'FLAG_NOT_FOUND' ? [] : [reason, variant, value])]);
+    const bytes = createHash('sha256').update(shown).digest();
+    digest = (bytes.readBigUInt64BE(0) << 64n) | bytes.readBigUInt64BE(8);
+    digests.set(evaluation, digest);
   }
-  return name;
+  return digest;
 }

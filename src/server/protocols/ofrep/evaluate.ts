@@ -141,7 +141,7 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
     });
     const body = `{"flags":[${answers.join(',')}],${rest.slice(1)}`;
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-    return { body, length: Buffer.byteLength(body), etag, ticket, watched };
+    return { body, length: Buffer.byteLength(body), extra: watched.bytes, etag, ticket, watched };
   }
 
   /** Waits until answers are no older. If the log cannot be read, the last known state answers. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { hasExpired } from '../../../auth/caller.js';
 import type { Evaluation } from '../../../core/evaluate.js';
 import { LastAnswers } from '../../../features/last-answers.js';
@@ -9,7 +8,7 @@ import type { Exchange, Route } from '../../http/route.js';
 import type { OpenStreams } from '../../operations/open-streams.js';
 import type { EventForm, EventStreams } from '../event-stream.js';
 import type { TokenEnds } from '../token-ends.js';
-import { nameAnswer } from './answers.js';
+import { digestOf } from './answers.js';
 import type { OfrepFlags } from './flags.js';
 import { refuse, refuseMethod } from './refuse.js';
 import type { ReadTicket, Tickets } from './tickets.js';
@@ -152,8 +151,14 @@ class ViewerEvents {
     this.#source = changes;
     const cancel = contexts.whenKnown(ticket.id, () => void changes.return?.());
     try {
-      yield { id: null, revision: flags.revision };
-      for await (const _change of changes) yield { id: null, revision: flags.revision };
+      let told = flags.revision;
+      yield { id: null, revision: told };
+      for await (const _change of changes) {
+        // The log may have brought the changes of many flags at once.
+        if (flags.revision === told) continue;
+        told = flags.revision;
+        yield { id: null, revision: told };
+      }
     } finally {
       cancel();
       void changes.return?.();
@@ -164,10 +169,10 @@ class ViewerEvents {
   async *#changesFor({ context, keys }: Watched, lastId: string | null): AsyncGenerator<Refetch, void, undefined> {
     const updates = this.#options.flags.subscribe(context, { keys });
     this.#source = updates;
-    const answers = new LastAnswers();
+    const name = new AnswersName();
     try {
       for await (const update of updates) {
-        const id = answersId(answers, update);
+        const id = name.after(update);
         if (!update.snapshot || id !== lastId) yield { id, revision: update.revision };
       }
     } finally {
@@ -176,11 +181,26 @@ class ViewerEvents {
   }
 }
 
-/** Brings the answers up to date, and names them all: the same answers have the same name on every node. */
-function answersId(answers: LastAnswers, { features, removed }: FeaturesUpdate): string {
-  for (const key of removed) answers.delete(key);
-  for (const evaluation of features) answers.set(evaluation);
-  const hash = createHash('sha256');
-  for (const key of answers.keys()) hash.update(nameAnswer(answers.get(key) as Evaluation));
-  return hash.digest('base64url').slice(0, 22);
+/** The name of all answers of a viewer: the same answers have the same on every node. An update costs what it changes. */
+class AnswersName {
+  readonly #answers = new LastAnswers();
+  #digest = 0n;
+
+  after({ features, removed }: FeaturesUpdate): string {
+    for (const key of removed) {
+      this.#toggle(this.#answers.get(key));
+      this.#answers.delete(key);
+    }
+    for (const evaluation of features) {
+      this.#toggle(this.#answers.get(evaluation.key));
+      this.#toggle(evaluation);
+      this.#answers.set(evaluation);
+    }
+    return this.#digest.toString(36);
+  }
+
+  /** Takes an answer in, or out again. */
+  #toggle(evaluation: Evaluation | undefined): void {
+    if (evaluation !== undefined) this.#digest ^= digestOf(evaluation);
+  }
 }

@@ -54,10 +54,12 @@ export class Tickets {
     // Not all subjects get their new ticket at the same time.
     const shift = id.readUInt32BE() % bucketTime;
     const start = this.#now() - ((this.#now() + shift) % bucketTime);
-    const expiresAt = Math.min(start + ticketTime, caller.expiresAt ?? Number.POSITIVE_INFINITY);
+    // The ticket has it in whole seconds.
+    const expiry = Math.min(start + ticketTime, caller.expiresAt ?? Number.POSITIVE_INFINITY);
+    const expiresAt = Math.floor(expiry / 1_000) * 1_000;
     const body = Buffer.alloc(idLength + timeLength);
     id.copy(body);
-    body.writeUInt32BE(Math.floor(expiresAt / 1_000), idLength);
+    body.writeUInt32BE(expiresAt / 1_000, idLength);
     const signature = this.#sign('ticket', body).subarray(0, signatureLength);
     return {
       id: id.toString('base64url'),

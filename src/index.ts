@@ -1,14 +1,16 @@
 /** Feature flags inside your own program. A server is started by the command line, or from `halyard/server`. */
 
 export type {
-  Actor,
+  Author,
   Backend,
   Change,
   ChangeKind,
   ChangePage,
   Definitions,
+  Guard,
   NewOverride,
   Override,
+  Step,
   Targeting,
   User,
   Written,
@@ -20,6 +22,7 @@ export type { ConditionOutcome } from './core/condition-trace.js';
 export { isDevice } from './core/device.js';
 export {
   type ClosedAnswer,
+  CrossedError,
   FeatureDisabledError,
   FeatureError,
   FlagExistsError,

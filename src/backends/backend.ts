@@ -80,6 +80,12 @@ export interface Change {
    */
   readonly before: JsonObject | null;
   readonly after: JsonObject | null;
+  /** Why the change was made, as its author wrote it; null if the author wrote nothing. */
+  readonly note: string | null;
+  /** A UUID that all changes of one write share, and all changes of one transaction of another program. */
+  readonly batch: string;
+  /** For a revert the revision that was reverted to, for an undo the first revision of the undone batch. Otherwise null. */
+  readonly reverts: number | null;
 }
 
 /** A page of the change log. */
@@ -125,10 +131,46 @@ export interface Written<T> {
    * revision has seen the write.
    */
   readonly revision: number;
+  /** The batch of the changes in the log; null if the write changed nothing. */
+  readonly batch: string | null;
 }
 
-/** The user who makes a change; null if unknown. An unknown id creates a user. */
-export type Actor = string | null;
+/** Who makes a change, and why, for the change log. */
+export interface Author {
+  /** The user who makes the change; null if unknown. An unknown id creates a user. */
+  readonly actor: string | null;
+  /** Why the change is made: 1 to 500 characters. */
+  readonly note?: string | null | undefined;
+  /** The UUID of a batch that several writes share. Default: each write is a batch of its own. */
+  readonly batch?: string | undefined;
+  /** The revision that the change goes back to. */
+  readonly reverts?: number | null | undefined;
+}
+
+/** A single write of {@link Backend.apply}. Each means the same as the method of its name. */
+export type Step =
+  | { readonly kind: 'createFlag'; readonly flag: NewFlag }
+  | {
+      readonly kind: 'updateFlag';
+      readonly key: string;
+      readonly patch: FlagPatch;
+      readonly expectedVersion?: number | null | undefined;
+    }
+  | { readonly kind: 'deleteFlag'; readonly key: string }
+  | { readonly kind: 'setOverride'; readonly override: NewOverride }
+  | { readonly kind: 'removeOverride'; readonly userId: string; readonly flagKey: string }
+  | { readonly kind: 'addToGroup' | 'removeFromGroup'; readonly group: string; readonly userIds: readonly string[] }
+  | { readonly kind: 'setUserAttributes'; readonly userId: string; readonly attributes: Attributes };
+
+/** What must not have been changed since a revision. */
+export interface Guard {
+  /** The revision that the caller has seen. */
+  readonly since: number;
+  /** Flags whose FLAG_* and OVERRIDE_* changes count. */
+  readonly flagKeys: readonly string[];
+  /** Users whose attributes, overrides and memberships count. */
+  readonly userIds: readonly string[];
+}
 
 /**
  * The store of definitions, groups, overrides and users, with the log of every change to them.
@@ -175,24 +217,24 @@ export interface Backend {
   getFlag(key: string): Promise<Flag | null>;
 
   /** @throws FlagExistsError when the key is taken. */
-  createFlag(flag: NewFlag, actor: Actor): Promise<Written<Flag>>;
+  createFlag(flag: NewFlag, by: Author | null): Promise<Written<Flag>>;
 
   /**
    * Changes the fields in `patch`. With `expectedVersion` it does so only if the flag is at that version.
    * @throws FlagNotFoundError
    * @throws VersionConflictError with the present flag.
    */
-  updateFlag(key: string, patch: FlagPatch, expectedVersion: number | null, actor: Actor): Promise<Written<Flag>>;
+  updateFlag(key: string, patch: FlagPatch, expectedVersion: number | null, by: Author | null): Promise<Written<Flag>>;
 
   /** Deletes a flag with its overrides. False if there was no such flag. */
-  deleteFlag(key: string, actor: Actor): Promise<Written<boolean>>;
+  deleteFlag(key: string, by: Author | null): Promise<Written<boolean>>;
 
   /**
    * Sets a user's override of a flag and replaces an earlier one. `createdAt` and `createdById` of the earlier one stay if
    * nothing else changes.
    * @throws FlagNotFoundError with the path `flagKey`.
    */
-  setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>>;
+  setOverride(override: NewOverride, by: Author | null): Promise<Written<Override>>;
 
   /** The stored overrides of these users and flags, in this order; null where there is none. Users have the ids that they are known by. */
   overrides(of: readonly Pick<Override, 'userId' | 'flagKey'>[]): Promise<readonly (Override | null)[]>;
@@ -201,19 +243,28 @@ export interface Backend {
   overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>>;
 
   /** False if there was no such override. */
-  removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>>;
+  removeOverride(userId: string, flagKey: string, by: Author | null): Promise<Written<boolean>>;
 
   /** Returns the number of users that were not members before. Repeated ids count once. */
-  addToGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>>;
+  addToGroup(group: string, userIds: readonly string[], by: Author | null): Promise<Written<number>>;
 
   /** Returns the number of users that were members. */
-  removeFromGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>>;
+  removeFromGroup(group: string, userIds: readonly string[], by: Author | null): Promise<Written<number>>;
 
   /** Replaces a user's attributes; creates the user. */
-  setUserAttributes(userId: string, attributes: Attributes, actor: Actor): Promise<Written<User>>;
+  setUserAttributes(userId: string, attributes: Attributes, by: Author | null): Promise<Written<User>>;
+
+  /**
+   * Makes several writes, some thousands at most, in their order: all of them or none, as one batch. With a guard it does so only
+   * if nothing that the guard names was changed since its revision; a RESET counts as a change of everything, and so does a part
+   * of the log that is not kept any more.
+   * @throws CrossedError with what was changed since.
+   * @throws FlagExistsError, FlagNotFoundError, VersionConflictError of the first step that cannot be done.
+   */
+  apply(steps: readonly Step[], by: Author | null, guard?: Guard | null): Promise<Written<null>>;
 
   /** Deletes a user with memberships and overrides. False if there was no such user. */
-  deleteUser(userId: string, actor: Actor): Promise<Written<boolean>>;
+  deleteUser(userId: string, by: Author | null): Promise<Written<boolean>>;
 
   /** Releases everything. Calls in flight may reject. Closing twice is harmless. */
   close(): Promise<void>;

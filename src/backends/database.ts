@@ -1,38 +1,37 @@
-// Over 300 lines: the contract has many writes, and each is one statement that is read beside the others.
+// Over 300 lines: the contract has many methods, and the class has one for each.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Attributes } from '../core/attributes.js';
 import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import type { FlagPatch, NewFlag } from '../core/inputs.js';
 import { type Log, silentLog } from '../core/log.js';
-import { externalUserId, storedUserId } from '../core/user-id.js';
+import { storedUserId } from '../core/user-id.js';
 import { Prisma, PrismaClient } from '../generated/prisma/client.js';
 import { mapInSlices } from '../streams/slices.js';
 import { Auditor } from './auditor.js';
 import type {
-  Actor,
+  Author,
   Backend,
   ChangePage,
   Definitions,
+  Guard,
   NewOverride,
   Override,
+  Step,
   TargetingRead,
   User,
   Written,
 } from './backend.js';
 import type { Connection } from './connection.js';
-import { type DatabaseSetupError, toUnavailable } from './errors.js';
+import { type DatabaseSetupError, refusal, toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
 import { read, readChanges, readDefinitions, readOverriddenVariants, readOverrides, readTargeting } from './reads.js';
 import {
-  assignments,
   distinctUsers,
   ensureUsers,
   flagOf,
   flagState,
-  insertFlag,
   json,
-  jsonb,
   overrideOf,
   overrideState,
   type StoredUsers,
@@ -40,8 +39,20 @@ import {
   storedOrNull,
   storedUser,
   storedUsers,
-  uuids,
 } from './sql.js';
+import {
+  deleteFlags,
+  deleteMembers,
+  deleteOverrides,
+  insertFlags,
+  insertMembers,
+  refuseCrossed,
+  refusedBy,
+  stepStatements,
+  updateFlags,
+  upsertOverrides,
+  upsertUsers,
+} from './statements.js';
 import { Writer } from './writer.js';
 
 /** Where the database is. */
@@ -128,7 +139,8 @@ const transactionOptions = { maxWait: 15_000, timeout: 120_000 };
  * the row that the triggers produced. Prisma's client provides the pool and the transactions. {@link Writer} has the common part
  * of all writes.
  *
- * The file has more than 300 lines because the class has one method for each method of {@link Backend}, with its SQL in place.
+ * The file has more than 300 lines because the class has one method for each method of {@link Backend}. `reads.ts` and
+ * `statements.ts` have their SQL.
  */
 export class DatabaseBackend implements Backend {
   /** For reads by the layers above. Writes also work (triggers keep the log), but without retries and checks. */
@@ -202,75 +214,66 @@ export class DatabaseBackend implements Backend {
     return flagOf(row);
   }
 
-  async createFlag(flag: NewFlag, actor: Actor): Promise<Written<Flag>> {
+  async createFlag(flag: NewFlag, by: Author | null): Promise<Written<Flag>> {
+    const actor = by?.actor ?? null;
     // A refused write creates no user: the actor is created only if the insert succeeds.
     const insert = Prisma.sql`
       WITH made AS (
-        ${insertFlag(flag, actor)}
-        ON CONFLICT (key) DO NOTHING
+        ${insertFlags([flag], actor)}
         RETURNING *
       ), actors AS (
         ${ensureUsers(storedUsers([actor]), Prisma.sql`EXISTS (SELECT FROM made)`)}
       )
       SELECT halyard_flag_state(made)::text AS flag, ${actor}::text AS creator FROM made`;
-    const { rows, revision } = await this.#writer.write(actor, [insert]);
+    const { value: rows, ...written } = await this.#writer.write(by, [insert]);
     const made = flagOf(rows[0]?.[0]);
     if (made === null) throw new FlagExistsError(flag.key);
-    return { value: made, revision };
+    return { ...written, value: made };
   }
 
   async updateFlag(
     key: string,
     patch: FlagPatch,
     expectedVersion: number | null,
-    actor: Actor,
+    by: Author | null,
   ): Promise<Written<Flag>> {
     // A refused write creates no user: the actor is created only if the update finds its row.
     const update = Prisma.sql`
       WITH written AS (
-        UPDATE feature_flags SET ${assignments(patch)}
-        WHERE key = ${key} AND (${expectedVersion}::int IS NULL OR version = ${expectedVersion}::int)
-        RETURNING *
+        ${updateFlags([{ key, patch, expectedVersion }])}
+        RETURNING stored.*
       ), actors AS (
-        ${ensureUsers(storedUsers([actor]), Prisma.sql`EXISTS (SELECT FROM written)`)}
+        ${ensureUsers(storedUsers([by?.actor ?? null]), Prisma.sql`EXISTS (SELECT FROM written)`)}
       )
       SELECT ${flagState(Prisma.sql`written`)} FROM written`;
-    const { rows, revision } = await this.#writer.write(actor, [update, selectFlag(key)]);
-    const written = flagOf(rows[0]?.[0]);
-    if (written !== null) return { value: written, revision };
+    const { value: rows, ...written } = await this.#writer.write(by, [update, selectFlag(key)]);
+    const updated = flagOf(rows[0]?.[0]);
+    if (updated !== null) return { ...written, value: updated };
     const current = flagOf(rows[1]?.[0]);
     if (current === null) throw new FlagNotFoundError(key);
     throw new VersionConflictError(current, expectedVersion as number);
   }
 
-  async deleteFlag(key: string, actor: Actor): Promise<Written<boolean>> {
-    const remove = Prisma.sql`DELETE FROM feature_flags WHERE key = ${key}`;
-    const { value, revision } = await this.#writer.writeCounted(actor, [ensureUsers(storedUsers([actor]))], [remove]);
-    return { value: value > 0, revision };
+  async deleteFlag(key: string, by: Author | null): Promise<Written<boolean>> {
+    return this.#remove(by, deleteFlags([key]));
   }
 
-  async setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>> {
-    const { userId, flagKey, enabled, variant = null, reason, expiresAt } = override;
-    const storedId = storedUserId(userId);
+  async setOverride(override: NewOverride, by: Author | null): Promise<Written<Override>> {
+    const { userId, flagKey } = override;
+    const actor = by?.actor ?? null;
     const isThere = Prisma.sql`EXISTS (SELECT FROM feature_flags WHERE key = ${flagKey})`;
-    const upsert = Prisma.sql`
-      INSERT INTO feature_flag_overrides AS stored (user_id, flag_key, enabled, variant, reason, expires_at, created_by_id)
-      SELECT ${storedId}::uuid, ${flagKey}, ${enabled}, ${variant}, ${reason}, ${expiresAt?.toISOString() ?? null}::text::timestamptz,
-             ${storedOrNull(actor)}::uuid
-      WHERE ${isThere}
-      ON CONFLICT (user_id, flag_key) DO UPDATE
-      SET enabled = EXCLUDED.enabled, variant = EXCLUDED.variant, reason = EXCLUDED.reason, expires_at = EXCLUDED.expires_at,
-          created_at = EXCLUDED.created_at, created_by_id = EXCLUDED.created_by_id
-      WHERE (stored.enabled, stored.variant, stored.reason, stored.expires_at)
-            IS DISTINCT FROM (EXCLUDED.enabled, EXCLUDED.variant, EXCLUDED.reason, EXCLUDED.expires_at)`;
     const select = Prisma.sql`
       SELECT ${overrideState} FROM feature_flag_overrides o
-      WHERE user_id = ${storedId}::uuid AND flag_key = ${flagKey}`;
+      WHERE user_id = ${storedUserId(userId)}::uuid AND flag_key = ${flagKey}`;
     const users = ensureUsers(storedUsers([userId, actor]), isThere);
-    const { rows, revision } = await this.#writer.write(actor, [users, upsert, select]);
+    const { value: rows, ...written } = await this.#writer.write(by, [
+      users,
+      upsertOverrides([override], actor),
+      select,
+    ]);
     const stored = rows[2]?.[0];
     if (stored === undefined) throw new FlagNotFoundError(flagKey, 'flagKey');
-    return { value: { userId, flagKey, ...overrideOf(stored) }, revision };
+    return { ...written, value: { userId, flagKey, ...overrideOf(stored) } };
   }
 
   overrides(of: readonly Pick<Override, 'userId' | 'flagKey'>[]): Promise<readonly (Override | null)[]> {
@@ -281,61 +284,56 @@ export class DatabaseBackend implements Backend {
     return readOverriddenVariants(this.prisma, flagKey);
   }
 
-  async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {
-    const remove = Prisma.sql`
-      DELETE FROM feature_flag_overrides WHERE user_id = ${storedUserId(userId)}::uuid AND flag_key = ${flagKey}`;
-    const { value, revision } = await this.#writer.writeCounted(actor, [ensureUsers(storedUsers([actor]))], [remove]);
-    return { value: value > 0, revision };
+  async removeOverride(userId: string, flagKey: string, by: Author | null): Promise<Written<boolean>> {
+    return this.#remove(by, deleteOverrides([{ userId, flagKey }]));
   }
 
-  async addToGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
+  async addToGroup(group: string, userIds: readonly string[], by: Author | null): Promise<Written<number>> {
     const slices = await this.#slices(userIds);
+    const actor = by?.actor ?? null;
     return this.#writer.writeCounted(
-      actor,
+      by,
       [ensureUsers(storedUsers([actor])), ...slices.map(users => ensureUsers(users))],
-      slices.map(
-        users => Prisma.sql`
-          INSERT INTO user_feature_groups (user_id, group_name, added_by_id)
-          SELECT id, ${group}, ${storedOrNull(actor)}::uuid FROM unnest(${uuids(users.keys())}) AS id
-          ON CONFLICT DO NOTHING`,
-      ),
+      slices.map(users => insertMembers(group, users, actor)),
     );
   }
 
-  async removeFromGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
+  async removeFromGroup(group: string, userIds: readonly string[], by: Author | null): Promise<Written<number>> {
     const slices = await this.#slices(userIds);
     return this.#writer.writeCounted(
-      actor,
-      [ensureUsers(storedUsers([actor]))],
-      slices.map(
-        users =>
-          Prisma.sql`DELETE FROM user_feature_groups WHERE group_name = ${group} AND user_id = ANY(${uuids(users.keys())})`,
-      ),
+      by,
+      [ensureUsers(storedUsers([by?.actor ?? null]))],
+      slices.map(users => deleteMembers(group, users)),
     );
   }
 
-  async setUserAttributes(userId: string, attributes: Attributes, actor: Actor): Promise<Written<User>> {
-    const storedId = storedUserId(userId);
-    const upsert = Prisma.sql`
-      INSERT INTO users AS stored (id, external_id, attributes)
-      VALUES (${storedId}::uuid, ${externalUserId(userId)}, ${jsonb(attributes)})
-      ON CONFLICT (id) DO UPDATE
-      SET attributes = EXCLUDED.attributes, external_id = coalesce(EXCLUDED.external_id, stored.external_id)
-      WHERE stored.attributes <> EXCLUDED.attributes
-         OR stored.external_id IS NULL AND EXCLUDED.external_id IS NOT NULL`;
-    const select = Prisma.sql`SELECT attributes::text AS attributes FROM users WHERE id = ${storedId}::uuid`;
-    const ensure = ensureUsers(storedUsers([besides(userId, actor)]));
+  async setUserAttributes(userId: string, attributes: Attributes, by: Author | null): Promise<Written<User>> {
+    const select = Prisma.sql`SELECT attributes::text AS attributes FROM users WHERE id = ${storedUserId(userId)}::uuid`;
+    const ensure = ensureUsers(storedUsers([besides(userId, by)]));
     // If the actor is the user, the upsert creates the user, in one change.
-    const { rows, revision } = await this.#writer.write(actor, [ensure, upsert, select]);
-    return { value: { id: userId, attributes: json<Attributes>(rows[2]?.[0]?.['attributes']) }, revision };
+    const upsert = upsertUsers([{ userId, attributes }]);
+    const { value: rows, ...written } = await this.#writer.write(by, [ensure, upsert, select]);
+    return { ...written, value: { id: userId, attributes: json<Attributes>(rows[2]?.[0]?.['attributes']) } };
   }
 
-  async deleteUser(userId: string, actor: Actor): Promise<Written<boolean>> {
+  async apply(steps: readonly Step[], by: Author | null, guard: Guard | null = null): Promise<Written<null>> {
+    const actor = by?.actor ?? null;
+    const statements = [
+      ...(guard === null ? [] : [refuseCrossed(guard)]),
+      ensureUsers(storedUsers([actor])),
+      ...stepStatements(steps, actor),
+    ];
+    const written = await this.#writer.write(by, statements).catch(error => {
+      const fault = refusal(error);
+      throw fault === null ? error : (refusedBy(fault, guard) ?? error);
+    });
+    return { ...written, value: null };
+  }
+
+  async deleteUser(userId: string, by: Author | null): Promise<Written<boolean>> {
     const remove = Prisma.sql`DELETE FROM users WHERE id = ${storedUserId(userId)}::uuid`;
     // If the actor is the user, the user must not be created again.
-    const ensure = ensureUsers(storedUsers([besides(userId, actor)]));
-    const { value, revision } = await this.#writer.writeCounted(actor, [ensure], [remove]);
-    return { value: value > 0, revision };
+    return this.#remove(by, remove, besides(userId, by));
   }
 
   close(): Promise<void> {
@@ -359,6 +357,12 @@ export class DatabaseBackend implements Backend {
     return prisma;
   }
 
+  /** Runs a statement that removes. @param actor the user to create if unknown. */
+  async #remove(by: Author | null, statement: Prisma.Sql, actor = by?.actor ?? null): Promise<Written<boolean>> {
+    const counted = await this.#writer.writeCounted(by, [ensureUsers(storedUsers([actor]))], [statement]);
+    return { ...counted, value: counted.value > 0 };
+  }
+
   /** Each step takes milliseconds for many ids, so each step gets its own turn of the event loop. */
   async #slices(userIds: readonly string[]): Promise<StoredUsers[]> {
     const distinct = distinctUsers(await mapInSlices(userIds, storedUser));
@@ -375,6 +379,7 @@ export class DatabaseBackend implements Backend {
 }
 
 /** The actor, unless it is this user. */
-function besides(userId: string, actor: Actor): Actor {
+function besides(userId: string, by: Author | null): string | null {
+  const actor = by?.actor ?? null;
   return storedOrNull(actor) === storedUserId(userId) ? null : actor;
 }

@@ -201,12 +201,22 @@ export function isContention(error: unknown): boolean {
 
 /** The message and remedy from the triggers of the change log if they cannot write it; null for any other error. */
 export function logDamage(error: unknown): string | null {
-  if (sqlState(error) !== 'HLY01') return null;
+  return raised(error, 'HLY01', 'The change log cannot be written.');
+}
+
+/** The fault, as JSON text, for which `halyard_refuse` ended a transaction; null for any other error. */
+export function refusal(error: unknown): string | null {
+  return raised(error, 'HLY02', '{}');
+}
+
+/** The message of an error that a function of ours raised with this code; null for any other error. */
+function raised(error: unknown, state: string, unknown: string): string | null {
+  if (sqlState(error) !== state) return null;
   for (const like of causes(error)) {
     const { originalMessage } = like as { originalMessage?: unknown };
     if (typeof originalMessage === 'string') return originalMessage;
   }
-  return 'The change log cannot be written.';
+  return unknown;
 }
 
 /** Whether COMMIT was sent and got no answer. */

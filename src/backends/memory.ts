@@ -2,24 +2,26 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Attributes } from '../core/attributes.js';
-import { FlagExistsError, FlagNotFoundError, refuse, VersionConflictError } from '../core/errors.js';
+import { CrossedError, FlagExistsError, FlagNotFoundError, refuse, VersionConflictError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
-import { type FlagPatch, inputs, type NewFlag, parseInput } from '../core/inputs.js';
+import { type FlagPatch, inputs, type NewFlag, newFlagOf, parseInput } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
 import { canonicalUserId, externalUserId, storedUserId } from '../core/user-id.js';
 import type {
-  Actor,
+  Author,
   Backend,
-  Change,
   ChangePage,
   Definitions,
+  Guard,
   NewOverride,
   Override,
+  Step,
   Targeting,
   TargetingRead,
   User,
   Written,
 } from './backend.js';
+import { MemoryLog, type Signature } from './memory-log.js';
 import { namedFlag, type Seed, seedIssues, seedVariantIssues } from './seed.js';
 
 interface StoredUser {
@@ -33,9 +35,10 @@ interface StoredUser {
   readonly overrides: Map<string, Override>;
 }
 
+/** The most flags and the most users that a refusal names. */
+const mostNamed = 100;
 /** The most ids in one entry of the log. */
 const sliceLength = 1_000;
-const noFields = { flagKey: null, userId: null, groupName: null, userIds: [], before: null, after: null } as const;
 
 /**
  * A backend in memory, for unit tests and for programs without a database. Its data ends with the process, and no other process
@@ -45,19 +48,18 @@ const noFields = { flagKey: null, userId: null, groupName: null, userIds: [], be
  */
 export class MemoryBackend implements Backend {
   readonly isInstant = true;
-  readonly #epoch = randomUUID();
   readonly #now: () => Date;
+  readonly #log: MemoryLog;
   // Here and in the log users are named by the ids under which they are stored.
   readonly #flags = new Map<string, Flag>();
   readonly #users = new Map<string, StoredUser>();
-  readonly #changes: Change[] = [];
   /** The last versions of deleted flags, by key. */
   readonly #lastVersions = new Map<string, number>();
-  readonly #hintListeners = new Set<() => void>();
 
   /** @param options.now the clock. Tests provide their own. */
   constructor(options: { readonly now?: () => Date } = {}) {
     this.#now = options.now ?? (() => new Date());
+    this.#log = new MemoryLog(this.#now);
   }
 
   /**
@@ -67,7 +69,7 @@ export class MemoryBackend implements Backend {
    */
   seed({ flags = [], users = {}, groups = {}, overrides = [] }: Seed): void {
     refuse(seedIssues({ flags, users, groups, overrides }));
-    const created = new Map(flags.map(flag => [flag.key, parseInput(inputs.createFlag, namedFlag(flag))]));
+    const created = new Map(flags.map(flag => [flag.key, newFlagOf(namedFlag(flag))]));
     const keys = new Set(this.#flags.keys());
     for (const { key } of flags) {
       if (keys.has(key)) throw new FlagExistsError(key);
@@ -77,36 +79,36 @@ export class MemoryBackend implements Backend {
     if (unknown !== undefined) throw new FlagNotFoundError(unknown.flagKey, 'flagKey');
     refuse(seedVariantIssues(overrides, key => created.get(key) ?? this.#flags.get(key) ?? null));
 
-    for (const flag of created.values()) this.#createFlag(flag, null);
-    for (const [id, attributes] of Object.entries(users)) this.#setAttributes(canonicalUserId(id), attributes, null);
-    for (const [group, ids] of Object.entries(groups)) this.#addToGroup(group, ids.map(canonicalUserId), null);
-    for (const override of overrides) this.#setOverride(parseInput(inputs.setOverride, override), null);
+    this.#log.write(null, by => {
+      for (const { key, note } of flags) this.#createFlag(created.get(key) as NewFlag, { ...by, note });
+      for (const [id, attributes] of Object.entries(users)) this.#setAttributes(canonicalUserId(id), attributes, by);
+      for (const [group, ids] of Object.entries(groups)) this.#addToGroup(group, ids.map(canonicalUserId), by);
+      for (const override of overrides) this.#setOverride(parseInput(inputs.setOverride, override), by);
+    });
   }
 
   /** Removes everything, and erases the users in the log. The log stays and gets a RESET. */
   clear(): void {
-    for (const flag of [...this.#flags.values()]) this.#dropFlag(flag);
-    this.#users.clear();
-    this.#erase(null);
-    this.#log(null, { kind: 'RESET' });
+    this.#log.write(null, by => {
+      for (const flag of [...this.#flags.values()]) this.#dropFlag(flag);
+      this.#users.clear();
+      this.#log.erase(null);
+      this.#log.append(by, { kind: 'RESET' });
+    });
   }
 
   async definitions(): Promise<Definitions> {
     const flags = [...this.#flags.values()].sort((a, b) => compare(a.key, b.key)).map(flag => this.#shown(flag));
-    const revision = this.#changes.length;
-    return { epoch: this.#epoch, revision, nonce: this.#nonceOf(revision), flags };
+    const { epoch, head } = this.#log;
+    return { epoch, revision: head, nonce: this.#log.nonceOf(head), flags };
   }
 
   async changes(after: number, limit: number): Promise<ChangePage> {
-    const changes = this.#changes.slice(after, after + limit);
-    return { epoch: this.#epoch, head: this.#changes.length, nonce: this.#nonceOf(after), changes };
+    return this.#log.page(after, limit);
   }
 
   onHint(listener: () => void): () => void {
-    // The same listener may be added twice, and each time is removed alone.
-    const own = () => listener();
-    this.#hintListeners.add(own);
-    return () => void this.#hintListeners.delete(own);
+    return this.#log.onHint(listener);
   }
 
   async targeting(storedIds: readonly string[]): Promise<TargetingRead> {
@@ -120,7 +122,7 @@ export class MemoryBackend implements Backend {
       );
       found.set(id, { attributes: user.attributes, groups: new Set(user.groups), overrides: new Map(decisions) });
     }
-    return { revision: this.#changes.length, users: found };
+    return { revision: this.#log.head, users: found };
   }
 
   async getFlag(key: string): Promise<Flag | null> {
@@ -128,44 +130,25 @@ export class MemoryBackend implements Backend {
     return flag === undefined ? null : this.#shown(flag);
   }
 
-  async createFlag(flag: NewFlag, actor: Actor): Promise<Written<Flag>> {
-    return this.#written(this.#createFlag(flag, actor));
+  async createFlag(flag: NewFlag, by: Author | null): Promise<Written<Flag>> {
+    return this.#log.write(by, signed => this.#createFlag(flag, signed));
   }
 
   async updateFlag(
     key: string,
     patch: FlagPatch,
     expectedVersion: number | null,
-    actor: Actor,
+    by: Author | null,
   ): Promise<Written<Flag>> {
-    const before = this.#flags.get(key);
-    if (before === undefined) throw new FlagNotFoundError(key);
-    if (expectedVersion !== null && expectedVersion !== before.version) {
-      throw new VersionConflictError(this.#shown(before), expectedVersion);
-    }
-    this.#ensureUser(actor, actor);
-    const given = Object.entries(patch).filter(([, value]) => value !== undefined);
-    const wanted: Flag = { ...before, ...copy(Object.fromEntries(given)) };
-    if (isDeepStrictEqual(wanted, before)) return this.#written(this.#shown(before));
-    const after = { ...wanted, version: before.version + 1, updatedAt: this.#now() };
-    this.#flags.set(key, after);
-    this.#log(actor, { kind: 'FLAG_UPDATED', flagKey: key, before: flagState(before), after: flagState(after) });
-    return this.#written(this.#shown(after));
+    return this.#log.write(by, signed => this.#updateFlag(key, patch, expectedVersion, signed));
   }
 
-  async deleteFlag(key: string, actor: Actor): Promise<Written<boolean>> {
-    this.#ensureUser(actor, actor);
-    const flag = this.#flags.get(key);
-    if (flag === undefined) return this.#written(false);
-    this.#dropFlag(flag);
-    this.#log(actor, { kind: 'FLAG_DELETED', flagKey: key, before: flagState(flag) });
-    for (const [, user] of this.#sortedUsers()) this.#removeOverride(user, key, actor);
-    return this.#written(true);
+  async deleteFlag(key: string, by: Author | null): Promise<Written<boolean>> {
+    return this.#log.write(by, signed => this.#deleteFlag(key, signed));
   }
 
-  async setOverride(override: NewOverride, actor: Actor): Promise<Written<Override>> {
-    if (!this.#flags.has(override.flagKey)) throw new FlagNotFoundError(override.flagKey, 'flagKey');
-    return this.#written(this.#setOverride(override, actor));
+  async setOverride(override: NewOverride, by: Author | null): Promise<Written<Override>> {
+    return this.#log.write(by, signed => this.#setOverride(override, signed));
   }
 
   async overrides(of: readonly Pick<Override, 'userId' | 'flagKey'>[]): Promise<readonly (Override | null)[]> {
@@ -185,60 +168,126 @@ export class MemoryBackend implements Backend {
     return named;
   }
 
-  async removeOverride(userId: string, flagKey: string, actor: Actor): Promise<Written<boolean>> {
-    this.#ensureUser(actor, actor);
-    const user = this.#users.get(storedUserId(userId));
-    return this.#written(user !== undefined && this.#removeOverride(user, flagKey, actor));
+  async removeOverride(userId: string, flagKey: string, by: Author | null): Promise<Written<boolean>> {
+    return this.#log.write(by, signed => this.#removeOverride(userId, flagKey, signed));
   }
 
-  async addToGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
-    this.#ensureUser(actor, actor);
-    return this.#written(this.#addToGroup(group, userIds, actor));
+  async addToGroup(group: string, userIds: readonly string[], by: Author | null): Promise<Written<number>> {
+    return this.#log.write(by, signed => this.#addToGroup(group, userIds, signed));
   }
 
-  async removeFromGroup(group: string, userIds: readonly string[], actor: Actor): Promise<Written<number>> {
-    this.#ensureUser(actor, actor);
-    const removed = [...new Set(userIds.map(storedUserId))].filter(
-      id => this.#users.get(id)?.groups.delete(group) === true,
-    );
-    this.#logMembers(actor, 'MEMBERS_REMOVED', group, removed);
-    return this.#written(removed.length);
+  async removeFromGroup(group: string, userIds: readonly string[], by: Author | null): Promise<Written<number>> {
+    return this.#log.write(by, signed => this.#removeFromGroup(group, userIds, signed));
   }
 
-  async setUserAttributes(userId: string, attributes: Attributes, actor: Actor): Promise<Written<User>> {
-    if (storedOrNull(actor) !== storedUserId(userId)) this.#ensureUser(actor, actor);
-    return this.#written(this.#setAttributes(userId, attributes, actor));
+  async setUserAttributes(userId: string, attributes: Attributes, by: Author | null): Promise<Written<User>> {
+    return this.#log.write(by, signed => this.#setAttributes(userId, attributes, signed));
   }
 
-  async deleteUser(userId: string, actor: Actor): Promise<Written<boolean>> {
-    const storedId = storedUserId(userId);
-    // If the actor is the user, the user must not be created again.
-    if (storedOrNull(actor) !== storedId) this.#ensureUser(actor, actor);
-    const user = this.#users.get(storedId);
-    if (user === undefined) return this.#written(false);
-    this.#users.delete(storedId);
-    this.#log(actor, { kind: 'USER_DELETED', userId: storedId, before: { attributes: user.attributes } });
-    for (const group of [...user.groups].sort(compare)) this.#logMembers(actor, 'MEMBERS_REMOVED', group, [storedId]);
-    for (const key of [...user.overrides.keys()].sort(compare)) this.#removeOverride(user, key, actor);
-    this.#forgetCreator(storedId);
-    this.#erase(storedId);
-    return this.#written(true);
+  async apply(steps: readonly Step[], by: Author | null, guard: Guard | null = null): Promise<Written<null>> {
+    if (guard !== null) this.#refuseCrossed(guard);
+    return this.#log.write(by, signed => {
+      const [flags, lastVersions] = [new Map(this.#flags), new Map(this.#lastVersions)];
+      const users = new Map([...this.#users].map(([id, user]) => [id, copiedUser(user)]));
+      try {
+        this.#log.atomic(() => {
+          this.#ensureActor(signed);
+          for (const step of steps) this.#apply(step, signed);
+        });
+      } catch (error) {
+        restore(this.#flags, flags);
+        restore(this.#lastVersions, lastVersions);
+        restore(this.#users, users);
+        throw error;
+      }
+      return null;
+    });
+  }
+
+  async deleteUser(userId: string, by: Author | null): Promise<Written<boolean>> {
+    return this.#log.write(by, signed => this.#deleteUser(userId, signed));
   }
 
   async close(): Promise<void> {
-    this.#hintListeners.clear();
+    this.#log.removeListeners();
   }
 
-  #createFlag(flag: NewFlag, actor: Actor): Flag {
+  #apply(step: Step, by: Signature): void {
+    switch (step.kind) {
+      case 'createFlag':
+        this.#createFlag(step.flag, by);
+        break;
+      case 'updateFlag':
+        this.#updateFlag(step.key, step.patch, step.expectedVersion ?? null, by);
+        break;
+      case 'deleteFlag':
+        this.#deleteFlag(step.key, by);
+        break;
+      case 'setOverride':
+        this.#setOverride(step.override, by);
+        break;
+      case 'removeOverride':
+        this.#removeOverride(step.userId, step.flagKey, by);
+        break;
+      case 'addToGroup':
+        this.#addToGroup(step.group, step.userIds, by);
+        break;
+      case 'removeFromGroup':
+        this.#removeFromGroup(step.group, step.userIds, by);
+        break;
+      case 'setUserAttributes':
+        this.#setAttributes(step.userId, step.attributes, by);
+        break;
+    }
+  }
+
+  #refuseCrossed({ since, flagKeys, userIds }: Guard): void {
+    const changes = this.#log.since(since);
+    const isLost = since > this.#log.head || changes.some(({ kind }) => kind === 'RESET');
+    const changedFlags = new Set(changes.map(({ flagKey }) => flagKey));
+    const changedUsers = new Set(changes.flatMap(change => [change.userId, ...change.userIds]));
+    const flags = new Set(flagKeys.filter(key => isLost || changedFlags.has(key)));
+    const users = new Set(userIds.filter(id => isLost || changedUsers.has(storedUserId(id))));
+    const first = (ids: ReadonlySet<string>) => [...ids].sort(compare).slice(0, mostNamed);
+    if (flags.size > 0 || users.size > 0) throw new CrossedError(since, first(flags), first(users));
+  }
+
+  #createFlag(flag: NewFlag, by: Signature): Flag {
     if (this.#flags.has(flag.key)) throw new FlagExistsError(flag.key);
-    this.#ensureUser(actor, actor);
+    this.#ensureActor(by);
     const now = this.#now();
     const version = (this.#lastVersions.get(flag.key) ?? 0) + 1;
-    const createdById = storedOrNull(actor);
+    const createdById = storedOrNull(by.actor);
     const stored = { id: randomUUID(), ...copy(flag), version, createdAt: now, updatedAt: now, createdById };
     this.#flags.set(flag.key, stored);
-    this.#log(actor, { kind: 'FLAG_CREATED', flagKey: flag.key, after: flagState(stored) });
+    this.#log.append(by, { kind: 'FLAG_CREATED', flagKey: flag.key, after: flagState(stored) });
     return this.#shown(stored);
+  }
+
+  #updateFlag(key: string, patch: FlagPatch, expectedVersion: number | null, by: Signature): Flag {
+    const before = this.#flags.get(key);
+    if (before === undefined) throw new FlagNotFoundError(key);
+    if (expectedVersion !== null && expectedVersion !== before.version) {
+      throw new VersionConflictError(this.#shown(before), expectedVersion);
+    }
+    this.#ensureActor(by);
+    const given = Object.entries(patch).filter(([, value]) => value !== undefined);
+    const wanted: Flag = { ...before, ...copy(Object.fromEntries(given)) };
+    if (isDeepStrictEqual(wanted, before)) return this.#shown(before);
+    const after = { ...wanted, version: before.version + 1, updatedAt: this.#now() };
+    this.#flags.set(key, after);
+    this.#log.append(by, { kind: 'FLAG_UPDATED', flagKey: key, before: flagState(before), after: flagState(after) });
+    return this.#shown(after);
+  }
+
+  #deleteFlag(key: string, by: Signature): boolean {
+    this.#ensureActor(by);
+    const flag = this.#flags.get(key);
+    if (flag === undefined) return false;
+    this.#dropFlag(flag);
+    this.#log.append(by, { kind: 'FLAG_DELETED', flagKey: key, before: flagState(flag) });
+    for (const [, user] of this.#sortedUsers()) this.#dropOverride(user, key, by);
+    return true;
   }
 
   #dropFlag({ key, version }: Flag): void {
@@ -246,54 +295,91 @@ export class MemoryBackend implements Backend {
     this.#lastVersions.set(key, version);
   }
 
-  #setOverride(override: NewOverride, actor: Actor): Override {
+  #setOverride(override: NewOverride, by: Signature): Override {
     const { flagKey, enabled, variant = null, reason, expiresAt } = override;
-    this.#ensureUser(actor, actor);
-    const user = this.#ensureUser(override.userId, actor) as StoredUser;
+    if (!this.#flags.has(flagKey)) throw new FlagNotFoundError(flagKey, 'flagKey');
+    this.#ensureActor(by);
+    const user = this.#ensureUser(override.userId, by);
     const before = user.overrides.get(flagKey);
     const same = before?.enabled === enabled && before.variant === variant && before.reason === reason;
     if (same && before.expiresAt?.getTime() === expiresAt?.getTime()) return this.#shownOverride(override, before);
-    const [userId, createdById] = [user.id, storedOrNull(actor)];
+    const [userId, createdById] = [user.id, storedOrNull(by.actor)];
     const after = { userId, flagKey, enabled, variant, reason, expiresAt, createdAt: this.#now(), createdById };
     user.overrides.set(flagKey, after);
     const states = { before: before === undefined ? null : overrideState(before), after: overrideState(after) };
-    this.#log(actor, { kind: 'OVERRIDE_SET', flagKey, userId, ...states });
+    this.#log.append(by, { kind: 'OVERRIDE_SET', flagKey, userId, ...states });
     return this.#shownOverride(override, after);
   }
 
-  #removeOverride(user: StoredUser, flagKey: string, actor: Actor): boolean {
+  #removeOverride(userId: string, flagKey: string, by: Signature): boolean {
+    this.#ensureActor(by);
+    const user = this.#users.get(storedUserId(userId));
+    return user !== undefined && this.#dropOverride(user, flagKey, by);
+  }
+
+  #dropOverride(user: StoredUser, flagKey: string, by: Signature): boolean {
     const override = user.overrides.get(flagKey);
     if (override === undefined) return false;
     user.overrides.delete(flagKey);
-    this.#log(actor, { kind: 'OVERRIDE_REMOVED', flagKey, userId: user.id, before: overrideState(override) });
+    this.#log.append(by, { kind: 'OVERRIDE_REMOVED', flagKey, userId: user.id, before: overrideState(override) });
     return true;
   }
 
-  #addToGroup(group: string, userIds: readonly string[], actor: Actor): number {
+  #addToGroup(group: string, userIds: readonly string[], by: Signature): number {
+    this.#ensureActor(by);
     const added = new Set<string>();
     for (const userId of userIds) {
-      const { id, groups } = this.#ensureUser(userId, actor) as StoredUser;
+      const { id, groups } = this.#ensureUser(userId, by);
       if (!groups.has(group)) added.add(id);
       groups.add(group);
     }
-    this.#logMembers(actor, 'MEMBERS_ADDED', group, [...added]);
+    this.#logMembers(by, 'MEMBERS_ADDED', group, [...added]);
     return added.size;
   }
 
-  #setAttributes(userId: string, given: Attributes, actor: Actor): User {
+  #removeFromGroup(group: string, userIds: readonly string[], by: Signature): number {
+    this.#ensureActor(by);
+    const removed = [...new Set(userIds.map(storedUserId))].filter(
+      id => this.#users.get(id)?.groups.delete(group) === true,
+    );
+    this.#logMembers(by, 'MEMBERS_REMOVED', group, removed);
+    return removed.length;
+  }
+
+  #setAttributes(userId: string, given: Attributes, by: Signature): User {
+    // If the actor is the user, the user is created below, in one change.
+    if (storedOrNull(by.actor) !== storedUserId(userId)) this.#ensureActor(by);
     const before = this.#users.get(storedUserId(userId))?.attributes;
     const attributes = copy(given);
-    const user = this.#ensureUser(userId, actor) as StoredUser;
+    const user = this.#ensureUser(userId, by);
     user.attributes = attributes;
     if (!isDeepStrictEqual(before ?? {}, attributes)) {
       const states = { before: before === undefined ? null : { attributes: before }, after: { attributes } };
-      this.#log(actor, { kind: 'USER_UPDATED', userId: user.id, ...states });
+      this.#log.append(by, { kind: 'USER_UPDATED', userId: user.id, ...states });
     }
     return { id: userId, attributes };
   }
 
-  #ensureUser(userId: string | null, actor: Actor): StoredUser | null {
-    if (userId === null) return null;
+  #deleteUser(userId: string, by: Signature): boolean {
+    const storedId = storedUserId(userId);
+    // If the actor is the user, the user must not be created again.
+    if (storedOrNull(by.actor) !== storedId) this.#ensureActor(by);
+    const user = this.#users.get(storedId);
+    if (user === undefined) return false;
+    this.#users.delete(storedId);
+    this.#log.append(by, { kind: 'USER_DELETED', userId: storedId, before: { attributes: user.attributes } });
+    for (const group of [...user.groups].sort(compare)) this.#logMembers(by, 'MEMBERS_REMOVED', group, [storedId]);
+    for (const key of [...user.overrides.keys()].sort(compare)) this.#dropOverride(user, key, by);
+    this.#forgetCreator(storedId);
+    this.#log.erase(storedId);
+    return true;
+  }
+
+  #ensureActor(by: Signature): void {
+    if (by.actor !== null) this.#ensureUser(by.actor, by);
+  }
+
+  #ensureUser(userId: string, by: Signature): StoredUser {
     const [id, externalId] = [storedUserId(userId), externalUserId(userId)];
     let user = this.#users.get(id);
     if (user === undefined) {
@@ -304,7 +390,7 @@ export class MemoryBackend implements Backend {
       // A user who was first named by the stored id is known by the text from now on.
       user.externalId = externalId;
       const state = { attributes: user.attributes };
-      this.#log(actor, { kind: 'USER_UPDATED', userId: id, before: state, after: state });
+      this.#log.append(by, { kind: 'USER_UPDATED', userId: id, before: state, after: state });
     }
     return user;
   }
@@ -324,14 +410,6 @@ export class MemoryBackend implements Backend {
     return { ...override, userId, createdById: createdById === null ? null : this.#knownBy(createdById) };
   }
 
-  /** Removes from the log what it says about a deleted user. Null: about all users. */
-  #erase(storedId: string | null): void {
-    for (const [index, change] of this.#changes.entries()) {
-      if (change.userId === null || (storedId !== null && change.userId !== storedId)) continue;
-      this.#changes[index] = { ...change, before: erased(change.before), after: erased(change.after) };
-    }
-  }
-
   #forgetCreator(id: string): void {
     for (const flag of this.#flags.values()) {
       if (flag.createdById === id) this.#flags.set(flag.key, { ...flag, createdById: null });
@@ -347,27 +425,11 @@ export class MemoryBackend implements Backend {
     return [...this.#users].sort(([a], [b]) => compare(a, b));
   }
 
-  #logMembers(actor: Actor, kind: 'MEMBERS_ADDED' | 'MEMBERS_REMOVED', groupName: string, ids: string[]): void {
+  #logMembers(by: Signature, kind: 'MEMBERS_ADDED' | 'MEMBERS_REMOVED', groupName: string, ids: string[]): void {
     ids.sort(compare);
     for (let start = 0; start < ids.length; start += sliceLength) {
-      this.#log(actor, { kind, groupName, userIds: ids.slice(start, start + sliceLength) });
+      this.#log.append(by, { kind, groupName, userIds: ids.slice(start, start + sliceLength) });
     }
-  }
-
-  #log(actor: Actor, change: Pick<Change, 'kind'> & Partial<Change>): void {
-    const actorId = storedOrNull(actor);
-    const revision = this.#changes.length + 1;
-    this.#changes.push({ ...noFields, revision, nonce: randomUUID(), at: this.#now(), actorId, ...change });
-    // Synchronous, so that an evaluation right after a seed, without a turn of the event loop between, sees the seed.
-    for (const own of [...this.#hintListeners]) own();
-  }
-
-  #nonceOf(revision: number): string | null {
-    return this.#changes[revision - 1]?.nonce ?? null;
-  }
-
-  #written<T>(value: T): Written<T> {
-    return { value, revision: this.#changes.length };
   }
 }
 
@@ -384,8 +446,13 @@ function storedOrNull(userId: string | null): string | null {
   return userId === null ? null : storedUserId(userId);
 }
 
-function erased(state: JsonObject | null): JsonObject | null {
-  return state && { ...state, ...('reason' in state ? { reason: null } : { attributes: {} }) };
+function copiedUser(user: StoredUser): StoredUser {
+  return { ...user, groups: new Set(user.groups), overrides: new Map(user.overrides) };
+}
+
+function restore<Key, Value>(map: Map<Key, Value>, to: ReadonlyMap<Key, Value>): void {
+  map.clear();
+  for (const [key, value] of to) map.set(key, value);
 }
 
 function flagState(flag: Flag): JsonObject {

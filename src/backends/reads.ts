@@ -49,7 +49,8 @@ export async function readChanges(
            (SELECT coalesce(json_agg(c ORDER BY c.revision), '[]')
             FROM (
               SELECT revision, nonce, halyard_time(at) AS at, actor_id AS "actorId", kind, flag_key AS "flagKey",
-                     user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after
+                     user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after,
+                     note, batch, reverts
               FROM (
                 SELECT *, sum(coalesce(pg_column_size(user_ids), 0) + coalesce(pg_column_size(before), 0)
                               + coalesce(pg_column_size(after), 0))

@@ -1,5 +1,5 @@
 import type { Flag } from '../core/flag.js';
-import type { FlagPatch, NewFlag } from '../core/inputs.js';
+import type { NewFlag } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
 import { externalUserId, storedUserId } from '../core/user-id.js';
 import { Prisma } from '../generated/prisma/client.js';
@@ -79,28 +79,20 @@ const flagColumns: Readonly<Record<keyof NewFlag, string>> = {
   bucketBy: 'bucket_by',
 };
 
-/** The columns of those fields that are given, each with its value. */
-function flagValues(fields: Partial<NewFlag>): { readonly column: Prisma.Sql; readonly value: Prisma.Sql }[] {
-  return Object.entries(flagColumns).flatMap(([field, column]) => {
-    const value = fields[field as keyof NewFlag];
-    if (value === undefined) return [];
-    const isJson = typeof value === 'object' && value !== null;
-    const plain = field === 'type' ? Prisma.sql`${value}::feature_value_type` : Prisma.sql`${value}`;
-    return { column: Prisma.raw(column), value: isJson ? jsonb(value) : plain };
-  });
+/** Those columns of a row, or of the table. */
+export function flagFields(row?: string): Prisma.Sql {
+  const prefix = row === undefined ? '' : `${row}.`;
+  return Prisma.raw(
+    Object.values(flagColumns)
+      .map(column => prefix + column)
+      .join(', '),
+  );
 }
 
-/** Inserts a flag; the caller says what follows. @param createdById the id that the creator is known by. */
-export function insertFlag(flag: NewFlag, createdById: string | null): Prisma.Sql {
-  const values = flagValues(flag);
-  return Prisma.sql`
-    INSERT INTO feature_flags (${Prisma.join(values.map(({ column }) => column))}, created_by_id)
-    VALUES (${Prisma.join(values.map(({ value }) => value))}, ${storedOrNull(createdById)}::uuid)`;
-}
-
-export function assignments(patch: FlagPatch): Prisma.Sql {
-  const set = flagValues(patch).map(({ column, value }) => Prisma.sql`${column} = ${value}`);
-  return set.length === 0 ? Prisma.sql`key = key` : Prisma.join(set);
+/** The given fields by their columns, as `jsonb_populate_record` takes them. */
+export function flagRecord(fields: Partial<NewFlag>): JsonObject {
+  const given = Object.entries(flagColumns).map(([field, column]) => [column, fields[field as keyof NewFlag]]);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined)) as JsonObject;
 }
 
 /** The columns that {@link flagOf} reads, of the row of a flag that has this name in the statement. */

@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UnavailableError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
-import type { Actor, Written } from './backend.js';
+import type { Author, Written } from './backend.js';
 import { forLog, isCommitUnanswered, isContention, isDiskFull, logDamage, toUnavailable } from './errors.js';
 import { read } from './reads.js';
 import { type Row, storedOrNull } from './sql.js';
@@ -18,14 +19,11 @@ const shortestLockWait = 100;
 const unknownOutcome =
   'The connection broke while the database stored the change, so the result is not known. Check it before you try again.';
 
-/** The result of a transaction: the rows of each statement, and the head of the log after them. */
-export interface Outcome {
-  readonly rows: readonly (readonly Row[])[];
-  readonly revision: number;
-}
+/** The result of a transaction: the rows of each statement. */
+export type Outcome = Written<readonly (readonly Row[])[]>;
 
 /**
- * Runs writes. Each write is one transaction in the name of an actor. It is repeated if it fails because of another transaction,
+ * Runs writes. Each write is one transaction in the name of an author. It is repeated if it fails because of another transaction,
  * and confirmed when another query has seen it.
  *
  * Transactions have Prisma's array form: an interactive transaction that awaits the client hangs on a single connection.
@@ -47,22 +45,26 @@ export class Writer {
 
   /** Runs a write whose value is the number of rows that all counted statements changed. */
   async writeCounted(
-    actor: Actor,
+    by: Author | null,
     first: readonly Prisma.Sql[],
     counted: readonly Prisma.Sql[],
   ): Promise<Written<number>> {
     const counting = counted.map(
       sql => Prisma.sql`WITH written AS (${sql} RETURNING 1) SELECT count(*)::int AS count FROM written`,
     );
-    const { rows, revision } = await this.write(actor, [...first, ...counting]);
+    const { value: rows, ...written } = await this.write(by, [...first, ...counting]);
     const counts = rows.slice(first.length).map(([row]) => row?.['count'] as number);
-    return { value: counts.reduce((sum, count) => sum + count, 0), revision };
+    return { ...written, value: counts.reduce((sum, count) => sum + count, 0) };
   }
 
-  /** Runs statements as one transaction in the name of `actor`. Returns the rows of each and the head of the log. */
-  async write(actor: Actor, statements: readonly Prisma.Sql[]): Promise<Outcome> {
+  /** Runs statements as one transaction in the name of an author. Returns the rows of each. */
+  async write(by: Author | null, statements: readonly Prisma.Sql[]): Promise<Outcome> {
+    const { actor = null, note, batch = randomUUID(), reverts } = by ?? {};
     const results = await this.#transact(lockWait => [
-      Prisma.sql`SELECT set_config('halyard.actor', ${storedOrNull(actor) ?? ''}, true), set_config('lock_timeout', ${String(lockWait)}, true)`,
+      Prisma.sql`
+        SELECT set_config('halyard.actor', ${storedOrNull(actor) ?? ''}, true), set_config('halyard.note', ${note ?? ''}, true),
+               set_config('halyard.batch', ${batch}, true), set_config('halyard.reverts', ${String(reverts ?? '')}, true),
+               set_config('lock_timeout', ${String(lockWait)}, true)`,
       // Tables before the head: TRUNCATE locks a table first and then the head, by its trigger. The other order can deadlock.
       Prisma.sql`LOCK TABLE users, feature_flags, user_feature_groups, feature_flag_overrides IN ROW EXCLUSIVE MODE`,
       // The head before the statements, so that each statement sees all changes of earlier writers.
@@ -72,8 +74,9 @@ export class Writer {
     ]);
     const begin = results[2]?.[0];
     const revision = Number(results.at(-1)?.[0]?.['revision']);
-    await this.#confirm(begin?.['xid'] as string, revision, Number(begin?.['revision']) < revision);
-    return { rows: results.slice(3, -1), revision };
+    const isLogged = Number(begin?.['revision']) < revision;
+    await this.#confirm(begin?.['xid'] as string, revision, isLogged);
+    return { value: results.slice(3, -1), revision, batch: isLogged ? batch : null };
   }
 
   async #transact(statements: (lockWait: number) => readonly Prisma.Sql[]): Promise<readonly (readonly Row[])[]> {

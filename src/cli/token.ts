@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { mintToken } from '../auth/token.js';
 import type { Config } from '../config.js';
 import type { Attributes } from '../core/attributes.js';
@@ -23,7 +24,7 @@ export interface TokenOptions {
  * @throws CommandError if tokens come from an identity provider.
  */
 export async function token(config: Config, options: TokenOptions): Promise<string> {
-  const { user, service, admin } = options;
+  const { user = options.admin ? operatingSystemUser() : undefined, service, admin } = options;
   if (service && admin)
     throw new UsageError('--service and --admin are both given, expected one of --service and --admin.');
   if (user === undefined && !service && !admin)
@@ -46,6 +47,17 @@ export async function token(config: Config, options: TokenOptions): Promise<stri
     attributes,
     expiresInSeconds,
   });
+}
+
+/** Admin tokens name somebody, so that the change log shows who made a change. */
+function operatingSystemUser(): string | undefined {
+  try {
+    const id = `cli:${userInfo().username}`;
+    return userIdFault(id) === null ? id : undefined;
+  } catch {
+    // A process whose user has no name, such as in a container.
+    return undefined;
+  }
 }
 
 const units = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;

@@ -136,6 +136,26 @@ export class VersionConflictError extends FeatureError {
   }
 }
 
+/** The data was changed since the revision that the caller has seen; nothing was changed now. */
+export class CrossedError extends FeatureError {
+  override readonly name = 'CrossedError';
+  readonly code = 'CROSSED';
+
+  constructor(
+    /** The revision that the caller has seen. */
+    readonly since: number,
+    /** The flags that were changed since, or whose overrides were: the first 100, sorted. */
+    readonly flagKeys: readonly string[],
+    /** The users who were changed since: the first 100, sorted. */
+    readonly userIds: readonly string[],
+  ) {
+    const flags = flagKeys.length > 0 ? `the flags ${flagKeys.map(key => `"${key}"`).join(', ')}` : '';
+    const users = userIds.length > 0 ? `the users ${userIds.map(id => `"${shortened(id)}"`).join(', ')}` : '';
+    const things = shortened([flags, users].filter(text => text !== '').join(' and '), issueLimits.messageLength);
+    super(`Changed since revision ${since}: ${things}.`);
+  }
+}
+
 /** The database was needed and could not be reached in time. Another attempt later may succeed. */
 export class UnavailableError extends FeatureError {
   override readonly name = 'UnavailableError';
@@ -182,6 +202,7 @@ const errorClasses = {
   FlagExistsError,
   FlagNotFoundError,
   VersionConflictError,
+  CrossedError,
   UnavailableError,
   FeatureDisabledError,
 };

@@ -123,10 +123,22 @@ const consistent = (flag: FlagDefinition, context: z.RefinementCtx) => {
   }
 };
 
+/** The longest note, in UTF-16 code units. */
+export const maxNoteLength = 500;
+
+/** Why the change is made. It is no part of what is stored: the change log has it. */
+const note = {
+  note: text(1, maxNoteLength)
+    .refine(given => given.trim() !== '', `Expected 1 to ${maxNoteLength} characters that are not all blank.`)
+    .nullable()
+    .default(null),
+};
+
 /** The inputs of the management calls: what they may hold, and what is assumed where they are silent. */
 export const inputs = {
   createFlag: z
     .strictObject({
+      ...note,
       key: flagKey,
       ...flagFields,
       description: flagFields.description.default(null),
@@ -141,6 +153,7 @@ export const inputs = {
     })
     .superRefine(consistent),
   updateFlag: z.strictObject({
+    ...note,
     key: flagKey,
     ...eachUnlessNull(flagFields),
     // Null removes these.
@@ -152,8 +165,9 @@ export const inputs = {
       .min(1, 'Expected 1 or more.')
       .nullish(),
   }),
-  deleteFlag: z.strictObject({ key: flagKey }),
+  deleteFlag: z.strictObject({ ...note, key: flagKey }),
   setOverride: z.strictObject({
+    ...note,
     userId,
     flagKey,
     enabled,
@@ -165,13 +179,18 @@ export const inputs = {
       .nullable()
       .default(null),
   }),
-  removeOverride: z.strictObject({ userId, flagKey }),
+  removeOverride: z.strictObject({ ...note, userId, flagKey }),
   group: z.strictObject({
+    ...note,
     group,
     userIds,
   }),
-  setUserAttributes: z.strictObject({ userId, attributes: checked<JsonObject>(value => attributeIssues(value)) }),
-  deleteUser: z.strictObject({ userId }),
+  setUserAttributes: z.strictObject({
+    ...note,
+    userId,
+    attributes: checked<JsonObject>(value => attributeIssues(value)),
+  }),
+  deleteUser: z.strictObject({ ...note, userId }),
 } as const;
 
 export type CreateFlagInput = z.input<typeof inputs.createFlag>;
@@ -184,7 +203,7 @@ export type SetUserAttributesInput = z.input<typeof inputs.setUserAttributes>;
 export type DeleteUserInput = z.input<typeof inputs.deleteUser>;
 
 /** A flag to create: the input with its defaults filled in. */
-export type NewFlag = Readonly<z.output<typeof inputs.createFlag>>;
+export type NewFlag = Readonly<Omit<z.output<typeof inputs.createFlag>, 'note'>>;
 
 /** The fields of a flag to change; what is absent stays. */
 export type FlagPatch = Partial<Omit<NewFlag, 'key' | 'type'>>;
@@ -194,6 +213,15 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unkn
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   throw new ValidationError(issuesOf(result.error) as [Issue, ...Issue[]]);
+}
+
+/**
+ * The flag that this input creates.
+ * @throws ValidationError
+ */
+export function newFlagOf(input: CreateFlagInput): NewFlag {
+  const { note: _note, ...flag } = parseInput(inputs.createFlag, input);
+  return flag;
 }
 
 /** Every fault of an input, none when there are none. */

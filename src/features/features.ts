@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { randomUUID } from 'node:crypto';
 import type { Override, User as StoredUser } from '../backends/backend.js';
 import type { Attributes } from '../core/attributes.js';
 import { attributeValue } from '../core/attributes.js';
@@ -129,53 +130,61 @@ export class Features<User = FeatureUser> extends UserFeatures {
 
   /** @throws ValidationError, FlagExistsError */
   async createFlag(input: CreateFlagInput, by: By = {}): Promise<Flag> {
-    return this.#service.management.createFlag(input, actorOf(by));
+    return (await this.#service.management.createFlag(input, authorOf(by))).value;
   }
 
   /** @throws ValidationError, FlagNotFoundError, VersionConflictError */
   async updateFlag(input: UpdateFlagInput, by: By = {}): Promise<Flag> {
-    return this.#service.management.updateFlag(input, actorOf(by));
+    return (await this.#service.management.updateFlag(input, authorOf(by))).value;
   }
 
   /** Deletes a flag with its overrides. False if there was no such flag. */
   async deleteFlag(input: DeleteFlagInput, by: By = {}): Promise<boolean> {
-    return this.#service.management.deleteFlag(input, actorOf(by));
+    return (await this.#service.management.deleteFlag(input, authorOf(by))).value;
   }
 
   /** @throws ValidationError, FlagNotFoundError */
   async setOverride(input: SetOverrideInput, by: By = {}): Promise<Override> {
-    return this.#service.management.setOverride(input, actorOf(by));
+    return (await this.#service.management.setOverride(input, authorOf(by))).value;
   }
 
   /** False if there was no such override. */
   async removeOverride(input: RemoveOverrideInput, by: By = {}): Promise<boolean> {
-    return this.#service.management.removeOverride(input, actorOf(by));
+    return (await this.#service.management.removeOverride(input, authorOf(by))).value;
   }
 
   /**
-   * Adds any number of users; more than 20,000 are added in slices, each of which is a separate change. If a slice fails, the
+   * Adds any number of users; more than 20,000 are added in slices, which are separate changes of one batch. If a slice fails, the
    * slices before it stay; it is safe to add the same users again. Returns the number of users that were not members before.
    * @throws ValidationError before anything is changed.
    */
   async addToGroup(input: GroupInput, by: ByInSlices = {}): Promise<number> {
-    const actor = actorOf(by);
-    return inSlices(input, slice => this.#service.management.addToGroup(slice, actor), by.onProgress);
+    const author = { ...authorOf(by), batch: randomUUID() };
+    return inSlices(
+      input,
+      async slice => (await this.#service.management.addToGroup(slice, author)).value,
+      by.onProgress,
+    );
   }
 
   /** Removes any number of users, as {@link addToGroup} adds them. Returns the number of users that were members. */
   async removeFromGroup(input: GroupInput, by: ByInSlices = {}): Promise<number> {
-    const actor = actorOf(by);
-    return inSlices(input, slice => this.#service.management.removeFromGroup(slice, actor), by.onProgress);
+    const author = { ...authorOf(by), batch: randomUUID() };
+    return inSlices(
+      input,
+      async slice => (await this.#service.management.removeFromGroup(slice, author)).value,
+      by.onProgress,
+    );
   }
 
   /** Replaces a user's stored attributes; creates the user. */
   async setUserAttributes(input: SetUserAttributesInput, by: By = {}): Promise<StoredUser> {
-    return this.#service.management.setUserAttributes(input, actorOf(by));
+    return (await this.#service.management.setUserAttributes(input, authorOf(by))).value;
   }
 
   /** Deletes a user with memberships and overrides. False if there was no such user. */
   async deleteUser(input: DeleteUserInput, by: By = {}): Promise<boolean> {
-    return this.#service.management.deleteUser(input, actorOf(by));
+    return (await this.#service.management.deleteUser(input, authorOf(by))).value;
   }
 
   /** How current the answers are. */
@@ -215,9 +224,9 @@ function contextOf(user: FeatureUser | null | undefined): EvaluationContext {
   return { userId: id, attributes: Object.fromEntries(attributes) satisfies Attributes };
 }
 
-function actorOf({ actor = null }: By): string | null {
-  if (actor === null) return null;
+function authorOf({ actor = null }: By): { readonly actor: string | null } {
+  if (actor === null) return { actor };
   const fault = userIdFault(actor);
   if (fault !== null) throw new ValidationError([{ path: ['actor'], message: fault }]);
-  return canonicalUserId(actor);
+  return { actor: canonicalUserId(actor) };
 }

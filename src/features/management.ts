@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
-import type { Actor, Backend, Override, User, Written } from '../backends/backend.js';
+import type { Author, Backend, Override, User, Written } from '../backends/backend.js';
 import { FlagNotFoundError, refuse, UnavailableError, ValidationError, VersionConflictError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import {
@@ -24,7 +24,8 @@ import type { Replica } from './replica.js';
 /**
  * The changes that people and programs make. Each method checks its whole input first and names its faults
  * (`ValidationError`). It then writes, and resolves when this process has applied the change, so that later reads in this
- * process include it. `actor` is the id of the user who makes the change, for the change log.
+ * process include it. `author` is the user who makes the change, for the change log, and the batch that the change belongs to; the
+ * input may have a note.
  *
  * Every call rejects with `UnavailableError` when the store cannot be reached in time.
  */
@@ -40,8 +41,8 @@ export class Management {
   }
 
   /** @throws FlagExistsError */
-  createFlag(input: CreateFlagInput, actor: Actor = null): Promise<Flag> {
-    return this.#write(inputs.createFlag, input, flag => this.#backend.createFlag(flag, actor));
+  createFlag(input: CreateFlagInput, author: Unnoted | null = null): Promise<Written<Flag>> {
+    return this.#write(inputs.createFlag, input, author, (flag, by) => this.#backend.createFlag(flag, by));
   }
 
   /**
@@ -49,16 +50,16 @@ export class Management {
    * @throws FlagNotFoundError
    * @throws VersionConflictError
    */
-  updateFlag(input: UpdateFlagInput, actor: Actor = null): Promise<Flag> {
-    return this.#write(inputs.updateFlag, input, async ({ key, expectedVersion = null, ...given }) => {
+  updateFlag(input: UpdateFlagInput, author: Unnoted | null = null): Promise<Written<Flag>> {
+    return this.#write(inputs.updateFlag, input, author, async ({ key, expectedVersion = null, ...given }, by) => {
       const patch = withoutUndefined(given);
       if (!relatedFields.some(field => field in patch)) {
-        return this.#backend.updateFlag(key, patch, expectedVersion, actor);
+        return this.#backend.updateFlag(key, patch, expectedVersion, by);
       }
       for (let attempt = 1; ; attempt++) {
         const version = await this.#checkPatch(key, patch, expectedVersion);
         try {
-          return await this.#backend.updateFlag(key, patch, version, actor);
+          return await this.#backend.updateFlag(key, patch, version, by);
         } catch (error) {
           // The flag was changed after it was read for the check.
           const isCrossed = error instanceof VersionConflictError && expectedVersion === null;
@@ -70,55 +71,57 @@ export class Management {
   }
 
   /** Deletes a flag with its overrides. False if there was no such flag. */
-  deleteFlag(input: DeleteFlagInput, actor: Actor = null): Promise<boolean> {
-    return this.#write(inputs.deleteFlag, input, ({ key }) => this.#backend.deleteFlag(key, actor));
+  deleteFlag(input: DeleteFlagInput, author: Unnoted | null = null): Promise<Written<boolean>> {
+    return this.#write(inputs.deleteFlag, input, author, ({ key }, by) => this.#backend.deleteFlag(key, by));
   }
 
   /**
    * Sets the answer of one flag for one user until `expiresAt`, independent of the flag's definition.
    * @throws FlagNotFoundError
    */
-  setOverride(input: SetOverrideInput, actor: Actor = null): Promise<Override> {
-    return this.#write(inputs.setOverride, input, async override => {
+  setOverride(input: SetOverrideInput, author: Unnoted | null = null): Promise<Written<Override>> {
+    return this.#write(inputs.setOverride, input, author, async (override, by) => {
       if (override.expiresAt !== null && override.expiresAt.getTime() <= this.#now()) {
         throw new ValidationError([{ path: ['expiresAt'], message: 'Expected a time in the future.' }]);
       }
       if (override.variant !== null) {
         refuse(overrideVariantIssues(override, await this.#backend.getFlag(override.flagKey)));
       }
-      return this.#backend.setOverride(override, actor);
+      return this.#backend.setOverride(override, by);
     });
   }
 
   /** False if there was no such override. */
-  removeOverride(input: RemoveOverrideInput, actor: Actor = null): Promise<boolean> {
-    return this.#write(inputs.removeOverride, input, ({ userId, flagKey }) =>
-      this.#backend.removeOverride(userId, flagKey, actor),
+  removeOverride(input: RemoveOverrideInput, author: Unnoted | null = null): Promise<Written<boolean>> {
+    return this.#write(inputs.removeOverride, input, author, ({ userId, flagKey }, by) =>
+      this.#backend.removeOverride(userId, flagKey, by),
     );
   }
 
   /** Returns the number of users that were not members before. */
-  addToGroup(input: GroupInput, actor: Actor = null): Promise<number> {
-    return this.#write(inputs.group, input, ({ group, userIds }) => this.#backend.addToGroup(group, userIds, actor));
+  addToGroup(input: GroupInput, author: Unnoted | null = null): Promise<Written<number>> {
+    return this.#write(inputs.group, input, author, ({ group, userIds }, by) =>
+      this.#backend.addToGroup(group, userIds, by),
+    );
   }
 
   /** Returns the number of users that were members. */
-  removeFromGroup(input: GroupInput, actor: Actor = null): Promise<number> {
-    return this.#write(inputs.group, input, ({ group, userIds }) =>
-      this.#backend.removeFromGroup(group, userIds, actor),
+  removeFromGroup(input: GroupInput, author: Unnoted | null = null): Promise<Written<number>> {
+    return this.#write(inputs.group, input, author, ({ group, userIds }, by) =>
+      this.#backend.removeFromGroup(group, userIds, by),
     );
   }
 
   /** Replaces a user's stored attributes; creates the user. */
-  setUserAttributes(input: SetUserAttributesInput, actor: Actor = null): Promise<User> {
-    return this.#write(inputs.setUserAttributes, input, ({ userId, attributes }) =>
-      this.#backend.setUserAttributes(userId, attributes, actor),
+  setUserAttributes(input: SetUserAttributesInput, author: Unnoted | null = null): Promise<Written<User>> {
+    return this.#write(inputs.setUserAttributes, input, author, ({ userId, attributes }, by) =>
+      this.#backend.setUserAttributes(userId, attributes, by),
     );
   }
 
   /** Deletes a user with memberships and overrides. False if there was no such user. */
-  deleteUser(input: DeleteUserInput, actor: Actor = null): Promise<boolean> {
-    return this.#write(inputs.deleteUser, input, ({ userId }) => this.#backend.deleteUser(userId, actor));
+  deleteUser(input: DeleteUserInput, author: Unnoted | null = null): Promise<Written<boolean>> {
+    return this.#write(inputs.deleteUser, input, author, ({ userId }, by) => this.#backend.deleteUser(userId, by));
   }
 
   /**
@@ -146,17 +149,19 @@ export class Management {
     return flag.version;
   }
 
-  async #write<Schema extends z.ZodType, T>(
-    schema: Schema,
+  async #write<Fields extends { readonly note: string | null }, T>(
+    schema: z.ZodType<Fields>,
     input: unknown,
-    write: (input: z.output<Schema>) => Promise<Written<T>>,
-  ): Promise<T> {
-    const { value, revision } = await write(parseInput(schema, input));
-    await this.#reach(revision).catch(error => {
+    author: Unnoted | null,
+    write: (fields: Omit<Fields, 'note'>, by: Author) => Promise<Written<T>>,
+  ): Promise<Written<T>> {
+    const { note, ...fields } = parseInput(schema, input);
+    const written = await write(fields, { actor: null, ...author, note });
+    await this.#reach(written.revision).catch(error => {
       if (!(error instanceof UnavailableError)) throw error;
       throw new UnavailableError('The change was made, but this node cannot read it back now.', { cause: error });
     });
-    return value;
+    return written;
   }
 
   async #reach(revision: number): Promise<void> {
@@ -165,6 +170,9 @@ export class Management {
     throw new UnavailableError(`The change log has not reached revision ${revision} yet.`);
   }
 }
+
+/** The author of a change whose input has the note. */
+type Unnoted = Omit<Author, 'note'>;
 
 /** The fields of a patch that are checked together with the fields that stay. */
 const relatedFields: readonly (keyof FlagPatch)[] = ['conditions', 'variants', 'offVariant', 'rules'];

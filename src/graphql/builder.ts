@@ -44,6 +44,7 @@ export const builder = new SchemaBuilder<{
     JSONObject: { Input: JsonObject; Output: object };
     JSON: { Input: unknown; Output: unknown };
     Conditions: { Input: unknown; Output: unknown };
+    UUID: { Input: string; Output: string };
   };
   DefaultFieldNullability: false;
   DefaultEdgesNullability: { list: false; items: false };

@@ -79,6 +79,22 @@ const Change = builder.prismaNode('FeatureChange', {
       select: { after: true },
       resolve: ({ after }, _args, { loaders }) => shownState(after as Prisma.JsonObject | null, loaders),
     }),
+    note: t.exposeString('note', {
+      nullable: true,
+      description: 'Why the change was made, as its author wrote it. Null if the author wrote nothing.',
+    }),
+    batch: t.expose('batch', {
+      type: 'UUID',
+      description:
+        'The batch of the change. All changes of one mutation, and of one transaction of another program, have the same batch.',
+    }),
+    reverts: t.int({
+      nullable: true,
+      description:
+        'The revision that the change goes back to: of a revert the revision that was reverted to, of an undo the first revision of the undone batch. Null for other changes.',
+      select: { reverts: true },
+      resolve: ({ reverts }) => (reverts === null ? null : Number(reverts)),
+    }),
   }),
 });
 
@@ -107,6 +123,7 @@ const ChangeFilter = builder.inputType('ChangeFilter', {
       description: 'Only changes about this user: attributes, memberships, overrides.',
     }),
     actorId: t.field({ type: 'UserID', description: 'Only changes that this user made.' }),
+    batch: t.field({ type: 'UUID', description: 'Only changes of this batch.' }),
     kinds: t.field({ type: [ChangeKindEnum], description: 'Only changes of these kinds.' }),
     since: t.field({ type: 'DateTime', description: 'Only changes at this time or later.' }),
     until: t.field({ type: 'DateTime', description: 'Only changes before this time.' }),
@@ -116,12 +133,13 @@ const ChangeFilter = builder.inputType('ChangeFilter', {
 const about = (storedId: string) => ({ OR: [{ userId: storedId }, { userIds: { has: storedId } }] });
 
 function changesWhere(filter: typeof ChangeFilter.$inferInput | null | undefined): Prisma.FeatureChangeWhereInput {
-  const { flagKey, group, userId, actorId, kinds, since, until } = filter ?? {};
+  const { flagKey, group, userId, actorId, batch, kinds, since, until } = filter ?? {};
   return {
     ...(flagKey == null ? {} : { flagKey: storable(flagKey, ['filter', 'flagKey'], maxFlagKeyLength) }),
     ...(group == null ? {} : { groupName: storable(group, ['filter', 'group'], maxNameLength) }),
     ...(userId == null ? {} : about(storedUserId(userId))),
     ...(actorId == null ? {} : { actorId: storedUserId(actorId) }),
+    ...(batch == null ? {} : { batch }),
     ...(kinds == null ? {} : { kind: { in: kinds } }),
     at: { ...(since == null ? {} : { gte: since }), ...(until == null ? {} : { lt: until }) },
   };

@@ -4,6 +4,7 @@ import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder, unchecked } from './builder.js';
 import { storable } from './errors.js';
 import { FlagRule, FlagRuleInput, rulesOf, ValueType, Variant, VariantInput, variantsOf } from './values.js';
+import { noteDescription, type Receipt, receipt, tellReceipt } from './written.js';
 
 const bucketByDescription =
   'The source of the text that the rollout, the rules and the split hash: `$id` (the user id), `$device`, or the name of an attribute. Null: the targeting key, else the user id, else the device.';
@@ -127,6 +128,7 @@ const CreateFlagInput = builder.inputType('CreateFlagInput', {
       description: 'The rules, asked in order before the percentage and the conditions. Default: none.',
     }),
     bucketBy: t.string({ description: bucketByDescription }),
+    note: t.string({ description: noteDescription }),
   }),
 });
 
@@ -154,15 +156,19 @@ const UpdateFlagInput = builder.inputType('UpdateFlagInput', {
       description:
         'Change the flag only if it is at this version; otherwise return a `VersionConflictError`. Default: change any version.',
     }),
+    note: t.string({ description: noteDescription }),
   }),
 });
 
 const DeleteFlagInput = builder.inputType('DeleteFlagInput', {
   description: 'The flag to delete.',
-  fields: t => ({ key: t.string({ required: true, description: 'The key of the flag to delete.' }) }),
+  fields: t => ({
+    key: t.string({ required: true, description: 'The key of the flag to delete.' }),
+    note: t.string({ description: noteDescription }),
+  }),
 });
 
-interface FlagPayload {
+interface FlagPayload extends Receipt {
   readonly flag: FlagShape;
 }
 
@@ -180,13 +186,19 @@ const UpdateFlagPayload = builder.objectRef<FlagPayload>('UpdateFlagPayload').im
   }),
 });
 
-const DeleteFlagPayload = builder.objectRef<{ key: string; deleted: boolean }>('DeleteFlagPayload').implement({
-  description: 'The flag does not exist any more.',
-  fields: t => ({
-    key: t.exposeString('key', { description: 'The key of the flag.' }),
-    deleted: t.exposeBoolean('deleted', { description: 'Whether the flag existed.' }),
-  }),
-});
+const DeleteFlagPayload = builder
+  .objectRef<{ key: string; deleted: boolean } & Receipt>('DeleteFlagPayload')
+  .implement({
+    description: 'The flag does not exist any more.',
+    fields: t => ({
+      key: t.exposeString('key', { description: 'The key of the flag.' }),
+      deleted: t.exposeBoolean('deleted', { description: 'Whether the flag existed.' }),
+    }),
+  });
+
+tellReceipt(CreateFlagPayload);
+tellReceipt(UpdateFlagPayload);
+tellReceipt(DeleteFlagPayload);
 
 builder.mutationFields(t => ({
   createFlag: t.field({
@@ -198,9 +210,10 @@ builder.mutationFields(t => ({
       union: { name: 'CreateFlagResult', description: 'The new flag, or an error.' },
     },
     args: { input: t.arg({ type: CreateFlagInput, required: true, description: 'The flag to create.' }) },
-    resolve: async (_root, { input }, { service, caller }) => ({
-      flag: await service.management.createFlag(unchecked(input), caller.userId),
-    }),
+    resolve: async (_root, { input }, { service, caller }) => {
+      const written = await service.management.createFlag(unchecked(input), { actor: caller.userId });
+      return receipt(written, { flag: written.value });
+    },
   }),
   updateFlag: t.field({
     type: UpdateFlagPayload,
@@ -213,9 +226,10 @@ builder.mutationFields(t => ({
     args: {
       input: t.arg({ type: UpdateFlagInput, required: true, description: 'The flag, and the changes to make.' }),
     },
-    resolve: async (_root, { input }, { service, caller }) => ({
-      flag: await service.management.updateFlag(unchecked(input), caller.userId),
-    }),
+    resolve: async (_root, { input }, { service, caller }) => {
+      const written = await service.management.updateFlag(unchecked(input), { actor: caller.userId });
+      return receipt(written, { flag: written.value });
+    },
   }),
   deleteFlag: t.field({
     type: DeleteFlagPayload,
@@ -226,9 +240,9 @@ builder.mutationFields(t => ({
       union: { name: 'DeleteFlagResult', description: 'The result of the deletion, or an error.' },
     },
     args: { input: t.arg({ type: DeleteFlagInput, required: true, description: 'The flag to delete.' }) },
-    resolve: async (_root, { input }, { service, caller }) => ({
-      key: input.key,
-      deleted: await service.management.deleteFlag(input, caller.userId),
-    }),
+    resolve: async (_root, { input }, { service, caller }) => {
+      const written = await service.management.deleteFlag(input, { actor: caller.userId });
+      return receipt(written, { key: input.key, deleted: written.value });
+    },
   }),
 }));

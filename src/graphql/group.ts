@@ -9,6 +9,7 @@ import { Flag } from './flag.js';
 import { type MemberRow, stillThere } from './loaders.js';
 import { type Page, page, pageArgs } from './page.js';
 import { User } from './user.js';
+import { noteDescription, type Receipt, receipt, tellReceipt } from './written.js';
 
 interface GroupShape {
   readonly name: string;
@@ -161,10 +162,11 @@ const AddToGroupInput = builder.inputType('AddToGroupInput', {
       required: true,
       description: `The ids of the users, at most ${most}. Unknown users are created.`,
     }),
+    note: t.string({ description: noteDescription }),
   }),
 });
 
-const AddToGroupPayload = builder.objectRef<{ name: string; added: number }>('AddToGroupPayload').implement({
+const AddToGroupPayload = builder.objectRef<{ name: string; added: number } & Receipt>('AddToGroupPayload').implement({
   description: 'The users are members of the group.',
   fields: t => ({
     group: t.field({ type: Group, description: 'The group.', resolve: payload => payload }),
@@ -181,11 +183,12 @@ const RemoveFromGroupInput = builder.inputType('RemoveFromGroupInput', {
       required: true,
       description: `The ids of the users, at most ${most}.`,
     }),
+    note: t.string({ description: noteDescription }),
   }),
 });
 
 const RemoveFromGroupPayload = builder
-  .objectRef<{ name: string; removed: number }>('RemoveFromGroupPayload')
+  .objectRef<{ name: string; removed: number } & Receipt>('RemoveFromGroupPayload')
   .implement({
     description: 'The users are not members of the group any more.',
     fields: t => ({
@@ -193,6 +196,9 @@ const RemoveFromGroupPayload = builder
       removed: t.exposeInt('removed', { description: 'The number of users who were members before.' }),
     }),
   });
+
+tellReceipt(AddToGroupPayload);
+tellReceipt(RemoveFromGroupPayload);
 
 builder.mutationFields(t => ({
   addToGroup: t.field({
@@ -202,10 +208,10 @@ builder.mutationFields(t => ({
     authScopes: { admin: true },
     errors: { types: [ValidationError], union: { name: 'AddToGroupResult', description: 'The group, or an error.' } },
     args: { input: t.arg({ type: AddToGroupInput, required: true, description: 'The users and the group.' }) },
-    resolve: async (_root, { input }, { service, caller }) => ({
-      name: input.group,
-      added: await service.management.addToGroup(input, caller.userId),
-    }),
+    resolve: async (_root, { input }, { service, caller }) => {
+      const written = await service.management.addToGroup(input, { actor: caller.userId });
+      return receipt(written, { name: input.group, added: written.value });
+    },
   }),
   removeFromGroup: t.field({
     type: RemoveFromGroupPayload,
@@ -217,9 +223,9 @@ builder.mutationFields(t => ({
       union: { name: 'RemoveFromGroupResult', description: 'The group, or an error.' },
     },
     args: { input: t.arg({ type: RemoveFromGroupInput, required: true, description: 'The users and the group.' }) },
-    resolve: async (_root, { input }, { service, caller }) => ({
-      name: input.group,
-      removed: await service.management.removeFromGroup(input, caller.userId),
-    }),
+    resolve: async (_root, { input }, { service, caller }) => {
+      const written = await service.management.removeFromGroup(input, { actor: caller.userId });
+      return receipt(written, { name: input.group, removed: written.value });
+    },
   }),
 }));

@@ -9,6 +9,7 @@ import { Flag } from './flag.js';
 import { stillThere } from './loaders.js';
 import { bothWaysArgs, page, totalCount } from './page.js';
 import { User } from './user.js';
+import { noteDescription, type Receipt, receipt, tellReceipt } from './written.js';
 
 /** The parts of the id in the global id of an override: the key of the flag, which has no slash, and the stored id of the user. */
 const partsOf = (id: string): string[] => id.split('/');
@@ -137,6 +138,7 @@ const SetOverrideInput = builder.inputType('SetOverrideInput', {
       type: 'DateTime',
       description: 'The time when the override expires, in the future. Default: never.',
     }),
+    note: t.string({ description: noteDescription }),
   }),
 });
 
@@ -149,7 +151,7 @@ export function overrideRow({ userId, createdById, ...rest }: StoredOverride): O
   };
 }
 
-const SetOverridePayload = builder.objectRef<{ override: StoredOverride }>('SetOverridePayload').implement({
+const SetOverridePayload = builder.objectRef<{ override: StoredOverride } & Receipt>('SetOverridePayload').implement({
   description: 'The override is set.',
   fields: t => ({
     override: t.field({
@@ -165,13 +167,17 @@ const RemoveOverrideInput = builder.inputType('RemoveOverrideInput', {
   fields: t => ({
     userId: t.field({ type: 'UserID', required: true, description: 'The id of the user.' }),
     flagKey: t.string({ required: true, description: 'The key of the flag.' }),
+    note: t.string({ description: noteDescription }),
   }),
 });
 
-const RemoveOverridePayload = builder.objectRef<{ removed: boolean }>('RemoveOverridePayload').implement({
+const RemoveOverridePayload = builder.objectRef<{ removed: boolean } & Receipt>('RemoveOverridePayload').implement({
   description: 'The user has no override of this flag any more.',
   fields: t => ({ removed: t.exposeBoolean('removed', { description: 'Whether there was an override.' }) }),
 });
+
+tellReceipt(SetOverridePayload);
+tellReceipt(RemoveOverridePayload);
 
 builder.mutationFields(t => ({
   setOverride: t.field({
@@ -183,9 +189,10 @@ builder.mutationFields(t => ({
       union: { name: 'SetOverrideResult', description: 'The override, or an error.' },
     },
     args: { input: t.arg({ type: SetOverrideInput, required: true, description: 'The override to set.' }) },
-    resolve: async (_root, { input }, { service, caller }) => ({
-      override: await service.management.setOverride(unchecked(input), caller.userId),
-    }),
+    resolve: async (_root, { input }, { service, caller }) => {
+      const written = await service.management.setOverride(unchecked(input), { actor: caller.userId });
+      return receipt(written, { override: written.value });
+    },
   }),
   removeOverride: t.field({
     type: RemoveOverridePayload,
@@ -196,8 +203,9 @@ builder.mutationFields(t => ({
       union: { name: 'RemoveOverrideResult', description: 'The result of the removal, or an error.' },
     },
     args: { input: t.arg({ type: RemoveOverrideInput, required: true, description: 'The override to remove.' }) },
-    resolve: async (_root, { input }, { service, caller }) => ({
-      removed: await service.management.removeOverride(input, caller.userId),
-    }),
+    resolve: async (_root, { input }, { service, caller }) => {
+      const written = await service.management.removeOverride(input, { actor: caller.userId });
+      return receipt(written, { removed: written.value });
+    },
   }),
 }));

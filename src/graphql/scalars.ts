@@ -1,7 +1,7 @@
 import { GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject } from 'graphql-scalars';
 import { isPlainObject } from '../core/json.js';
-import { canonicalUserId, userIdFault, userIdForm } from '../core/user-id.js';
+import { canonicalUserId, isUuid, userIdFault, userIdForm } from '../core/user-id.js';
 import { builder } from './builder.js';
 import { jsonLiteral } from './json-literal.js';
 
@@ -15,6 +15,18 @@ builder.addScalarType(
     serialize: String,
     parseValue: readUserId,
     parseLiteral: node => readUserId(node.kind === Kind.INT ? Number(node.value) : textOf(node)),
+  }),
+);
+
+builder.addScalarType(
+  'UUID',
+  new GraphQLScalarType<string, string>({
+    name: 'UUID',
+    description: 'A UUID in its form of 36 characters. Input may be in upper or lower case; output is in lower case.',
+    specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc9562',
+    serialize: String,
+    parseValue: readUuid,
+    parseLiteral: node => readUuid(textOf(node)),
   }),
 );
 
@@ -95,6 +107,11 @@ function readUserId(value: unknown): string {
   const fault = userIdFault(value);
   if (fault === null) return canonicalUserId(value as string);
   throw new TypeError(fault);
+}
+
+function readUuid(value: unknown): string {
+  if (typeof value === 'string' && isUuid(value)) return value.toLowerCase();
+  throw new TypeError('Expected a UUID such as "0f8fad5b-d9cb-469f-a165-70867728950e".');
 }
 
 /** Longest text that is read as an instant, in UTF-16 code units: with 9 digits of a second it has 35. */

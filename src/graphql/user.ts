@@ -1,9 +1,9 @@
-import type { Attributes } from '../core/attributes.js';
 import { ValidationError } from '../core/errors.js';
 import { externalUserId, storedUserId } from '../core/user-id.js';
 import type { Prisma, User as UserRow } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { answersCost, checkKeys, Evaluation, keysDescription } from './evaluation.js';
+import { noteDescription, type Receipt, receipt, tellReceipt } from './written.js';
 
 /** The id that a user is known by. */
 export const knownBy = (user: { id: string; externalId: string | null }): string => user.externalId ?? user.id;
@@ -76,36 +76,43 @@ const SetUserAttributesInput = builder.inputType('SetUserAttributesInput', {
       required: true,
       description: 'The new attributes. They replace all earlier attributes. At most 100, and 16,384 bytes of JSON.',
     }),
+    note: t.string({ description: noteDescription }),
   }),
 });
 
-const SetUserAttributesPayload = builder
-  .objectRef<{ userId: string; attributes: Attributes }>('SetUserAttributesPayload')
-  .implement({
-    description: 'The attributes are stored.',
-    fields: t => ({
-      user: t.prismaField({
-        type: 'User',
-        description: 'The user.',
-        resolve: (query, { userId }, _args, { prisma }) =>
-          prisma.user.findUniqueOrThrow({ ...query, where: { id: storedUserId(userId) } }),
-      }),
+const SetUserAttributesPayload = builder.objectRef<{ userId: string } & Receipt>('SetUserAttributesPayload').implement({
+  description: 'The attributes are stored.',
+  fields: t => ({
+    user: t.prismaField({
+      type: 'User',
+      description: 'The user.',
+      resolve: (query, { userId }, _args, { prisma }) =>
+        prisma.user.findUniqueOrThrow({ ...query, where: { id: storedUserId(userId) } }),
     }),
-  });
+  }),
+});
 
 const DeleteUserInput = builder.inputType('DeleteUserInput', {
   description: 'The user to delete.',
-  fields: t => ({ userId: t.field({ type: 'UserID', required: true, description: 'The id of the user to delete.' }) }),
-});
-
-const DeleteUserPayload = builder.objectRef<{ userId: string; deleted: boolean }>('DeleteUserPayload').implement({
-  description:
-    'Nothing is stored for this user any more. The change log keeps what was done, without attributes and reasons, under the stored UUID of the user.',
   fields: t => ({
-    userId: t.expose('userId', { type: 'UserID', description: 'The id of the user.' }),
-    deleted: t.exposeBoolean('deleted', { description: 'Whether the user existed.' }),
+    userId: t.field({ type: 'UserID', required: true, description: 'The id of the user to delete.' }),
+    note: t.string({ description: noteDescription }),
   }),
 });
+
+const DeleteUserPayload = builder
+  .objectRef<{ userId: string; deleted: boolean } & Receipt>('DeleteUserPayload')
+  .implement({
+    description:
+      'Nothing is stored for this user any more. The change log keeps what was done, without attributes and reasons, under the stored UUID of the user.',
+    fields: t => ({
+      userId: t.expose('userId', { type: 'UserID', description: 'The id of the user.' }),
+      deleted: t.exposeBoolean('deleted', { description: 'Whether the user existed.' }),
+    }),
+  });
+
+tellReceipt(SetUserAttributesPayload);
+tellReceipt(DeleteUserPayload);
 
 builder.mutationFields(t => ({
   setUserAttributes: t.field({
@@ -120,8 +127,8 @@ builder.mutationFields(t => ({
       input: t.arg({ type: SetUserAttributesInput, required: true, description: 'The user and the attributes.' }),
     },
     resolve: async (_root, { input }, { service, caller }) => {
-      const { id, attributes } = await service.management.setUserAttributes(input, caller.userId);
-      return { userId: id, attributes };
+      const written = await service.management.setUserAttributes(input, { actor: caller.userId });
+      return receipt(written, { userId: written.value.id });
     },
   }),
   deleteUser: t.field({
@@ -134,9 +141,9 @@ builder.mutationFields(t => ({
       union: { name: 'DeleteUserResult', description: 'The result of the deletion, or an error.' },
     },
     args: { input: t.arg({ type: DeleteUserInput, required: true, description: 'The user to delete.' }) },
-    resolve: async (_root, { input }, { service, caller }) => ({
-      userId: input.userId,
-      deleted: await service.management.deleteUser(input, caller.userId),
-    }),
+    resolve: async (_root, { input }, { service, caller }) => {
+      const written = await service.management.deleteUser(input, { actor: caller.userId });
+      return receipt(written, { userId: input.userId, deleted: written.value });
+    },
   }),
 }));

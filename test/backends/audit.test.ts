@@ -51,7 +51,7 @@ function past(table: string, sql: string): string {
 describe('the audit of the tables', () => {
   it('finds nothing where every change went through the triggers, whatever it was', async () => {
     const { database, backend, audit } = await start();
-    await backend.updateFlag('k', { enabled: true, conditions: { groups: ['g'] } }, null, ann);
+    await backend.updateFlag('k', { enabled: true, conditions: { groups: ['g'] } }, null, { actor: ann });
     await backend.removeFromGroup('g', [bob], null);
     await database.query(`UPDATE feature_flags SET key = 'renamed', created_by_id = '${bob}'`);
     await database.query(

@@ -103,7 +103,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
           conditions: { attributes: { a: 1 } },
         });
         const before = Date.now();
-        const { value } = await backend.createFlag(flag, actor);
+        const { value } = await backend.createFlag(flag, { actor });
         expect(value).toMatchObject({ ...flag, version: 1, createdById: actor });
         expect(value.id).toMatch(/^[0-9a-f-]{36}$/);
         expect(value.createdAt).toEqual(value.updatedAt);
@@ -139,7 +139,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const actor = user();
         const { value } = await backend.createFlag(newFlag(key()), null);
         const { changes } = await logged(() =>
-          expect(backend.createFlag(newFlag(value.key, { enabled: true }), actor)).rejects.toThrow(FlagExistsError),
+          expect(backend.createFlag(newFlag(value.key, { enabled: true }), { actor })).rejects.toThrow(FlagExistsError),
         );
         expect(changes).toEqual([]);
         expect(await backend.getFlag(value.key)).toEqual(value);
@@ -192,7 +192,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
 
       it('are not found when there is none to update; the actor is not made', async () => {
         const actor = user();
-        const error = await backend.updateFlag('nowhere', { enabled: true }, null, actor).catch(e => e);
+        const error = await backend.updateFlag('nowhere', { enabled: true }, null, { actor }).catch(e => e);
         expect(error).toBeInstanceOf(FlagNotFoundError);
         expect(error).toMatchObject({ key: 'nowhere', path: ['key'] });
         expect((await targetingOf([actor])).users).toEqual(new Map());
@@ -205,7 +205,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const { changes } = await logged(async () => {
           // Also where the patch would change nothing: the caller's picture is out of date.
           for (const patch of [{ enabled: false }, { enabled: true }, {}]) {
-            const error = await backend.updateFlag(k, patch, 1, actor).catch(e => e);
+            const error = await backend.updateFlag(k, patch, 1, { actor }).catch(e => e);
             expect(error).toBeInstanceOf(VersionConflictError);
             expect(error.flag).toEqual(value);
           }
@@ -268,7 +268,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         await backend.createFlag(newFlag(k), null);
         const expiresAt = new Date('2031-07-01T23:59:59.987Z');
         const override = { userId: id, flagKey: k, enabled: true, reason: 'beta "tester" 🚩', expiresAt };
-        const { value } = await backend.setOverride(override, actor);
+        const { value } = await backend.setOverride(override, { actor });
         expect(value).toEqual({ ...override, variant: null, createdAt: value.createdAt, createdById: actor });
         expect(Math.abs(value.createdAt.getTime() - Date.now())).toBeLessThan(60_000);
         const targeting = (await targetingOf([id])).users.get(id);
@@ -281,7 +281,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const [k, id, first, second] = [key(), user(), user(), user()];
         await backend.createFlag(newFlag(k), null);
         const override = { userId: id, flagKey: k, enabled: true, reason: 'r', expiresAt: new Date(2e12) };
-        const earlier = (await backend.setOverride(override, first)).value;
+        const earlier = (await backend.setOverride(override, { actor: first })).value;
         for (const change of [
           { enabled: false },
           { variant: 'big' },
@@ -289,7 +289,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
           { expiresAt: null },
           { expiresAt: new Date(3e12) },
         ]) {
-          const later = (await backend.setOverride({ ...override, ...change }, second)).value;
+          const later = (await backend.setOverride({ ...override, ...change }, { actor: second })).value;
           expect(later).toMatchObject({ ...override, ...change, createdById: second });
           expect(later.createdAt.getTime()).toBeGreaterThanOrEqual(earlier.createdAt.getTime());
         }
@@ -300,8 +300,8 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         await backend.createFlag(newFlag(k), null);
         for (const expiresAt of [null, new Date('2031-01-01T00:00:00.001Z')]) {
           const override = { userId: id, flagKey: k, enabled: true, reason: 'r', expiresAt };
-          const earlier = (await backend.setOverride(override, first)).value;
-          const { result, changes } = await logged(() => backend.setOverride(override, second));
+          const earlier = (await backend.setOverride(override, { actor: first })).value;
+          const { result, changes } = await logged(() => backend.setOverride(override, { actor: second }));
           expect(result.value).toEqual(earlier);
           expect(changes).toEqual([]);
         }
@@ -310,7 +310,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
       it('need a flag; without one nothing changes, and no user is made', async () => {
         const [id, actor] = [user(), user()];
         const override = { userId: id, flagKey: 'nowhere', enabled: true, reason: null, expiresAt: null };
-        const error = await backend.setOverride(override, actor).catch(e => e);
+        const error = await backend.setOverride(override, { actor }).catch(e => e);
         expect(error).toBeInstanceOf(FlagNotFoundError);
         expect(error).toMatchObject({ key: 'nowhere', path: ['flagKey'] });
         expect((await targetingOf([id, actor])).users).toEqual(new Map());
@@ -345,7 +345,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const [k, other, a, b, actor] = [key(), key(), `idp|${user()}`, user(), `idp|${user()}`];
         for (const each of [k, other]) await backend.createFlag(newFlag(each), null);
         const override = { flagKey: k, enabled: true, reason: 'r', expiresAt: new Date('2031-01-01T00:00:00.001Z') };
-        const first = (await backend.setOverride({ ...override, userId: a }, actor)).value;
+        const first = (await backend.setOverride({ ...override, userId: a }, { actor })).value;
         const second = (await backend.setOverride({ ...override, userId: b, expiresAt: null }, null)).value;
         const asked = [
           { userId: b, flagKey: k },
@@ -459,7 +459,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
           await backend.addToGroup(`group-${++serial}`, [member], null);
           await backend.setOverride(
             { userId: overridden, flagKey: k, enabled: true, reason: null, expiresAt: null },
-            actor,
+            { actor },
           );
           await backend.setUserAttributes(blank, {}, null);
         });
@@ -470,13 +470,13 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
       });
 
       it.each<[string, (actor: string) => Promise<unknown>]>([
-        ['createFlag', actor => backend.createFlag(newFlag(key()), actor)],
-        ['deleteFlag of none', actor => backend.deleteFlag('nowhere', actor)],
-        ['removeOverride of none', actor => backend.removeOverride(user(), 'nowhere', actor)],
-        ['addToGroup of none', actor => backend.addToGroup('nobody', [], actor)],
-        ['removeFromGroup of none', actor => backend.removeFromGroup('nobody', [user()], actor)],
-        ['setUserAttributes', actor => backend.setUserAttributes(user(), {}, actor)],
-        ['deleteUser of none', actor => backend.deleteUser(user(), actor)],
+        ['createFlag', actor => backend.createFlag(newFlag(key()), { actor })],
+        ['deleteFlag of none', actor => backend.deleteFlag('nowhere', { actor })],
+        ['removeOverride of none', actor => backend.removeOverride(user(), 'nowhere', { actor })],
+        ['addToGroup of none', actor => backend.addToGroup('nobody', [], { actor })],
+        ['removeFromGroup of none', actor => backend.removeFromGroup('nobody', [user()], { actor })],
+        ['setUserAttributes', actor => backend.setUserAttributes(user(), {}, { actor })],
+        ['deleteUser of none', actor => backend.deleteUser(user(), { actor })],
       ])('are made when they act: %s', async (_, act) => {
         const actor = user();
         await act(actor);
@@ -486,18 +486,18 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
       it('are made when they update a flag, even without a change', async () => {
         const [k, actor] = [key(), user()];
         await backend.createFlag(newFlag(k), null);
-        await backend.updateFlag(k, {}, null, actor);
+        await backend.updateFlag(k, {}, null, { actor });
         expect((await targetingOf([actor])).users.size).toBe(1);
       });
 
       it('are deleted with memberships and overrides, while what they created stays without a creator', async () => {
         const [k, id, other, group] = [key(), user(), user(), `group-${++serial}`];
-        const flag = (await backend.createFlag(newFlag(k), id)).value;
+        const flag = (await backend.createFlag(newFlag(k), { actor: id })).value;
         const override = { flagKey: k, enabled: true, reason: null, expiresAt: null };
         await backend.setOverride({ ...override, userId: id }, null);
-        await backend.setOverride({ ...override, userId: other }, id);
+        await backend.setOverride({ ...override, userId: other }, { actor: id });
         await backend.addToGroup(group, [id], null);
-        await backend.addToGroup(group, [other], id);
+        await backend.addToGroup(group, [other], { actor: id });
         expect((await backend.deleteUser(id, null)).value).toBe(true);
         expect((await targetingOf([id])).users.size).toBe(0);
         expect((await targetingOf([other])).users.get(other)).toMatchObject({ groups: new Set([group]) });
@@ -514,15 +514,15 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         await backend.createFlag(newFlag(k), null);
         const override = { flagKey: k, enabled: true, reason: 'secret reason', expiresAt: null };
         const { changes: before } = await logged(async () => {
-          await backend.setUserAttributes(id, { mail: 'secret mail' }, actor);
-          await backend.setUserAttributes(id, { mail: 'secret mail', again: true }, id);
-          await backend.setOverride({ ...override, userId: id }, id);
-          await backend.removeOverride(id, k, actor);
-          await backend.setOverride({ ...override, userId: id, enabled: false }, actor);
-          await backend.setUserAttributes(other, { mail: 'kept' }, actor);
-          await backend.setOverride({ ...override, userId: other }, actor);
+          await backend.setUserAttributes(id, { mail: 'secret mail' }, { actor });
+          await backend.setUserAttributes(id, { mail: 'secret mail', again: true }, { actor: id });
+          await backend.setOverride({ ...override, userId: id }, { actor: id });
+          await backend.removeOverride(id, k, { actor });
+          await backend.setOverride({ ...override, userId: id, enabled: false }, { actor });
+          await backend.setUserAttributes(other, { mail: 'kept' }, { actor });
+          await backend.setOverride({ ...override, userId: other }, { actor });
         });
-        const { changes } = await logged(() => backend.deleteUser(id, actor));
+        const { changes } = await logged(() => backend.deleteUser(id, { actor }));
         const log = await readLog(backend);
         const about = log.filter(({ userId }) => userId === storedUserId(id));
         expect(JSON.stringify(about)).not.toContain('secret');
@@ -556,7 +556,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const [text, k] = [`idp|${randomUUID()}`, key()];
         const uuid = storedUserId(text);
         await backend.setUserAttributes(uuid, { a: 1 }, null);
-        expect((await backend.createFlag(newFlag(k), uuid)).value.createdById).toBe(uuid);
+        expect((await backend.createFlag(newFlag(k), { actor: uuid })).value.createdById).toBe(uuid);
         const { changes } = await logged(() => backend.addToGroup('texts', [text, uuid], null));
         expect(changes).toMatchObject([
           { kind: 'USER_UPDATED', userId: uuid },
@@ -571,13 +571,13 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
 
       it('may delete themselves, and stay deleted', async () => {
         const id = user();
-        await backend.setUserAttributes(id, { a: 1 }, id);
-        const { result, changes } = await logged(() => backend.deleteUser(id, id));
+        await backend.setUserAttributes(id, { a: 1 }, { actor: id });
+        const { result, changes } = await logged(() => backend.deleteUser(id, { actor: id }));
         expect(result.value).toBe(true);
         const storedId = storedUserId(id);
         expect(changes).toMatchObject([{ kind: 'USER_DELETED', userId: storedId, actorId: storedId }]);
         expect((await targetingOf([id])).users.size).toBe(0);
-        expect((await backend.deleteUser(id, id)).value).toBe(false);
+        expect((await backend.deleteUser(id, { actor: id })).value).toBe(false);
         expect((await targetingOf([id])).users.size).toBe(0);
       });
     });
@@ -615,9 +615,9 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const actor = user();
         const k = key();
         const { changes } = await logged(async () => {
-          await backend.createFlag(newFlag(k, { description: 'd', conditions: awkward, ...valued }), actor);
+          await backend.createFlag(newFlag(k, { description: 'd', conditions: awkward, ...valued }), { actor });
           await backend.updateFlag(k, { percentage: 50, rules: [], bucketBy: null }, null, null);
-          await backend.deleteFlag(k, actor);
+          await backend.deleteFlag(k, { actor });
         });
         const states = changes.map(({ kind, flagKey, actorId, before, after }) => ({
           kind,
@@ -639,7 +639,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
       it('holds exactly the flag that the write returned', async () => {
         const k = key();
         const { result, changes } = await logged(async () => [
-          (await backend.createFlag(newFlag(k), user())).value,
+          (await backend.createFlag(newFlag(k), { actor: user() })).value,
           (await backend.updateFlag(k, { enabled: true }, null, null)).value,
         ]);
         const stored = result.map(flag => ({ ...flag, createdById: storedUserId(flag.createdById ?? '') }));
@@ -656,11 +656,11 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         await backend.createFlag(newFlag(k), null);
         const override = { userId: id, flagKey: k, enabled: true, variant: 'big', reason: 'r', expiresAt: null };
         const { result, changes } = await logged(async () => {
-          const first = (await backend.setOverride(override, actor)).value;
+          const first = (await backend.setOverride(override, { actor })).value;
           const expiresAt = new Date('2031-03-09T07:30:00.123Z');
           const second = (await backend.setOverride({ ...override, enabled: false, variant: null, expiresAt }, null))
             .value;
-          await backend.removeOverride(id, k, actor);
+          await backend.removeOverride(id, k, { actor });
           return [first, second].map(({ enabled, variant, reason, expiresAt, createdAt, createdById }) => ({
             enabled,
             variant,
@@ -682,10 +682,10 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
       it('has the ids of members, and the attributes of users', async () => {
         const [group, a, b, actor] = [`group-${++serial}`, user(), user(), user()];
         const { changes } = await logged(async () => {
-          await backend.addToGroup(group, [a, b], actor);
-          await backend.removeFromGroup(group, [a], actor);
-          await backend.setUserAttributes(a, { x: 1 }, actor);
-          await backend.setUserAttributes(a, { x: 2 }, actor);
+          await backend.addToGroup(group, [a, b], { actor });
+          await backend.removeFromGroup(group, [a], { actor });
+          await backend.setUserAttributes(a, { x: 1 }, { actor });
+          await backend.setUserAttributes(a, { x: 2 }, { actor });
         });
         const [one, two] = [{ attributes: { x: 1 } }, { attributes: { x: 2 } }];
         const userId = storedUserId(a);
@@ -702,7 +702,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const [a, b] = [user(), user()];
         const { changes } = await logged(async () => {
           await backend.setUserAttributes(a, { x: 1 }, null);
-          await backend.setUserAttributes(b, { x: 1 }, b);
+          await backend.setUserAttributes(b, { x: 1 }, { actor: b });
         });
         expect(changes).toMatchObject([
           { userId: storedUserId(a), before: null, after: { attributes: { x: 1 } } },
@@ -779,7 +779,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         await Promise.all(keys.map(k => backend.createFlag(newFlag(k), null)));
         await Promise.all(
           keys.flatMap((k, i) => [
-            backend.updateFlag(k, { enabled: true }, null, ids[i] ?? null),
+            backend.updateFlag(k, { enabled: true }, null, { actor: ids[i] ?? null }),
             backend.addToGroup('crowd', ids, null),
             backend.setOverride(
               { userId: ids[i] as string, flagKey: k, enabled: true, reason: null, expiresAt: null },
@@ -819,6 +819,196 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         await backend.createFlag(newFlag(key()), null);
         await vi.waitFor(() => expect(listener).toHaveBeenCalled(), 5_000);
         ends[1]?.();
+      });
+    });
+
+    describe('batches and notes', () => {
+      const batchesOf = (changes: readonly Change[]) => new Set(changes.map(({ batch }) => batch));
+
+      it('say why and what was changed together: a deletion shares its batch with the overrides that it removes', async () => {
+        const flagKey = key();
+        const created = await backend.createFlag(newFlag(flagKey), { actor: null, note: 'begin “it” 🚩' });
+        for (const userId of [user(), user()]) {
+          await backend.setOverride({ userId, flagKey, enabled: true, reason: null, expiresAt: null }, null);
+        }
+        const by = { actor: user(), note: 'n'.repeat(500), batch: randomUUID(), reverts: 7 };
+        const { result, changes } = await logged(() => backend.deleteFlag(flagKey, by));
+        expect(changes.map(({ kind }) => kind)).toEqual(['FLAG_DELETED', 'OVERRIDE_REMOVED', 'OVERRIDE_REMOVED']);
+        expect(result.batch).toBe(by.batch);
+        for (const change of changes) expect(change).toMatchObject({ note: by.note, batch: by.batch, reverts: 7 });
+        const [first] = (await backend.changes(created.revision - 1, 1)).changes;
+        expect(first).toMatchObject({ note: 'begin “it” 🚩', batch: created.batch, reverts: null });
+      });
+
+      it('are made for each write, and none for a write that changes nothing', async () => {
+        const { result, changes } = await logged(async () => {
+          const { value, ...made } = await backend.createFlag(newFlag(key()), null);
+          const changed = await backend.updateFlag(value.key, { enabled: true }, null, null);
+          const same = await backend.updateFlag(value.key, { enabled: true }, null, { actor: null, note: 'again' });
+          const none = await backend.removeOverride(user(), value.key, null);
+          return { made, changed, same, none };
+        });
+        const { made, changed, same, none } = result;
+        expect(changes).toHaveLength(2);
+        expect([...batchesOf(changes)]).toEqual([made.batch, changed.batch]);
+        expect([same.batch, none.batch]).toEqual([null, null]);
+        expect(same.revision).toBe(changed.revision);
+      });
+    });
+
+    describe('several steps', () => {
+      const stateOf = async (flags: readonly string[], users: readonly string[]) => ({
+        flags: await Promise.all(flags.map(each => backend.getFlag(each))),
+        ...(await targetingOf(users)),
+      });
+
+      it('of every kind are applied in their order, as one batch', async () => {
+        const [kept, doomed, made] = [key(), key(), key()];
+        const [ann, bob, cy] = [user(), user(), user()];
+        await backend.createFlag(newFlag(kept), null);
+        await backend.createFlag(newFlag(doomed), null);
+        await backend.setOverride({ userId: bob, flagKey: kept, enabled: true, reason: null, expiresAt: null }, null);
+        await backend.addToGroup('leavers', [bob], null);
+        const by = { actor: user(), note: 'all at once' };
+        const expiresAt = new Date('2040-02-03T04:05:06.789Z');
+        const override = { userId: ann, flagKey: made, enabled: false, reason: 'r', expiresAt };
+        const { result, changes } = await logged(() =>
+          backend.apply(
+            [
+              { kind: 'createFlag', flag: newFlag(made, valued) },
+              { kind: 'updateFlag', key: kept, patch: { name: 'first' } },
+              { kind: 'updateFlag', key: kept, patch: { description: 'second', percentage: 3 }, expectedVersion: 2 },
+              { kind: 'deleteFlag', key: doomed },
+              { kind: 'deleteFlag', key: 'never.there' },
+              { kind: 'setOverride', override },
+              { kind: 'setOverride', override: { ...override, userId: cy, variant: 'big', enabled: true } },
+              { kind: 'removeOverride', userId: bob, flagKey: kept },
+              { kind: 'addToGroup', group: 'joiners', userIds: [ann, bob, ann] },
+              { kind: 'addToGroup', group: 'joiners', userIds: [cy] },
+              { kind: 'removeFromGroup', group: 'leavers', userIds: [bob] },
+              { kind: 'setUserAttributes', userId: ann, attributes: awkward },
+              { kind: 'setUserAttributes', userId: bob, attributes: { plan: 'pro' } },
+            ],
+            by,
+          ),
+        );
+        expect(result).toEqual({ value: null, revision: await head(), batch: expect.any(String) });
+        for (const change of changes) {
+          expect(change).toMatchObject({ batch: result.batch, note: by.note, actorId: storedUserId(by.actor) });
+        }
+        const counts = (kind: string) => changes.filter(change => change.kind === kind).length;
+        expect(
+          ['FLAG_CREATED', 'FLAG_UPDATED', 'FLAG_DELETED', 'OVERRIDE_SET', 'OVERRIDE_REMOVED', 'MEMBERS_REMOVED'].map(
+            counts,
+          ),
+        ).toEqual([1, 2, 1, 2, 1, 1]);
+        const { flags, users } = await stateOf([kept, doomed, made], [ann, bob, cy]);
+        expect(flags).toMatchObject([
+          { name: 'first', description: 'second', percentage: 3, version: 3 },
+          null as never,
+          { ...newFlag(made, valued), version: 1, createdById: by.actor },
+        ]);
+        const anns = { enabled: false, variant: null, expiresAt: expiresAt.getTime() };
+        expect(users.get(ann)?.attributes).toEqual(awkward);
+        expect(users.get(ann)?.groups).toEqual(new Set(['joiners']));
+        expect(users.get(ann)?.overrides).toEqual(new Map([[made, anns]]));
+        expect(users.get(bob)).toEqual({
+          attributes: { plan: 'pro' },
+          groups: new Set(['joiners']),
+          overrides: new Map(),
+        });
+        expect(users.get(cy)?.overrides).toEqual(new Map([[made, { ...anns, enabled: true, variant: 'big' }]]));
+      });
+
+      it.each([
+        [
+          'a key that is taken',
+          FlagExistsError,
+          (taken: string) => ({ kind: 'createFlag', flag: newFlag(taken) }) as const,
+        ],
+        ['an unknown flag', FlagNotFoundError, () => ({ kind: 'updateFlag', key: 'no.flag', patch: {} }) as const],
+        [
+          'another version',
+          VersionConflictError,
+          (taken: string) => ({ kind: 'updateFlag', key: taken, patch: { name: 'n' }, expectedVersion: 9 }) as const,
+        ],
+        [
+          'an override of no flag',
+          FlagNotFoundError,
+          () => {
+            const override = { userId: user(), flagKey: 'no.flag', enabled: true, reason: null, expiresAt: null };
+            return { kind: 'setOverride', override } as const;
+          },
+        ],
+      ] as const)('change nothing if the last one has %s', async (_name, error, last) => {
+        const [taken, fresh] = [key(), key()];
+        const [ann, bob, actor] = [user(), user(), user()];
+        await backend.createFlag(newFlag(taken), null);
+        await backend.addToGroup('stayers', [bob], null);
+        const before = await stateOf([taken, fresh], [ann, bob, actor]);
+        const revision = await head();
+        const override = { userId: ann, flagKey: taken, enabled: true, reason: null, expiresAt: null };
+        const refused = backend.apply(
+          [
+            { kind: 'createFlag', flag: newFlag(fresh) },
+            { kind: 'updateFlag', key: taken, patch: { name: 'lost' } },
+            { kind: 'setOverride', override },
+            { kind: 'addToGroup', group: 'g', userIds: [ann] },
+            { kind: 'removeFromGroup', group: 'stayers', userIds: [bob] },
+            { kind: 'setUserAttributes', userId: ann, attributes: { a: 1 } },
+            { kind: 'deleteFlag', key: fresh },
+            last(taken),
+          ],
+          { actor },
+        );
+        await expect(refused).rejects.toThrow(error);
+        expect(await head()).toBe(revision);
+        expect(await stateOf([taken, fresh], [ann, bob, actor])).toEqual(before);
+        // A version that was never used is used next.
+        expect((await backend.createFlag(newFlag(fresh), null)).value.version).toBe(1);
+      });
+
+      it('are thousands, in a moment', async () => {
+        const keys = Array.from({ length: 2_000 }, key);
+        const made = await backend.apply(
+          keys.map(each => ({ kind: 'createFlag', flag: newFlag(each) })),
+          null,
+        );
+        const done = await backend.apply(
+          keys.map(each => ({ kind: 'deleteFlag', key: each })),
+          null,
+        );
+        expect(done.revision - made.revision).toBe(2_000);
+      });
+
+      it('are refused if what the guard names was changed since', async () => {
+        const [quiet, changed, overridden] = [key(), key(), key()];
+        const [ann, bob, cy, dee] = [user(), user(), user(), user()];
+        for (const each of [quiet, changed, overridden]) await backend.createFlag(newFlag(each), null);
+        await backend.setUserAttributes(dee, { a: 1 }, null);
+        const since = await head();
+        await backend.updateFlag(changed, { enabled: true }, null, null);
+        await backend.setOverride(
+          { userId: ann, flagKey: overridden, enabled: true, reason: null, expiresAt: null },
+          null,
+        );
+        await backend.addToGroup('guarded', [bob], null);
+        await backend.setUserAttributes(cy, { a: 1 }, null);
+        const steps = [{ kind: 'updateFlag', key: quiet, patch: { name: 'guarded' } }] as const;
+        const guard = { since, flagKeys: [quiet, changed, overridden], userIds: [ann, bob, cy, dee] };
+        const revision = await head();
+        await expect(backend.apply(steps, null, guard)).rejects.toMatchObject({
+          code: 'CROSSED',
+          since,
+          flagKeys: [changed, overridden].sort(),
+          userIds: [ann, bob, cy].sort(),
+        });
+        expect(await head()).toBe(revision);
+        await backend.apply(steps, null, { since, flagKeys: [quiet], userIds: [dee] });
+        expect((await backend.getFlag(quiet))?.name).toBe('guarded');
+        // A revision of another history proves nothing.
+        const ahead = { since: revision + 1_000, flagKeys: [quiet], userIds: [] };
+        await expect(backend.apply(steps, null, ahead)).rejects.toMatchObject({ flagKeys: [quiet] });
       });
     });
   });

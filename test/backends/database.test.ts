@@ -128,7 +128,7 @@ describe.each(kinds)('a write on %s', (_, open) => {
     await backend.prisma.$executeRawUnsafe(`CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON users
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()`);
     const user = randomUUID();
-    await expect(backend.createFlag(newFlag('k'), user)).rejects.toThrow();
+    await expect(backend.createFlag(newFlag('k'), { actor: user })).rejects.toThrow();
     // One that logs nothing has no row of its own to look for.
     await expect(backend.setUserAttributes(user, {}, null)).rejects.toThrow();
     await expect(backend.addToGroup('g', [user], null)).rejects.toThrow();

@@ -101,6 +101,27 @@ describe('a change of any column', () => {
     expect(logged.length > 0).toBe(isLogged);
   });
 
+  const inStates = tables.flatMap(table =>
+    Object.entries(columns[table] as object)
+      // The log names another key as a deletion and a creation.
+      .filter(([column, [, isLogged, inState]]) => isLogged && inState !== null && column !== 'key')
+      .map(([column, [value, , inState]]) => ({ table, column, value, inState })),
+  );
+  it.each(inStates)(
+    'of $table: $column alone differs in the states of its change',
+    async ({ table, column, value, inState }) => {
+      const row = { users: `id = '${ann}'`, feature_flags: `key = 'first'` }[table] ?? `user_id = '${ann}'`;
+      await database.exec(`UPDATE ${table} SET ${column} = ${value} WHERE ${row}`);
+      const { rows } = await database.query<{ before: Record<string, unknown>; after: Record<string, unknown> }>(
+        'SELECT before, after FROM feature_changes ORDER BY revision DESC LIMIT 1',
+      );
+      const { before = {}, after = {} } = rows[0] ?? {};
+      const differing = Object.keys(after).filter(name => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+      // What the triggers keep themselves.
+      expect(differing.filter(name => name !== 'version' && name !== 'updatedAt')).toEqual([inState]);
+    },
+  );
+
   it.each(tables)('of %s that was added later is logged', async table => {
     await database.exec(`BEGIN; ALTER TABLE ${table} ADD added_later text`);
     try {
@@ -122,5 +143,74 @@ describe('a change of any column', () => {
     const { rows } = await database.query<{ state: object }>(`SELECT ${state}(t) AS state FROM ${table} t`);
     const named = Object.values(columns[table] as object).flatMap(([, , inState]) => inState ?? []);
     expect(Object.keys(rows[0]?.state ?? {}).sort()).toEqual(named.sort());
+  });
+});
+
+describe('a transaction of another program', () => {
+  let database: PGlite;
+  beforeAll(async () => {
+    database = await PGlite.create({ loadDataDir: await pgliteTemplate() });
+  });
+  afterAll(() => database.close());
+
+  interface Entry {
+    readonly kind: string;
+    readonly note: string | null;
+    readonly batch: string;
+    readonly reverts: number | null;
+  }
+  async function entries(sql: string): Promise<Entry[]> {
+    const { rows } = await database.query<{ head: string }>('SELECT revision::text AS head FROM feature_log_head');
+    await database.exec(sql);
+    const after = [rows[0]?.head];
+    const log = 'SELECT kind, note, batch, reverts FROM feature_changes WHERE revision > $1 ORDER BY revision';
+    return (await database.query<Entry>(log, after)).rows;
+  }
+  const insert = (key: string) => `INSERT INTO feature_flags (key, name) VALUES ('${key}', 'n');`;
+
+  it('is one batch, and the next transaction is another', async () => {
+    const first = await entries(
+      `BEGIN; ${insert('a')} ${insert('b')} UPDATE feature_flags SET enabled = true; COMMIT;`,
+    );
+    const second = await entries(insert('c'));
+    const third = await entries(insert('d'));
+    expect(first).toHaveLength(4);
+    expect(new Set(first.map(({ batch }) => batch)).size).toBe(1);
+    expect(new Set([...first, ...second, ...third].map(({ batch }) => batch)).size).toBe(3);
+  });
+
+  it('is one batch also where a part of it was rolled back', async () => {
+    const log = await entries(
+      `BEGIN; ${insert('e')} SAVEPOINT s; ${insert('f')} ROLLBACK TO s; ${insert('g')} COMMIT;`,
+    );
+    expect(log).toHaveLength(2);
+    expect(log[0]?.batch).toBe(log[1]?.batch);
+  });
+
+  it('is one batch with a TRUNCATE and its RESET', async () => {
+    const log = await entries(`BEGIN; ${insert('h')} TRUNCATE feature_flags CASCADE; COMMIT;`);
+    expect(log.map(({ kind }) => kind)).toEqual(['FLAG_CREATED', 'RESET', 'RESET']);
+    expect(new Set(log.map(({ batch }) => batch)).size).toBe(1);
+  });
+
+  it('says its note, its batch and what it reverts, for itself alone', async () => {
+    const batch = '0f8fad5b-d9cb-469f-a165-70867728950e';
+    const stated = `SET LOCAL halyard.note = 'it''s why'; SET LOCAL halyard.batch = '${batch}'; SET LOCAL halyard.reverts = '3';`;
+    expect(await entries(`BEGIN; ${stated} ${insert('i')} COMMIT;`)).toEqual([
+      { kind: 'FLAG_CREATED', note: `it's why`, batch, reverts: 3 },
+    ]);
+    const [next] = await entries(insert('j'));
+    expect(next).toMatchObject({ note: null, reverts: null });
+    expect(next?.batch).not.toBe(batch);
+  });
+
+  it.each([
+    ['halyard.batch', 'no uuid', /uuid/],
+    ['halyard.reverts', 'three', /bigint/],
+    ['halyard.note', 'n'.repeat(501), /too long/],
+  ])('is refused if %s is malformed', async (setting, value, message) => {
+    const write = database.exec(`BEGIN; SET LOCAL ${setting} = '${value}'; ${insert('k')} COMMIT;`);
+    await expect(write).rejects.toThrow(message);
+    await database.exec('ROLLBACK');
   });
 });

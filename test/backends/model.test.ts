@@ -49,33 +49,39 @@ const calls: fc.Arbitrary<Call> = fc.oneof(
   fc
     .tuple(fc.record({ key, ...fields }), actor)
     .map(([flag, by]) =>
-      call(`createFlag ${JSON.stringify(flag)} ${by}`, b => b.createFlag(newFlag(flag.key, flag), by)),
+      call(`createFlag ${JSON.stringify(flag)} ${by}`, b => b.createFlag(newFlag(flag.key, flag), { actor: by })),
     ),
   fc
     .tuple(key, fc.record(fields, { requiredKeys: [] }), fc.option(fc.constantFrom(1, 2)), actor)
     .map(([k, patch, version, by]) =>
-      call(`updateFlag ${k} ${JSON.stringify(patch)} ${version} ${by}`, b => b.updateFlag(k, patch, version, by)),
+      call(`updateFlag ${k} ${JSON.stringify(patch)} ${version} ${by}`, b =>
+        b.updateFlag(k, patch, version, { actor: by }),
+      ),
     ),
-  fc.tuple(key, actor).map(([k, by]) => call(`deleteFlag ${k} ${by}`, b => b.deleteFlag(k, by))),
+  fc.tuple(key, actor).map(([k, by]) => call(`deleteFlag ${k} ${by}`, b => b.deleteFlag(k, { actor: by }))),
   fc
     .tuple(fc.record({ userId: user, flagKey: key, ...decision }), actor)
-    .map(([override, by]) => call(`setOverride ${JSON.stringify(override)} ${by}`, b => b.setOverride(override, by))),
+    .map(([override, by]) =>
+      call(`setOverride ${JSON.stringify(override)} ${by}`, b => b.setOverride(override, { actor: by })),
+    ),
   key.map(k => call(`overriddenVariants ${k}`, async b => [...(await b.overriddenVariants(k)).keys()].sort())),
   fc
     .tuple(user, key, actor)
-    .map(([id, k, by]) => call(`removeOverride ${id} ${k} ${by}`, b => b.removeOverride(id, k, by))),
+    .map(([id, k, by]) => call(`removeOverride ${id} ${k} ${by}`, b => b.removeOverride(id, k, { actor: by }))),
   fc
     .tuple(group, someUsers, actor)
-    .map(([g, ids, by]) => call(`addToGroup ${g} ${ids} ${by}`, b => b.addToGroup(g, ids, by))),
+    .map(([g, ids, by]) => call(`addToGroup ${g} ${ids} ${by}`, b => b.addToGroup(g, ids, { actor: by }))),
   fc
     .tuple(group, someUsers, actor)
-    .map(([g, ids, by]) => call(`removeFromGroup ${g} ${ids} ${by}`, b => b.removeFromGroup(g, ids, by))),
+    .map(([g, ids, by]) => call(`removeFromGroup ${g} ${ids} ${by}`, b => b.removeFromGroup(g, ids, { actor: by }))),
   fc
     .tuple(user, attributes, actor)
     .map(([id, value, by]) =>
-      call(`setUserAttributes ${id} ${JSON.stringify(value)} ${by}`, b => b.setUserAttributes(id, value, by)),
+      call(`setUserAttributes ${id} ${JSON.stringify(value)} ${by}`, b =>
+        b.setUserAttributes(id, value, { actor: by }),
+      ),
     ),
-  fc.tuple(user, actor).map(([id, by]) => call(`deleteUser ${id} ${by}`, b => b.deleteUser(id, by))),
+  fc.tuple(user, actor).map(([id, by]) => call(`deleteUser ${id} ${by}`, b => b.deleteUser(id, { actor: by }))),
 );
 
 /** Without what a backend chooses by itself: ids and the times of now. */
@@ -102,9 +108,15 @@ async function outcome(backend: Backend, { run }: Call, start: number): Promise<
   }
 }
 
+/** The log with its batches by the place of their first change. */
 async function log(backend: Backend, start: number): Promise<readonly Change[]> {
   const changes = await readLog(backend, start);
-  return changes.map(change => ({ ...change, revision: change.revision - start }));
+  const batches = changes.map(({ batch }) => batch);
+  return changes.map(change => ({
+    ...change,
+    revision: change.revision - start,
+    batch: String(batches.indexOf(change.batch)),
+  }));
 }
 
 /** The flags that result when the log alone is played. */

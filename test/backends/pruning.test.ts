@@ -67,7 +67,7 @@ describe.each([
     expect(await pruner().prune()).toBe(2);
     expect(await revisions()).toEqual([3]);
     expect((await backend.createFlag(newFlag('k'), null)).revision).toBe(4);
-    expect((await backend.createFlag(newFlag('l'), randomUUID())).revision).toBe(5);
+    expect((await backend.createFlag(newFlag('l'), { actor: randomUUID() })).revision).toBe(5);
   });
 
   it('leaves no gap where times run backwards', async () => {

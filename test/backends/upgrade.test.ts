@@ -147,9 +147,9 @@ describe.each([
   it('goes on with users of both kinds', async () => {
     const { service } = await start();
     const { management } = service;
-    await management.setOverride({ userId: 'auth0|5f7c1', flagKey: 'nobody', enabled: true }, 'auth0|admin');
-    await management.addToGroup({ group: 'beta', userIds: ['auth0|5f7c1', ann] }, ann);
-    await management.deleteUser({ userId: bob }, 'auth0|admin');
+    await management.setOverride({ userId: 'auth0|5f7c1', flagKey: 'nobody', enabled: true }, { actor: 'auth0|admin' });
+    await management.addToGroup({ group: 'beta', userIds: ['auth0|5f7c1', ann] }, { actor: ann });
+    await management.deleteUser({ userId: bob }, { actor: 'auth0|admin' });
     const isOn = async (userId: string, key: string) => (await service.evaluator({ userId })).evaluate(key).enabled;
     expect(await isOn('auth0|5f7c1', 'nobody')).toBe(true);
     expect(await isOn('auth0|5f7c1', 'testers')).toBe(true);

@@ -205,23 +205,26 @@ describe.each([
   }
 
   it.each([
-    ['by itself', (id: string) => backend.deleteUser(id, id)],
-    ['by an admin', (id: string) => backend.deleteUser(id, 'idp|admin')],
+    ['by itself', (id: string) => backend.deleteUser(id, { actor: id })],
+    ['by an admin', (id: string) => backend.deleteUser(id, { actor: 'idp|admin' })],
     ['in SQL', () => backend.prisma.$executeRawUnsafe(`DELETE FROM users WHERE external_id LIKE 'secret%'`)],
     ['in SQL with all others', () => backend.prisma.$executeRawUnsafe('TRUNCATE users CASCADE')],
   ])('leaves the text and the attributes nowhere: %s', async (_how, remove) => {
     const id = 'secret|ann@example.com';
-    await backend.createFlag(newFlag('k'), id);
-    await backend.updateFlag('k', { enabled: true }, null, id);
-    await backend.setUserAttributes(id, { mail: 'secret@example.com' }, id);
-    await backend.setUserAttributes(id, { mail: 'secret@example.com', again: 1 }, 'idp|admin');
-    await backend.addToGroup('beta', [id, 'idp|bob'], id);
-    await backend.setOverride({ userId: id, flagKey: 'k', enabled: true, reason: 'secret wish', expiresAt: null }, id);
+    await backend.createFlag(newFlag('k'), { actor: id });
+    await backend.updateFlag('k', { enabled: true }, null, { actor: id });
+    await backend.setUserAttributes(id, { mail: 'secret@example.com' }, { actor: id });
+    await backend.setUserAttributes(id, { mail: 'secret@example.com', again: 1 }, { actor: 'idp|admin' });
+    await backend.addToGroup('beta', [id, 'idp|bob'], { actor: id });
+    await backend.setOverride(
+      { userId: id, flagKey: 'k', enabled: true, reason: 'secret wish', expiresAt: null },
+      { actor: id },
+    );
     await backend.setOverride(
       { userId: id, flagKey: 'k', enabled: false, reason: 'between us', expiresAt: null },
       null,
     );
-    await backend.setUserAttributes('idp|bob', { mail: 'bob@example.com' }, id);
+    await backend.setUserAttributes('idp|bob', { mail: 'bob@example.com' }, { actor: id });
     expect(await dump()).toContain('between us');
     await remove(id);
     const left = await dump();

@@ -80,7 +80,7 @@ describe('a change log whose head is behind its entries', () => {
     const [backend, database] = await start(5_000);
     await backend.createFlag(newFlag('l'), null);
     await database.query('UPDATE feature_log_head SET revision = 1');
-    const error = await backend.createFlag(newFlag('m'), randomUUID()).catch(e => e);
+    const error = await backend.createFlag(newFlag('m'), { actor: randomUUID() }).catch(e => e);
     expect(error).toBeInstanceOf(UnavailableError);
     expect(error.message).toMatch(
       /has entries after its head, revision 1;.* To mend it: UPDATE .*\. Nothing was changed\.$/,

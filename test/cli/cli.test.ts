@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -165,7 +165,8 @@ describe('halyard token', () => {
   const payloadOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 
   it.each([
-    [['--admin'], { role: 'ADMIN', userId: null }],
+    // So that the change log shows who made a change.
+    [['--admin'], { role: 'ADMIN', userId: `cli:${userInfo().username}` }],
     [['--service'], { role: 'SERVICE', userId: null }],
     [['--user', userId], { role: 'USER', userId }],
     [['--user', userId.toUpperCase()], { role: 'USER', userId }],

@@ -32,7 +32,7 @@ describe('an update of related fields', () => {
         conditions: { groups: [`g${index}`] },
       }),
     );
-    const versions = (await Promise.all(updates)).map(({ version }) => version);
+    const versions = (await Promise.all(updates)).map(({ value }) => value.version);
     expect(versions.sort((one, other) => one - other)).toEqual(Array.from({ length: 20 }, (_, index) => index + 2));
   });
 
@@ -68,7 +68,7 @@ describe('an update of related fields', () => {
     await backend.createFlag({ ...theme, conditions }, null);
     const { management } = await open(backend);
     const rules = [{ when: {} }];
-    expect((await management.updateFlag({ key: 'theme', rules })).rules).toHaveLength(1);
+    expect((await management.updateFlag({ key: 'theme', rules })).value.rules).toHaveLength(1);
     await expect(management.updateFlag({ key: 'theme', rules, conditions })).rejects.toThrow(/conditions/);
   });
 
@@ -77,7 +77,7 @@ describe('an update of related fields', () => {
     await backend.createFlag({ ...theme, rules: [{ id: 'r' }] as never }, null);
     const { management } = await open(backend);
     const conditions = { groups: ['staff'] };
-    expect((await management.updateFlag({ key: 'theme', conditions })).conditions).toEqual(conditions);
+    expect((await management.updateFlag({ key: 'theme', conditions })).value.conditions).toEqual(conditions);
     await expect(management.updateFlag({ key: 'theme', rules: [{ id: 'r' }] as never })).rejects.toThrow(/rules/);
   });
 
@@ -88,7 +88,7 @@ describe('an update of related fields', () => {
     await backend.setOverride({ ...override, expiresAt: new Date(1) }, null);
     const { management } = await open(backend);
     const removal = { key: 'theme', variants: variants.slice(0, 1) };
-    expect((await management.updateFlag(removal)).variants).toHaveLength(1);
+    expect((await management.updateFlag(removal)).value.variants).toHaveLength(1);
     await management.updateFlag({ key: 'theme', variants });
     await backend.setOverride({ ...override, expiresAt: null }, null);
     await expect(management.updateFlag(removal)).rejects.toThrow(/an override of the user "ann"/);

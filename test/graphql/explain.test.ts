@@ -19,7 +19,10 @@ beforeAll(async () => {
   });
   await management.setUserAttributes({ userId: external, attributes: { plan: 'free' } });
   const expiresAt = new Date('2999-01-01T00:00:00.000Z');
-  await management.setOverride({ userId: external, flagKey: 'beta', enabled: true, reason: 'wish', expiresAt }, ann);
+  await management.setOverride(
+    { userId: external, flagKey: 'beta', enabled: true, reason: 'wish', expiresAt },
+    { actor: ann },
+  );
 });
 
 afterAll(() => api.close());

@@ -165,9 +165,12 @@ describe('a variant that is still used cannot be removed: the error says where, 
 
   it('and goes once nothing names it', async () => {
     for (const { management } of [api.service, library]) {
-      const { version } = await management.createFlag({ ...valid, key: 'free' });
+      const { version } = (await management.createFlag({ ...valid, key: 'free' })).value;
       const patch = { key: 'free', variants: only('red', 'none'), rules: [] };
-      expect(await management.updateFlag(patch)).toMatchObject({ version: version + 1, variants: patch.variants });
+      expect((await management.updateFlag(patch)).value).toMatchObject({
+        version: version + 1,
+        variants: patch.variants,
+      });
       await management.deleteFlag({ key: 'free' });
     }
   });
@@ -182,7 +185,7 @@ it('a flag with values that another program stored in no valid form can be mende
     { path: 'variant', message: expect.stringContaining('The flag has no variant "red"') },
   ]);
   // Field by field: what stays broken is no fault of the patch.
-  expect((await management.updateFlag({ key: 'broken', rules: [] })).rules).toEqual([]);
+  expect((await management.updateFlag({ key: 'broken', rules: [] })).value.rules).toEqual([]);
   await management.updateFlag({ key: 'broken', percentage: 50 });
   const mended = await management.updateFlag({ key: 'broken', variants: valid.variants, rules: [] });
   expect(mended).toMatchObject({ variants: valid.variants, rules: [] });

@@ -226,3 +226,35 @@ describe('overrides, groups and users', () => {
     ).toEqual({ setOverride: { __typename: 'FlagNotFoundError', code: 'FLAG_NOT_FOUND', path: ['flagKey'] } });
   });
 });
+
+describe('a mutation', () => {
+  const receipt = '... on Error { code message path }';
+
+  it('tells its revision and its batch, under which the log has its note; both say that nothing was changed', async () => {
+    await createFlag({ key: 'a', name: 'A' });
+    const [first, again] = [
+      await api.data(
+        `mutation { setOverride(input: { userId: "${ann}", flagKey: "a", enabled: true, note: "case 7" }) {
+          ... on SetOverridePayload { revision batch } ${receipt} } }`,
+      ),
+      await api.data(
+        `mutation { setOverride(input: { userId: "${ann}", flagKey: "a", enabled: true, note: "again" }) {
+          ... on SetOverridePayload { revision batch } ${receipt} } }`,
+      ),
+    ];
+    const { revision, batch } = first.setOverride as { revision: number; batch: string };
+    expect(again.setOverride).toEqual({ revision, batch: null });
+    const { changes } = await api.data(
+      'query($batch: UUID!) { changes(filter: { batch: $batch }) { nodes { revision kind note batch reverts } } }',
+      { batch: batch.toUpperCase() },
+    );
+    expect(changes).toEqual({ nodes: [{ revision, kind: 'OVERRIDE_SET', note: 'case 7', batch, reverts: null }] });
+  });
+
+  it.each(['', ' \n', 'n'.repeat(501)])('refuses a note that is blank or too long', async note => {
+    expect((await createFlag({ key: 'a', name: 'A', note })).createFlag).toMatchObject({
+      __typename: 'ValidationError',
+      path: ['note'],
+    });
+  });
+});

@@ -12,10 +12,13 @@ const globalId = (text: string) => Buffer.from(text).toString('base64');
 beforeAll(async () => {
   api = await openGraphQL();
   const { management } = api.service;
-  await management.createFlag({ key: 'a', name: 'A', enabled: true, conditions: { groups: ['named: only'] } }, ann);
+  await management.createFlag(
+    { key: 'a', name: 'A', enabled: true, conditions: { groups: ['named: only'] } },
+    { actor: ann },
+  );
   await management.createFlag({ key: 'b:1', name: 'B' });
   await management.addToGroup({ group: 'g', userIds: [ann] });
-  await management.setOverride({ userId: external, flagKey: 'b:1', enabled: true, reason: 'wish' }, ann);
+  await management.setOverride({ userId: external, flagKey: 'b:1', enabled: true, reason: 'wish' }, { actor: ann });
 });
 
 afterAll(() => api.close());

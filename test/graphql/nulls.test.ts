@@ -138,6 +138,6 @@ describe('null is as if absent', () => {
 it('but null removes a description', async () => {
   const { management } = api.service;
   await management.updateFlag({ key: 'a', description: 'old' });
-  expect((await management.updateFlag({ key: 'a', name: 'B' })).description).toBe('old');
-  expect((await management.updateFlag({ key: 'a', description: null })).description).toBeNull();
+  expect((await management.updateFlag({ key: 'a', name: 'B' })).value.description).toBe('old');
+  expect((await management.updateFlag({ key: 'a', description: null })).value.description).toBeNull();
 });

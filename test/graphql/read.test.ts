@@ -14,14 +14,17 @@ beforeAll(async () => {
   for (let i = 0; i < flagCount; i += 1) {
     const key = `flag-${String(i).padStart(2, '0')}`;
     const conditions = { groups: [`group-${i % 5}`] };
-    await management.createFlag({ key, name: `Name ${99 - i}`, enabled: i % 2 === 0, conditions }, `idp|${i % 7}`);
+    await management.createFlag(
+      { key, name: `Name ${99 - i}`, enabled: i % 2 === 0, conditions },
+      { actor: `idp|${i % 7}` },
+    );
     for (let j = 0; j < 3; j += 1) {
-      await management.setOverride({ userId: user(i * 3 + j), flagKey: key, enabled: true }, `idp|${i}`);
+      await management.setOverride({ userId: user(i * 3 + j), flagKey: key, enabled: true }, { actor: `idp|${i}` });
     }
   }
   for (let i = 0; i < 5; i += 1) {
     const userIds = Array.from({ length: 30 }, (_, j) => user(j));
-    await management.addToGroup({ group: `group-${i}`, userIds }, ann);
+    await management.addToGroup({ group: `group-${i}`, userIds }, { actor: ann });
   }
 });
 

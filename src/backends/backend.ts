@@ -1,5 +1,5 @@
 import type { Attributes } from '../core/attributes.js';
-import type { Flag } from '../core/flag.js';
+import type { Flag, FlagLabels } from '../core/flag.js';
 import type { FlagPatch, NewFlag } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
 import type { OverrideDecision } from '../core/subject.js';
@@ -270,9 +270,20 @@ export interface Backend {
   close(): Promise<void>;
 }
 
+type LoggedFlag = Omit<Flag, keyof FlagLabels | 'createdAt' | 'updatedAt'> &
+  Partial<Omit<FlagLabels, 'expectedUntil'>> & { createdAt: string; updatedAt: string; expectedUntil?: string | null };
+
 /** Reads a flag from the `before` or `after` of a FLAG_* change. */
 export function flagFromLog(state: JsonObject): Flag {
-  const { createdAt, updatedAt, ...rest } = state as unknown as Flag & { createdAt: string; updatedAt: string };
-  // Entries from before flags had values do not say any.
-  return { ...plainValues, ...rest, createdAt: new Date(createdAt), updatedAt: new Date(updatedAt) };
+  // Entries from before flags had values and labels do not say any.
+  const { createdAt, updatedAt, expectedUntil, tags = [], owner = null, ...rest } = state as unknown as LoggedFlag;
+  return {
+    ...plainValues,
+    ...rest,
+    tags,
+    owner,
+    expectedUntil: expectedUntil == null ? null : new Date(expectedUntil),
+    createdAt: new Date(createdAt),
+    updatedAt: new Date(updatedAt),
+  };
 }

@@ -258,7 +258,7 @@ export class MemoryBackend implements Backend {
     const now = this.#now();
     const version = (this.#lastVersions.get(flag.key) ?? 0) + 1;
     const createdById = storedOrNull(by.actor);
-    const stored = { id: randomUUID(), ...copy(flag), version, createdAt: now, updatedAt: now, createdById };
+    const stored = { id: randomUUID(), ...copyOfFields(flag), version, createdAt: now, updatedAt: now, createdById };
     this.#flags.set(flag.key, stored);
     this.#log.append(by, { kind: 'FLAG_CREATED', flagKey: flag.key, after: flagState(stored) });
     return this.#shown(stored);
@@ -272,7 +272,7 @@ export class MemoryBackend implements Backend {
     }
     this.#ensureActor(by);
     const given = Object.entries(patch).filter(([, value]) => value !== undefined);
-    const wanted: Flag = { ...before, ...copy(Object.fromEntries(given)) };
+    const wanted: Flag = { ...before, ...copyOfFields(Object.fromEntries(given)) };
     if (isDeepStrictEqual(wanted, before)) return this.#shown(before);
     const after = { ...wanted, version: before.version + 1, updatedAt: this.#now() };
     this.#flags.set(key, after);
@@ -442,6 +442,12 @@ function copy<T extends object>(value: T): T {
   return JSON.parse(JSON.stringify(value)) as T;
 }
 
+/** The same of fields of a flag. JSON would make a text of a date. */
+function copyOfFields<T extends FlagPatch>(fields: T): T {
+  const { expectedUntil } = fields;
+  return expectedUntil == null ? copy(fields) : { ...copy(fields), expectedUntil: new Date(expectedUntil) };
+}
+
 function storedOrNull(userId: string | null): string | null {
   return userId === null ? null : storedUserId(userId);
 }
@@ -456,9 +462,10 @@ function restore<Key, Value>(map: Map<Key, Value>, to: ReadonlyMap<Key, Value>):
 }
 
 function flagState(flag: Flag): JsonObject {
-  const { createdAt, updatedAt, ...fields } = flag;
+  const { createdAt, updatedAt, expectedUntil, ...fields } = flag;
   return {
     ...(fields as unknown as JsonObject),
+    expectedUntil: expectedUntil?.toISOString() ?? null,
     createdAt: createdAt.toISOString(),
     updatedAt: updatedAt.toISOString(),
   };

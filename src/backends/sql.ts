@@ -77,6 +77,9 @@ const flagColumns: Readonly<Record<keyof NewFlag, string>> = {
   offVariant: 'off_variant',
   rules: 'rules',
   bucketBy: 'bucket_by',
+  tags: 'tags',
+  owner: 'owner',
+  expectedUntil: 'expected_until',
 };
 
 /** Those columns of a row, or of the table. */

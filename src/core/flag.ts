@@ -63,8 +63,18 @@ export interface FlagDefinition extends Partial<FlagValues> {
   readonly conditions: JsonObject;
 }
 
+/** The fields of a flag that people find it by. They decide no answer. */
+export interface FlagLabels {
+  /** Each once, sorted by code points. At most {@link maxTags}. */
+  readonly tags: readonly string[];
+  /** The person or the team that is responsible for the flag, as text; null when nobody is. */
+  readonly owner: string | null;
+  /** The time until which the flag is expected to be needed; null when that is not known. Nothing happens at this time. */
+  readonly expectedUntil: Date | null;
+}
+
 /** A flag as it is stored. */
-export interface Flag extends Omit<FlagDefinition, keyof FlagValues>, FlagValues {
+export interface Flag extends Omit<FlagDefinition, keyof FlagValues>, FlagValues, FlagLabels {
   /** UUID, made when the flag is created. */
   readonly id: string;
   readonly name: string;
@@ -76,6 +86,13 @@ export interface Flag extends Omit<FlagDefinition, keyof FlagValues>, FlagValues
   /** The id of the user who created it; null when unknown or deleted since. */
   readonly createdById: string | null;
 }
+
+/** The most tags of a flag. */
+export const maxTags = 20;
+/** Longest tag, in characters. */
+export const maxTagLength = 50;
+/** Longest owner of a flag, in characters. */
+export const maxOwnerLength = 200;
 
 /** Longest key of a flag, in characters. */
 export const maxFlagKeyLength = 100;

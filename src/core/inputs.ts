@@ -3,11 +3,20 @@ import { z } from 'zod';
 import { attributeIssues } from './attributes.js';
 import { validateConditions } from './conditions.js';
 import { type Issue, ValidationError } from './errors.js';
-import { type FlagDefinition, type FlagRule, isFlagKey, type Variant, valueTypes } from './flag.js';
+import {
+  type FlagDefinition,
+  type FlagRule,
+  isFlagKey,
+  maxOwnerLength,
+  maxTagLength,
+  maxTags,
+  type Variant,
+  valueTypes,
+} from './flag.js';
 import { isPlainObject, type JsonObject } from './json.js';
 import { readRules, ruleDefaults } from './rules.js';
 import { SearchBudget } from './search-budget.js';
-import { isName, isStorable, maxNameLength, unstorableText } from './text.js';
+import { compareNames, isName, isStorable, maxNameLength, unstorableText } from './text.js';
 import { canonicalUserId, userIdFault } from './user-id.js';
 import { bucketByIssues, definitionIssues } from './values.js';
 import { variantIssues, variantKeyIssues } from './variants.js';
@@ -61,6 +70,31 @@ const conditions = checked<JsonObject>(validateConditions);
 
 const enabled = z.boolean('Expected true or false.');
 
+/** A text that lists are filtered by. A blank that nobody sees would tell two of them apart. */
+const label = (max: number) =>
+  text(1, max).refine(given => given.trim() === given, 'Expected no blanks at the beginning and at the end.');
+
+/** A set: the same tags in another order are no change. */
+const tags = z
+  .custom<readonly string[]>()
+  .pipe(
+    z
+      .array(label(maxTagLength), 'Expected a list of texts.')
+      .max(maxTags, `Expected at most ${maxTags} tags.`)
+      .superRefine((given, context) => {
+        const repeated = given.findIndex((tag, index) => given.indexOf(tag) < index);
+        if (repeated === -1) return;
+        context.addIssue({ code: 'custom', path: [repeated], message: 'Expected each tag once.', input: given });
+      }),
+  )
+  .transform((given): readonly string[] => [...given].sort(compareNames));
+
+/** The years that PostgreSQL and JavaScript write in the same way. */
+const time = z
+  .date('Expected a valid Date, such as new Date("2026-06-01T00:00:00Z").')
+  .min(new Date('0001-01-01T00:00:00.000Z'), 'Expected a date in the year 1 or later.')
+  .max(new Date('9999-12-31T23:59:59.999Z'), 'Expected a date before the year 10000.');
+
 const variantKey = checked<string>(value => variantKeyIssues(value, ['variant']));
 
 /** Rules with their defaults filled in. Null counts as absent. A rule without an id gets one. */
@@ -91,6 +125,9 @@ const flagFields = {
     .transform(completeRules)
     .pipe(checked<readonly FlagRule[]>(value => [...readRules(value, new SearchBudget()).issues])),
   bucketBy: checked<string | null>(bucketByIssues),
+  tags,
+  owner: label(maxOwnerLength).nullable(),
+  expectedUntil: time.nullable(),
 };
 
 const group = z
@@ -112,8 +149,6 @@ const userIds = z
     }
   })
   .transform(ids => ids.map(canonicalUserId));
-
-const latestExpiry = new Date('9999-12-31T23:59:59.999Z');
 
 /** Adds the faults between the fields of a flag, if each field has the right form. */
 const consistent = (flag: FlagDefinition, context: z.RefinementCtx) => {
@@ -150,6 +185,9 @@ export const inputs = {
       offVariant: orElse(flagFields.offVariant, 'off'),
       rules: orElse(flagFields.rules, []),
       bucketBy: flagFields.bucketBy.default(null),
+      tags: orElse(flagFields.tags, []),
+      owner: flagFields.owner.default(null),
+      expectedUntil: flagFields.expectedUntil.default(null),
     })
     .superRefine(consistent),
   updateFlag: z.strictObject({
@@ -159,6 +197,8 @@ export const inputs = {
     // Null removes these.
     description: flagFields.description.optional(),
     bucketBy: flagFields.bucketBy.optional(),
+    owner: flagFields.owner.optional(),
+    expectedUntil: flagFields.expectedUntil.optional(),
     expectedVersion: z
       .number('Expected a number.')
       .int('Expected a whole number.')
@@ -173,11 +213,7 @@ export const inputs = {
     enabled,
     variant: variantKey.nullable().default(null),
     reason: text(0, 500).nullable().default(null),
-    expiresAt: z
-      .date('Expected a valid Date, such as new Date("2026-06-01T00:00:00Z").')
-      .max(latestExpiry, 'Expected a date before the year 10000.')
-      .nullable()
-      .default(null),
+    expiresAt: time.nullable().default(null),
   }),
   removeOverride: z.strictObject({ ...note, userId, flagKey }),
   group: z.strictObject({

@@ -165,11 +165,11 @@ export class LiveHub {
     });
   }
 
-  #touch({ flags, userIds }: Applied): void {
-    if (flags.size > 0) {
+  #touch({ redefined, userIds }: Applied): void {
+    if (redefined.size > 0) {
       for (const subscriber of this.#subscribers) {
-        if (!(subscriber.keys?.some(key => flags.has(key)) ?? true)) continue;
-        subscriber.touchFlags(flags);
+        if (!(subscriber.keys?.some(key => redefined.has(key)) ?? true)) continue;
+        subscriber.touchFlags(redefined);
         this.#schedule(subscriber);
       }
     }

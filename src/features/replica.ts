@@ -10,6 +10,8 @@ import { Snapshot } from './snapshot.js';
 export interface Applied {
   /** By key, in the order of revisions. */
   readonly flags: ReadonlyMap<string, FlagChange>;
+  /** Those of them whose definition is another one now. A new name or tag, for example, changes no answer. */
+  readonly redefined: ReadonlyMap<string, FlagChange>;
   /** The ids under which users are stored whose overrides, groups or attributes changed; `null`: any may have changed. */
   readonly userIds: ReadonlySet<string> | null;
 }
@@ -96,7 +98,8 @@ export class Replica {
     const apply = () => {
       const before = this.#shown;
       this.#show(this.#snapshot);
-      this.#emit({ flags: changesBetween(answers.keys(), before, this.#shown), userIds: new Set() });
+      const flags = changesBetween(answers.keys(), before, this.#shown);
+      this.#emit({ flags, redefined: flags, userIds: new Set() });
     };
     this.#pins.add(answers);
     apply();
@@ -272,7 +275,8 @@ export class Replica {
     const after = await Snapshot.load(await this.#options.backend.definitions(), before);
     this.#show(after);
     this.#options.log.info({ revision: after.revision }, 'All definitions were reloaded.');
-    this.#emit({ flags: changesBetween(after.differences(before), before, after), userIds: null });
+    const flags = changesBetween(after.differences(before), before, after);
+    this.#emit({ flags, redefined: flags, userIds: null });
   }
 
   #show(snapshot: Snapshot): void {
@@ -281,6 +285,7 @@ export class Replica {
   }
 
   #apply(snapshot: Snapshot, changes: readonly Change[]): void {
+    const before = this.#shown;
     this.#show(snapshot);
     const flags = new Map<string, FlagChange>();
     const userIds = new Set<string>();
@@ -293,7 +298,8 @@ export class Replica {
       if (userId !== null) userIds.add(userId);
       for (const member of members) userIds.add(member);
     }
-    this.#emit({ flags, userIds });
+    const redefined = new Map([...flags].filter(([key]) => before.get(key) !== this.#shown.get(key)));
+    this.#emit({ flags, redefined, userIds });
   }
 
   #emit(applied: Applied): void {

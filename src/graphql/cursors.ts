@@ -1,6 +1,6 @@
 import { isFlagKey } from '../core/flag.js';
 import { bounded, isName } from '../core/text.js';
-import { isUuid } from '../core/user-id.js';
+import { isUuid, userIdFault } from '../core/user-id.js';
 import { maxOpaqueLength } from './connections.js';
 
 /** A part of a list, from a place on in one direction. */
@@ -66,6 +66,7 @@ export const readTime: Reader<Date> = text => {
 
 // Places in lists that are sorted by one value alone.
 export const userPlace = only(text => (isUuid(text) ? text.toLowerCase() : null));
+export const knownByPlace = only(text => (userIdFault(text) === null ? text : null));
 export const flagKeyPlace = only(readFlagKey);
 export const groupPlace = only(text => (isName(text) ? text : null));
 export const revisionPlace = only(text => (revisionPattern.test(text) ? BigInt(text) : null));

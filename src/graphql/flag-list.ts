@@ -1,12 +1,13 @@
-import { isFlagKey } from '../core/flag.js';
-import { maxNameLength } from '../core/text.js';
+import { isFlagKey, maxOwnerLength, maxTagLength, maxTags } from '../core/flag.js';
+import { compareNames, maxNameLength } from '../core/text.js';
 import { type FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
 import { type Reader, readFlagKey, readTime } from './cursors.js';
-import { storable } from './errors.js';
+import { badUserInput, storable } from './errors.js';
 import { Flag } from './flag.js';
-import { bothWaysArgs, page, totalCount } from './page.js';
+import { bothWaysArgs, type CountedPage, firstArg, mostItems, page, totalCount } from './page.js';
+import { ValueType } from './values.js';
 
 /** Longest text to search flags for, in characters: no name is longer. */
 export const maxSearchLength = 200;
@@ -19,6 +20,15 @@ const FlagFilter = builder.inputType('FlagFilter', {
     }),
     enabled: t.boolean({ description: 'Only flags whose global switch is on (true) or off (false).' }),
     group: t.string({ description: 'Only flags whose conditions or rules name this group.' }),
+    type: t.field({ type: ValueType, description: 'Only flags with values of this type.' }),
+    tags: t.stringList({ description: `Only flags with all of these tags, at most ${maxTags}. Case matters.` }),
+    owner: t.string({ description: 'Only flags with this owner. Case matters.' }),
+    hasOwner: t.boolean({ description: 'Only flags with an owner (true) or without one (false).' }),
+    expectedBefore: t.field({
+      type: 'DateTime',
+      description:
+        'Only flags whose `expectedUntil` is before this time. The time of now selects those that are overdue.',
+    }),
   }),
 });
 
@@ -51,9 +61,25 @@ const FlagOrder = builder.inputType('FlagOrder', {
 function flagsWhere(filter: typeof FlagFilter.$inferInput | null | undefined, { service }: Context) {
   const text = storable(filter?.search, ['filter', 'search'], maxSearchLength);
   const group = storable(filter?.group, ['filter', 'group'], maxNameLength);
+  const owner = storable(filter?.owner, ['filter', 'owner'], maxOwnerLength);
+  const tags = filter?.tags ?? [];
+  if (tags.length > maxTags) {
+    throw badUserInput({
+      path: ['filter', 'tags'],
+      message: `Expected at most ${maxTags} tags, found ${tags.length}.`,
+    });
+  }
+  for (const [index, tag] of tags.entries()) storable(tag, ['filter', 'tags', String(index)], maxTagLength);
   const contains = text == null || text === '' ? null : { contains: likeText(text), mode: 'insensitive' as const };
   return {
     ...(filter?.enabled == null ? {} : { enabled: filter.enabled }),
+    ...(filter?.type == null ? {} : { type: filter.type }),
+    ...(tags.length === 0 ? {} : { tags: { hasEvery: tags } }),
+    ...(filter?.expectedBefore == null ? {} : { expectedUntil: { lt: filter.expectedBefore } }),
+    AND: [
+      owner == null ? {} : { owner },
+      filter?.hasOwner == null ? {} : { owner: filter.hasOwner ? { not: null } : null },
+    ],
     ...(group == null ? {} : { key: { in: service.flagKeysNaming(group) } }),
     ...(contains === null ? {} : { OR: [{ key: contains }, { name: contains }, { description: contains }] }),
   } satisfies Prisma.FeatureFlagWhereInput;
@@ -97,12 +123,86 @@ function beyond({ field, value, key }: FlagPlace, isAscending: boolean): Prisma.
   };
 }
 
+interface LabelCount {
+  readonly label: string;
+  readonly count: number;
+}
+
+const FlagTag = builder.objectRef<LabelCount>('FlagTag').implement({
+  description: 'A tag, with the number of flags that have it.',
+  fields: t => ({
+    tag: t.exposeString('label', { description: 'The tag.' }),
+    count: t.exposeInt('count', { description: 'The number of flags with this tag.' }),
+  }),
+});
+
+const FlagOwner = builder.objectRef<LabelCount>('FlagOwner').implement({
+  description: 'An owner, with the number of flags that have it.',
+  fields: t => ({
+    owner: t.exposeString('label', { description: 'The owner.' }),
+    count: t.exposeInt('count', { description: 'The number of flags with this owner.' }),
+  }),
+});
+
+/** A page of flags, and what can be counted of the flags on all pages together. */
+interface FlagPage extends CountedPage<FeatureFlag> {
+  readonly tags: (limit: number) => Promise<LabelCount[]>;
+  readonly owners: (limit: number) => Promise<LabelCount[]>;
+}
+
+type Flags = Context['prisma']['featureFlag'];
+
+/** The tags of these flags, the most frequent first. */
+async function countTags(flags: Flags, where: Prisma.FeatureFlagWhereInput, limit: number): Promise<LabelCount[]> {
+  // Flags with the same tags come as one row.
+  const sets = await flags.groupBy({
+    by: ['tags'],
+    where: { AND: [where, { tags: { isEmpty: false } }] },
+    _count: true,
+  });
+  const counts = new Map<string, number>();
+  for (const { tags, _count } of sets) for (const tag of tags) counts.set(tag, (counts.get(tag) ?? 0) + _count);
+  return [...counts]
+    .map(([label, count]) => ({ label, count }))
+    .sort((a, b) => b.count - a.count || compareNames(a.label, b.label))
+    .slice(0, limit);
+}
+
+/** The owners of these flags, the one with the most flags first. */
+async function countOwners(flags: Flags, where: Prisma.FeatureFlagWhereInput, limit: number): Promise<LabelCount[]> {
+  const owners = await flags.groupBy({
+    by: ['owner'],
+    where: { AND: [where, { owner: { not: null } }] },
+    _count: { owner: true },
+    orderBy: [{ _count: { owner: Prisma.SortOrder.desc } }, { owner: Prisma.SortOrder.asc }],
+    take: limit,
+  });
+  return owners.map(({ owner, _count }) => ({ label: owner as string, count: _count.owner }));
+}
+
 const FlagConnection = builder.connectionObject(
   {
     type: Flag,
     name: 'FlagConnection',
     description: 'A page of flags.',
-    fields: t => ({ totalCount: t.int(totalCount) }),
+    // The type that Relay's plugin gives a page does not have our members.
+    fields: t => ({
+      totalCount: t.int(totalCount),
+      tags: t.field({
+        type: [FlagTag],
+        description:
+          'The tags of the flags on all pages together, the most frequent first; those of one number are sorted.',
+        args: firstArg,
+        resolve: (flags: object, args) => (flags as FlagPage).tags(mostItems(args)),
+      }),
+      owners: t.field({
+        type: [FlagOwner],
+        description:
+          'The owners of the flags on all pages together, the one with the most flags first; those of one number are sorted.',
+        args: firstArg,
+        resolve: (flags: object, args) => (flags as FlagPage).owners(mostItems(args)),
+      }),
+    }),
   },
   { name: 'FlagEdge', description: 'A flag on a page.' },
 );
@@ -133,7 +233,12 @@ builder.queryFields(t => ({
           });
         },
       });
-      return { ...flags, count: () => featureFlag.count({ where }) };
+      return {
+        ...flags,
+        count: () => featureFlag.count({ where }),
+        tags: (limit: number) => countTags(featureFlag, where, limit),
+        owners: (limit: number) => countOwners(featureFlag, where, limit),
+      };
     },
   }),
 }));

@@ -1,5 +1,5 @@
 import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
-import { type Flag as FlagShape, maxFlagKeyLength } from '../core/flag.js';
+import { type Flag as FlagShape, maxFlagKeyLength, maxOwnerLength, maxTagLength, maxTags } from '../core/flag.js';
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder, unchecked } from './builder.js';
 import { storable } from './errors.js';
@@ -8,6 +8,11 @@ import { noteDescription, type Receipt, receipt, tellReceipt } from './written.j
 
 const bucketByDescription =
   'The source of the text that the rollout, the rules and the split hash: `$id` (the user id), `$device`, or the name of an attribute. Null: the targeting key, else the user id, else the device.';
+
+const tagsDescription = `The tags, for people to find flags by: at most ${maxTags} different ones of 1 to ${maxTagLength} characters, without blanks at the ends.`;
+const ownerDescription = `The person or the team that is responsible for the flag, as text of 1 to ${maxOwnerLength} characters without blanks at the ends.`;
+const expectedUntilDescription =
+  'The time until which the flag is expected to be needed; it may be past. Nothing happens at this time.';
 
 export const Flag = builder.prismaNode('FeatureFlag', {
   name: 'Flag',
@@ -52,6 +57,17 @@ export const Flag = builder.prismaNode('FeatureFlag', {
       nullable: true,
       description: bucketByDescription,
     }),
+    tags: t.exposeStringList('tags', { description: 'The tags, for people to find flags by. Sorted.' }),
+    owner: t.exposeString('owner', {
+      nullable: true,
+      description: 'The person or the team that is responsible for the flag, as text. Null if nobody is.',
+    }),
+    expectedUntil: t.expose('expectedUntil', {
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'The time until which the flag is expected to be needed. Null if that is not known. Nothing happens at this time.',
+    }),
     version: t.exposeInt('version', {
       description:
         'The version: 1 for a new flag, and 1 more with each change. A flag that is created again continues after the deleted one. Pass it as `expectedVersion`.',
@@ -68,9 +84,10 @@ export const Flag = builder.prismaNode('FeatureFlag', {
 
 /** Turns a flag of the service into the row that the type is built on. Relations are loaded when they are selected. */
 export function flagRow(flag: FlagShape): FeatureFlag {
-  const { conditions, variants, rules } = flag;
+  const { conditions, variants, rules, tags } = flag;
   return {
     ...flag,
+    tags: [...tags],
     conditions: conditions as Prisma.JsonObject,
     variants: variants as unknown as Prisma.JsonArray,
     rules: rules as unknown as Prisma.JsonArray,
@@ -128,13 +145,16 @@ const CreateFlagInput = builder.inputType('CreateFlagInput', {
       description: 'The rules, asked in order before the percentage and the conditions. Default: none.',
     }),
     bucketBy: t.string({ description: bucketByDescription }),
+    tags: t.stringList({ description: `${tagsDescription} Default: none.` }),
+    owner: t.string({ description: ownerDescription }),
+    expectedUntil: t.field({ type: 'DateTime', description: expectedUntilDescription }),
     note: t.string({ description: noteDescription }),
   }),
 });
 
 const UpdateFlagInput = builder.inputType('UpdateFlagInput', {
   description:
-    'The changes to make to a flag. Fields that are omitted or null keep their value, except `description` and `bucketBy`.',
+    'The changes to make to a flag. Fields that are omitted or null keep their value, except `description`, `bucketBy`, `owner` and `expectedUntil`.',
   fields: t => ({
     key: t.string({ required: true, description: 'The key of the flag to change.' }),
     name: t.string({ description: 'The new name, for people; 1 to 200 characters.' }),
@@ -152,6 +172,9 @@ const UpdateFlagInput = builder.inputType('UpdateFlagInput', {
     offVariant: t.string({ description: 'The key of the variant of users for whom the flag is off.' }),
     rules: t.field({ type: [FlagRuleInput], description: 'The new rules, in order. They replace all earlier rules.' }),
     bucketBy: t.string({ description: `${bucketByDescription} Null removes it.` }),
+    tags: t.stringList({ description: `${tagsDescription} They replace all earlier tags.` }),
+    owner: t.string({ description: `${ownerDescription} Null removes it.` }),
+    expectedUntil: t.field({ type: 'DateTime', description: `${expectedUntilDescription} Null removes it.` }),
     expectedVersion: t.int({
       description:
         'Change the flag only if it is at this version; otherwise return a `VersionConflictError`. Default: change any version.',

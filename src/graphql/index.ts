@@ -7,6 +7,8 @@ import './viewer.js';
 import './flag.js';
 import './flag-list.js';
 import './user.js';
+import './user-list.js';
+import './attribute-values.js';
 import './override.js';
 import './explanation.js';
 import './group.js';

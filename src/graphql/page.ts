@@ -122,10 +122,25 @@ function checkArgs(args: PageArgs): void {
   for (const [one, other, message] of contradictions) {
     if (args[one] != null && args[other] != null) throw badUserInput({ path: [other], message });
   }
-  for (const name of ['first', 'last'] as const) {
-    const size = args[name];
-    if (size != null && (size < 0 || size > maxPageSize)) {
-      throw badUserInput({ path: [name], message: `Expected 0 to ${maxPageSize}, found ${size}.` });
-    }
+  for (const name of ['first', 'last'] as const) checkSize(args[name], name);
+}
+
+function checkSize(size: number | null | undefined, name: string): void {
+  if (size != null && (size < 0 || size > maxPageSize)) {
+    throw badUserInput({ path: [name], message: `Expected 0 to ${maxPageSize}, found ${size}.` });
   }
+}
+
+/** The argument of a list that has no pages: only its beginning can be read. */
+export const firstArg = builder.args(t => ({
+  first: t.int({ description: `The most items to return, 0 to ${maxPageSize}. Default: ${defaultPageSize}.` }),
+}));
+
+/**
+ * The most items of a list that takes {@link firstArg}.
+ * @throws GraphQLError `BAD_USER_INPUT` for a size that is out of range.
+ */
+export function mostItems({ first }: Pick<PageArgs, 'first'>): number {
+  checkSize(first, 'first');
+  return pageSize({ first });
 }

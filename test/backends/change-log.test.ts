@@ -117,13 +117,49 @@ describe.each([
       for (const changes of [inserted, updated, deleted]) expect(changes.map(c => c['flag_key'])).toEqual(sorted);
     });
 
+    it('keeps tags as a set: sorted, each once, and in another order they are no change', async () => {
+      const [created] = await logged(`INSERT INTO feature_flags (key, name, tags) VALUES ('k', 'N', '{b,a,🚩,～,b}')`);
+      expect(created?.['after']).toMatchObject({ tags: ['a', 'b', '～', '🚩'], version: 1 });
+      expect(await logged(`UPDATE feature_flags SET tags = '{🚩,～,b,a,a}'`)).toEqual([]);
+      expect(await logged(`UPDATE feature_flags SET tags = array_remove(tags, 'a') || 'c'::varchar`)).toMatchObject([
+        { kind: 'FLAG_UPDATED', after: { tags: ['b', 'c', '～', '🚩'], version: 2 } },
+      ]);
+    });
+
+    it('keeps tags, owner and time where a node of an earlier version writes, which does not know them', async () => {
+      await logged(`INSERT INTO feature_flags (key, name, enabled, percentage, conditions, type, variants, off_variant, rules, bucket_by)
+        VALUES ('k', 'N', true, 100, '{}', 'BOOLEAN', '[]', 'off', '[]', NULL)`);
+      await logged(
+        `UPDATE feature_flags SET tags = '{a}', owner = 'o', expected_until = '2030-01-01Z' WHERE key = 'k'`,
+      );
+      const [change] = await logged(`UPDATE feature_flags SET enabled = false, bucket_by = '$id' WHERE key = 'k'`);
+      const labels = { tags: ['a'], owner: 'o', expectedUntil: '2030-01-01T00:00:00.000Z' };
+      expect(change).toMatchObject({ before: labels, after: { ...labels, enabled: false } });
+    });
+
+    it.each([
+      [`tags = '{""}'`],
+      [`tags = '{NULL}'`],
+      [`tags = '{{a}}'`],
+      [`tags = '{${'x'.repeat(51)}}'`],
+      [`tags = '{${Array.from({ length: 21 }, (_, i) => i)}}'`],
+      [`tags = NULL`],
+      [`owner = ''`],
+      [`expected_until = 'infinity'`],
+      [`expected_until = '10000-01-01Z'`],
+      [`expected_until = '0001-01-01Z BC'`],
+    ])('refuses %s', async fault => {
+      await logged(`INSERT INTO feature_flags (key, name) VALUES ('k', 'N')`);
+      await expect(logged(`UPDATE feature_flags SET ${fault}`)).rejects.toThrow();
+    });
+
     it('logs whole states with the names of the product, both ways', async () => {
       const [created] = await logged(
         `INSERT INTO feature_flags (key, name, description, conditions) VALUES ('k', 'N', 'D', '{"groups": ["g"]}')`,
       );
       const state = created?.['after'] as Row;
       expect(Object.keys(state).sort()).toEqual(
-        'bucketBy conditions createdAt createdById description enabled id key name offVariant percentage rules type updatedAt variants version'.split(
+        'bucketBy conditions createdAt createdById description enabled expectedUntil id key name offVariant owner percentage rules tags type updatedAt variants version'.split(
           ' ',
         ),
       );
@@ -137,6 +173,7 @@ describe.each([
       });
       expect(state).toMatchObject({ conditions: { groups: ['g'] }, createdById: null });
       expect(state).toMatchObject({ type: 'BOOLEAN', variants: [], offVariant: 'off', rules: [], bucketBy: null });
+      expect(state).toMatchObject({ tags: [], owner: null, expectedUntil: null });
       const [deleted] = await logged('DELETE FROM feature_flags');
       expect(deleted).toEqual({ kind: 'FLAG_DELETED', flag_key: 'k', before: state });
     });

@@ -36,6 +36,9 @@ const valued = {
   bucketBy: '$id',
 } as const;
 
+/** What people find a flag by. */
+const labelled = { tags: ['a', 'ünï 🚩', '～', '🚩'], owner: 'Team "Ünï"', expectedUntil: new Date(1_900_000_000_123) };
+
 /** One suite for every backend: each sentence of the contract in src/backends/backend.ts. */
 export function describeContract(name: string, open: () => Promise<ContractSubject>): void {
   describe(name, () => {
@@ -126,6 +129,17 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect((await backend.definitions()).flags).toContainEqual(value);
         const plain = (await backend.createFlag(newFlag(key()), null)).value;
         expect(plain).toMatchObject({ type: 'BOOLEAN', variants: [], offVariant: 'off', rules: [], bucketBy: null });
+        expect(plain).toMatchObject({ tags: [], owner: null, expectedUntil: null });
+      });
+
+      it('carry tags, an owner and a time, in the log too', async () => {
+        const { result, changes } = await logged(() => backend.createFlag(newFlag(key(), labelled), null));
+        expect(result.value).toMatchObject(labelled);
+        expect(await backend.getFlag(result.value.key)).toEqual(result.value);
+        expect(changes[0]?.after).toMatchObject({ ...labelled, expectedUntil: labelled.expectedUntil.toISOString() });
+        expect(flagFromLog(changes[0]?.after ?? {})).toEqual(result.value);
+        const earliest = { expectedUntil: new Date('0001-01-01T00:00:00Z') };
+        expect((await backend.updateFlag(result.value.key, earliest, null, null)).value).toMatchObject(earliest);
       });
 
       it('do not change with the objects that were given', async () => {
@@ -151,7 +165,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
       });
 
       it('change in the fields that a patch names, and no others', async () => {
-        const fields = { description: 'd', enabled: true, ...valued };
+        const fields = { description: 'd', enabled: true, ...valued, ...labelled };
         const created = (await backend.createFlag(newFlag(key(), fields), null)).value;
         const patches = [
           { name: 'n' },
@@ -166,6 +180,12 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
           { bucketBy: null },
           { bucketBy: 'org.id' },
           { rules: valued.rules },
+          { tags: [] },
+          { tags: ['b'] },
+          { owner: null },
+          { owner: 'o' },
+          { expectedUntil: null },
+          { expectedUntil: new Date(0) },
         ];
         let expected = created;
         for (const patch of patches) {
@@ -181,9 +201,13 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         ['the values that stand', { name: 'same', enabled: false, percentage: 100, description: null }],
         ['conditions with their keys in another order', { conditions: { b: { y: 1, x: 2 }, a: 1 } }],
         ['values that stand', { variants: valued.variants, offVariant: 'none', rules: valued.rules, bucketBy: '$id' }],
+        ['labels that stand', { ...labelled, expectedUntil: new Date(labelled.expectedUntil) }],
       ])('stay as they are, version and time included, and log nothing, on %s', async (_, patch) => {
         const conditions = { a: 1, b: { x: 2, y: 1 } };
-        const { value } = await backend.createFlag(newFlag(key(), { ...valued, name: 'same', conditions }), null);
+        const { value } = await backend.createFlag(
+          newFlag(key(), { ...valued, ...labelled, name: 'same', conditions }),
+          null,
+        );
         const { result, changes } = await logged(() => backend.updateFlag(value.key, patch, 1, null));
         expect(result.value).toEqual(value);
         expect(changes).toEqual([]);

@@ -36,6 +36,9 @@ const fields = {
   offVariant: fc.constantFrom('off', 'a'),
   rules: fc.constantFrom([], [{ id: 'r', when: { groups: ['g'] }, percentage: 12.25, on: true, serve: [] }]),
   bucketBy: fc.constantFrom(null, '$id'),
+  tags: fc.constantFrom([], ['a'], ['a', 'b c']),
+  owner: fc.option(fc.constantFrom('o', 'Ünï 🚩')),
+  expectedUntil: fc.option(fc.constantFrom(-62_135_596_800_000, 1, 1_900_000_000_123).map(time => new Date(time))),
 };
 const decision = {
   enabled: fc.boolean(),

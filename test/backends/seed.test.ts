@@ -53,6 +53,7 @@ it.each<[string, object, string]>([
     { flags: [{ ...theme, rules: [{ when: {}, serve: [{ variant: 'red', weight: 1 }] }] }] },
     'flags.0.rules.0.serve.0.variant',
   ],
+  ['a tag twice', { flags: [{ key: 'a', tags: ['x', 'y', 'x'] }] }, 'flags.0.tags.2'],
   ['a unit that is none', { flags: [{ key: 'a', bucketBy: '$company' }] }, 'flags.0.bucketBy'],
   [
     'an override that gives a variant that is none',
@@ -124,6 +125,9 @@ it.each([undefined, null])('a seed may say %s in place of what it leaves out', a
     offVariant: absent,
     rules: absent,
     bucketBy: absent,
+    tags: absent,
+    owner: absent,
+    expectedUntil: absent,
   };
   backend.seed({
     flags: [{ key: 'a', ...optional }],
@@ -134,6 +138,7 @@ it.each([undefined, null])('a seed may say %s in place of what it leaves out', a
   const [flag] = (await backend.definitions()).flags;
   expect(flag).toMatchObject({ name: 'a', description: null, enabled: false, percentage: 100, conditions: {} });
   expect(flag).toMatchObject({ type: 'BOOLEAN', variants: [], offVariant: 'off', rules: [], bucketBy: null });
+  expect(flag).toMatchObject({ tags: [], owner: null, expectedUntil: null });
   expect((await backend.targeting([ann])).users.get(ann)?.overrides.get('a')).toEqual({
     enabled: true,
     variant: null,

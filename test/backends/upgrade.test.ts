@@ -113,14 +113,15 @@ describe.each([
       ['pro', 1, null],
       ['testers', 1, null],
     ]);
-    const plain = { type: 'BOOLEAN', variants: [], offVariant: 'off', rules: [], bucketBy: null };
+    const values = { type: 'BOOLEAN', variants: [], offVariant: 'off', rules: [], bucketBy: null };
+    const plain = { ...values, tags: [], owner: null, expectedUntil: null };
     for (const flag of flags) expect(flag).toMatchObject(plain);
     expect(
       await backend.prisma.user.findMany({ select: { id: true, externalId: true }, orderBy: { id: 'asc' } }),
     ).toEqual([ann, bob, cyd].map(each => ({ id: each, externalId: null })));
     const changes = await readLog(backend);
     const old = changes.slice(0, log.length);
-    // Entries from before flags had values say nothing of them.
+    // Entries from before flags had values and tags say nothing of them.
     const state = old.find(({ kind, flagKey }) => kind === 'FLAG_UPDATED' && flagKey === 'half')?.after;
     expect(state).not.toHaveProperty('rules');
     expect(flagFromLog(state ?? {})).toMatchObject({ key: 'half', description: 'changed', ...plain });

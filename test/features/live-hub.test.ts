@@ -55,6 +55,34 @@ function watch(updates: AsyncIterableIterator<FeaturesUpdate>) {
 const answers = (update: FeaturesUpdate) => Object.fromEntries(update.features.map(f => [f.key, f.reason]));
 
 describe('a subscriber', () => {
+  it('is neither evaluated again nor told when only the name and the labels of a flag change', async () => {
+    let asked = 0;
+    const now = () => {
+      asked += 1;
+      return Date.now();
+    };
+    const { service, manage } = await start({ now });
+    await manage.createFlag({ key: 'a', name: 'A', enabled: true });
+    const viewers = [watch(service.subscribe({ userId: ann })), watch(service.subscribe({}, { keys: ['a'] }))];
+    for (const viewer of viewers) await viewer.count(1);
+    await settle();
+    const before = asked;
+    const changes = service.flagChanges();
+    const heard = changes.next();
+    await manage.updateFlag({ key: 'a', tags: ['web'], owner: 'payments', expectedUntil: new Date(0) });
+    await manage.updateFlag({ key: 'a', name: 'B' });
+    expect(await heard).toMatchObject({ value: { key: 'a', kind: 'FLAG_UPDATED' } });
+    await changes.return?.();
+    await settle();
+    expect(asked).toBe(before);
+    // The next change of the answer is the next update.
+    await manage.updateFlag({ key: 'a', enabled: false, tags: [] });
+    for (const viewer of viewers) {
+      expect(await viewer.count(2)).toMatchObject({ revision: 4, snapshot: false });
+      expect(viewer.seen).toHaveLength(2);
+    }
+  });
+
   it('is first handed the whole set, at the revision it stands on', async () => {
     const { service, manage } = await start();
     await manage.createFlag({ key: 'b', name: 'B', enabled: true });

@@ -114,6 +114,52 @@ describe('updateFlag', () => {
     ]);
   });
 
+  it('sorts tags, and lists the faults of tags, owner and time', async () => {
+    const labels = { tags: ['web', '🚩', '～', 'a b'], owner: 'payments', expectedUntil: '2026-06-01' };
+    await createFlag({ key: 'a', name: 'A', ...labels });
+    const read = () => api.data('{ flag(key: "a") { version tags owner expectedUntil } }');
+    const expected = {
+      tags: ['a b', 'web', '～', '🚩'],
+      owner: 'payments',
+      expectedUntil: new Date('2026-06-01T00:00:00Z'),
+    };
+    expect(await read()).toEqual({ flag: { version: 1, ...expected } });
+    await updateFlag({ key: 'a', tags: [...labels.tags].reverse() });
+    expect(await read()).toEqual({ flag: { version: 1, ...expected } });
+
+    const faults = async (input: object) => {
+      const { updateFlag: result } = await updateFlag({ key: 'a', ...input });
+      return result.issues.map(({ path, message }: { path: string[]; message: string }) => [path.join('.'), message]);
+    };
+    expect(await faults({ tags: ['', ' a', 'a\t', 'x'.repeat(51), '\ud800'], owner: 'x'.repeat(201) })).toEqual([
+      ['tags.0', 'Expected 1 to 50 characters.'],
+      ['tags.1', 'Expected no blanks at the beginning and at the end.'],
+      ['tags.2', 'Expected no blanks at the beginning and at the end.'],
+      ['tags.3', 'Expected 1 to 50 characters.'],
+      ['tags.4', expect.stringContaining('half of a surrogate pair')],
+      ['owner', 'Expected 1 to 200 characters.'],
+    ]);
+    expect(await faults({ tags: ['a', 'b', 'a'], owner: '' })).toEqual([
+      ['tags.2', 'Expected each tag once.'],
+      ['owner', 'Expected 1 to 200 characters.'],
+    ]);
+    expect(await faults({ tags: Array.from({ length: 21 }, (_, i) => String(i)), owner: 'a ' })).toEqual([
+      ['tags', 'Expected at most 20 tags.'],
+      ['owner', 'Expected no blanks at the beginning and at the end.'],
+    ]);
+    const { management } = api.service;
+    for (const time of [
+      new Date('+010000-01-01T00:00:00Z'),
+      new Date('-000001-01-01T00:00:00Z'),
+      new Date(Number.NaN),
+    ]) {
+      await expect(management.updateFlag({ key: 'a', expectedUntil: time })).rejects.toMatchObject({
+        issues: [{ path: ['expectedUntil'], message: expect.stringMatching(/^Expected a (valid D|d)ate/) }],
+      });
+    }
+    expect(await read()).toEqual({ flag: { version: 1, ...expected } });
+  });
+
   it('answers a lost race with the flag as it is', async () => {
     await createFlag({ key: 'a', name: 'A' });
     await updateFlag({ key: 'a', name: 'B', expectedVersion: 1 });

@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 const flag =
-  'flag { name description enabled percentage conditions type variants { key } offVariant rules { id } bucketBy }';
+  'flag { name description enabled percentage conditions type variants { key } offVariant rules { id } bucketBy tags owner expectedUntil }';
 const fault = '... on ValidationError { issues { path message } }';
 
 /** For each input with fields that may be null: an operation that takes it, and the fields that it must have. */
@@ -63,6 +63,10 @@ const inputs: Record<string, { readonly document: string; readonly required: obj
 const fields: Record<string, (args: string) => string> = {
   'Query.isEnabled': args => `{ isEnabled(key: "nope" ${args}) }`,
   'Query.flags': args => `{ flags ${args && `(${args})`} { nodes { key } } }`,
+  'FlagConnection.tags': args => `{ flags { tags ${args && `(${args})`} { tag } } }`,
+  'FlagConnection.owners': args => `{ flags { owners ${args && `(${args})`} { owner } } }`,
+  'Query.users': args => `{ users ${args && `(${args})`} { nodes { userId } } }`,
+  'Query.attributeValues': args => `{ attributeValues(name: "plan" ${args}) { counted } }`,
   'Query.groups': args => `{ groups ${args && `(${args})`} { nodes { name } } }`,
   'Query.changes': args => `{ changes ${args && `(${args})`} { nodes { kind } } }`,
   'Query.evaluate': args => `{ evaluate(context: {} ${args}) { key } }`,
@@ -135,9 +139,15 @@ describe('null is as if absent', () => {
   });
 });
 
-it('but null removes a description', async () => {
-  const { management } = api.service;
-  await management.updateFlag({ key: 'a', description: 'old' });
-  expect((await management.updateFlag({ key: 'a', name: 'B' })).value.description).toBe('old');
-  expect((await management.updateFlag({ key: 'a', description: null })).value.description).toBeNull();
-});
+it.each([{ description: 'old' }, { owner: 'old' }, { expectedUntil: new Date(0) }])(
+  'but null removes what is optional: %o',
+  async given => {
+    const { management } = api.service;
+    const removed = Object.fromEntries(Object.keys(given).map(name => [name, null]));
+    await management.updateFlag({ key: 'a', ...given });
+    await management.updateFlag({ key: 'a', name: 'B' });
+    expect(await api.database.getFlag('a')).toMatchObject(given);
+    await management.updateFlag({ key: 'a', ...removed });
+    expect(await api.database.getFlag('a')).toMatchObject(removed);
+  },
+);

@@ -89,6 +89,13 @@ const lists: readonly List[] = [
     backwards: false,
   },
   {
+    title: 'users',
+    document: args => `{ users(search: "0000", ${args}) BODY }`,
+    item: 'userId',
+    remove: item => `DELETE FROM users WHERE id = '${item}'`,
+    backwards: false,
+  },
+  {
     title: 'group.members',
     document: args => `{ group(name: "group-00") { members(${args}) BODY } }`,
     item: 'userId',

@@ -4,6 +4,7 @@ import { MemoryBackend } from '../../src/backends/memory.js';
 import { createFeatures } from '../../src/create-features.js';
 import { Draw, randomFlag, randomSubject } from '../core/random-flag.js';
 import { type ReferenceFlag, type ReferenceSubject, referenceEvaluate } from '../core/reference-flag.js';
+import { newFlag } from '../support/flags.js';
 import { ann, bob, callers, openGraphQL, type TestGraphQL } from '../support/graphql.js';
 
 let api: TestGraphQL;
@@ -219,7 +220,7 @@ describe('the second implementation of values', () => {
   const seen = ({ rule: _, ...answer }: ReturnType<typeof referenceEvaluate>) => answer;
 
   async function store(backend: Pick<MemoryBackend, 'createFlag' | 'setOverride' | 'addToGroup'>) {
-    for (const flag of flags) await backend.createFlag({ name: flag.key, description: null, ...flag }, null);
+    for (const flag of flags) await backend.createFlag(newFlag(flag.key, flag), null);
     for (const { userId, overrides, groups } of subjects) {
       if (userId === null) continue;
       for (const group of groups) await backend.addToGroup(group, [userId], null);

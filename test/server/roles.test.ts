@@ -35,6 +35,8 @@ const table: Record<string, { access: Access; operation: string }> = {
   'Query.group': { access: 'admin', operation: '{ group(name: "a") { memberCount } }' },
   'Query.groups': { access: 'admin', operation: '{ groups { nodes { name } } }' },
   'Query.user': { access: 'admin', operation: `{ user(id: "${ann}") { attributes } }` },
+  'Query.users': { access: 'admin', operation: '{ users(search: "a") { nodes { userId attributes } } }' },
+  'Query.attributeValues': { access: 'admin', operation: '{ attributeValues(name: "a") { values { value } } }' },
   'Query.changes': { access: 'admin', operation: '{ changes { nodes { revision } } }' },
   'Query.node': { access: 'open', operation: '{ node(id: "x") { id } }' },
   'Query.nodes': { access: 'open', operation: '{ nodes(ids: ["x"]) { id } }' },

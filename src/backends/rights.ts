@@ -8,8 +8,8 @@ const shortestPause = 60_000;
 
 /**
  * The rights that the role of a session lacks, with the GRANTs that give them. Null: it has all rights that its work needs. In a
- * read-only session the work only reads. Tables that do not exist do not count.
- * @param onlyReads whether the work only reads in any session.
+ * read-only session the work only reads. Tables that do not exist do not count. Nobody writes migrations and secrets but migrations.
+ * @param onlyReads whether the work only reads in any session, and needs no secret.
  */
 export async function missingRights(
   query: Query,
@@ -24,8 +24,9 @@ export async function missingRights(
       FROM pg_class JOIN halyard ON halyard.oid = relnamespace,
            unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) WITH ORDINALITY AS needed(needed, place)
       WHERE (relname = 'halyard_migrations' OR relname = ANY(ARRAY[${tables}]))
-        AND (needed = 'SELECT' OR relname <> 'halyard_migrations' AND ${!onlyReads}
+        AND (needed = 'SELECT' OR relname NOT IN ('halyard_migrations', 'halyard_secrets') AND ${!onlyReads}
              AND current_setting('transaction_read_only') = 'off')
+        AND (relname <> 'halyard_secrets' OR ${!onlyReads})
         AND NOT has_table_privilege(pg_class.oid, needed)
       GROUP BY nspname, relname
       UNION ALL

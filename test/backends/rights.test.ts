@@ -7,6 +7,7 @@ import { type DatabaseBackend, openDatabase } from '../../src/backends/database.
 import { DatabaseSetupError } from '../../src/backends/errors.js';
 import { migrationsFolder, readMigrations } from '../../src/backends/migrate.js';
 import { openPostgres } from '../../src/backends/postgres.js';
+import { readTicketSecret } from '../../src/backends/secrets.js';
 import { types as runTypes } from '../../src/cli/types.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { type Log, silentLog } from '../../src/core/log.js';
@@ -68,6 +69,13 @@ describe('a role of few rights', () => {
     expect(await use(roleUrl)).toEqual([]);
   });
 
+  it('needs no right to change the secrets that all nodes share', async () => {
+    const { roleUrl, run } = await restricted(true);
+    await run(`${allTables}; REVOKE INSERT, UPDATE, DELETE ON halyard_secrets FROM $role`);
+    expect(await use(roleUrl)).toEqual([]);
+    expect(await readTicketSecret((await open(roleUrl)).prisma)).toHaveLength(32);
+  });
+
   it('needs no right to write in a session that is read-only', async () => {
     const { roleUrl, run } = await restricted(true);
     await run(`GRANT SELECT ON ALL TABLES IN SCHEMA public TO $role;
@@ -96,7 +104,7 @@ const refused: readonly Refused[] = [
   {
     name: 'without any right',
     migrated: true,
-    message: /lacks rights .*GRANT SELECT ON public\.halyard_migrations TO \w+;/,
+    message: /lacks rights .*GRANT SELECT ON public\.halyard_migrations, public\.halyard_secrets TO \w+;/,
   },
   {
     name: 'with rights on four tables alone',
@@ -110,6 +118,12 @@ const refused: readonly Refused[] = [
     migrated: true,
     sql: `${allTables}; REVOKE ALL ON feature_flag_versions FROM $role`,
     message: /GRANT SELECT, INSERT, UPDATE, DELETE ON public\.feature_flag_versions TO \w+;$/,
+  },
+  {
+    name: 'without the table of secrets, which is only read',
+    migrated: true,
+    sql: `${allTables}; REVOKE ALL ON halyard_secrets FROM $role`,
+    message: /lacks rights .*: GRANT SELECT ON public\.halyard_secrets TO \w+;$/,
   },
   {
     name: 'where functions are not for everybody',
@@ -249,7 +263,7 @@ describe('a command that only reads', () => {
     const types = () => runTypes({ DATABASE_URL: roleUrl }, { out: join(directory, 'features.d.ts') });
     const { message } = (await types().catch(error => error)) as Error;
     expect(message).toMatch(/^The role "\w+" lacks rights .*GRANT SELECT ON .*public\.feature_flags.* TO \w+;$/);
-    expect(message).not.toMatch(/INSERT|UPDATE|DELETE/);
+    expect(message).not.toMatch(/INSERT|UPDATE|DELETE|secrets/);
     for (const [statement] of message.matchAll(/\bGRANT [^;]*;/g)) await run(statement);
     expect(await types()).toMatch(/^Wrote .*: 0 flags\.$/);
   });

@@ -13,6 +13,7 @@ import { createFeatures, MemoryBackend, UnavailableError } from '../../src/index
 import { HalyardProvider, type ServerOptions } from '../../src/openfeature/index.js';
 import { cleanups } from '../support/cleanups.js';
 import { controlled } from '../support/controlled-backend.js';
+import { openPGlite } from '../support/pglite.js';
 import { ann, startTestServer, type TestServer } from '../support/server.js';
 import { until } from '../support/wait.js';
 
@@ -419,3 +420,35 @@ async function counting(target: string): Promise<{ readonly url: string; readonl
   });
   return { url, bodies };
 }
+
+describe('a flag whose stored variants are not valid', () => {
+  it.each(['the features of a program', 'a server'])(
+    'is PARSE_ERROR over %s, and the default of the caller',
+    async over => {
+      const database = await openPGlite();
+      await database.prisma.featureFlag.create({
+        data: { key: 'broken', name: 'Broken', type: 'STRING', enabled: true },
+      });
+      if (over === 'a server') {
+        const own = await startTestServer({}, { database });
+        onCleanup(() => own.close());
+        const token = (await own.token('service')) as string;
+        await OpenFeature.setProviderAndWait(new HalyardProvider({ url: own.url, token, pollInterval: 0 }));
+      } else {
+        const features = await createFeatures({ backend: database });
+        onCleanup(() => features.close());
+        await OpenFeature.setProviderAndWait(new HalyardProvider(features));
+      }
+      const client = OpenFeature.getClient();
+      expect(await client.getStringDetails('broken', 'mine', { targetingKey: ann })).toMatchObject({
+        value: 'mine',
+        reason: 'ERROR',
+        errorCode: 'PARSE_ERROR',
+        errorMessage: expect.stringContaining('The stored variants of the flag "broken" are not valid.'),
+        flagMetadata: { halyardReason: 'CONDITIONS_NOT_MET' },
+      });
+      // There is no value, whatever type is asked for.
+      expect((await client.getBooleanDetails('broken', true)).errorCode).toBe('PARSE_ERROR');
+    },
+  );
+});

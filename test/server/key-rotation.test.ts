@@ -68,6 +68,21 @@ it('a key that leaves the key set ends the streams of OFREP of its tokens, and t
   await flags.close();
 });
 
+it('a ticket of OFREP opens nothing once the key of its token is known to have left', async () => {
+  const flags = await FeatureService.open({ backend: new MemoryBackend() });
+  const ofrep = { flags, allowAnonymous: true, ticketSecret: Buffer.alloc(32, 1), publicUrl: null };
+  const verifier = createVerifier({ keys: { kind: 'jwks', url: provider.url, maxAge: 100 } });
+  await using server = await startTestServer({ verifier, ofrep });
+  const address = streamOf(await evaluateAll(server.url, {}, { token: await sign('ES256') }));
+  provider.withdraw('ES256');
+  const refused = async () => (await evaluateAll(server.url, {}, { token: await sign('ES256') })).status === 401;
+  await until(refused, 'the set was read, before any stream is open');
+  await (await openStream(address)).ended;
+  expect((await openStream(address)).status).toBe(401);
+  expect(flags.status.subscribers).toBe(0);
+  await flags.close();
+});
+
 it('the provider is not asked for its keys while no socket has a token of it', async () => {
   await using server = await start(50);
   const client = wsClient(server.url, { token: await sign('ES256') });

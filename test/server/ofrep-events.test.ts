@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Tickets, ticketTime } from '../../src/server/protocols/ofrep/tickets.js';
-import { evaluateAll, openStream, streamOf } from '../support/ofrep/client.js';
+import { evaluateAll, openStream, type StreamEvent, streamOf } from '../support/ofrep/client.js';
 import { notClosing, openPGlite } from '../support/pglite.js';
 import { ann, bob, startTestServer, type TestServer } from '../support/server.js';
 import { settle, until } from '../support/wait.js';
@@ -24,6 +24,7 @@ afterAll(() => server.close());
 
 const streamFor = async (bearer: string | undefined, context = {}, at = url) =>
   streamOf(await evaluateAll(at, context, { token: bearer }));
+const revisionOf = ({ data }: StreamEvent) => Number(data.etag.split('.')[0]);
 const flip = async (enabled: boolean, key = 'all', at = server) => {
   await at.service.management.updateFlag({ key, enabled });
 };
@@ -33,18 +34,19 @@ describe('a stream of events', () => {
     await using stream = await openStream(await streamFor(token));
     expect(stream.status).toBe(200);
     const first = await stream.next();
-    expect(first.data).toEqual({ type: 'refetchEvaluation', etag: String(server.service.revision) });
+    expect(first.data).toEqual({ type: 'refetchEvaluation', etag: expect.any(String) });
+    expect(revisionOf(first)).toBe(server.service.revision);
     await flip(true);
     const second = await stream.next();
     expect(second.id).not.toBe(first.id);
-    expect(Number(second.data.etag)).toBe(server.service.revision);
+    expect(revisionOf(second)).toBe(server.service.revision);
 
     // Nothing of this concerns Ann.
     await server.service.management.setUserAttributes({ userId: bob, attributes: { plan: 'pro' } });
     await server.service.management.updateFlag({ key: 'all', name: 'Another name' });
     await server.service.management.setUserAttributes({ userId: ann, attributes: { plan: 'pro' } });
     const third = await stream.next();
-    expect(Number(third.data.etag)).toBe(server.service.revision);
+    expect(revisionOf(third)).toBe(server.service.revision);
     expect(stream.size).toBe(0);
 
     // The same answers have the same name.
@@ -181,6 +183,7 @@ describe('a ticket', () => {
         caller: { role: 'USER', userId, attributes: {}, expiresAt },
       });
     const first = of('ann');
+    const caller = { role: 'USER', userId: 'ann', attributes: {}, expiresAt: null } as const;
     const texts = new Set<string>();
     for (let minute = 0; minute < 60; minute += 1) {
       now += 60_000;
@@ -188,6 +191,13 @@ describe('a ticket', () => {
       texts.add(ticket.text);
       const read = tickets.read(ticket.text);
       expect(read?.id).toBe(first.id);
+      // A caller is one object for as long as its token is kept.
+      expect(tickets.issue({ context: { userId: 'ann', device: null, attributes: {} }, keys: null, caller })).toEqual(
+        ticket,
+      );
+      expect(
+        tickets.issue({ context: { userId: 'bob', device: null, attributes: {} }, keys: null, caller }).id,
+      ).not.toBe(first.id);
       expect((read?.expiresAt ?? 0) - now).toBeGreaterThanOrEqual(ticketTime / 2 - 1_000);
       expect((read?.expiresAt ?? 0) - now).toBeLessThanOrEqual(ticketTime);
     }
@@ -196,7 +206,16 @@ describe('a ticket', () => {
     expect(of('bob').id).not.toBe(first.id);
     expect(of('ann', null, { plan: 'pro' }).id).not.toBe(first.id);
     expect(of(null).id).not.toBe(first.id);
+    // Tokens that end long after the ticket share it, if they end in the same half hour.
+    const day = now + 24 * ticketTime;
+    const long = of('ann', day);
+    expect(long.endsAt).toBeLessThanOrEqual(day);
+    expect(long.endsAt).toBeGreaterThan(day - ticketTime / 2);
+    expect(of('ann', long.endsAt).text).toBe(long.text);
+    expect(of('ann', (long.endsAt as number) + ticketTime / 2 - 1).text).toBe(long.text);
+    expect(of('ann', (long.endsAt as number) + ticketTime / 2).id).not.toBe(long.id);
     const short = of('ann', now + 10_000);
+    expect(short.endsAt).toBe(now + 10_000);
     expect(tickets.read(short.text)?.expiresAt).toBe(now + 10_000);
     now += 10_000;
     expect(tickets.read(short.text)).toBeNull();
@@ -210,6 +229,26 @@ describe('a ticket', () => {
     expect(asToken.status).toBe(401);
     const inUrl = await evaluateAll(url, {}, {}, `?ticket=${ticket}`);
     expect(streamOf(inUrl)).not.toContain(ticket);
+  });
+
+  it('opens streams that end with its own credential, whoever asks meanwhile', async () => {
+    const lasting = (await server.token('user', { userId: 'renewing' })) as string;
+    // Within the tolerance for clocks this token ends in one to two seconds.
+    const ending = (await server.token('user', { userId: 'renewing', expiresInSeconds: -3 })) as string;
+    const [longer, shorter] = [await streamFor(lasting), await streamFor(ending)];
+    // The token that ends first asked last.
+    await using stays = await openStream(longer);
+    await stays.next();
+    await streamFor(lasting);
+    await using goes = await openStream(shorter);
+    await goes.next();
+    await goes.ended;
+    expect((await openStream(shorter)).status).toBe(401);
+    await using again = await openStream(longer);
+    await again.next();
+    await flip(true);
+    await Promise.all([stays.next(), again.next()]);
+    await flip(false);
   });
 
   it('ends with the credential, and so does its stream', async () => {
@@ -228,6 +267,32 @@ describe('a ticket', () => {
 });
 
 describe('a node that does not know the context of a ticket', () => {
+  it('charges the context to the address once it is known, and ends the stream where there is no room', async () => {
+    const secret = randomBytes(32).toString('hex');
+    const database = await openPGlite();
+    await using own = await startTestServer({ AUTH_JWT_SECRET: secret }, { database });
+    const flags = (count: number) => ({ flags: Array.from({ length: count }, (_, n) => `flag-${n}`) });
+    const settings = { database: notClosing(database), limits: { keptPerAddress: 4_000 } };
+    await using other = await startTestServer({ AUTH_JWT_SECRET: secret }, settings);
+    const openAt = async (count: number) => {
+      const { pathname, search } = new URL(await streamFor(undefined, flags(count), own.url));
+      return openStream(`${other.url}${pathname}${search}`);
+    };
+    await using fits = await openAt(10);
+    await fits.next();
+    expect(other.load.keptBytes).toBe(200);
+    await streamFor(undefined, flags(10), other.url);
+    await fits.next();
+    expect(other.load.keptBytes).toBeGreaterThan(600);
+    await using large = await openAt(100);
+    await large.next();
+    await streamFor(undefined, flags(100), other.url);
+    await large.ended;
+    expect([other.load.streams, other.service.status.subscribers]).toEqual([1, 1]);
+    await fits[Symbol.asyncDispose]();
+    await until(() => other.load.keptBytes === 0, 'nothing is kept');
+  });
+
   it('tells of any change of a flag, until the provider asks it', async () => {
     const secret = randomBytes(32).toString('hex');
     const first = await openPGlite();

@@ -3,8 +3,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DatabaseBackend } from '../../src/backends/database.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { controlled } from '../support/controlled-backend.js';
-import { evaluateAll, evaluateOne, evaluatePath, type OfrepAnswer, send, streamOf } from '../support/ofrep/client.js';
-import { openPGlite } from '../support/pglite.js';
+import {
+  evaluateAll,
+  evaluateOne,
+  evaluatePath,
+  type OfrepAnswer,
+  openStream,
+  send,
+  streamOf,
+} from '../support/ofrep/client.js';
+import { notClosing, openPGlite } from '../support/pglite.js';
 import { ann, bob, startTestServer, type TestServer } from '../support/server.js';
 import { until } from '../support/wait.js';
 
@@ -313,20 +321,43 @@ describe('the answer with all flags', () => {
 
   it('after an event waits until this node stands at its revision, and reads the log for nothing else', async () => {
     const own = await openPGlite();
-    const backend = controlled(own);
+    await using other = await startTestServer({}, { database: own });
+    const backend = controlled(notClosing(own));
     backend.loseHints();
     await using deaf = await startTestServer({}, { database: backend as never, pollInterval: 60_000 });
-    await own.prisma.featureFlag.create({ data: { key: 'a', name: 'A', enabled: true } });
+    await using stream = await openStream(streamOf(await evaluateAll(other.url)));
+    await stream.next();
+    await other.service.management.createFlag({ key: 'a', name: 'A', enabled: true });
+    const { etag } = (await stream.next()).data;
     const reads = backend.count('changes');
-    for (const etag of ['nonsense', '1'.repeat(5_000), '-1', '', '0']) {
-      expect(flagsOf(await evaluateAll(deaf.url, {}, {}, `?flagConfigEtag=${etag}`))).toEqual({});
+    const ask = (tag: string) => evaluateAll(deaf.url, {}, {}, `?flagConfigEtag=${encodeURIComponent(tag)}`);
+    const later = deaf.service.revision + 1;
+    const forged = [`${later}`, '99999999', etag.replace(/^\d+/, '99999999'), `${etag}x`, etag.slice(0, -1)];
+    for (const tag of [...forged, 'nonsense', '1'.repeat(5_000), '-1', '', '0', '.', `${later}.`]) {
+      expect(flagsOf(await ask(tag))).toEqual({});
     }
     expect(backend.count('changes')).toBe(reads);
-    const later = deaf.service.revision + 1;
-    expect(flagsOf(await evaluateAll(deaf.url, {}, {}, `?flagConfigEtag=${later}`))).toEqual({ a: true });
+    expect(flagsOf(await ask(etag))).toEqual({ a: true });
     expect(backend.count('changes')).toBe(reads + 1);
-    // One that never comes waits for the end of the log, and no longer.
-    expect((await evaluateAll(deaf.url, {}, {}, '?flagConfigEtag=99999999')).status).toBe(200);
+    await ask(etag);
+    expect(backend.count('changes')).toBe(reads + 1);
+  });
+
+  it('after an event waits for a moment only where the log cannot be read', async () => {
+    const own = await openPGlite();
+    await using other = await startTestServer({}, { database: own });
+    const backend = controlled(notClosing(own));
+    backend.loseHints();
+    await using deaf = await startTestServer({}, { database: backend as never, pollInterval: 60_000 });
+    await using stream = await openStream(streamOf(await evaluateAll(other.url)));
+    await stream.next();
+    await other.service.management.createFlag({ key: 'a', name: 'A', enabled: true });
+    const { etag } = (await stream.next()).data;
+    // The database hangs.
+    const release = backend.hold('changes');
+    expect(flagsOf(await evaluateAll(deaf.url, {}, {}, `?flagConfigEtag=${etag}`))).toEqual({});
+    release();
+    await until(async () => 'a' in flagsOf(await evaluateAll(deaf.url)), 'the read comes to its end');
   });
 
   it('with FEATURE_CACHE_TTL=0 reads the log once, each time', async () => {
@@ -432,11 +463,30 @@ describe('hostile requests', () => {
   });
 
   it('elsewhere below /ofrep are 404 in the form of the protocol, with one label in metrics', async () => {
-    for (const path of ['/ofrep/v1', '/ofrep/v1/evaluate', '/ofrep/v2/evaluate/flags', '/ofrep/v1/configuration']) {
-      const { status, body } = await send(`${url}${path}`, '{}');
-      expect([status, body.errorCode]).toEqual([404, 'GENERAL']);
+    const paths = [
+      '/v1',
+      '/v1/',
+      '/v1/evaluate',
+      '/v2/evaluate/flags',
+      '/v1/configuration',
+      '/v1/events/x',
+      '/',
+      '//x',
+    ];
+    for (const path of [...paths, '', '?a=b'].map(end => `/ofrep${end}`)) {
+      for (const method of ['POST', 'PUT', 'DELETE', 'PROPFIND']) {
+        const { status, body } = await send(`${url}${path}`, '{}', { method });
+        expect([path, status, body.errorCode]).toEqual([path, 404, 'GENERAL']);
+      }
+      const read = await send(`${url}${path}`, null, { method: 'GET', token: 'x' });
+      expect([read.status, read.body.errorCode]).toEqual([404, 'GENERAL']);
+      const head = await fetch(`${url}${path}`, { method: 'HEAD' });
+      expect([head.status, await head.text()]).toEqual([404, '']);
+      expect((await fetch(`${url}${path}`, { method: 'OPTIONS' })).status).toBe(204);
     }
-    expect(await (await fetch(`${url}/metrics`)).text()).toContain('route="/ofrep/{path}",status="404"} 4');
+    const counted = await (await fetch(`${url}/metrics`)).text();
+    expect(counted).toContain('route="/ofrep/{path}",status="404"} 48');
+    expect(counted).toContain('route="/ofrep",status="404"} 12');
     expect((await fetch(`${url}/ofrepx`)).status).toBe(404);
   });
 

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../../../auth/caller.js';
 import { maxFlagKeyLength } from '../../../core/flag.js';
-import { bounded, shortened } from '../../../core/text.js';
+import { shortened } from '../../../core/text.js';
 import type { HttpResponse } from '../../http/http-response.js';
 import type { HttpRequest } from '../../http/request.js';
 import type { Exchange, Route } from '../../http/route.js';
@@ -39,6 +40,8 @@ interface BulkAnswer extends KeptAnswer {
   readonly watched: Watched;
 }
 
+/** Milliseconds that an answer waits for the revision of an event. Past it the last known state answers. */
+const patience = 500;
 /** A longer request, in characters, is not kept. */
 const maxKeptWords = 16_384;
 /** Seconds after which a provider in a hidden tab closes its stream. */
@@ -70,7 +73,8 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
         const text = await bodies.read(exchange, refuse);
         const release = text === null ? null : bodies.hold(exchange, text, refuse);
         if (text === null || release === null) return;
-        await answer(exchange, text, caller, device).finally(release);
+        const answered = answer(exchange, text, caller, device);
+        await (release === undefined ? answered : answered.finally(release));
       } catch (error) {
         if (response.headersSent) throw error;
         const { message, extensions } = maskError(error, reportTo(exchange.log));
@@ -103,7 +107,8 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
 
   async function evaluateAll(exchange: Exchange, text: string, caller: Caller, device: string | null): Promise<void> {
     const { request, response } = exchange;
-    await standAt(revisionIn(request.url));
+    const mark = markIn(request.url);
+    if (mark !== '') await standAt(mark);
     const publicUrl = publicUrlOf(request);
     const words = `${publicUrl} ${device ?? ''}\n${text}`;
     const asker = { caller, device: null };
@@ -132,21 +137,29 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
       .evaluateAll(keys)
       .map(evaluation => writeAnswer(evaluation, evaluator))
       .filter(answer => answer !== null);
-    const watched = { context, keys, caller, bytes: contextBytes(asked) };
-    const ticket = tickets.issue(watched);
+    const ticket = tickets.issue({ context, keys, caller });
+    const watched = { context, keys, caller, bytes: contextBytes(asked), endsAt: ticket.endsAt };
     const url = `${publicUrl}${eventsPath}?ticket=${ticket.text}`;
     const rest = JSON.stringify({
       eventStreams: [{ type: 'sse', url, inactivityDelaySec }],
       metadata: isContextIgnored ? { contextIgnored: true } : {},
     });
     const body = `{"flags":[${answers.join(',')}],${rest.slice(1)}`;
-    const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+    const etag = `"${hash('sha256', body, 'base64url').slice(0, 22)}"`;
     return { body, length: Buffer.byteLength(body), extra: watched.bytes, etag, ticket, watched };
   }
 
-  /** Waits until answers are no older. If the log cannot be read, the last known state answers. */
-  async function standAt(revision: number): Promise<void> {
-    if (revision > flags.revision) await flags.reach(revision).catch(() => {});
+  /**
+   * Waits until answers are no older than the event that the request follows. Anybody can write any revision, so only marks of
+   * a node on this database count. If the log cannot be read, the last known state answers.
+   */
+  async function standAt(mark: string): Promise<void> {
+    const revision = tickets.readMark(mark);
+    if (revision === null || revision <= flags.revision) return;
+    const late = new AbortController();
+    const read = flags.reach(revision).catch(() => {});
+    await Promise.race([read, sleep(patience, null, { signal: late.signal }).catch(() => {})]);
+    late.abort();
   }
 
   return [
@@ -161,14 +174,10 @@ function send(response: HttpResponse<HttpRequest>, status: number, body: string,
   response.end(body, length === body.length ? 'latin1' : 'utf8');
 }
 
-const revisionForm = bounded(/^\d+$/, 10);
-
-/** The revision in an event that the request follows; 0 where it follows none of ours. */
-function revisionIn(url = ''): number {
+/** The mark in the event that the request follows; empty where it follows none. */
+function markIn(url = ''): string {
   const query = url.indexOf('?');
-  if (query === -1) return 0;
-  const text = new URLSearchParams(url.slice(query)).get('flagConfigEtag') ?? '';
-  return revisionForm.test(text) ? Number(text) : 0;
+  return query === -1 ? '' : (new URLSearchParams(url.slice(query)).get('flagConfigEtag') ?? '');
 }
 
 /** Whether a client has this answer. Proxies that compress mark the tag as weak. */

@@ -1,4 +1,3 @@
-import { hasExpired } from '../../../auth/caller.js';
 import type { Evaluation } from '../../../core/evaluate.js';
 import { LastAnswers } from '../../../features/last-answers.js';
 import type { FeaturesUpdate } from '../../../features/subscriber.js';
@@ -49,7 +48,7 @@ export function createEventsRoute(options: EventsOptions): Route {
     if (request.method !== 'GET') return refuseMethod(response, 'GET');
     const ticket = tickets.read(ticketIn(request.url));
     const known = ticket === null ? undefined : contexts.get(ticket.id);
-    if (ticket === null || (known !== undefined && hasExpired(known.caller, Date.now()))) {
+    if (ticket === null || (known?.endsAt ?? Number.POSITIVE_INFINITY) <= Date.now()) {
       return refuse(response, 401, 'UNAUTHENTICATED', noTicket);
     }
     const last = request.headers['last-event-id'];
@@ -67,14 +66,16 @@ export function createEventsRoute(options: EventsOptions): Route {
     let forgetEnd = deadlines.add(ticket.expiresAt, () => stream.end());
     events.onContext = watched => {
       forgetEnd();
-      forgetEnd = whenTokenEnds(watched.caller, () => {
+      if (known === undefined && !streams.add(stream, address, watched.bytes)) return stream.end();
+      const end = () => {
         contexts.forget(ticket.id, watched);
         stream.end();
-      });
+      };
+      forgetEnd = whenTokenEnds(watched.caller, end, watched.endsAt);
     };
     response.whenClosed(() => forgetEnd());
     const retry = leastRetry + Math.round(Math.random() * retrySpread);
-    await eventStreams.send(response, stream, formOf(retry));
+    await eventStreams.send(response, stream, formOf(tickets, retry));
   }
 
   return { path: eventsPath, method: 'any', caller: 'anybody', refuse, handle };
@@ -88,12 +89,12 @@ function ticketIn(url = ''): string {
   return query === -1 ? '' : (new URLSearchParams(url.slice(query)).get('ticket') ?? '');
 }
 
-function formOf(retry: number): EventForm<Refetch> {
+function formOf(tickets: Tickets, retry: number): EventForm<Refetch> {
   let before = `retry: ${retry}\n`;
   return {
     event: ({ id, revision }) => {
       const name = id === null ? '' : `id: ${id}\n`;
-      const data = JSON.stringify({ type: 'refetchEvaluation', etag: String(revision) });
+      const data = JSON.stringify({ type: 'refetchEvaluation', etag: tickets.mark(revision) });
       const text = `${before}${name}event: message\ndata: ${data}\n\n`;
       before = '';
       return text;
@@ -135,6 +136,7 @@ class ViewerEvents {
       const watched = contexts.get(ticket.id);
       if (watched !== undefined) {
         this.onContext(watched);
+        if (this.#isStopped) return;
         yield* this.#changesFor(watched, lastId);
         return;
       }

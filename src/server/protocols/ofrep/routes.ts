@@ -35,13 +35,15 @@ export function createOfrepRoutes(options: OfrepRoutesOptions): readonly Route[]
   return [
     ...createEvaluateRoutes({ ...options, ...shared }),
     createEventsRoute({ ...options, ...shared }),
-    {
-      path: '/ofrep/{path}',
-      method: 'any',
-      caller: 'anybody',
-      refuse,
-      handle: ({ response }) =>
-        refuse(response, 404, 'NOT_FOUND', 'There is nothing here: flags are evaluated at /ofrep/v1/evaluate/flags.'),
-    },
+    ...['/ofrep', '/ofrep/{path}'].map(nothingAt),
   ];
 }
+
+const nothingAt = (path: string): Route => ({
+  path,
+  method: 'any',
+  caller: 'anybody',
+  refuse,
+  handle: ({ response }) =>
+    refuse(response, 404, 'NOT_FOUND', 'There is nothing here: flags are evaluated at /ofrep/v1/evaluate/flags.'),
+});

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Caller } from '../../../auth/caller.js';
 import { bounded } from '../../../core/text.js';
 import type { Watched } from './watched-contexts.js';
 
@@ -7,6 +8,11 @@ export const ticketTime = 3_600_000;
 /** For how long a subject gets the same ticket, in milliseconds. So each ticket that is handed out is good for as long again. */
 const bucketTime = ticketTime / 2;
 
+/** The ticket of a longer subject, in characters, is made anew each time: thousands of callers are kept. */
+const maxKeptSubject = 1_000;
+
+const markForm = bounded(/^(\d{1,10})\.[\w-]{11}$/, 22);
+const markLength = 8;
 const idLength = 16;
 const timeLength = 4;
 const signatureLength = 16;
@@ -20,6 +26,8 @@ export interface Ticket {
   readonly text: string;
   /** Until when it is handed out, in milliseconds since the epoch. */
   readonly currentUntil: number;
+  /** When the streams that it opens end, in milliseconds since the epoch: never after the credential. Null: never. */
+  readonly endsAt: number | null;
 }
 
 /** A ticket as it comes back. */
@@ -36,6 +44,10 @@ export interface ReadTicket {
 export class Tickets {
   readonly #secret: Uint8Array;
   readonly #now: () => number;
+  /** By caller, the last ticket: most callers have one subject, and signing costs as much as many answers. */
+  readonly #last = new WeakMap<Caller, { readonly subject: string; readonly ticket: Ticket }>();
+  /** All streams tell the same revision at a time. */
+  #lastMark: { readonly revision: number; readonly text: string } | null = null;
 
   /** @param now milliseconds since the epoch. */
   constructor(secret: Uint8Array, now: () => number = Date.now) {
@@ -44,28 +56,38 @@ export class Tickets {
   }
 
   /**
-   * The ticket of a context. It stays the same for half an hour, because the providers open their stream anew when it changes.
-   * It never outlives the credential.
+   * The ticket of a context and a credential. It stays the same for half an hour, because the providers open their stream anew when
+   * it changes. It never outlives the credential. Credentials that end in the same half hour share it, unless they end with it: so
+   * a token for each page load changes nothing.
    */
   issue({ context, keys, caller }: Pick<Watched, 'context' | 'keys' | 'caller'>): Ticket {
     const { userId, device, attributes } = context;
     const subject = JSON.stringify([caller.role, userId ?? null, device ?? null, attributes ?? null, keys]);
+    const last = this.#last.get(caller);
+    if (last?.subject === subject && last.ticket.currentUntil > this.#now()) return last.ticket;
     const id = this.#sign('context', Buffer.from(subject)).subarray(0, idLength);
     // Not all subjects get their new ticket at the same time.
-    const shift = id.readUInt32BE() % bucketTime;
-    const start = this.#now() - ((this.#now() + shift) % bucketTime);
-    // The ticket has it in whole seconds.
-    const expiry = Math.min(start + ticketTime, caller.expiresAt ?? Number.POSITIVE_INFINITY);
-    const expiresAt = Math.floor(expiry / 1_000) * 1_000;
+    const shift = (id.readUInt32BE() % (bucketTime / 1_000)) * 1_000;
+    const bucketOf = (time: number) => time - ((time + shift) % bucketTime);
+    const start = bucketOf(this.#now());
+    const latest = start + ticketTime;
+    const end = caller.expiresAt;
+    const endsAt = end === null ? null : end < latest ? Math.floor(end / 1_000) * 1_000 : bucketOf(end);
+    const expiresAt = Math.min(latest, endsAt ?? latest);
+    // The end makes another id of it, and is as secret there as the rest.
+    id.writeInt32BE(id.readInt32BE(idLength - 4) ^ ((endsAt ?? 0) / 1_000), idLength - 4);
     const body = Buffer.alloc(idLength + timeLength);
     id.copy(body);
     body.writeUInt32BE(expiresAt / 1_000, idLength);
     const signature = this.#sign('ticket', body).subarray(0, signatureLength);
-    return {
+    const ticket = {
       id: id.toString('base64url'),
       text: Buffer.concat([body, signature]).toString('base64url'),
       currentUntil: Math.min(start + bucketTime, expiresAt),
+      endsAt,
     };
+    if (subject.length <= maxKeptSubject) this.#last.set(caller, { subject, ticket });
+    return ticket;
   }
 
   /** Null: it is not one of ours, or it has expired. */
@@ -80,7 +102,26 @@ export class Tickets {
     return { id: body.subarray(0, idLength).toString('base64url'), expiresAt };
   }
 
-  #sign(purpose: 'context' | 'ticket', bytes: Buffer): Buffer {
+  /** A revision as it stands in an event. Nobody but a node on this database can make it. */
+  mark(revision: number): string {
+    if (this.#lastMark?.revision !== revision) {
+      this.#lastMark = { revision, text: `${revision}.${this.#signatureOf(revision)}` };
+    }
+    return this.#lastMark.text;
+  }
+
+  /** The revision of an event. Null: no node on this database has told it. */
+  readMark(text: string): number | null {
+    const revision = Number(markForm.test(text) ? text.slice(0, text.indexOf('.')) : Number.NaN);
+    return text === `${revision}.${this.#signatureOf(revision)}` ? revision : null;
+  }
+
+  #signatureOf(revision: number): string {
+    const signature = this.#sign('revision', Buffer.from(String(revision)));
+    return signature.subarray(0, markLength).toString('base64url');
+  }
+
+  #sign(purpose: 'context' | 'ticket' | 'revision', bytes: Buffer): Buffer {
     return createHmac('sha256', this.#secret).update(`${purpose}\n`).update(bytes).digest();
   }
 }

@@ -5,8 +5,10 @@ import type { Asked } from './asked.js';
 
 /** A context that a stream may be opened for. */
 export interface Watched extends Pick<Asked, 'context' | 'keys'> {
-  /** The last caller who asked for its answers. The streams that open next end with this caller's credential. */
+  /** The last caller who asked for its answers. All of them have a credential that ends at {@link endsAt}, or in the half hour after. */
   readonly caller: Caller;
+  /** When its streams end, in milliseconds since the epoch; null: never. */
+  readonly endsAt: number | null;
   /** Bytes of memory that it takes, about. */
   readonly bytes: number;
 }
@@ -40,6 +42,8 @@ export class WatchedContexts {
   }
 
   remember(id: string, watched: Watched): void {
+    // An answer that is given again has the same.
+    if (this.#byId.get(id) === watched) return;
     this.#byId.set(id, watched);
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
@@ -50,7 +54,7 @@ export class WatchedContexts {
   /** The credential of this caller has ended: until somebody asks with another one, the ticket opens nothing here. */
   forget(id: string, { caller }: Watched): void {
     const kept = this.#byId.get(id);
-    if (kept?.caller === caller) this.#byId.set(id, { ...kept, caller: { ...caller, expiresAt: 0 } });
+    if (kept?.caller === caller) this.#byId.set(id, { ...kept, endsAt: 0 });
   }
 
   /**

@@ -2,8 +2,11 @@ import type { Answer, Snapshot, Source, Update } from './types.js';
 
 type Answers = Record<string, Answer>;
 
-/** None. No key is inherited: `constructor` and `__proto__` are keys like any other. */
-export const noAnswers = (): Answers => Object.create(null) as Answers;
+/** The highest Int of GraphQL. */
+const maxInt = 2 ** 31 - 1;
+
+/** A copy. No key is inherited: `constructor` and `__proto__` are keys like any other. */
+const copyOf = (answers?: Answers | false): Answers => Object.assign(Object.create(null), answers);
 
 /** The answers that a client has at the moment. */
 export interface Present extends Snapshot {
@@ -14,7 +17,7 @@ export interface Present extends Snapshot {
 export const nothing = (subject: string | null): Present => ({
   subject,
   revision: 0,
-  answers: noAnswers(),
+  answers: copyOf(),
   source: 'default',
 });
 
@@ -26,7 +29,7 @@ const textOf = ({ enabled, value, variant, reason }: Answer): string =>
  * @returns the answers, and the keys of those that differ.
  */
 export function mergeAnswers(before: Answers, next: Answers): [Answers, string[]] {
-  const merged = Object.assign(noAnswers(), next);
+  const merged = copyOf(next);
   const changed = Object.keys({ ...before, ...next }).filter(key => {
     const [old, answer] = [before[key], next[key]];
     if (!old || !answer || textOf(old) !== textOf(answer)) return true;
@@ -38,7 +41,7 @@ export function mergeAnswers(before: Answers, next: Answers): [Answers, string[]
 
 /** The answers after an update. An answer of a flag that does not exist is none. */
 export function updatedAnswers(before: Answers, { snapshot, features, removed }: Update): Answers {
-  const answers = Object.assign(noAnswers(), !snapshot && before);
+  const answers = copyOf(!snapshot && before);
   for (const { key, ...answer } of features) {
     answers[key] = answer;
     if (answer.reason === 'FLAG_NOT_FOUND') delete answers[key];
@@ -48,15 +51,15 @@ export function updatedAnswers(before: Answers, { snapshot, features, removed }:
 }
 
 /**
- * Answers that were kept somewhere, such as in a storage.
+ * Answers that came from somewhere, such as a storage or a server.
  * @throws TypeError if they are not as `Client.snapshot` gives them for this subject.
  */
-export function readSnapshot(kept: Snapshot, expected: string | null): Omit<Present, 'source'> {
+export function readSnapshot(kept: Snapshot, expected: string | null, source: Source): Present {
   const { subject, revision, answers } = kept;
   const isAnswer = ({ enabled }: Answer) => typeof enabled === 'boolean';
   // A revision is an Int of GraphQL: the server would refuse another one again and again.
-  if (subject !== expected || (revision | 0) !== revision || revision < 0 || !Object.values(answers).every(isAnswer)) {
+  if (subject !== expected || (revision & maxInt) !== revision || !Object.values(answers).every(isAnswer)) {
     throw new TypeError('no snapshot');
   }
-  return { ...kept, answers: Object.assign(noAnswers(), answers) };
+  return { ...kept, source, answers: copyOf(answers) };
 }

@@ -17,13 +17,9 @@ type Listener = readonly [listen: (keys: readonly string[]) => void, about?: str
 
 /** The same with globals that a test decides. */
 export function createClientIn(environment: Environment, options: Options): Client {
-  const { share, onError } = options;
+  const { share, onError, keys = null, transport = eventStream(environment) } = options;
   let { bootstrap } = options;
   const url = options.url.replace(/(\/graphql)?\/*$/, '/graphql');
-  const { keys = null } = options;
-  const transport = (
-    options.transport === undefined ? eventStream(environment) : options.transport
-  ) as Transport | null;
   /** Empty: not stated, or a visitor without a user. */
   let subject = options.subject ?? bootstrap?.subject ?? '';
   let present = nothing(null);
@@ -46,9 +42,9 @@ export function createClientIn(environment: Environment, options: Options): Clie
     try {
       act();
     } catch (error) {
-      queueMicrotask(() => {
-        if (!environment.reportError) throw error;
-        environment.reportError(error);
+      // Reported as uncaught.
+      environment.queueMicrotask(() => {
+        throw error;
       });
     }
   };
@@ -56,20 +52,21 @@ export function createClientIn(environment: Environment, options: Options): Clie
   const tell = (error: HalyardError, once = ''): void => {
     if (told.has(once)) return;
     if (once) told.add(once);
-    queueMicrotask(() => call(() => onError?.(error)));
+    environment.queueMicrotask(() => onError?.(error));
   };
-  const notify = (isMeant: (about: string | null | undefined) => boolean, changed: readonly string[] = []): void => {
+  const notify = (abouts: readonly Listener[1][], changed: readonly string[] = []): void => {
+    const meant = new Set(abouts);
     for (const entry of [...listeners]) {
       // An earlier one may have ended it.
-      if (isMeant(entry[1]) && listeners.has(entry)) call(() => entry[0](changed));
+      if (meant.has(entry[1]) && listeners.has(entry)) call(() => entry[0](changed));
     }
   };
   const listen = (entry: Listener): (() => void) => {
-    if (connection.status !== 'closed') listeners.add(entry);
+    listeners.add(entry);
     return () => void listeners.delete(entry);
   };
-  const resolveWaiting = (): void => {
-    for (const resolve of waiting.splice(0)) resolve();
+  const resolveAll = (resolves = waiting.splice(0)): void => {
+    for (const resolve of resolves) resolve();
   };
 
   const storage = openStorage(environment, options.storage, tell);
@@ -82,22 +79,19 @@ export function createClientIn(environment: Environment, options: Options): Clie
     const status = connection.status + present.source;
     if (status === lastStatus) return;
     lastStatus = status;
-    notify(about => about === null);
+    notify([null]);
   };
   const show = (next: Present): void => {
     const [answers, changed] = mergeAnswers(present.answers, next.answers);
     present = { ...next, answers };
     if (next.source !== 'default') resolveReady();
-    if (changed.length) {
-      const changes = new Set<string | null | undefined>([...changed, undefined]);
-      notify(about => changes.has(about), changed);
-    }
+    if (changed.length) notify([...changed, undefined], changed);
     announce();
   };
   /** Shows what is known of a user, and nothing else. Null: a user who was not stated. */
   const switchTo = (owner: string | null): void => {
     const kept = owner === null ? null : storage.read(slotOf(owner), owner);
-    show(kept ? { ...kept, source: 'cache' } : nothing(owner));
+    show(kept ?? nothing(owner));
   };
 
   const connection = createConnection(
@@ -111,13 +105,17 @@ export function createClientIn(environment: Environment, options: Options): Clie
       const slot = owner === null ? null : slotOf(owner);
       const request = { url, token, device, keys, sinceRevision: present.revision, isRenewed };
       const read = (update: Update) => {
+        const { revision } = update;
         const answers = updatedAnswers(present.answers, update);
+        // Checked as those of the storage are: another program may answer, or a proxy.
+        const next = readSnapshot({ subject: owner, revision, answers }, owner, 'live');
         return () => {
           keepsAnswers = isRenewed = false;
-          const next: Present = { subject: owner, revision: update.revision, answers, source: 'live' };
+          // A listener may identify the next user, whose promise waits for another update.
+          const served = waiting.splice(0);
           if (slot) storage.write(slot, next);
           show(next);
-          resolveWaiting();
+          resolveAll(served);
         };
       };
       return [(share && slot ? share(transport as Transport, slot) : transport) as Transport, request, read];
@@ -127,12 +125,12 @@ export function createClientIn(environment: Environment, options: Options): Clie
   );
   const connect = (): void => {
     if (transport) connection.connect();
-    else resolveWaiting();
+    else resolveAll();
   };
 
   if (bootstrap) {
     try {
-      show({ ...readSnapshot(bootstrap, options.subject ?? bootstrap.subject), source: 'bootstrap' });
+      show(readSnapshot(bootstrap, options.subject ?? bootstrap.subject, 'bootstrap'));
     } catch (cause) {
       bootstrap = undefined;
       tell(new HalyardError('BOOTSTRAP_REFUSED', '`bootstrap` is no snapshot of the subject.', cause));
@@ -170,7 +168,7 @@ export function createClientIn(environment: Environment, options: Options): Clie
     identify: ({ subject: stated = subject, clear } = {}) =>
       new Promise(resolve => {
         waiting.push(resolve);
-        if (connection.status === 'closed') return resolveWaiting();
+        if (connection.status === 'closed') return resolveAll();
         const isSame = subject === (stated ?? '');
         subject = stated ?? '';
         // Nothing that the token of before has earned is heard from here on.
@@ -191,7 +189,7 @@ export function createClientIn(environment: Environment, options: Options): Clie
       connection.close();
       listeners.clear();
       resolveReady();
-      resolveWaiting();
+      resolveAll();
     },
   };
 }

@@ -23,11 +23,13 @@ export type Phase = 'asking' | 'opening' | 'live' | 'waiting' | 'hidden' | 'offl
 
 const tokenTimeout = 30_000;
 const silenceTimeout = 45_000;
-/** Milliseconds between two looks at a stream, and how late one may be: more means that the computer has slept, or that its clock was set. */
+/** Milliseconds between two looks at a stream, and by the clock at most: more means that the computer has slept, or that its clock was set. */
 const lookInterval = 5_000;
-const maxLateness = 10_000;
+const maxGap = 15_000;
 const firstDelay = 500;
 const maxDelay = 30_000;
+/** The longest wait that a server may ask for. */
+const maxRetryAfter = 300_000;
 
 /** How to open a stream, what to ask for, and what reads an update: it returns what applies it and tells of the phase, or throws. */
 export type PreparedStream = readonly [
@@ -59,87 +61,91 @@ export function createConnection(
 ): Connection {
   let phase: Phase = 'waiting';
   let wasLive = false;
-  /** Attempts since the last update. */
+  /** Attempts since a stream last served for some seconds. */
   let failures = 0;
-  /** Ends what the present phase has begun. */
+  /** The server wants no attempt before. */
+  let notBefore = 0;
+  /** Ends what the present phase has begun, and names it: a phase is over once this is another function. */
   let leave = () => {};
   let forgetHiding = () => {};
   let stopListening = () => {};
 
-  const enter = (next: Phase, end: () => void): void => {
-    leave();
+  const leaveFor = (end: () => void): void => {
+    const before = leave;
     leave = end;
+    before();
+  };
+  const enter = (next: Phase, end = () => {}): void => {
+    leaveFor(end);
     phase = next;
     onPhase();
   };
 
-  const retryWithin = (milliseconds: number, atLeast = 0) =>
-    after(environment, atLeast + environment.Math.random() * milliseconds, connect);
+  /** Connects after so many milliseconds, and not before the server wants it. The clock may have been set back since. */
+  const wait = (milliseconds: number, next: Phase = 'waiting'): void => {
+    const barred = Math.min(Math.max(notBefore - environment.Date.now(), 0), maxRetryAfter);
+    enter(next, after(environment, barred + milliseconds, connect));
+  };
+  const loseNetwork = () => wait(maxDelay, 'offline');
 
-  const fail = (error: HalyardError | null, retryAfter?: number): void => {
+  const fail = (error: HalyardError | null, retryAfter = 0): void => {
     if (error) onError(error);
+    notBefore = environment.Date.now() + retryAfter;
     if (isOnline(environment)) {
-      const longest = Math.min(maxDelay, firstDelay * 2 ** failures);
+      wait(environment.Math.random() * Math.min(maxDelay, firstDelay * 2 ** failures));
       failures += 1;
-      enter('waiting', retryWithin(longest, retryAfter));
     } else loseNetwork();
   };
-  const loseNetwork = () => enter('offline', after(environment, maxDelay, connect));
 
   function connect(): void {
     if (phase === 'closed') return;
-    let isOver = false;
-    const stopTimer = after(environment, tokenTimeout, () =>
-      fail(new HalyardError('TOKEN_FAILED', 'token() took over 30 s.')),
-    );
-    enter('asking', () => {
-      isOver = true;
-      stopTimer();
-    });
+    const refuse = (cause?: unknown): void => {
+      if (leave === stop) fail(new HalyardError('TOKEN_FAILED', 'token() failed or took over 30 s.', cause));
+    };
+    const stop = after(environment, tokenTimeout, refuse);
+    enter('asking', stop);
     // What token() throws is a rejection as well. A client that is closed at once asks nothing.
     Promise.resolve()
-      .then(() => (isOver ? null : askToken()))
-      .then(
-        token => {
-          if (isOver) return;
-          const prepared = prepare(token);
-          if (!isOver) open(prepared);
-        },
-        cause => isOver || fail(new HalyardError('TOKEN_FAILED', 'token() failed.', cause)),
-      );
+      .then(() => (leave === stop ? askToken() : null))
+      .then(token => {
+        if (leave !== stop) return;
+        const prepared = prepare(token);
+        if (leave === stop) open(prepared);
+      }, refuse);
   }
 
   function open([transport, request, read]: PreparedStream): void {
-    let isOver = false;
     let quiet = 0;
     let lastLook = environment.Date.now();
     let close = () => {};
+    const stop = (): void => {
+      stopTimer();
+      close();
+    };
     const end = (error: HalyardError | null, retryAfter?: number): void => {
-      if (!isOver) fail(error, retryAfter);
+      if (leave === stop) fail(error, retryAfter);
     };
     const look = () => {
-      const now = environment.Date.now();
-      const late = now - lastLook - lookInterval;
-      lastLook = now;
+      const gap = environment.Date.now() - lastLook;
+      lastLook += gap;
       quiet += lookInterval;
+      // A gateway that cuts each stream after its first update is asked less and less often.
+      if (phase === 'live') failures = 0;
       if (quiet > silenceTimeout) end(new HalyardError('STREAM_SILENT', 'Nothing came for 45 s.'));
       // Timers of hidden tabs are late anyway.
-      else if (late > maxLateness && !isHidden(environment)) end(null);
+      else if (gap > maxGap && !isHidden(environment)) end(null);
       else stopTimer = after(environment, lookInterval, look);
     };
     let stopTimer = after(environment, lookInterval, look);
-    enter('opening', () => {
-      isOver = true;
-      stopTimer();
-      close();
-    });
-    if (isOver) return;
+    enter('opening', stop);
+    if (leave !== stop) return;
     close = transport(request, {
       onAlive() {
-        quiet = 0;
+        // Signs of life without an update are none.
+        if (phase === 'live') quiet = 0;
       },
       onUpdate(update) {
-        if (isOver) return;
+        if (leave !== stop) return;
         let apply: () => void;
         try {
           if (phase !== 'live' && !update.snapshot) throw new TypeError('no snapshot');
@@ -148,32 +154,33 @@ export function createConnection(
           end(badResponse('is no update', cause));
           return;
         }
-        failures = 0;
+        quiet = 0;
         wasLive = true;
         phase = 'live';
         apply();
       },
       onFault(error) {
-        if (!isOver) onError(error, error.code);
+        if (leave === stop) onError(error, error.code);
       },
       // A stream that has served ends so when the token expires and when the server restarts.
       onEnd: (error, retryAfter) => end(phase === 'live' && error.code === 'STREAM_ENDED' ? null : error, retryAfter),
     });
     // It may have ended in the call.
-    if (isOver) close();
+    if (leave !== stop) close();
   }
 
   const hide = (): void => {
     forgetHiding();
-    if (isHidden(environment)) forgetHiding = after(environment, hiddenAfter, () => enter('hidden', () => {}));
-    else if (phase === 'hidden') connect();
+    if (isHidden(environment)) forgetHiding = after(environment, hiddenAfter, () => enter('hidden'));
+    else if (phase === 'hidden') wait(0);
   };
 
   const hear = ({ type }: { readonly type: string }): void => {
     if (type === 'visibilitychange') hide();
-    else if (phase === 'hidden') return;
-    else if (type === 'offline') loseNetwork();
-    else if (phase === 'waiting' || phase === 'offline') enter('waiting', retryWithin(firstDelay));
+    else if (phase !== 'hidden') {
+      if (type === 'offline') loseNetwork();
+      else if (phase === 'waiting' || phase === 'offline') wait(environment.Math.random() * firstDelay);
+    }
   };
 
   return {
@@ -182,10 +189,9 @@ export function createConnection(
       return wasLive ? 'stale' : 'connecting';
     },
     reset() {
-      leave();
-      leave = () => {};
+      leaveFor(() => {});
       wasLive = false;
-      failures = 0;
+      failures = notBefore = 0;
       if (phase !== 'closed') phase = 'waiting';
     },
     connect() {
@@ -198,7 +204,7 @@ export function createConnection(
     close() {
       stopListening();
       forgetHiding();
-      enter('closed', () => {});
+      enter('closed');
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { StorageLike } from './types.js';
 
 /**
- * The globals that the client uses. Each but the timers may be missing, and `document`, `localStorage` and `navigator` may throw when they are
+ * The globals that the client uses. Those of a page may be missing, and `document`, `localStorage` and `navigator` may throw when they are
  * looked at. Tests have globals of their own, with a clock of its own.
  */
 export interface Environment {
@@ -16,7 +16,7 @@ export interface Environment {
   readonly navigator?: { readonly onLine?: boolean };
   addEventListener?(name: string, listener: (event: { readonly type: string }) => void): void;
   removeEventListener?(name: string, listener: (event: { readonly type: string }) => void): void;
-  reportError?(error: unknown): void;
+  queueMicrotask(act: () => void): void;
 }
 
 /** The longest time of a timer in milliseconds; a longer one would run out at once. */

@@ -1,7 +1,7 @@
 import { after, type Environment } from './environment.js';
 import { HalyardError } from './error.js';
 import { badResponse, errorOf, liveOperation, plainOperation, type Result, updateOf } from './operations.js';
-import type { StreamRequest, Transport } from './types.js';
+import type { Transport } from './types.js';
 
 /** Milliseconds until a stream that was accepted must have brought a byte: the server sends one at once. */
 const firstByteTimeout = 10_000;
@@ -11,8 +11,6 @@ const responseTimeout = 20_000;
 const pollInterval = 20_000;
 /** After so many plain queries a stream is tried again: ten minutes. */
 const pollsInARow = 30;
-/** The longest wait that a server may ask for, in milliseconds. */
-const maxRetryAfter = 300_000;
 
 interface RefusedError extends HalyardError {
   /** Milliseconds before which the server wants no new attempt. */
@@ -28,15 +26,21 @@ export function eventStream(environment: Environment): Transport {
   let pollsLeft = 0;
 
   return (request, listener) => {
+    const { url, token, device } = request;
     let abort = new AbortController();
     let isClosed = false;
     let lastRevision = request.sinceRevision;
     let stopTimer = () => {};
 
     const post = async (operation: object, accept: string): Promise<Response> => {
-      const response = await environment.fetch(request.url, {
+      const response = await environment.fetch(url, {
         method: 'POST',
-        headers: headersOf(request, accept),
+        headers: {
+          accept,
+          'content-type': 'application/json',
+          ...(token && { authorization: `Bearer ${token}` }),
+          ...(device && { 'x-halyard-device': device }),
+        },
         body: JSON.stringify(operation),
         signal: abort.signal,
       });
@@ -62,9 +66,8 @@ export function eventStream(environment: Environment): Transport {
           await read(body.getReader());
         }
       } catch (error) {
-        if (!abort.signal.aborted) throw error;
-      } finally {
         stopTimer();
+        if (!abort.signal.aborted) throw error;
       }
     };
 
@@ -76,34 +79,29 @@ export function eventStream(environment: Environment): Transport {
         if (done) throw new HalyardError('STREAM_ENDED', 'The server ended the stream.');
         stopTimer();
         listener.onAlive();
-        const events = (rest + decoder.decode(value, { stream: true })).split('\n\n');
+        // Lines end with LF, CR LF or CR: a proxy may write them anew.
+        const events = (rest + decoder.decode(value, { stream: true })).split(/\n\n|\r\n\r\n|\r\r/);
         rest = events.pop() as string;
         for (const event of events) {
-          // One line of JSON. Signs of life and the event that completes a stream have none.
-          const data = event.split('\ndata: ')[1];
-          if (data && !isClosed) listener.onUpdate(updateOf(JSON.parse(data)));
+          const lines = event.split(/[\r\n]+/).filter(line => line.startsWith('data:'));
+          const data = lines.map(line => line.slice(5)).join('');
+          // Signs of life and the event that completes a stream have none.
+          if (data.trim() && !isClosed) listener.onUpdate(updateOf(JSON.parse(data)));
         }
       }
     };
 
-    const ask = async (): Promise<void> => {
-      const response = await post(plainOperation(request), 'application/json');
-      const update = updateOf(await response.json());
-      if (isClosed) return;
-      // A node that lags behind has older answers. If the next ones are as old, the server has gone back in time.
-      if (!(update.revision < lastRevision)) listener.onUpdate(update);
-      lastRevision = update.revision;
-    };
-
-    const run = async (): Promise<never> => {
+    const run = async (): Promise<void> => {
       for (;;) {
         const wasTried = !pollsLeft;
         if (wasTried) {
           await stream();
+          if (isClosed) return;
           abort = new AbortController();
         }
-        if (isClosed) abort.abort();
-        await ask();
+        const response = await post(plainOperation(request), 'application/json');
+        const update = updateOf(await response.json());
+        if (isClosed) return;
         if (wasTried) {
           // Only now is it known that the server itself is well.
           pollsLeft = pollsInARow;
@@ -112,9 +110,14 @@ export function eventStream(environment: Environment): Transport {
           );
         }
         pollsLeft -= 1;
-        await new Promise<void>(resolve => {
+        // Begun before the update is told: a listener may close the stream, and ends this as well.
+        const pause = new Promise<void>(resolve => {
           stopTimer = after(environment, pollInterval, resolve);
         });
+        // A node that lags behind has older answers. If the next ones are as old, the server has gone back in time.
+        if (!(update.revision < lastRevision)) listener.onUpdate(update);
+        lastRevision = update.revision;
+        await pause;
       }
     };
 
@@ -124,7 +127,7 @@ export function eventStream(environment: Environment): Transport {
       listener.onEnd(
         error instanceof HalyardError
           ? error
-          : new HalyardError('NETWORK_ERROR', `${request.url} cannot be reached or read.`, error),
+          : new HalyardError('NETWORK_ERROR', `${url} cannot be reached or read.`, error),
         error.retryAfter,
       );
     });
@@ -137,18 +140,8 @@ export function eventStream(environment: Environment): Transport {
   };
 }
 
-function headersOf({ token, device }: StreamRequest, accept: string): Record<string, string> {
-  return {
-    accept,
-    'content-type': 'application/json',
-    ...(token && { authorization: `Bearer ${token}` }),
-    ...(device && { 'x-halyard-device': device }),
-  };
-}
-
 /** In milliseconds, from seconds or a date. 0 where there is none. */
 function retryAfterOf({ headers }: Response, environment: Environment): number {
   const value = headers.get('retry-after') as string;
-  const wait = Number(value) * 1_000 || Date.parse(value) - environment.Date.now() || 0;
-  return Math.min(Math.max(wait, 0), maxRetryAfter);
+  return Number(value) * 1_000 || Date.parse(value) - environment.Date.now() || 0;
 }

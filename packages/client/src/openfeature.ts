@@ -1,6 +1,7 @@
 import {
   ErrorCode,
   type EvaluationContext,
+  type FlagMetadata,
   GeneralError,
   type JsonValue,
   OpenFeatureEventEmitter,
@@ -33,8 +34,10 @@ const reasons: Readonly<Record<string, string>> = {
   DISABLED: 'DISABLED',
 };
 
-const events: { readonly [status in Status]?: ProviderEmittableEvents } = {
+/** What the SDK is told by the status. While the client connects, answers of an earlier time are stale; those of `bootstrap` are not. */
+const events: { readonly [status in Status]: ProviderEmittableEvents } = {
   live: ProviderEvents.Ready,
+  connecting: ProviderEvents.Stale,
   stale: ProviderEvents.Stale,
   closed: ProviderEvents.Error,
 };
@@ -55,8 +58,10 @@ export class HalyardWebProvider implements Provider {
   readonly #client: Client;
   readonly #timeout: number;
   #stops: (() => void)[] = [];
-  /** What the SDK was told last. */
-  #told: Status = 'live';
+  /** End the waits that are under way. */
+  readonly #waits = new Set<() => void>();
+  /** The last event that the SDK knows of. */
+  #told: ProviderEmittableEvents = ProviderEvents.Ready;
 
   constructor(client: Client, { timeout = 10_000 }: HalyardWebProviderOptions = {}) {
     this.#client = client;
@@ -77,7 +82,8 @@ export class HalyardWebProvider implements Provider {
       client.onChange(keys => this.events.emit(ProviderEvents.ConfigurationChanged, { flagsChanged: [...keys] })),
       client.onStatus(() => this.#tell()),
     ];
-    await this.#wait(isOther ? client.identify({ subject: targetingKey }) : client.ready());
+    const identified = isOther && client.identify({ subject: targetingKey });
+    await this.#wait((client.source === 'default' && identified) || client.ready());
   }
 
   /** Asks for the answers of the context's user. Until they come the answers are the caller's defaults, never those of the user before. */
@@ -87,7 +93,7 @@ export class HalyardWebProvider implements Provider {
 
   /** Ends what the provider listens to. The client stays open. */
   async onClose(): Promise<void> {
-    for (const stop of this.#stops.splice(0)) stop();
+    for (const stop of [...this.#stops.splice(0), ...this.#waits]) stop();
   }
 
   resolveBooleanEvaluation(key: string, fallback: boolean): ResolutionDetails<boolean> {
@@ -111,52 +117,68 @@ export class HalyardWebProvider implements Provider {
 
   #resolve<Value extends JsonValue>(key: string, asked: JsonType, fallback: Value): ResolutionDetails<Value> {
     const answer = this.#client.evaluate(key as FeatureKey);
-    if (answer === undefined) {
+    if (!answer || answer.reason === 'FLAG_NOT_FOUND') {
       return this.#client.source === 'default'
         ? failure(ErrorCode.PROVIDER_NOT_READY, 'No answers have come yet.', fallback)
         : failure(ErrorCode.FLAG_NOT_FOUND, `There is no flag "${key}", or the client does not follow it.`, fallback);
     }
     const { value, variant, reason } = answer;
     const flagMetadata = { halyardReason: reason, revision: this.#client.snapshot().revision };
-    const failed = (code: ErrorCode, message: string) => ({ ...failure(code, message, fallback), flagMetadata });
-    if (reason === 'FLAG_NOT_FOUND') return failed(ErrorCode.FLAG_NOT_FOUND, `There is no flag "${key}".`);
-    if (value === null) return failed(ErrorCode.PARSE_ERROR, `The stored variants of "${key}" are not valid.`);
+    if (value === null)
+      return failure(ErrorCode.PARSE_ERROR, `The variants of "${key}" are not valid.`, fallback, flagMetadata);
     if (typeof value !== asked) {
-      return failed(ErrorCode.TYPE_MISMATCH, `The value of "${key}" is of the type ${typeof value}, not ${asked}.`);
+      return failure(
+        ErrorCode.TYPE_MISMATCH,
+        `The value of "${key}" is ${typeof value}, not ${asked}.`,
+        fallback,
+        flagMetadata,
+      );
     }
     return {
       value: value as Value,
-      ...(variant === null ? {} : { variant }),
+      ...(variant && { variant }),
       reason: reasons[reason] ?? 'UNKNOWN',
       flagMetadata,
     };
   }
 
   async #wait(answers: Promise<void>): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, this.#timeout);
+    await new Promise<void>(resolve => {
+      const stop = (): void => {
+        clearTimeout(timer);
+        this.#waits.delete(stop);
+        resolve();
+      };
+      const timer = setTimeout(stop, this.#timeout);
+      this.#waits.add(stop);
+      answers.then(stop);
     });
-    await Promise.race([answers, late]);
-    clearTimeout(timer);
-    if (this.#client.source === 'default') {
-      this.#told = 'closed';
-      throw new GeneralError(this.#client.status === 'closed' ? 'The client is closed.' : 'No answers came in time.');
+    const { source, status } = this.#client;
+    if (source === 'default') {
+      this.#told = ProviderEvents.Error;
+      throw new GeneralError(`No answers have come yet. The client is ${status}.`);
     }
     // The SDK calls the provider ready once this has resolved.
-    this.#told = 'live';
+    this.#told = ProviderEvents.Ready;
     setTimeout(() => this.#tell());
   }
 
+  /** Nothing while somebody waits: the SDK goes by the end of the wait. */
   #tell(): void {
-    const { status } = this.#client;
+    const { source, status } = this.#client;
     const event = events[status];
-    if (event === undefined || status === this.#told || this.#stops.length === 0) return;
-    this.#told = status;
-    this.events.emit(event, status === 'closed' ? { message: 'The client is closed.' } : {});
+    const isSilent = status === 'connecting' && (source === 'default' || source === 'bootstrap');
+    if (isSilent || event === this.#told || this.#waits.size) return;
+    this.#told = event;
+    this.events.emit(event, { message: `The client is ${status}.` });
   }
 }
 
-function failure<Value>(errorCode: ErrorCode, errorMessage: string, value: Value): ResolutionDetails<Value> {
-  return { value, reason: 'ERROR', errorCode, errorMessage };
+function failure<Value>(
+  errorCode: ErrorCode,
+  errorMessage: string,
+  value: Value,
+  flagMetadata: FlagMetadata = {},
+): ResolutionDetails<Value> {
+  return { value, reason: 'ERROR', errorCode, errorMessage, flagMetadata };
 }

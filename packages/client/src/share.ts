@@ -37,9 +37,12 @@ const silenceTimeout = 30_000;
 const silenceSpread = 10_000;
 
 /**
- * Lets one tab hold the stream for all tabs of the site with the same slot, for the option `share`. Whichever tab holds a lock has the stream, and
- * tells the others what comes. They wait for the lock: when the tab closes, crashes, or is hidden for long, the next one has it. A tab that says
- * nothing, because the browser has frozen it, loses the lock. Without Web Locks or `BroadcastChannel` each tab has a stream of its own.
+ * Lets one tab hold the stream for all tabs of the site with the same slot, for the option `share`. Whichever tab holds a lock leads: it has the
+ * stream, and tells the others what comes. They wait for the lock: when the tab closes, crashes, or is hidden for long, the next one has it.
+ *
+ * A tab with a new token, and a tab that hears nothing because the browser has frozen the one that leads, opens a stream of its own. It takes the
+ * lock at its first update, not before: a token that is refused disturbs no other tab. Without Web Locks or `BroadcastChannel` each tab
+ * has a stream of its own.
  */
 export function share(): Share {
   return (transport, slot) => (request, listener) => {
@@ -54,8 +57,9 @@ export function share(): Share {
     }
 
     let isClosed = false;
-    /** Counts the requests for the lock: only the last one matters. */
-    let turn = 0;
+    /** Whether this tab holds the lock. */
+    let leads = false;
+    /** Gives the lock back, or ends waiting for it. */
     let leave = () => {};
     let closeStream: (() => void) | null = null;
     /** All answers, if this tab knows them. */
@@ -63,6 +67,9 @@ export function share(): Share {
     let timer: ReturnType<typeof setTimeout>;
 
     const say = (message: Message) => channel.postMessage(message);
+    const lead = (message: Message): void => {
+      if (leads) say(message);
+    };
     const close = (): void => {
       isClosed = true;
       clearTimeout(timer);
@@ -81,72 +88,77 @@ export function share(): Share {
       listener.onUpdate(update);
     };
 
-    /** Opens the stream; resolves when the lock is given back. */
-    const lead = (): Promise<void> =>
-      new Promise(resolve => {
-        if (isClosed) {
-          resolve();
-          return;
-        }
-        leave = resolve;
-        clearTimeout(timer);
-        const sinceRevision = all?.revision ?? request.sinceRevision;
-        closeStream = transport(
-          { ...request, sinceRevision },
-          {
-            onAlive() {
-              listener.onAlive();
-              say({ type: 'alive' });
-            },
-            onUpdate(update) {
-              say({ type: 'update', update });
-              hear(update);
-            },
-            onFault(error) {
-              say({ type: 'fault', code: error.code, message: error.message });
-              listener.onFault(error);
-            },
-            onEnd(error, retryAfter) {
-              say({ type: 'end', code: error.code, message: error.message, retryAfter });
-              end(error, retryAfter);
-            },
+    const open = (takesLock: boolean): void => {
+      clearTimeout(timer);
+      let takes = takesLock;
+      const sinceRevision = all?.revision ?? request.sinceRevision;
+      closeStream = transport(
+        { ...request, sinceRevision },
+        {
+          onAlive() {
+            listener.onAlive();
+            lead({ type: 'alive' });
           },
-        );
-      });
+          onUpdate(update) {
+            lead({ type: 'update', update });
+            hear(update);
+            if (takes && !leads && !isClosed) wait({ steal: true });
+            takes = false;
+          },
+          onFault(error) {
+            lead({ type: 'fault', code: error.code, message: error.message });
+            listener.onFault(error);
+          },
+          onEnd(error, retryAfter) {
+            lead({ type: 'end', code: error.code, message: error.message, retryAfter });
+            end(error, retryAfter);
+          },
+        },
+      );
+      // It may have ended in the call.
+      if (isClosed) closeStream();
+    };
 
-    const follow = (steal: boolean): void => {
-      turn += 1;
-      const mine = turn;
-      const abort = new AbortController();
+    /** Asks for the lock, and leads while it is this tab's. */
+    const wait = (options: LockOptions): void => {
       leave();
-      leave = () => abort.abort();
+      leave = () => {};
+      let isHeld = false;
+      const hold = () =>
+        new Promise<void>(resolve => {
+          if (isClosed) return resolve();
+          leave = resolve;
+          leads = isHeld = true;
+          if (!closeStream) open(false);
+          else if (all) say({ type: 'update', update: all });
+        });
+      locks.request(slot, options, hold).catch(() => {
+        if (isClosed) return;
+        if (isHeld) {
+          // Another tab has taken the lock.
+          leads = false;
+          closeStream?.();
+          follow();
+          // There may be no locks here, such as in a frame without an origin. Nobody else has a word to say then.
+        } else if (!closeStream) open(false);
+      });
+    };
+    const follow = (): void => {
       closeStream = null;
       waitForWord();
-      locks.request(slot, steal ? { steal } : { signal: abort.signal }, lead).catch(() => {
-        if (isClosed || mine !== turn) return;
-        // Another tab has taken the lock over. Or there may be no locks here, such as in a frame without an origin.
-        const open = closeStream;
-        open?.();
-        if (open) follow(false);
-        else {
-          // Nobody else has a word to say here.
-          clearTimeout(timer);
-          closeStream = transport(request, listener);
-        }
-      });
+      const abort = new AbortController();
+      wait({ signal: abort.signal });
+      leave = () => abort.abort();
       say({ type: 'join' });
     };
     const waitForWord = (): void => {
       clearTimeout(timer);
-      timer = setTimeout(() => follow(true), silenceTimeout + Math.random() * silenceSpread);
+      timer = setTimeout(() => open(true), silenceTimeout + Math.random() * silenceSpread);
     };
 
     channel.onmessage = ({ data: { type, update, code = '', message = '', retryAfter } }) => {
       if (isClosed) return;
-      if (type === 'join') {
-        if (closeStream && all) say({ type: 'update', update: all });
-        return;
-      }
+      if (type === 'join') return all && lead({ type: 'update', update: all });
       // Two tabs have a stream for a moment when one takes over.
       if (closeStream) return;
       waitForWord();
@@ -155,7 +167,8 @@ export function share(): Share {
       else if (type === 'fault') listener.onFault(new HalyardError(code, message));
       else if (type === 'end') end(new HalyardError(code, message), retryAfter);
     };
-    follow(request.isRenewed);
+    if (request.isRenewed) open(true);
+    else follow();
     return close;
   };
 }

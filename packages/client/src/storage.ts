@@ -6,7 +6,7 @@ import type { Options, Snapshot, StorageLike } from './types.js';
 /** Where answers and the device wait for the next visit. Nothing here throws. */
 export interface SafeStorage {
   /** The answers in a slot; null: none that can be used. */
-  read(slot: string, subject: string): Omit<Present, 'source'> | null;
+  read(slot: string, subject: string): Present | null;
   write(slot: string, snapshot: Snapshot): void;
   /** The device of this browser: the one that is kept, or a new one. */
   device(): string;
@@ -34,7 +34,7 @@ export function openStorage(
     read: (slot, subject) =>
       attempt(storage => {
         const text = storage.getItem(slot);
-        return text === null ? null : readSnapshot(JSON.parse(text), subject);
+        return text === null ? null : readSnapshot(JSON.parse(text), subject, 'cache');
       }),
     write: (slot, snapshot) => void attempt(storage => storage.setItem(slot, JSON.stringify(snapshot))),
     device() {

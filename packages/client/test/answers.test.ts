@@ -175,6 +175,7 @@ describe('the environment', () => {
     const bare = {
       setTimeout: page.setTimeout,
       clearTimeout: page.clearTimeout,
+      queueMicrotask,
       fetch: page.fetch,
       Date,
       Math,

@@ -119,6 +119,28 @@ describe('the answers of a user', () => {
     client.close();
   });
 
+  it('are waited for by the identify of a listener that hears of the user before', async () => {
+    const page = new Page();
+    const client = await page.open({ subject: 'ann', token: () => 'token' });
+    let isBob = false;
+    const stop = client.onChange(() => {
+      stop();
+      client.identify({ subject: 'bob' }).then(() => {
+        isBob = true;
+      });
+    });
+    let isAnn = false;
+    client.identify().then(() => {
+      isAnn = true;
+    });
+    await flush();
+    await (await page.lastRequest.stream()).update(updateOf({ a: true }));
+    expect([isAnn, isBob, client.isEnabled('a'), client.status]).toEqual([true, false, false, 'connecting']);
+    await (await page.lastRequest.stream()).update(updateOf({ b: true }));
+    expect([isBob, client.isEnabled('b')]).toEqual([true, true]);
+    client.close();
+  });
+
   it('are dropped by identify where nobody knows whether the user is another', async () => {
     const page = new Page();
     const client = await page.open({ token: () => 'somebody' });

@@ -4,7 +4,7 @@ import { OpenFeatureProvider, useBooleanFlagValue, useStringFlagValue } from '@o
 import { FirstMatchStrategy, InMemoryProvider, MultiProvider, OpenFeature, ProviderEvents } from '@openfeature/web-sdk';
 import { createElement } from 'react';
 import { renderToString } from 'react-dom/server';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { cleanups } from '../../../test/support/cleanups.js';
 import { openPGlite } from '../../../test/support/pglite.js';
 import { ann, bob, startTestServer, type TestServer } from '../../../test/support/server.js';
@@ -42,6 +42,14 @@ class StagedClient implements Pick<Client, keyof Client> {
     this.become('live');
     this.#resolve();
     for (const listener of this.listeners) listener(Object.keys(answers));
+  }
+
+  /** Has answers of the last visit, and no connection yet. */
+  keep(answers: Record<string, Answer>): void {
+    this.answers = answers;
+    this.source = 'cache';
+    this.become('connecting');
+    this.#resolve();
   }
 
   become(status: Status): void {
@@ -122,7 +130,9 @@ describe('the web provider', () => {
   it('waits for the first answers, and is in error if none come in time', async () => {
     const client = new StagedClient();
     const provider = new HalyardWebProvider(client, { timeout: 10 });
-    await expect(OpenFeature.setProviderAndWait(provider)).rejects.toThrow('No answers came in time.');
+    await expect(OpenFeature.setProviderAndWait(provider)).rejects.toThrow(
+      'No answers have come yet. The client is connecting.',
+    );
     const web = OpenFeature.getClient();
     expect(web.providerStatus).toBe('ERROR');
     expect(web.getBooleanDetails('a', true)).toMatchObject({ value: true, errorCode: 'PROVIDER_NOT_READY' });
@@ -133,15 +143,68 @@ describe('the web provider', () => {
 
   it('is stale with answers of an earlier visit, until updates come', async () => {
     const client = new StagedClient();
-    client.show({ a: answer(true) });
-    client.become('stale');
+    client.keep({ a: answer(true) });
     await OpenFeature.setProviderAndWait(new HalyardWebProvider(client));
     const web = OpenFeature.getClient();
     await until(() => web.providerStatus === 'STALE', 'it is stale');
     expect(web.getBooleanValue('a', false)).toBe(true);
-    client.become('connecting');
     client.become('live');
     expect(web.providerStatus).toBe('READY');
+    client.become('stale');
+    expect(web.providerStatus).toBe('STALE');
+  });
+
+  it('is stale after a change of the context during an outage, until updates come', async () => {
+    const client = new StagedClient();
+    client.subject = 'ann';
+    client.show({ a: answer(true) });
+    const provider = new HalyardWebProvider(client, { timeout: 10 });
+    await OpenFeature.setProviderAndWait(provider, { targetingKey: 'ann' });
+    const web = OpenFeature.getClient();
+    client.become('stale');
+    expect(web.providerStatus).toBe('STALE');
+    const told: string[] = [];
+    for (const event of [ProviderEvents.Ready, ProviderEvents.Stale]) {
+      web.addHandler(event, () => void told.push(event));
+    }
+    told.length = 0;
+    client.identify = async () => {
+      client.become('connecting');
+      await new Promise(() => {});
+    };
+    await OpenFeature.setContext({ targetingKey: 'ann', plan: 'pro' });
+    await until(() => web.providerStatus === 'STALE', 'it is stale again');
+    expect(told).toEqual([ProviderEvents.Stale]);
+    client.become('live');
+    expect([web.providerStatus, ...told]).toEqual(['READY', ProviderEvents.Stale, ProviderEvents.Ready]);
+  });
+
+  it('counts the answers that the user of the context had at the last visit', async () => {
+    const client = new StagedClient();
+    client.show({ a: answer(true) });
+    client.identify = async () => {
+      client.keep({ a: answer(false) });
+      await new Promise(() => {});
+    };
+    await OpenFeature.setProviderAndWait(new HalyardWebProvider(client), { targetingKey: 'ann' });
+    const web = OpenFeature.getClient();
+    expect(web.getBooleanValue('a', true)).toBe(false);
+    await until(() => web.providerStatus === 'STALE', 'it is stale');
+  });
+
+  it('waits no more once it is closed', async () => {
+    vi.useFakeTimers();
+    onCleanup(() => vi.useRealTimers());
+    const client = new StagedClient();
+    client.identify = () => new Promise(() => {});
+    const provider = new HalyardWebProvider(client);
+    const waits = [provider.initialize(), provider.onContextChange({}, {})].map(wait => wait.catch(String));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(vi.getTimerCount()).toBe(2);
+    await provider.onClose();
+    expect(await waits[0]).toMatch(/No answers/);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('is in error once the client is closed, and leaves the client open itself', async () => {

@@ -33,7 +33,8 @@ class FakeLocks {
     const next = this.#queues.get(name)?.shift();
     if (next === undefined) return;
     this.#held.set(name, next);
-    queueMicrotask(() =>
+    // The browser asks another process: what tabs say meanwhile comes first.
+    settle(5).then(() =>
       next.hold().then(value => {
         next.resolve(value);
         if (this.#held.get(name) !== next) return;
@@ -101,9 +102,10 @@ function tab(slot = 'slot', request: Partial<StreamRequest> = {}) {
   };
 }
 
-const flush = async () => {
-  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+const settle = async (turns: number) => {
+  for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
 };
+const flush = () => settle(40);
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -173,7 +175,9 @@ describe('tabs that share', () => {
     await vi.advanceTimersByTimeAsync(29_000);
     expect(second.stream).toBeUndefined();
     await vi.advanceTimersByTimeAsync(11_000);
-    expect(second.stream).toBeDefined();
+    expect([second.stream !== undefined, stolen?.isOpen]).toEqual([true, true]);
+    second.stream?.listener.onUpdate(updateOf({ a: true }));
+    await flush();
     // It finds out when it wakes up, and listens like the others.
     expect(stolen?.isOpen).toBe(false);
     second.stream?.listener.onUpdate(updateOf({ a: false }));
@@ -184,13 +188,66 @@ describe('tabs that share', () => {
     second.close();
   });
 
-  it('take the stream over with a token that is new', async () => {
-    const first = tab();
+  it('take the stream over with a token that is new, once it has brought answers', async () => {
+    const [first, third] = [tab(), tab()];
     await flush();
+    first.stream?.listener.onUpdate(updateOf({ a: true }, { revision: 5 }));
     const second = tab('slot', { token: 'new', isRenewed: true });
     await flush();
-    expect(first.stream).toBeUndefined();
-    expect(second.stream?.request.token).toBe('new');
+    // What the token of before has earned is not heard.
+    first.stream?.listener.onUpdate(updateOf({ a: true, b: true }, { revision: 6 }));
+    await flush();
+    expect([second.updates, second.stream?.request.token]).toEqual([[], 'new']);
+    expect(third.updates.at(-1)).toEqual(updateOf({ a: true, b: true }, { revision: 6 }));
+    second.stream?.listener.onUpdate(updateOf({ a: false }, { revision: 6 }));
+    await flush();
+    expect([first.stream, third.stream]).toEqual([undefined, undefined]);
+    for (const { updates } of [first, second, third])
+      expect(updates.at(-1)).toEqual(updateOf({ a: false }, { revision: 6 }));
+    second.stream?.listener.onUpdate(updateOf({ b: true }, { revision: 7, snapshot: false }));
+    await flush();
+    expect([first.updates.at(-1), third.updates.at(-1)]).toEqual([second.updates.at(-1), second.updates.at(-1)]);
+    for (const { streams } of [first, second, third]) expect(streams.length).toBeLessThan(2);
+    for (const { close } of [first, second, third]) close();
+  });
+
+  it('are not disturbed by a token that is new and is refused', async () => {
+    const [first, second] = [tab(), tab()];
+    await flush();
+    first.stream?.listener.onUpdate(updateOf({ a: true }));
+    for (let round = 0; round < 3; round += 1) {
+      const refused = tab('slot', { token: 'bad', isRenewed: true });
+      await flush();
+      refused.stream?.listener.onFault(new HalyardError('STREAM_BLOCKED', ''));
+      refused.stream?.listener.onEnd(new HalyardError('UNAUTHENTICATED', ''));
+      await flush();
+      expect(refused.ends).toEqual(['UNAUTHENTICATED undefined']);
+    }
+    first.stream?.listener.onUpdate(updateOf({ a: false }));
+    await flush();
+    expect(second.updates.at(-1)).toEqual(updateOf({ a: false }));
+    expect([first, second].map(({ ends, faults, streams }) => [ends, faults, streams.length])).toEqual([
+      [[], [], 1],
+      [[], [], 0],
+    ]);
+    first.close();
+    second.close();
+  });
+
+  it('are not disturbed by a tab that is closed while it takes the stream over', async () => {
+    const [first, second] = [tab(), tab()];
+    await flush();
+    first.stream?.listener.onUpdate(updateOf({ a: true }));
+    const renewed = tab('slot', { token: 'new', isRenewed: true });
+    await flush();
+    renewed.stream?.listener.onUpdate(updateOf({ a: false }));
+    renewed.close();
+    await flush();
+    expect(renewed.stream).toBeUndefined();
+    expect([first, second].filter(({ stream }) => stream).length).toBe(1);
+    for (const { stream } of [first, second]) stream?.listener.onUpdate(updateOf({ a: true }, { revision: 9 }));
+    await flush();
+    for (const { updates } of [first, second]) expect(updates.at(-1)?.revision).toBe(9);
     first.close();
     second.close();
   });
@@ -222,6 +279,13 @@ describe('tabs that share', () => {
     expect(only.stream).toBeDefined();
     await vi.advanceTimersByTimeAsync(300_000);
     expect(only.streams.length).toBe(1);
+    only.stream?.listener.onUpdate(updateOf({ a: true }));
+    const renewed = tab('slot', { isRenewed: true });
+    renewed.stream?.listener.onUpdate(updateOf({ a: false }));
+    await flush();
+    expect([only.updates, renewed.updates]).toEqual([[updateOf({ a: true })], [updateOf({ a: false })]]);
+    expect([only.streams.length, renewed.streams.length]).toEqual([1, 1]);
+    renewed.close();
     only.close();
     expect(only.streams.filter(({ isOpen }) => isOpen)).toEqual([]);
   });

@@ -12,6 +12,8 @@ interface Scene {
 interface Row {
   readonly name: string;
   act(scene: Scene): Promise<unknown>;
+  /** Attempts that the act itself has made. Default 0. */
+  readonly asked?: number;
   readonly status: Client['status'];
   readonly errors: readonly string[];
   /** Milliseconds until a new attempt, at the longest of the jitter; null: none by itself. */
@@ -53,6 +55,20 @@ const rows: readonly Row[] = [
   {
     name: 'an update has no features',
     act: ({ stream }) => stream.send('event: next\ndata: {"data":null}\n\n'),
+    status: 'stale',
+    errors: ['BAD_RESPONSE'],
+    next: 500,
+  },
+  {
+    name: 'an update has an answer without a switch',
+    act: ({ stream }) => stream.update({ features: [{ key: 'a', value: true }] as never, revision: 8 }),
+    status: 'stale',
+    errors: ['BAD_RESPONSE'],
+    next: 500,
+  },
+  {
+    name: 'an update has a revision that the server would refuse',
+    act: ({ stream }) => stream.update({ revision: 'x' as never }),
     status: 'stale',
     errors: ['BAD_RESPONSE'],
     next: 500,
@@ -150,6 +166,52 @@ const rows: readonly Row[] = [
     next: 500,
   },
   {
+    name: 'the network goes and comes back before the server wants an attempt',
+    act: async ({ page, stream }) => {
+      await stream.end();
+      await page.pass(500);
+      await page.lastRequest.answer({}, { status: 429, headers: { 'retry-after': '60' } });
+      await page.pass(5_000);
+      await page.goOnline(false);
+      await page.pass(5_000);
+      await page.goOnline(true);
+      await page.pass(5_000);
+    },
+    asked: 1,
+    status: 'stale',
+    errors: ['HTTP_429'],
+    next: 45_500,
+  },
+  {
+    name: 'the tab is hidden and shown before the server wants an attempt',
+    act: async ({ page, stream }) => {
+      await stream.end();
+      await page.pass(500);
+      await page.lastRequest.answer({}, { status: 429, headers: { 'retry-after': '60' } });
+      await page.hide(true);
+      await page.pass(40_000);
+      await page.hide(false);
+    },
+    asked: 1,
+    status: 'stale',
+    errors: ['HTTP_429'],
+    next: 20_000,
+  },
+  {
+    name: 'the clock is set back by a year before the server wants an attempt',
+    act: async ({ page, stream }) => {
+      await stream.end();
+      await page.pass(500);
+      await page.lastRequest.answer({}, { status: 429, headers: { 'retry-after': '60' } });
+      page.now -= 31_536_000_000;
+      await page.goOnline(true);
+    },
+    asked: 1,
+    status: 'stale',
+    errors: ['HTTP_429'],
+    next: 300_500,
+  },
+  {
     name: 'the network goes while the tab is hidden for long',
     act: async ({ page }) => {
       await page.hide(true);
@@ -178,10 +240,10 @@ const rows: readonly Row[] = [
 ];
 
 describe('a live client', () => {
-  it.each(rows)('is $status when $name', async ({ act, status, errors, next }) => {
+  it.each(rows)('is $status when $name', async ({ act, asked = 0, status, errors, next }) => {
     const scene = await live();
     const { page, client } = scene;
-    const before = page.requests.length;
+    const before = page.requests.length + asked;
     await act(scene);
     await page.pass(0);
     expect(client.status).toBe(status);
@@ -275,6 +337,74 @@ describe('a client that connects', () => {
     await page.pass(1_000);
     await (await page.lastRequest.stream()).update(updateOf({ a: true }));
     expect(client.status).toBe('live');
+    client.close();
+  });
+
+  it('asks less and less often where each stream is cut at once, until one has served for some seconds', async () => {
+    const page = new Page();
+    const client = await page.open();
+    const waits: number[] = [];
+    const cut = async (after: number) => {
+      const stream = await page.lastRequest.stream();
+      await stream.update(updateOf({ a: true }));
+      expect(client.status).toBe('live');
+      await page.pass(after);
+      await stream.end();
+      const [asked, start] = [page.requests.length, page.now];
+      while (page.requests.length === asked) await page.pass(100);
+      waits.push(page.now - start);
+    };
+    for (const after of [0, 100, 2_000, 1, 6_000, 0]) await cut(after);
+    expect(waits).toEqual([500, 1_000, 2_000, 4_000, 500, 1_000]);
+    client.close();
+  });
+
+  it('gives a stream up that brings signs of life and no update for 45 seconds', async () => {
+    const page = new Page();
+    const client = await page.open();
+    const stream = await page.lastRequest.stream();
+    for (let round = 0; round < 6; round += 1) {
+      await stream.send(':\n\n');
+      await page.pass(8_000);
+    }
+    await stream.send(':\n\n');
+    expect(page.errors).toEqual([]);
+    await page.pass(5_000);
+    expect(page.errors.map(({ code }) => code)).toEqual(['STREAM_SILENT']);
+    await page.pass(500);
+    expect(page.requests.length).toBe(2);
+    // A late first update counts as a sign of life.
+    const slow = await page.lastRequest.stream();
+    await slow.send(':\n\n');
+    await page.pass(44_000);
+    await slow.update(updateOf({ a: true }));
+    await page.pass(44_000);
+    expect(client.status).toBe('live');
+    client.close();
+  });
+
+  it.each(['\n', '\r\n', '\r'])('reads events whose lines end with %j, in whatever pieces they come', async end => {
+    const page = new Page();
+    const client = await page.open();
+    const stream = await page.lastRequest.stream();
+    const text = (on: boolean, revision: number, snapshot: boolean) =>
+      [
+        ':',
+        '',
+        'event: next',
+        `data:${JSON.stringify({ data: { viewerFeatures: updateOf({ 'a\u2028b': on }, { revision, snapshot }) } })}`,
+        'id: 1',
+        '',
+        '',
+      ].join(end);
+    await stream.send(text(true, 1, true));
+    expect([client.isEnabled('a\u2028b'), client.snapshot().revision]).toEqual([true, 1]);
+    for (const character of text(false, 2, false)) await stream.send(character);
+    // An event of several lines of data is one text, with spaces or without.
+    expect([client.isEnabled('a\u2028b'), client.snapshot().revision]).toEqual([false, 2]);
+    await stream.send(text(true, 3, false).replace('"snapshot"', `${end}data: "snapshot"`));
+    await stream.send(['event: complete', 'data:', '', 'event: complete', 'data: ', '', ''].join(end));
+    expect([page.errors, client.isEnabled('a\u2028b')]).toEqual([[], true]);
     client.close();
   });
 
@@ -379,6 +509,17 @@ describe('a client that connects', () => {
     other.onStatus(() => other.close());
     await other.identify({ clear: false });
     expect(other.status).toBe('closed');
+    expect([page.timers, page.listeners]).toEqual([0, 0]);
+  });
+
+  it('leaves nothing behind if a listener closes it at the answer to a plain query', async () => {
+    const page = new Page();
+    const client = await page.open();
+    client.onChange(() => client.close());
+    await page.lastRequest.stream();
+    await page.pass(10_000);
+    await page.lastRequest.answer({ data: { viewer: { revision: 3, features: updateOf({ a: true }).features } } });
+    expect(client.status).toBe('closed');
     expect([page.timers, page.listeners]).toEqual([0, 0]);
   });
 

@@ -78,7 +78,14 @@ export class Page implements Environment {
   removeEventListener = (name: string, listener: (event: { readonly type: string }) => void): void =>
     void this.#listeners.get(name)?.delete(listener);
 
-  reportError = (error: unknown): void => void this.uncaught.push(error);
+  queueMicrotask = (act: () => void): void =>
+    queueMicrotask(() => {
+      try {
+        act();
+      } catch (error) {
+        this.uncaught.push(error);
+      }
+    });
 
   fetch = (url: string, init: RequestInit): Promise<Response> =>
     new Promise((resolve, reject) => {

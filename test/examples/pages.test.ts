@@ -72,25 +72,50 @@ describe.skipIf(!hasBrowser)('the examples of pages, in a real browser', () => {
     }
   });
 
-  it('react-vite: the page that Vite builds changes when a flag is turned on', async () => {
+  /** What Vite builds of an example, at an address of its own that passes the API on. */
+  async function built(name: string): Promise<AsyncDisposable & { readonly url: string }> {
     const { build, preview } = await import('vite');
     const outDir = await mkdtemp(join(tmpdir(), 'halyard-vite-'));
-    const options = { root: example('react-vite'), logLevel: 'silent', build: { outDir } } as const;
+    const options = { root: example(name), logLevel: 'silent', build: { outDir } } as const;
     await build(options);
-    const proxy = { '/graphql': { target: server.url } };
+    const proxy = { '/graphql': { target: server.url, ws: true } };
     const pages = await preview({ ...options, preview: { host: '127.0.0.1', port: 0, proxy } });
-    try {
-      const { management } = server.service;
-      await management.createFlag({ key: 'banner', name: 'Banner' });
-      const { page, complaints } = await open(pages.resolvedUrls?.local[0] ?? '');
-      await shows(page, 'live');
-      await management.updateFlag({ key: 'banner', enabled: true });
-      await shows(page, 'Free shipping todaylive');
-      expect(complaints).toEqual([]);
-      await page.close();
-    } finally {
-      await pages.close();
-      await rm(outDir, { recursive: true, force: true });
-    }
+    return {
+      url: pages.resolvedUrls?.local[0] ?? '',
+      async [Symbol.asyncDispose]() {
+        await pages.close();
+        await rm(outDir, { recursive: true, force: true });
+      },
+    };
+  }
+
+  it('react-vite: the page that Vite builds changes when a flag is turned on', async () => {
+    await using pages = await built('react-vite');
+    const { management } = server.service;
+    await management.createFlag({ key: 'banner', name: 'Banner' });
+    const { page, complaints } = await open(pages.url);
+    await shows(page, 'live');
+    await management.updateFlag({ key: 'banner', enabled: true });
+    await shows(page, 'Free shipping todaylive');
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  it('apollo: the page that Vite builds changes when a flag is created, turned on and deleted', async () => {
+    const { management } = server.service;
+    for (const key of ['new_dashboard', 'banner']) await management.deleteFlag({ key });
+    await using pages = await built('apollo');
+    const { page, complaints } = await open(pages.url);
+    await shows(page, 'On: none');
+    await until(() => server.load.streams === 1, 'the page is live');
+    await management.createFlag({ key: 'first', name: 'First', enabled: true });
+    await shows(page, 'On: first');
+    await management.createFlag({ key: 'second', name: 'Second' });
+    await management.updateFlag({ key: 'second', enabled: true });
+    await shows(page, 'On: first, second');
+    await management.deleteFlag({ key: 'first' });
+    await shows(page, 'On: second');
+    expect(complaints).toEqual([]);
+    await page.close();
   });
 });

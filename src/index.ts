@@ -8,6 +8,9 @@ export type {
   ChangePage,
   Definitions,
   Guard,
+  LogCriterion,
+  LogFound,
+  LogSearch,
   NewOverride,
   Override,
   Step,
@@ -22,12 +25,15 @@ export type { ConditionOutcome } from './core/condition-trace.js';
 export { isDevice } from './core/device.js';
 export {
   type ClosedAnswer,
+  type Conflict,
+  ConflictsError,
   CrossedError,
   FeatureDisabledError,
   FeatureError,
   FlagExistsError,
   FlagNotFoundError,
   type Issue,
+  RevisionNotFoundError,
   UnavailableError,
   ValidationError,
   VersionConflictError,
@@ -46,8 +52,10 @@ export type {
   GroupInput,
   NewFlag,
   RemoveOverrideInput,
+  RevertFlagInput,
   SetOverrideInput,
   SetUserAttributesInput,
+  UndoBatchInput,
   UpdateFlagInput,
 } from './core/inputs.js';
 export type { Json, JsonObject } from './core/json.js';

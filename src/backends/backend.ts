@@ -88,6 +88,37 @@ export interface Change {
   readonly reverts: number | null;
 }
 
+/** Selects changes. A change must match each field that is given. */
+export interface LogCriterion {
+  readonly kinds?: readonly ChangeKind[];
+  readonly flagKeys?: readonly string[];
+  readonly groups?: readonly string[];
+  /** Stored ids; a change of a group matches if it is about one of these users. */
+  readonly userIds?: readonly string[];
+  readonly batch?: string;
+}
+
+/** A search in the change log. */
+export interface LogSearch {
+  /** Only changes after this revision. */
+  readonly after: number;
+  /** Only changes that match one of these. */
+  readonly any: readonly LogCriterion[];
+  /** The most changes, 1 or more. */
+  readonly limit: number;
+  /** Whether the newest changes come first. Default: the oldest. */
+  readonly newestFirst?: boolean;
+}
+
+/** What a search has found, from one consistent read. */
+export interface LogFound {
+  /** The revision before the first one that is kept: what was before it is not known. 0 if all of the log is kept. */
+  readonly prunedTo: number;
+  /** The log's highest revision. */
+  readonly head: number;
+  readonly changes: readonly Change[];
+}
+
 /** A page of the change log. */
 export interface ChangePage {
   readonly epoch: string;
@@ -203,6 +234,9 @@ export interface Backend {
    * if there are any: continue until the head is reached.
    */
   changes(after: number, limit: number): Promise<ChangePage>;
+
+  /** The changes that match a search, in one consistent read. */
+  search(search: LogSearch): Promise<LogFound>;
 
   /**
    * Calls `listener` soon after the log has grown. The call is only a hint: it may be late, missing or repeated. The listener

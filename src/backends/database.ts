@@ -15,6 +15,8 @@ import type {
   ChangePage,
   Definitions,
   Guard,
+  LogFound,
+  LogSearch,
   NewOverride,
   Override,
   Step,
@@ -25,7 +27,15 @@ import type {
 import type { Connection } from './connection.js';
 import { type DatabaseSetupError, refusal, toUnavailable } from './errors.js';
 import { Pruner } from './pruner.js';
-import { read, readChanges, readDefinitions, readOverriddenVariants, readOverrides, readTargeting } from './reads.js';
+import {
+  read,
+  readChanges,
+  readDefinitions,
+  readOverriddenVariants,
+  readOverrides,
+  readTargeting,
+  searchChanges,
+} from './reads.js';
 import {
   distinctUsers,
   ensureUsers,
@@ -193,6 +203,10 @@ export class DatabaseBackend implements Backend {
 
   changes(after: number, limit: number): Promise<ChangePage> {
     return readChanges(this.prisma, after, limit, this.#connection.bytesPerPage);
+  }
+
+  search(search: LogSearch): Promise<LogFound> {
+    return searchChanges(this.prisma, search);
   }
 
   onHint(listener: () => void): () => void {

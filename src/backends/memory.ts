@@ -13,6 +13,8 @@ import type {
   ChangePage,
   Definitions,
   Guard,
+  LogFound,
+  LogSearch,
   NewOverride,
   Override,
   Step,
@@ -21,6 +23,7 @@ import type {
   User,
   Written,
 } from './backend.js';
+import { matchesSearch } from './log-search.js';
 import { MemoryLog, type Signature } from './memory-log.js';
 import { namedFlag, type Seed, seedIssues, seedVariantIssues } from './seed.js';
 
@@ -105,6 +108,12 @@ export class MemoryBackend implements Backend {
 
   async changes(after: number, limit: number): Promise<ChangePage> {
     return this.#log.page(after, limit);
+  }
+
+  async search(search: LogSearch): Promise<LogFound> {
+    const changes = this.#log.since(search.after).filter(matchesSearch(search));
+    if (search.newestFirst === true) changes.reverse();
+    return { prunedTo: 0, head: this.#log.head, changes: changes.slice(0, search.limit) };
   }
 
   onHint(listener: () => void): () => void {

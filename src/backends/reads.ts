@@ -4,8 +4,9 @@ import type { OverrideDecision } from '../core/subject.js';
 import { storedUserId } from '../core/user-id.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import { mapInSlices } from '../streams/slices.js';
-import type { Change, ChangePage, Definitions, Override, TargetingRead } from './backend.js';
+import type { Change, ChangePage, Definitions, LogFound, LogSearch, Override, TargetingRead } from './backend.js';
 import { toUnavailable } from './errors.js';
+import { searchCondition } from './log-search.js';
 import { flagOf, flagState, json, overrideOf, overrideState, type Row, uuids } from './sql.js';
 
 /** Runs one statement outside of transactions. */
@@ -36,6 +37,15 @@ export async function readDefinitions(prisma: PrismaClient): Promise<Definitions
   return { epoch: head['epoch'] as string, revision: Number(revision), nonce: nonce as string | null, flags };
 }
 
+/** The columns of a change, with the names of {@link Change}. */
+const changeColumns = Prisma.sql`revision, nonce, halyard_time(at) AS at, actor_id AS "actorId", kind, flag_key AS "flagKey",
+                     user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after,
+                     note, batch, reverts`;
+
+function changesOf(text: unknown): Change[] {
+  return json<(Change & { at: string })[]>(text).map(change => ({ ...change, at: new Date(change.at) }));
+}
+
 /** The entries of the log after a revision, until `limit` entries or `bytesPerPage` are reached. */
 export async function readChanges(
   prisma: PrismaClient,
@@ -48,9 +58,7 @@ export async function readChanges(
            (SELECT nonce::text FROM feature_changes WHERE revision = ${after}) AS nonce,
            (SELECT coalesce(json_agg(c ORDER BY c.revision), '[]')
             FROM (
-              SELECT revision, nonce, halyard_time(at) AS at, actor_id AS "actorId", kind, flag_key AS "flagKey",
-                     user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after,
-                     note, batch, reverts
+              SELECT ${changeColumns}
               FROM (
                 SELECT *, sum(coalesce(pg_column_size(user_ids), 0) + coalesce(pg_column_size(before), 0)
                               + coalesce(pg_column_size(after), 0))
@@ -65,11 +73,27 @@ export async function readChanges(
     epoch: row['epoch'] as string,
     head: Number(row['head']),
     nonce: row['nonce'] as string | null,
-    changes: json<(Change & { at: string })[]>(row['changes']).map(change => ({
-      ...change,
-      at: new Date(change.at),
-    })),
+    changes: changesOf(row['changes']),
   };
+}
+
+/** The changes that match a search. */
+export async function searchChanges(prisma: PrismaClient, search: LogSearch): Promise<LogFound> {
+  const { limit, newestFirst } = search;
+  const order = newestFirst === true ? Prisma.sql`ORDER BY revision DESC` : Prisma.sql`ORDER BY revision`;
+  const rows = await read(
+    prisma,
+    Prisma.sql`
+    SELECT h.revision::text AS head, (SELECT coalesce(min(revision) - 1, h.revision)::text FROM feature_changes) AS pruned,
+           (SELECT coalesce(json_agg(c), '[]')
+            FROM (
+              SELECT ${changeColumns} FROM feature_changes
+              WHERE ${searchCondition(search)} AND revision <= h.revision ${order} LIMIT ${limit}
+            ) c)::text AS changes
+    FROM feature_log_head h`,
+  );
+  const row = headOf(rows);
+  return { head: Number(row['head']), prunedTo: Number(row['pruned']), changes: changesOf(row['changes']) };
 }
 
 /** The data that is stored under these ids, and the head of the log. */

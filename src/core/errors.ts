@@ -111,13 +111,13 @@ export class FlagNotFoundError extends FeatureError {
   readonly code = 'FLAG_NOT_FOUND';
   override readonly path: readonly string[];
 
-  /** @param field the input field that named the flag. */
+  /** @param field the input field that named the flag, or the path to it. */
   constructor(
     readonly key: string,
-    field = 'key',
+    field: string | readonly string[] = 'key',
   ) {
     super(`There is no flag with the key "${key}".`);
-    this.path = [field];
+    this.path = typeof field === 'string' ? [field] : field;
   }
 }
 
@@ -153,6 +153,78 @@ export class CrossedError extends FeatureError {
     const users = userIds.length > 0 ? `the users ${userIds.map(id => `"${shortened(id)}"`).join(', ')}` : '';
     const things = shortened([flags, users].filter(text => text !== '').join(' and '), issueLimits.messageLength);
     super(`Changed since revision ${since}: ${things}.`);
+  }
+}
+
+/** Something that somebody else has changed, so that a change of several things is refused. */
+export interface Conflict {
+  /** The flag that was changed, or whose override was. Null: the conflict is about no flag. */
+  readonly flagKey: string | null;
+  /** The group that was changed; null where none was. */
+  readonly group: string | null;
+  /** The user of the override, the membership or the attributes that were changed; null where none were. */
+  readonly userId: string | null;
+  /** The revision of that change; null where it is not known. */
+  readonly revision: number | null;
+  /** The conflict, and the way out, as a sentence. */
+  readonly message: string;
+}
+
+/** The most conflicts of one error. */
+export const maxConflicts = 500;
+
+/** Somebody else has changed what a change of several things is about. All of it was refused; nothing was changed now. */
+export class ConflictsError extends FeatureError {
+  override readonly name = 'ConflictsError';
+  readonly code = 'CONFLICTS';
+  /** Every conflict, at most 500. Where there are more, the last one is about nothing and says how many. */
+  readonly conflicts: readonly [Conflict, ...Conflict[]];
+  /** The flags of the conflicts as they are now, in the same order. Deleted flags are left out. */
+  readonly flags: readonly Flag[];
+
+  /**
+   * @param conflicts all of them, at least one; the first gives the error its message.
+   * @param flags the present flags that the caller has read, at least those of the conflicts.
+   */
+  constructor(conflicts: readonly [Conflict, ...Conflict[]], flags: Iterable<Flag>) {
+    const told = firstConflicts(conflicts);
+    super(told.length === 1 ? told[0].message : `${told[0].message} Conflicts in all: ${conflicts.length}.`);
+    const byKey = new Map(Array.from(flags, flag => [flag.key, flag]));
+    this.conflicts = told;
+    this.flags = [...new Set(told.map(({ flagKey }) => flagKey))].flatMap(key => byKey.get(key ?? '') ?? []);
+  }
+}
+
+function firstConflicts(conflicts: readonly [Conflict, ...Conflict[]]): [Conflict, ...Conflict[]] {
+  const [first, ...rest] = conflicts;
+  if (conflicts.length <= maxConflicts) return [first, ...rest];
+  const more = conflicts.length - maxConflicts + 1;
+  const message = `Conflicts that are not listed here: ${more}.`;
+  return [
+    first,
+    ...rest.slice(0, maxConflicts - 2),
+    { flagKey: null, group: null, userId: null, revision: null, message },
+  ];
+}
+
+/** The change log does not tell what the caller asks about. */
+export class RevisionNotFoundError extends FeatureError {
+  override readonly name = 'RevisionNotFoundError';
+  readonly code = 'REVISION_NOT_FOUND';
+  override readonly path: readonly string[];
+
+  /**
+   * @param reason why it does not, and the way out, as sentences.
+   * @param field the input field that named the revision, or the batch.
+   */
+  constructor(
+    reason: string,
+    field: 'revision' | 'batch' | 'sinceRevision',
+    /** The oldest revision that the log can go back to. Null: that is not the reason. */
+    readonly oldest: number | null = null,
+  ) {
+    super(reason);
+    this.path = [field];
   }
 }
 
@@ -203,6 +275,8 @@ const errorClasses = {
   FlagNotFoundError,
   VersionConflictError,
   CrossedError,
+  ConflictsError,
+  RevisionNotFoundError,
   UnavailableError,
   FeatureDisabledError,
 };

@@ -130,6 +130,12 @@ const flagFields = {
   expectedUntil: time.nullable(),
 };
 
+const expectedVersion = z
+  .number('Expected a number.')
+  .int('Expected a whole number.')
+  .min(1, 'Expected 1 or more.')
+  .nullish();
+
 const group = z
   .string('Expected text.')
   .refine(isName, `Expected 1 to ${maxNameLength} characters that can be stored.`);
@@ -199,11 +205,7 @@ export const inputs = {
     bucketBy: flagFields.bucketBy.optional(),
     owner: flagFields.owner.optional(),
     expectedUntil: flagFields.expectedUntil.optional(),
-    expectedVersion: z
-      .number('Expected a number.')
-      .int('Expected a whole number.')
-      .min(1, 'Expected 1 or more.')
-      .nullish(),
+    expectedVersion,
   }),
   deleteFlag: z.strictObject({ ...note, key: flagKey }),
   setOverride: z.strictObject({
@@ -227,7 +229,19 @@ export const inputs = {
     attributes: checked<JsonObject>(value => attributeIssues(value)),
   }),
   deleteUser: z.strictObject({ ...note, userId }),
+  revertFlag: z.strictObject({
+    ...note,
+    key: flagKey,
+    revision: z.number('Expected a number.').int('Expected a whole number.').min(1, 'Expected 1 or more.'),
+    expectedVersion: expectedVersion.default(null),
+  }),
+  undoBatch: z.strictObject({
+    ...note,
+    batch: z.uuid('Expected the batch of a change, which is a UUID.').toLowerCase(),
+  }),
 } as const;
+
+const flagFieldNames = Object.keys(inputs.createFlag.shape).filter(name => name !== 'note') as (keyof NewFlag)[];
 
 export type CreateFlagInput = z.input<typeof inputs.createFlag>;
 export type UpdateFlagInput = z.input<typeof inputs.updateFlag>;
@@ -236,10 +250,17 @@ export type SetOverrideInput = z.input<typeof inputs.setOverride>;
 export type RemoveOverrideInput = z.input<typeof inputs.removeOverride>;
 export type GroupInput = z.input<typeof inputs.group>;
 export type SetUserAttributesInput = z.input<typeof inputs.setUserAttributes>;
+export type RevertFlagInput = z.input<typeof inputs.revertFlag>;
+export type UndoBatchInput = z.input<typeof inputs.undoBatch>;
 export type DeleteUserInput = z.input<typeof inputs.deleteUser>;
 
 /** A flag to create: the input with its defaults filled in. */
 export type NewFlag = Readonly<Omit<z.output<typeof inputs.createFlag>, 'note'>>;
+
+/** The fields that people set in a flag. */
+export function flagInput(flag: NewFlag): NewFlag {
+  return Object.fromEntries(flagFieldNames.map(name => [name, flag[name]])) as unknown as NewFlag;
+}
 
 /** The fields of a flag to change; what is absent stays. */
 export type FlagPatch = Partial<Omit<NewFlag, 'key' | 'type'>>;

@@ -12,8 +12,10 @@ import type {
   DeleteUserInput,
   GroupInput,
   RemoveOverrideInput,
+  RevertFlagInput,
   SetOverrideInput,
   SetUserAttributesInput,
+  UndoBatchInput,
   UpdateFlagInput,
 } from '../core/inputs.js';
 import type { Json } from '../core/json.js';
@@ -185,6 +187,23 @@ export class Features<User = FeatureUser> extends UserFeatures {
   /** Deletes a user with memberships and overrides. False if there was no such user. */
   async deleteUser(input: DeleteUserInput, by: By = {}): Promise<boolean> {
     return (await this.#service.management.deleteUser(input, authorOf(by))).value;
+  }
+
+  /**
+   * Brings a flag back to what it was right after a revision of the change log. A deleted flag comes back with the overrides that
+   * were deleted with it.
+   * @throws ValidationError, FlagNotFoundError, RevisionNotFoundError, VersionConflictError
+   */
+  async revertFlag(input: RevertFlagInput, by: By = {}): Promise<Flag> {
+    return (await this.#service.management.revertFlag(input, authorOf(by))).value;
+  }
+
+  /**
+   * Takes back all changes of a batch, or none. Returns the flags that it is about.
+   * @throws ValidationError, RevisionNotFoundError, ConflictsError
+   */
+  async undoBatch(input: UndoBatchInput, by: By = {}): Promise<readonly Flag[]> {
+    return (await this.#service.management.undoBatch(input, authorOf(by))).value;
   }
 
   /** How current the answers are. */

@@ -12,14 +12,17 @@ import {
   inputs,
   parseInput,
   type RemoveOverrideInput,
+  type RevertFlagInput,
   type SetOverrideInput,
   type SetUserAttributesInput,
+  type UndoBatchInput,
   type UpdateFlagInput,
 } from '../core/inputs.js';
 import { shortened } from '../core/text.js';
 import { patchIssues, removalIssues } from '../core/values.js';
 import { overrideVariantIssues, variantKeys } from '../core/variants.js';
 import type { Replica } from './replica.js';
+import { revertFlag, undoBatch } from './restore.js';
 
 /**
  * The changes that people and programs make. Each method checks its whole input first and names its faults
@@ -122,6 +125,27 @@ export class Management {
   /** Deletes a user with memberships and overrides. False if there was no such user. */
   deleteUser(input: DeleteUserInput, author: Unnoted | null = null): Promise<Written<boolean>> {
     return this.#write(inputs.deleteUser, input, author, ({ userId }, by) => this.#backend.deleteUser(userId, by));
+  }
+
+  /**
+   * Brings the flag's own fields back to what they were right after a revision. A deleted flag comes back with the overrides that
+   * were deleted with it, without those of users who were deleted since.
+   * @throws FlagNotFoundError if the log knows no such flag, or somebody has deleted it again meanwhile.
+   * @throws RevisionNotFoundError if the log does not know what was before.
+   * @throws VersionConflictError
+   */
+  revertFlag(input: RevertFlagInput, author: Unnoted | null = null): Promise<Written<Flag>> {
+    return this.#write(inputs.revertFlag, input, author, (given, by) => revertFlag(this.#backend, given, by));
+  }
+
+  /**
+   * Takes back all that a batch changed, or nothing. What belonged to users who were deleted since stays erased. Returns the flags
+   * that the batch is about, also by their overrides.
+   * @throws RevisionNotFoundError if the log does not have all of the batch.
+   * @throws ConflictsError if another batch has changed something of it since.
+   */
+  undoBatch(input: UndoBatchInput, author: Unnoted | null = null): Promise<Written<readonly Flag[]>> {
+    return this.#write(inputs.undoBatch, input, author, ({ batch }, by) => undoBatch(this.#backend, batch, by));
   }
 
   /**

@@ -81,7 +81,7 @@ const Change = builder.prismaNode('FeatureChange', {
     }),
     note: t.exposeString('note', {
       nullable: true,
-      description: 'Why the change was made, as its author wrote it. Null if the author wrote nothing.',
+      description: 'The reason for the change, as its author wrote it. Null if the author wrote nothing.',
     }),
     batch: t.expose('batch', {
       type: 'UUID',

@@ -14,6 +14,7 @@ import './explanation.js';
 import './group.js';
 import './change.js';
 import './error-types.js';
+import './restore.js';
 import './node.js';
 import './live.js';
 

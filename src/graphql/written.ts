@@ -30,4 +30,4 @@ export function tellReceipt<Payload extends Receipt>(payload: Implemented<Payloa
 }
 
 /** The description of `note` in the input of a mutation. */
-export const noteDescription = `Why the change is made, for the change log; 1 to ${maxNoteLength} characters. It stays in the log when a user is deleted.`;
+export const noteDescription = `The reason for the change, for the change log; 1 to ${maxNoteLength} characters. It stays in the log when a user is deleted.`;

@@ -21,7 +21,7 @@ const source = fileURLToPath(new URL('../../src/', import.meta.url));
 
 /** Every constant of the sources whose name says that it is a limit: a new one cannot be forgotten here. */
 function constants(): [name: string, value: number][] {
-  const layers = ['core', 'auth', 'graphql', 'server'];
+  const layers = ['core', 'auth', 'features', 'graphql', 'server'];
   const files = layers.flatMap(layer =>
     readdirSync(source + layer, { recursive: true, encoding: 'utf8' }).map(file => `${layer}/${file}`),
   );

@@ -52,6 +52,14 @@ const table: Record<string, { access: Access; operation: string }> = {
     access: 'admin',
     operation: 'mutation { deleteFlag(input: { key: "nope" }) { __typename } }',
   },
+  'Mutation.revertFlag': {
+    access: 'admin',
+    operation: 'mutation { revertFlag(input: { key: "nope", revision: 1 }) { __typename } }',
+  },
+  'Mutation.undoBatch': {
+    access: 'admin',
+    operation: `mutation { undoBatch(input: { batch: "${ann}" }) { __typename } }`,
+  },
   'Mutation.setOverride': {
     access: 'admin',
     operation: `mutation { setOverride(input: { userId: "${ann}", flagKey: "nope", enabled: true }) { __typename } }`,

@@ -3,7 +3,7 @@
 export type {
   Author,
   Backend,
-  Change,
+  Change as StoredChange,
   ChangeKind,
   ChangePage,
   Definitions,
@@ -23,6 +23,7 @@ export type { Seed } from './backends/seed.js';
 export type { Attributes } from './core/attributes.js';
 export type { ConditionOutcome } from './core/condition-trace.js';
 export { isDevice } from './core/device.js';
+export type { Difference } from './core/differences.js';
 export {
   type ClosedAnswer,
   type Conflict,
@@ -63,6 +64,8 @@ export type { Log } from './core/log.js';
 export { rolloutBucket } from './core/rollout.js';
 export type { OverrideDecision, Subject } from './core/subject.js';
 export { type CreateFeaturesOptions, createFeatures } from './create-features.js';
+export type { ChangeFilter } from './features/change-filter.js';
+export type { Change, ChangesOptions } from './features/changes.js';
 export type { FeatureExplanation } from './features/evaluator.js';
 export type { By, ByInSlices, Features, FeatureUser } from './features/features.js';
 export type { OnEvaluation } from './features/observer.js';

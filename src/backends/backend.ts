@@ -247,6 +247,9 @@ export interface Backend {
   /** The data that is stored under these ids, in one consistent read for any number of users. Unknown users are absent. */
   targeting(storedIds: readonly string[]): Promise<TargetingRead>;
 
+  /** The texts that users are known by, by the ids under which they are stored. Users who are known by a UUID, or not at all, are absent. */
+  knownUserIds(storedIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+
   /** The stored flag; null if there is none. */
   getFlag(key: string): Promise<Flag | null>;
 

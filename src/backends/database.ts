@@ -31,6 +31,7 @@ import {
   read,
   readChanges,
   readDefinitions,
+  readKnownUserIds,
   readOverriddenVariants,
   readOverrides,
   readTargeting,
@@ -221,6 +222,10 @@ export class DatabaseBackend implements Backend {
 
   targeting(storedIds: readonly string[]): Promise<TargetingRead> {
     return readTargeting(this.prisma, storedIds);
+  }
+
+  knownUserIds(storedIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return readKnownUserIds(this.prisma, storedIds);
   }
 
   async getFlag(key: string): Promise<Flag | null> {

@@ -134,6 +134,11 @@ export class MemoryBackend implements Backend {
     return { revision: this.#log.head, users: found };
   }
 
+  async knownUserIds(storedIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const texts = storedIds.map(id => [id, this.#users.get(id)?.externalId ?? null] as const);
+    return new Map(texts.filter((text): text is [string, string] => text[1] !== null));
+  }
+
   async getFlag(key: string): Promise<Flag | null> {
     const flag = this.#flags.get(key);
     return flag === undefined ? null : this.#shown(flag);

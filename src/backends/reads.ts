@@ -131,6 +131,22 @@ export async function readTargeting(prisma: PrismaClient, storedIds: readonly st
   return { revision: Number(rows[0]?.['revision']), users };
 }
 
+/** The texts that users are known by, by the ids under which they are stored. */
+export async function readKnownUserIds(
+  prisma: PrismaClient,
+  storedIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  // Only UUIDs of version 8 are made of other ids: for the rest no query is needed.
+  const mayHaveText = storedIds.filter(id => id[14] === '8');
+  if (mayHaveText.length === 0) return new Map();
+  const rows = await read(
+    prisma,
+    Prisma.sql`
+    SELECT id::text AS id, external_id AS text FROM users WHERE id = ANY(${uuids(mayHaveText)}) AND external_id IS NOT NULL`,
+  );
+  return new Map(rows.map(row => [row['id'] as string, row['text'] as string]));
+}
+
 /** The overrides of these users and flags, in this order; null where there is none. */
 export async function readOverrides(
   prisma: PrismaClient,

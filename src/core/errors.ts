@@ -211,20 +211,20 @@ function firstConflicts(conflicts: readonly [Conflict, ...Conflict[]]): [Conflic
 export class RevisionNotFoundError extends FeatureError {
   override readonly name = 'RevisionNotFoundError';
   readonly code = 'REVISION_NOT_FOUND';
-  override readonly path: readonly string[];
+  override readonly path: readonly string[] | null;
 
   /**
    * @param reason why it does not, and the way out, as sentences.
-   * @param field the input field that named the revision, or the batch.
+   * @param field the input field that named the revision, or the batch; null if a stream cannot go on.
    */
   constructor(
     reason: string,
-    field: 'revision' | 'batch' | 'sinceRevision',
+    field: 'revision' | 'batch' | null,
     /** The oldest revision that the log can go back to. Null: that is not the reason. */
     readonly oldest: number | null = null,
   ) {
     super(reason);
-    this.path = [field];
+    this.path = field === null ? null : [field];
   }
 }
 

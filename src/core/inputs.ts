@@ -35,7 +35,7 @@ const flagKey = z
   .string('Expected text.')
   .refine(isFlagKey, 'Expected 1 to 100 letters, digits, ".", "_", ":" or "-", beginning with a letter or a digit.');
 
-const userId = z
+export const userId = z
   .custom<string>()
   .superRefine((id, context) => {
     const fault = userIdFault(id);

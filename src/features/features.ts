@@ -21,6 +21,7 @@ import type {
 import type { Json } from '../core/json.js';
 import { canonicalUserId, userIdFault } from '../core/user-id.js';
 import type { Stop } from '../streams/stop.js';
+import { type Change, type ChangesOptions, parseChangesOptions } from './changes.js';
 import { inSlices } from './group-slices.js';
 import { type PinnedAnswers, pin } from './pins.js';
 import type { EvaluationContext, FeatureService, FeatureServiceStatus } from './service.js';
@@ -113,6 +114,29 @@ export class Features<User = FeatureUser> extends UserFeatures {
       }
     };
     return watchUpdates(() => watched.updates(options), listener, report, signal);
+  }
+
+  /**
+   * The changes of flags, overrides, groups and users, oldest first and without gaps, whoever makes them. Leaving the loop, or closing the
+   * features, ends them. When a change is told, answers know it. A slow reader misses nothing, and keeps little in memory.
+   *
+   * The first change rejects with `UnavailableError` if the database cannot be reached. Later outages only delay changes. They reject with
+   * `RevisionNotFoundError` if the log does not have what follows `since`, and if the database is restored from a backup or replaced.
+   * @throws ValidationError
+   *
+   * @example
+   * for await (const { kind, flagKey, differences } of features.changes({ filter: { flagKey: 'new_checkout' } })) {
+   *   console.log(kind, flagKey, differences);
+   * }
+   */
+  changes(options: ChangesOptions = {}): AsyncIterableIterator<Change> {
+    const { since, filter, signal } = parseChangesOptions(options);
+    const changes = this.#service.changes({ since, filter });
+    const end = () => void changes.return?.();
+    signal?.addEventListener('abort', end, { once: true });
+    changes.whenEnded(() => signal?.removeEventListener('abort', end));
+    if (signal?.aborted) end();
+    return changes;
   }
 
   /** Pins answers, for `halyard/testing`. Returns a function that removes the pins. */

@@ -296,7 +296,7 @@ export class LiveHub {
     if (keys !== null) {
       for (const key of keys) if (isStale(stale, key)) consider(key);
     } else if (typeof stale === 'object') {
-      for (const key of [...stale.keys()].sort()) consider(key);
+      for (const key of [...stale].sort()) consider(key);
     } else if (stale === 'everything') {
       for (const { key } of snapshot.flags) consider(key);
       for (const key of handed.keys()) if (snapshot.get(key) === undefined) consider(key);

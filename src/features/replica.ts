@@ -1,19 +1,26 @@
 // Over 300 lines: the transitions of one state machine belong together.
-import type { Backend, Change } from '../backends/backend.js';
+import type { Backend, ChangePage } from '../backends/backend.js';
 import { UnavailableError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
-import { changesBetween, type FlagChange, isFlagChange, merged } from './flag-change.js';
 import { type PinnedAnswers, Pins } from './pins.js';
 import { Snapshot } from './snapshot.js';
 
-/** The flags and users that a stretch of the log, applied at once, has touched. */
+/** What a stretch of the log, applied at once, has touched. */
 export interface Applied {
-  /** By key, in the order of revisions. */
-  readonly flags: ReadonlyMap<string, FlagChange>;
+  /** The keys of the flags. */
+  readonly flags: ReadonlySet<string>;
   /** Those of them whose definition is another one now. A new name or tag, for example, changes no answer. */
-  readonly redefined: ReadonlyMap<string, FlagChange>;
+  readonly redefined: ReadonlySet<string>;
   /** The ids under which users are stored whose overrides, groups or attributes changed; `null`: any may have changed. */
   readonly userIds: ReadonlySet<string> | null;
+  /** The entries. Null: there are none, because everything was loaded again or answers were pinned. */
+  readonly stretch: Stretch | null;
+}
+
+/** Entries of the log that follow one another. */
+export interface Stretch extends Pick<ChangePage, 'epoch' | 'nonce' | 'changes'> {
+  /** The revision before the first entry. `nonce` is that of the entry there. */
+  readonly after: number;
 }
 
 export interface ReplicaOptions {
@@ -96,10 +103,9 @@ export class Replica {
   /** Lays answers over the definitions, without a change in the store, until the returned function is called. */
   pin(answers: PinnedAnswers): () => void {
     const apply = () => {
-      const before = this.#shown;
       this.#show(this.#snapshot);
-      const flags = changesBetween(answers.keys(), before, this.#shown);
-      this.#emit({ flags, redefined: flags, userIds: new Set() });
+      const flags = new Set(answers.keys());
+      this.#emit({ flags, redefined: flags, userIds: new Set(), stretch: null });
     };
     this.#pins.add(answers);
     apply();
@@ -261,7 +267,7 @@ export class Replica {
       if (!follows || !isGapless || changes.some(change => change.kind === 'RESET')) {
         await this.#reload();
       } else if (changes.length > 0) {
-        this.#apply(this.#snapshot.after(changes), changes);
+        this.#apply({ after: revision, epoch, nonce, changes });
       }
       if (this.#snapshot.revision >= head || !follows) {
         this.#confirmedAt = startedAt;
@@ -275,8 +281,8 @@ export class Replica {
     const after = await Snapshot.load(await this.#options.backend.definitions(), before);
     this.#show(after);
     this.#options.log.info({ revision: after.revision }, 'All definitions were reloaded.');
-    const flags = changesBetween(after.differences(before), before, after);
-    this.#emit({ flags, redefined: flags, userIds: null });
+    const flags = after.differences(before);
+    this.#emit({ flags, redefined: flags, userIds: null, stretch: null });
   }
 
   #show(snapshot: Snapshot): void {
@@ -284,26 +290,22 @@ export class Replica {
     this.#shown = this.#pins.over(snapshot);
   }
 
-  #apply(snapshot: Snapshot, changes: readonly Change[]): void {
+  #apply(stretch: Stretch): void {
     const before = this.#shown;
-    this.#show(snapshot);
-    const flags = new Map<string, FlagChange>();
+    this.#show(this.#snapshot.after(stretch.changes));
+    const flags = new Set<string>();
     const userIds = new Set<string>();
-    for (const { revision, kind, flagKey, userId, userIds: members } of changes) {
-      if (isFlagChange(kind) && flagKey !== null) {
-        const earlier = flags.get(flagKey);
-        flags.delete(flagKey);
-        flags.set(flagKey, merged(earlier, { revision, kind, key: flagKey }));
-      }
+    for (const { kind, flagKey, userId, userIds: members } of stretch.changes) {
+      if (flagKey !== null && kind.startsWith('FLAG_')) flags.add(flagKey);
       if (userId !== null) userIds.add(userId);
       for (const member of members) userIds.add(member);
     }
-    const redefined = new Map([...flags].filter(([key]) => before.get(key) !== this.#shown.get(key)));
-    this.#emit({ flags, redefined, userIds });
+    const redefined = new Set([...flags].filter(key => before.get(key) !== this.#shown.get(key)));
+    this.#emit({ flags, redefined, userIds, stretch });
   }
 
   #emit(applied: Applied): void {
-    this.#reportFaults(applied.flags.keys());
+    this.#reportFaults(applied.flags);
     for (const listener of this.#listeners) listener(applied);
   }
 

@@ -11,6 +11,7 @@ import {
   type Written,
 } from '../backends/backend.js';
 import {
+  type Conflict,
   ConflictsError,
   CrossedError,
   FlagNotFoundError,
@@ -207,8 +208,7 @@ async function planUndo(backend: Backend, batch: string): Promise<Plan<readonly 
   checkSize(later.length, 'Since then, the same things had');
   const { steps, conflicts, erased } = undoing(changes, later);
   const flagKeys = namesIn(changes, ({ flagKey }) => (flagKey === null ? [] : [flagKey]));
-  const [conflict, ...others] = conflicts;
-  if (conflict !== undefined) throw new ConflictsError([conflict, ...others], await presentFlags(backend, flagKeys));
+  if (conflicts.length > 0) throw await conflictsError(backend, conflicts);
   if (steps.length === 0 && erased > 0) {
     const message =
       'All that this batch changed belonged to users who are deleted. What is erased does not come back: create the users again.';
@@ -216,6 +216,17 @@ async function planUndo(backend: Backend, batch: string): Promise<Plan<readonly 
   }
   const userIds = namesIn(changes, change => (change.userId === null ? change.userIds : [change.userId]));
   return { steps, guard: { since: since.head, flagKeys, userIds }, reverts: first.revision, value: flagKeys };
+}
+
+/** The conflicts, with users by the ids that they are known by. */
+async function conflictsError(backend: Backend, conflicts: readonly Conflict[]): Promise<ConflictsError> {
+  const known = await backend.knownUserIds(namesIn(conflicts, ({ userId }) => (userId === null ? [] : [userId])));
+  const [first, ...others] = conflicts.map(conflict => ({
+    ...conflict,
+    userId: conflict.userId === null ? null : (known.get(conflict.userId) ?? conflict.userId),
+  })) as [Conflict, ...Conflict[]];
+  const keys = namesIn(conflicts, ({ flagKey }) => (flagKey === null ? [] : [flagKey]));
+  return new ConflictsError([first, ...others], await presentFlags(backend, keys));
 }
 
 function checkSize(count: number, what: string): void {

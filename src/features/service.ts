@@ -7,9 +7,9 @@ import type { Flag } from '../core/flag.js';
 import { type Log, silentLog } from '../core/log.js';
 import { createSubject, type OverrideDecision, type Subject } from '../core/subject.js';
 import { canonicalUserId, isUuid, storedUserId } from '../core/user-id.js';
+import { ChangeFeed, type ChangeStream, type FollowOptions, type Telling } from './change-feed.js';
+import { type Change, tellPrograms } from './changes.js';
 import { Evaluator, type EvaluatorOptions, type FeatureExplanation } from './evaluator.js';
-import type { FlagChange } from './flag-change.js';
-import { FlagChangeFeed } from './flag-change-feed.js';
 import { type FeatureUpdates, LiveHub } from './live-hub.js';
 import { Management } from './management.js';
 import type { FeatureObserver } from './observer.js';
@@ -85,7 +85,7 @@ export class FeatureService {
   readonly #replica: Replica;
   readonly #targeting: TargetingCache;
   readonly #hub: LiveHub;
-  readonly #flagChanges: FlagChangeFeed;
+  readonly #feed: ChangeFeed;
   readonly #now: () => number;
   readonly #evaluatorOptions: EvaluatorOptions;
   /** By the targeting of a user, the stamp of its answers under the last definitions that were asked for with it. */
@@ -121,7 +121,7 @@ export class FeatureService {
     replica.onApplied(({ userIds }) => targeting.forget(userIds));
     const loadTargeting = async (storedId: string | null) => this.#targetingOf(storedId);
     this.#hub = new LiveHub({ replica, loadTargeting, defaultEnabled, observers, log, now });
-    this.#flagChanges = new FlagChangeFeed(replica);
+    this.#feed = new ChangeFeed({ backend, replica });
     this.management = new Management({ backend, replica, now });
   }
 
@@ -226,14 +226,40 @@ export class FeatureService {
     return this.#hub.subscribe(this.#audienceOf(context), options);
   }
 
-  /** Sends each change of a flag from now on. */
-  flagChanges(): AsyncIterableIterator<FlagChange> {
-    return this.#flagChanges.subscribe();
+  /**
+   * The changes of the log after a revision, or from now on, in their order and without gaps. When a change is told, this process
+   * has applied it. A log that becomes one of another history ends the stream with `RevisionNotFoundError`.
+   */
+  follow<T>(options: FollowOptions, telling: Telling<T>): ChangeStream<T> {
+    return this.#feed.follow(options, telling);
+  }
+
+  /** {@link follow} for programs: changes name users by the ids that they are known by. */
+  changes(options: FollowOptions): ChangeStream<Change> {
+    return this.follow(
+      options,
+      tellPrograms(storedIds => this.#backend.knownUserIds(storedIds)),
+    );
+  }
+
+  /**
+   * Calls the listener with the keys of flags whose definitions changed. It is called at once for all changes that are applied at
+   * once, and must not throw.
+   */
+  onFlagsChanged(listener: (keys: readonly string[]) => void): () => void {
+    return this.#replica.onApplied(({ flags }) => {
+      if (flags.size > 0) listener([...flags]);
+    });
   }
 
   /** The keys of the flags whose conditions name this group, sorted. */
   flagKeysNaming(group: string): string[] {
     return this.#replica.snapshot.flags.filter(flag => flag.groups.has(group)).map(flag => flag.key);
+  }
+
+  /** The groups that a flag's conditions and rules name, sorted. */
+  groupsNamedBy(flagKey: string): string[] {
+    return [...(this.#replica.snapshot.get(flagKey)?.groups ?? [])].sort();
   }
 
   /** How many flags there are. */
@@ -291,7 +317,7 @@ export class FeatureService {
   /** Ends every subscription and closes the backend. */
   async close(): Promise<void> {
     this.#hub.close();
-    this.#flagChanges.close();
+    this.#feed.close();
     await this.#replica.close();
     await this.#backend.close();
   }

@@ -35,7 +35,7 @@ export interface SubscribeOptions {
 }
 
 /** The flags to evaluate again. */
-export type Stale = 'nothing' | 'everything' | ReadonlyMap<string, unknown>;
+export type Stale = 'nothing' | 'everything' | ReadonlySet<string>;
 
 /** The request of a reader for the next update. */
 export interface Pull {
@@ -92,7 +92,7 @@ export class Subscriber {
   }
 
   /** A change has touched these flags. */
-  touchFlags(flags: ReadonlyMap<string, unknown>): void {
+  touchFlags(flags: ReadonlySet<string>): void {
     if (this.stale === 'nothing') this.stale = flags;
     else if (this.stale !== flags) this.stale = 'everything';
   }

@@ -1,11 +1,14 @@
+import type { Change as LogEntry } from '../backends/backend.js';
+import { type Difference as DifferenceShape, differencesBetween } from '../core/differences.js';
 import { maxFlagKeyLength } from '../core/flag.js';
+import type { JsonObject } from '../core/json.js';
 import { maxNameLength } from '../core/text.js';
 import { storedUserId } from '../core/user-id.js';
 import type { FeatureChange, Prisma } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
 import { revisionPlace } from './cursors.js';
-import { storable } from './errors.js';
+import { badUserInput, storable } from './errors.js';
 import { Flag } from './flag.js';
 import type { Loaders } from './loaders.js';
 import { bothWaysArgs, page, pageArgs } from './page.js';
@@ -18,6 +21,30 @@ export function isChangeId(id: string): boolean {
   const revision = revisionPlace([id]);
   return revision !== null && String(revision) === id;
 }
+
+const Difference = builder.objectRef<DifferenceShape>('Difference').implement({
+  description:
+    'One difference between the states before and after a change. A field with more than 100 differences has one.',
+  fields: t => ({
+    path: t.stringList({
+      description:
+        'The field, and what is below it: variants by their keys, rules by their ids, the shares of a rule by their variants, attributes by their names, such as `["rules", "staff", "percentage"]`. The path of a list of variants, rules or shares itself, such as `["rules"]`, tells their order, if both values are lists of such names.',
+      resolve: ({ path }) => path,
+    }),
+    before: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'The value before the change. Null if there was none, or if it was null.',
+      resolve: ({ before }) => before ?? null,
+    }),
+    after: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'The value after the change. Null if there is none any more, or if it is null.',
+      resolve: ({ after }) => after ?? null,
+    }),
+  }),
+});
 
 const Change = builder.prismaNode('FeatureChange', {
   name: 'Change',
@@ -44,6 +71,13 @@ const Change = builder.prismaNode('FeatureChange', {
     flagKey: t.exposeString('flagKey', {
       nullable: true,
       description: 'The key of the flag that changed, or whose override changed. Null for changes of groups and users.',
+    }),
+    flag: t.field({
+      type: Flag,
+      nullable: true,
+      description: 'The flag with this key as it is stored now. Null if there is none.',
+      select: { flagKey: true },
+      resolve: ({ flagKey }, _args, { loaders }) => (flagKey === null ? null : loaders.flagByKey.load(flagKey)),
     }),
     group: t.exposeString('groupName', {
       nullable: true,
@@ -95,6 +129,13 @@ const Change = builder.prismaNode('FeatureChange', {
       select: { reverts: true },
       resolve: ({ reverts }) => (reverts === null ? null : Number(reverts)),
     }),
+    differences: t.field({
+      type: [Difference],
+      description:
+        'The differences between `before` and `after`, without `version`, `updatedAt` and `createdById`; `id`, `key` and `createdAt` only if nothing else differs. Empty for changes of groups, whose `userIds` say it all.',
+      select: { before: true, after: true },
+      resolve: ({ before, after }) => differencesBetween(before as JsonObject | null, after as JsonObject | null),
+    }),
   }),
 });
 
@@ -130,13 +171,26 @@ const ChangeFilter = builder.inputType('ChangeFilter', {
   }),
 });
 
+type Filter = typeof ChangeFilter.$inferInput;
+
+/** @throws GraphQLError `BAD_USER_INPUT` for a text that no database can hold. */
+function checkFilter(filter: Filter | null | undefined): Filter {
+  const { flagKey, group, ...rest } = filter ?? {};
+  return {
+    ...rest,
+    flagKey: storable(flagKey, ['filter', 'flagKey'], maxFlagKeyLength),
+    group: storable(group, ['filter', 'group'], maxNameLength),
+  };
+}
+
 const about = (storedId: string) => ({ OR: [{ userId: storedId }, { userIds: { has: storedId } }] });
 
-function changesWhere(filter: typeof ChangeFilter.$inferInput | null | undefined): Prisma.FeatureChangeWhereInput {
-  const { flagKey, group, userId, actorId, batch, kinds, since, until } = filter ?? {};
+/** `features/change-filter.ts` has the same meaning in memory, and a test compares the two. */
+function changesWhere(filter: Filter): Prisma.FeatureChangeWhereInput {
+  const { flagKey, group, userId, actorId, batch, kinds, since, until } = filter;
   return {
-    ...(flagKey == null ? {} : { flagKey: storable(flagKey, ['filter', 'flagKey'], maxFlagKeyLength) }),
-    ...(group == null ? {} : { groupName: storable(group, ['filter', 'group'], maxNameLength) }),
+    ...(flagKey == null ? {} : { flagKey }),
+    ...(group == null ? {} : { groupName: group }),
     ...(userId == null ? {} : about(storedUserId(userId))),
     ...(actorId == null ? {} : { actorId: storedUserId(actorId) }),
     ...(batch == null ? {} : { batch }),
@@ -167,7 +221,10 @@ builder.queryFields(t => ({
         load: ({ from, backwards, limit }) =>
           prisma.featureChange.findMany({
             where: {
-              AND: [changesWhere(filter), from === null ? {} : { revision: { [backwards ? 'gt' : 'lt']: from } }],
+              AND: [
+                changesWhere(checkFilter(filter)),
+                from === null ? {} : { revision: { [backwards ? 'gt' : 'lt']: from } },
+              ],
             },
             orderBy: { revision: backwards ? 'asc' : 'desc' },
             take: limit,
@@ -176,17 +233,56 @@ builder.queryFields(t => ({
   }),
 }));
 
+/** An entry of the log as the row that the type is built on. */
+function changeRow({ revision, userIds, before, after, reverts, ...entry }: LogEntry): FeatureChange {
+  return {
+    ...entry,
+    revision: BigInt(revision),
+    reverts: reverts === null ? null : BigInt(reverts),
+    userIds: [...userIds],
+    before: before as Prisma.JsonObject | null,
+    after: after as Prisma.JsonObject | null,
+  };
+}
+
+builder.subscriptionFields(t => ({
+  changes: t.field({
+    type: Change,
+    description:
+      'Admin. The changes of the log as they are made, oldest first and without gaps, those by other nodes and programs included. It fails with the code `REVISION_NOT_FOUND` if the log does not have what follows `sinceRevision`, and when the database is restored from a backup or replaced.',
+    authScopes: { admin: true },
+    args: {
+      filter: t.arg({ type: ChangeFilter, description: 'Selects changes. Default: all changes.' }),
+      sinceRevision: t.arg.int({
+        description:
+          'The revision that the client knows. The changes after it come first, such as those that were made while the client was away. Default: only changes from now on.',
+      }),
+    },
+    subscribe: async (_root, { filter, sinceRevision: since }, { service }) => {
+      if (since != null && since < 0) {
+        throw badUserInput({ path: ['sinceRevision'], message: `Expected 0 or more, found ${since}.` });
+      }
+      const changes = service.follow({ since, filter: checkFilter(filter) }, async () => changeRow);
+      await changes.begin();
+      return changes;
+    },
+    resolve: change => change,
+  }),
+}));
+
 builder.prismaObjectField(Flag, 'changes', t =>
   t.field({
     type: ChangeConnection,
-    description: 'The changes of this flag and its overrides, newest first.',
+    description:
+      'The changes of this flag, of its overrides, and of the groups that its conditions and rules name now, newest first.',
     args: pageArgs,
     select: { key: true },
-    resolve: ({ key }, args, { loaders }) =>
+    resolve: ({ key }, args, { loaders, service }) =>
       page(args, {
         name: 'flag.changes',
         ...byRevision,
-        load: part => loaders.flagChanges.load({ of: key, ...part }),
+        load: ({ from, limit }) =>
+          loaders.flagHistory.load({ key, groups: service.groupsNamedBy(key), before: from, limit }),
       }),
   }),
 );

@@ -1,10 +1,8 @@
 import { identicalAnswer } from '../core/evaluate.js';
 import { featureMap, featureValues } from '../features/evaluator.js';
-import type { FlagChange as FlagChangeShape } from '../features/flag-change.js';
 import type { FeatureUpdates } from '../features/live-hub.js';
 import type { FeaturesUpdate as FeaturesUpdateShape } from '../features/subscriber.js';
 import { builder } from './builder.js';
-import { ChangeKindEnum } from './change-kind.js';
 import type { Context } from './context.js';
 import {
   answerDescriptions,
@@ -17,7 +15,6 @@ import {
   keysDescription,
 } from './evaluation.js';
 import { Feature, featureId } from './feature.js';
-import { Flag } from './flag.js';
 import { Viewer, viewerContext, viewerNow } from './viewer.js';
 
 const featuresDescription = 'All answers if `snapshot` is true, otherwise the answers that changed.';
@@ -85,21 +82,6 @@ const FeaturesUpdate = builder.objectRef<FeaturesUpdateShape>('FeaturesUpdate').
   }),
 });
 
-const FlagChange = builder.objectRef<FlagChangeShape>('FlagChange').implement({
-  description: 'A flag was created, changed or deleted.',
-  fields: t => ({
-    revision: t.exposeInt('revision', { description: 'The revision of this change in the change log.' }),
-    kind: t.expose('kind', { type: ChangeKindEnum, description: '`FLAG_CREATED`, `FLAG_UPDATED` or `FLAG_DELETED`.' }),
-    key: t.exposeString('key', { description: 'The key of the flag.' }),
-    flag: t.field({
-      type: Flag,
-      nullable: true,
-      description: 'The flag as it is stored now. Null if it does not exist any more.',
-      resolve: ({ key }, _args, { loaders }) => loaders.flagByKey.load(key),
-    }),
-  }),
-});
-
 /** The result of these fields depends on the update alone and not on the caller; see `server/operations/known-operation.ts`. */
 const shareable = { shareable: true };
 
@@ -158,13 +140,5 @@ builder.subscriptionFields(t => ({
         isSame: identicalAnswer,
       }),
     resolve: update => update,
-  }),
-  flagChanges: t.field({
-    type: FlagChange,
-    description:
-      'Admin. Each change of a flag from now on. A client that reads slowly gets only the last change of each flag.',
-    authScopes: { admin: true },
-    subscribe: (_root, _args, { service }) => service.flagChanges(),
-    resolve: change => change,
   }),
 }));

@@ -92,14 +92,35 @@ export function createLoaders(prisma: PrismaClient) {
       columns: overrideColumns,
     }),
 
-    /** The changes of each flag, newest first. */
-    flagChanges: parts<bigint, FeatureChange>(prisma, {
-      table: Prisma.sql`feature_changes`,
-      parent: { column: Prisma.sql`flag_key`, type: Prisma.sql`text` },
-      place: { column: Prisma.sql`revision`, type: Prisma.sql`bigint`, least: 0n, greatest: 2n ** 63n - 1n },
-      descending: true,
-      columns: Prisma.sql`revision, at, actor_id AS "actorId", kind::text AS kind, flag_key AS "flagKey",
-        user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after, nonce`,
+    /** The changes of each flag and its groups, newest first. */
+    flagHistory: batched<HistoryRequest, readonly FeatureChange[]>(async requests => {
+      const sources = requests.flatMap(({ key, groups, before, limit }, index) =>
+        [{ flag: key, group: null }, ...groups.map(group => ({ flag: null, group }))].map(source => ({
+          ...source,
+          page: index + 1,
+          before: before ?? newest,
+          limit,
+        })),
+      );
+      // Each source has an index by revision. Only the entries that a page shows are read as a whole.
+      const rows = await prisma.$queryRaw<(FeatureChange & { page: number })[]>`
+        SELECT picked.page, revision, at, actor_id AS "actorId", kind::text AS kind, flag_key AS "flagKey",
+          user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after, nonce, note, batch, reverts
+        FROM (
+          SELECT s.page, found.revision, s.size,
+            row_number() OVER (PARTITION BY s.page ORDER BY found.revision DESC) AS place
+          FROM unnest(${sources.map(({ page }) => page)}::int[], ${sources.map(({ flag }) => flag)}::text[],
+            ${sources.map(({ group }) => group)}::text[], ${sources.map(({ before }) => before)}::bigint[],
+            ${sources.map(({ limit }) => limit)}::int[]) AS s(page, flag, named, bound, size)
+          CROSS JOIN LATERAL (
+            (SELECT revision FROM feature_changes WHERE flag_key = s.flag AND revision < s.bound ORDER BY revision DESC LIMIT s.size)
+            UNION ALL
+            (SELECT revision FROM feature_changes WHERE group_name = s.named AND revision < s.bound ORDER BY revision DESC LIMIT s.size)
+          ) found
+        ) picked JOIN feature_changes USING (revision)
+        WHERE picked.place <= picked.size
+        ORDER BY picked.page, revision DESC`;
+      return byPage(requests, rows);
     }),
 
     /** The groups that have members, sorted by name. Not batched: an operation reads this list once. */
@@ -114,6 +135,19 @@ export function createLoaders(prisma: PrismaClient) {
     },
   };
 }
+
+/** A page of the history of a flag. */
+interface HistoryRequest {
+  readonly key: string;
+  /** The groups whose changes belong to it. */
+  readonly groups: readonly string[];
+  /** Only changes before this revision. Null: all. */
+  readonly before: bigint | null;
+  readonly limit: number;
+}
+
+/** No revision is as great. */
+const newest = 2n ** 63n - 1n;
 
 /** Only UUIDs of version 8 are made of other ids: for the rest no query is needed. */
 const mayBeExternal = (storedId: string): boolean => storedId[14] === '8';
@@ -138,8 +172,6 @@ interface ListTable<Place> {
     readonly least: Place;
     readonly greatest: Place;
   };
-  /** Whether the greatest place comes first. */
-  readonly descending?: boolean;
   /** The columns of an item, each under the name of its field. */
   readonly columns: Prisma.Sql;
 }
@@ -147,7 +179,7 @@ interface ListTable<Place> {
 /** Loads parts of the lists of a table: all that are asked for together in one query for each direction. */
 function parts<Place, Row>(
   prisma: PrismaClient,
-  { table, parent, place, descending = false, columns }: ListTable<Place>,
+  { table, parent, place, columns }: ListTable<Place>,
 ): { load(request: ListPartRequest<Place>): Promise<readonly Row[]> } {
   const inDirection = (down: boolean) =>
     batched<ListPartRequest<Place>, readonly Row[]>(async requests => {
@@ -169,7 +201,7 @@ function parts<Place, Row>(
       return byPage(requests, rows);
     });
   const [up, down] = [inDirection(false), inDirection(true)];
-  return { load: request => (request.backwards === descending ? up : down).load(request) };
+  return { load: request => (request.backwards ? down : up).load(request) };
 }
 
 /** The row that another row refers to. */

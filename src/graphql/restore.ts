@@ -7,7 +7,6 @@ import {
   VersionConflictError,
 } from '../core/errors.js';
 import type { Flag as FlagShape } from '../core/flag.js';
-import { storedUserId } from '../core/user-id.js';
 import { builder, unchecked } from './builder.js';
 import { ErrorInterface } from './error-types.js';
 import { Flag, flagRow } from './flag.js';
@@ -35,12 +34,10 @@ const ConflictType = builder.objectRef<Conflict>('Conflict').implement({
       description: 'The key of the flag. Null if it is about none.',
     }),
     group: t.exposeString('group', { nullable: true, description: 'The name of the group. Null if it is about none.' }),
-    userId: t.field({
+    userId: t.expose('userId', {
       type: 'UserID',
       nullable: true,
       description: 'The user of the override, the membership or the attributes. Null if it is about none.',
-      resolve: ({ userId }, _args, { loaders }) =>
-        userId === null ? null : loaders.knownBy.load(storedUserId(userId)),
     }),
     revision: t.exposeInt('revision', {
       nullable: true,

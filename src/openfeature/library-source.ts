@@ -17,7 +17,6 @@ export class LibrarySource implements AnswerSource {
 
   async start({ onChange, onState }: SourceListener): Promise<void> {
     this.stop();
-    const changes = this.#service.flagChanges();
     let state: SourceState = 'ready';
     const look = () => {
       const now: SourceState = this.#service.status.problem === null ? 'ready' : 'stale';
@@ -26,13 +25,13 @@ export class LibrarySource implements AnswerSource {
       // The problem itself may name hosts of the database: it is in the log of the features.
       onState(state, state === 'stale' ? 'The change log cannot be read, so answers may be old.' : undefined);
     };
+    const stopListening = this.#service.onFlagsChanged(onChange);
     const timer = setInterval(look, lookInterval);
     timer.unref();
     this.#stop = () => {
       clearInterval(timer);
-      void changes.return?.();
+      stopListening();
     };
-    void follow(changes, onChange);
   }
 
   async answer(key: string, context: EvaluationContext): Promise<Answered> {
@@ -44,8 +43,4 @@ export class LibrarySource implements AnswerSource {
     this.#stop?.();
     this.#stop = null;
   }
-}
-
-async function follow(changes: AsyncIterable<{ key: string }>, onChange: SourceListener['onChange']): Promise<void> {
-  for await (const { key } of changes) onChange([key]);
 }

@@ -205,24 +205,10 @@ it('evaluations follows a context that the caller states', async () => {
   await stream.end();
 });
 
-it('flagChanges tells admins of each change, with the flag as it is', async () => {
-  const stream = await open('subscription { flagChanges { revision kind key flag { name enabled } } }');
-  const next = stream.next();
-  await api.service.management.createFlag({ key: 'new', name: 'New' });
-  expect(await next).toEqual({
-    flagChanges: { revision: 2, kind: 'FLAG_CREATED', key: 'new', flag: { name: 'New', enabled: false } },
-  });
-  await api.service.management.deleteFlag({ key: 'new' });
-  expect(await stream.next()).toEqual({
-    flagChanges: { revision: 3, kind: 'FLAG_DELETED', key: 'new', flag: null },
-  });
-  await stream.end();
-});
-
 describe('a caller that may not subscribe gets an error at once, and nothing is left behind', () => {
   it.each([
-    ['flagChanges', 'subscription { flagChanges { key } }', callers.anonymous, 'UNAUTHENTICATED'],
-    ['flagChanges', 'subscription { flagChanges { key } }', callers.service, 'FORBIDDEN'],
+    ['changes', 'subscription { changes { revision } }', callers.anonymous, 'UNAUTHENTICATED'],
+    ['changes', 'subscription { changes { revision } }', callers.service, 'FORBIDDEN'],
     ['evaluations', 'subscription { evaluations(context: {}) { revision } }', callers.user, 'FORBIDDEN'],
   ])('%s', async (_field, source, caller, code) => {
     expect(await refused(source, caller)).toBe(code);

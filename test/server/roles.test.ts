@@ -90,7 +90,7 @@ const table: Record<string, { access: Access; operation: string }> = {
     access: 'evaluator',
     operation: 'subscription { evaluations(context: {}) { revision } }',
   },
-  'Subscription.flagChanges': { access: 'admin', operation: 'subscription { flagChanges { key } }' },
+  'Subscription.changes': { access: 'admin', operation: 'subscription { changes { revision } }' },
 };
 
 const rows = Object.entries(table).map(([field, row]) => ({ field, ...row }));
@@ -160,9 +160,9 @@ async function overHttp(url: string, operation: string, token: string | undefine
 async function overWebSocket(url: string, operation: string, token: string | undefined) {
   await using client = wsClient(url, token === undefined ? {} : { token });
   await using stream = client.subscribe(operation);
-  // A subscriber to flags gets an event when one changes; a caller that may not subscribe gets an error at once.
+  // A subscriber to changes gets an event when something changes; a caller that may not subscribe gets an error at once.
   await until(async () => {
-    if (operation.includes('flagChanges')) await touchFlag();
+    if (operation === table['Subscription.changes']?.operation) await touchFlag();
     return stream.size > 0;
   }, 'there is an answer');
   const answer = await stream.next();

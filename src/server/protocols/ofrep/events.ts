@@ -1,6 +1,7 @@
 import type { Evaluation } from '../../../core/evaluate.js';
 import { LastAnswers } from '../../../features/last-answers.js';
 import type { FeaturesUpdate } from '../../../features/subscriber.js';
+import { Bell } from '../../../streams/bell.js';
 import { endable } from '../../../streams/endable.js';
 import type { Deadlines } from '../../http/deadlines.js';
 import type { Exchange, Route } from '../../http/route.js';
@@ -116,7 +117,7 @@ class ViewerEvents {
   /** Called when the context is known, before its first event. */
   onContext: (watched: Watched) => void = () => {};
   readonly #options: ViewerEventsOptions;
-  #source: AsyncIterator<unknown> | null = null;
+  #leave: () => void = () => {};
   #isStopped = false;
 
   constructor(options: ViewerEventsOptions) {
@@ -126,7 +127,7 @@ class ViewerEvents {
   /** Ends {@link run}, also while it waits. */
   stop(): void {
     this.#isStopped = true;
-    void this.#source?.return?.();
+    this.#leave();
   }
 
   async *run(): AsyncGenerator<Refetch, void, undefined> {
@@ -149,28 +150,28 @@ class ViewerEvents {
   /** Each change of any flag, until the context is known. */
   async *#anyChanges(): AsyncGenerator<Refetch, void, undefined> {
     const { flags, contexts, ticket } = this.#options;
-    const changes = flags.flagChanges();
-    this.#source = changes;
-    const cancel = contexts.whenKnown(ticket.id, () => void changes.return?.());
+    const bell = new Bell();
+    this.#leave = () => bell.end();
+    const stopListening = flags.onFlagsChanged(() => bell.ring());
+    const cancel = contexts.whenKnown(ticket.id, () => bell.end());
     try {
-      let told = flags.revision;
-      yield { id: null, revision: told };
-      for await (const _change of changes) {
-        // The log may have brought the changes of many flags at once.
+      let told: number | null = null;
+      do {
+        // The log may have been read twice before this was told once.
         if (flags.revision === told) continue;
         told = flags.revision;
         yield { id: null, revision: told };
-      }
+      } while (await bell.wait());
     } finally {
       cancel();
-      void changes.return?.();
+      stopListening();
     }
   }
 
   /** The first state, unless the provider has it, and each change of the viewer's own answers. */
   async *#changesFor({ context, keys }: Watched, lastId: string | null): AsyncGenerator<Refetch, void, undefined> {
     const updates = this.#options.flags.subscribe(context, { keys });
-    this.#source = updates;
+    this.#leave = () => void updates.return?.();
     const name = new AnswersName();
     try {
       for await (const update of updates) {

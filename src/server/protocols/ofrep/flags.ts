@@ -13,5 +13,6 @@ export interface OfrepFlags {
   stamp(userId: string | null): object | null;
   evaluator(context: EvaluationContext): Promise<Evaluator>;
   subscribe(context: EvaluationContext, options?: SubscribeOptions): FeatureUpdates;
-  flagChanges(): AsyncIterableIterator<unknown>;
+  /** Calls the listener when definitions of flags have changed, until the returned function is called. */
+  onFlagsChanged(listener: () => void): () => void;
 }

@@ -14,7 +14,9 @@ export type {
   NewOverride,
   Override,
   Step,
+  TargetedUser,
   Targeting,
+  TargetingNeeds,
   User,
   Written,
 } from './backends/backend.js';
@@ -69,6 +71,7 @@ export type { Change, ChangesOptions } from './features/changes.js';
 export type { FeatureExplanation } from './features/evaluator.js';
 export type { By, ByInSlices, Features, FeatureUser } from './features/features.js';
 export type { OnEvaluation } from './features/observer.js';
+export type { FlagPreview, Population } from './features/preview.js';
 export type { FeaturesUpdate } from './features/subscriber.js';
 export type { FeaturesSnapshot, RequireOptions, SnapshotAnswer, UserFeatures } from './features/user-features.js';
 export type { ForOptions, UpdatesOptions, WatchListener, WatchOptions } from './features/watch.js';

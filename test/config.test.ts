@@ -13,6 +13,7 @@ it('has a default for everything', () => {
     keepChangesDays: undefined,
     readyMaxAgeSeconds: 15,
     anonymousAllowed: true,
+    isProtected: false,
     anonymousIntrospection: true,
     dataDir: '.halyard',
     host: '127.0.0.1',
@@ -83,6 +84,7 @@ it.each([
     { database: { listenUrl: 'postgresql://h/d', poolSize: 3, statementTimeoutMs: 2_000 } },
   ],
   [{ FEATURE_ANONYMOUS: 'false' }, { anonymousAllowed: false }],
+  [{ HALYARD_PROTECTED: 'true' }, { isProtected: true }],
   [{ DATABASE_URL: 'postgresql://u:p@h/d' }, { database: { kind: 'postgres', url: 'postgresql://u:p@h/d' } }],
   [
     { DATABASE_URL: 'postgres:///d?host=/run/pg' },

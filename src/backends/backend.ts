@@ -21,6 +21,23 @@ export interface TargetingRead {
   readonly users: ReadonlyMap<string, Targeting>;
 }
 
+/** The parts of the stored data of users that some flags look at. */
+export interface TargetingNeeds {
+  /** Flags whose overrides are needed. */
+  readonly flagKeys: readonly string[];
+  /** Groups whose members are needed. */
+  readonly groups: readonly string[];
+}
+
+/** A stored user with the data that was asked for. */
+export interface TargetedUser {
+  /** The id under which the user is stored. */
+  readonly storedId: string;
+  /** The id that the user is known by. */
+  readonly id: string;
+  readonly targeting: Targeting;
+}
+
 /** All definitions at one revision of the change log. */
 export interface Definitions {
   /**
@@ -249,6 +266,19 @@ export interface Backend {
 
   /** The texts that users are known by, by the ids under which they are stored. Users who are known by a UUID, or not at all, are absent. */
   knownUserIds(storedIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+
+  /**
+   * The stored users after this stored id, in the order of stored ids, at most `limit`; fewer only at the end. Null: from the
+   * beginning. Other overrides and groups than those in `needs` are left out.
+   */
+  usersAfter(storedId: string | null, limit: number, needs: TargetingNeeds): Promise<readonly TargetedUser[]>;
+
+  /**
+   * The number of stored users.
+   * @param patienceMs milliseconds for an exact number. If the store cannot count them in time, it gives an estimate. 0: it
+   * gives the estimate at once.
+   */
+  countUsers(patienceMs: number): Promise<number>;
 
   /** The stored flag; null if there is none. */
   getFlag(key: string): Promise<Flag | null>;

@@ -20,6 +20,8 @@ import type {
   NewOverride,
   Override,
   Step,
+  TargetedUser,
+  TargetingNeeds,
   TargetingRead,
   User,
   Written,
@@ -35,6 +37,8 @@ import {
   readOverriddenVariants,
   readOverrides,
   readTargeting,
+  readUserCount,
+  readUsersAfter,
   searchChanges,
 } from './reads.js';
 import {
@@ -297,6 +301,14 @@ export class DatabaseBackend implements Backend {
 
   overrides(of: readonly Pick<Override, 'userId' | 'flagKey'>[]): Promise<readonly (Override | null)[]> {
     return readOverrides(this.prisma, of);
+  }
+
+  usersAfter(storedId: string | null, limit: number, needs: TargetingNeeds): Promise<readonly TargetedUser[]> {
+    return readUsersAfter(this.prisma, storedId, limit, needs);
+  }
+
+  countUsers(patienceMs: number): Promise<number> {
+    return readUserCount(this.prisma, patienceMs);
   }
 
   overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>> {

@@ -18,7 +18,9 @@ import type {
   NewOverride,
   Override,
   Step,
+  TargetedUser,
   Targeting,
+  TargetingNeeds,
   TargetingRead,
   User,
   Written,
@@ -56,6 +58,8 @@ export class MemoryBackend implements Backend {
   // Here and in the log users are named by the ids under which they are stored.
   readonly #flags = new Map<string, Flag>();
   readonly #users = new Map<string, StoredUser>();
+  /** The ids of the users, sorted, for this number of users and this head of the log. */
+  #order: { readonly ids: readonly string[]; readonly size: number; readonly head: number } | null = null;
   /** The last versions of deleted flags, by key. */
   readonly #lastVersions = new Map<string, number>();
 
@@ -137,6 +141,30 @@ export class MemoryBackend implements Backend {
   async knownUserIds(storedIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const texts = storedIds.map(id => [id, this.#users.get(id)?.externalId ?? null] as const);
     return new Map(texts.filter((text): text is [string, string] => text[1] !== null));
+  }
+
+  async usersAfter(
+    storedId: string | null,
+    limit: number,
+    { flagKeys, groups }: TargetingNeeds,
+  ): Promise<readonly TargetedUser[]> {
+    const sorted = this.#sortedIds();
+    const start = storedId === null ? 0 : sorted.findIndex(id => id > storedId);
+    const ids = start === -1 ? [] : sorted.slice(start, start + limit);
+    const { users } = await this.targeting(ids);
+    return ids.map(id => {
+      const all = users.get(id) as Targeting;
+      const targeting = {
+        attributes: all.attributes,
+        groups: new Set(groups.filter(group => all.groups.has(group))),
+        overrides: new Map([...all.overrides].filter(([key]) => flagKeys.includes(key))),
+      };
+      return { storedId: id, id: this.#knownBy(id), targeting };
+    });
+  }
+
+  async countUsers(): Promise<number> {
+    return this.#users.size;
   }
 
   async getFlag(key: string): Promise<Flag | null> {
@@ -433,6 +461,15 @@ export class MemoryBackend implements Backend {
         if (override.createdById === id) overrides.set(override.flagKey, { ...override, createdById: null });
       }
     }
+  }
+
+  /** Users who come change their number, and users who go are logged. */
+  #sortedIds(): readonly string[] {
+    const [{ size }, { head }] = [this.#users, this.#log];
+    if (this.#order?.size !== size || this.#order.head !== head) {
+      this.#order = { ids: [...this.#users.keys()].sort(compare), size, head };
+    }
+    return this.#order.ids;
   }
 
   #sortedUsers(): [string, StoredUser][] {

@@ -1,11 +1,21 @@
 import type { Attributes } from '../core/attributes.js';
 import type { Flag } from '../core/flag.js';
-import type { OverrideDecision } from '../core/subject.js';
 import { storedUserId } from '../core/user-id.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import { mapInSlices } from '../streams/slices.js';
-import type { Change, ChangePage, Definitions, LogFound, LogSearch, Override, TargetingRead } from './backend.js';
-import { toUnavailable } from './errors.js';
+import type {
+  Change,
+  ChangePage,
+  Definitions,
+  LogFound,
+  LogSearch,
+  Override,
+  TargetedUser,
+  Targeting,
+  TargetingNeeds,
+  TargetingRead,
+} from './backend.js';
+import { sqlState, toUnavailable } from './errors.js';
 import { searchCondition } from './log-search.js';
 import { flagOf, flagState, json, overrideOf, overrideState, type Row, uuids } from './sql.js';
 
@@ -104,29 +114,21 @@ export async function readTargeting(prisma: PrismaClient, storedIds: readonly st
     Prisma.sql`
     SELECT h.revision::text AS revision, u.id::text AS id, u.attributes::text AS attributes,
            (SELECT json_agg(m.group_name) FROM user_feature_groups m WHERE m.user_id = u.id)::text AS groups,
-           (SELECT json_agg(json_build_array(o.flag_key, o.enabled, round(extract(epoch FROM o.expires_at) * 1000), o.variant))
+           (SELECT json_agg(${storedDecision})
             FROM feature_flag_overrides o WHERE o.user_id = u.id)::text AS overrides
     FROM feature_log_head h LEFT JOIN users u ON u.id = ANY(${uuids(storedIds)})`,
   );
   const users = new Map(
     rows
       .filter(row => row['id'] !== null)
-      .map(row => {
-        const overrides = json<[string, boolean, number | null, string | null][]>(row['overrides'] ?? '[]');
-        return [
-          row['id'] as string,
-          {
-            attributes: json<Attributes>(row['attributes']),
-            groups: new Set(json<string[]>(row['groups'] ?? '[]')),
-            overrides: new Map(
-              overrides.map(([key, enabled, expiresAt, variant]): [string, OverrideDecision] => [
-                key,
-                { enabled, variant, expiresAt },
-              ]),
-            ),
-          },
-        ];
-      }),
+      .map(row => [
+        row['id'] as string,
+        targetingOf(
+          json<Attributes>(row['attributes']),
+          json<string[]>(row['groups'] ?? '[]'),
+          json<StoredDecision[]>(row['overrides'] ?? '[]'),
+        ),
+      ]),
   );
   return { revision: Number(rows[0]?.['revision']), users };
 }
@@ -145,6 +147,82 @@ export async function readKnownUserIds(
     SELECT id::text AS id, external_id AS text FROM users WHERE id = ANY(${uuids(mayHaveText)}) AND external_id IS NOT NULL`,
   );
   return new Map(rows.map(row => [row['id'] as string, row['text'] as string]));
+}
+
+/** An override as it is read: flag key, enabled, when it expires in milliseconds since the epoch, variant. */
+type StoredDecision = readonly [string, boolean, number | null, string | null];
+
+/** The columns of the override `o`, in the form of {@link StoredDecision}. */
+const storedDecision = Prisma.sql`json_build_array(o.flag_key, o.enabled, round(extract(epoch FROM o.expires_at) * 1000), o.variant)`;
+
+function targetingOf(
+  attributes: Attributes,
+  groups: readonly string[],
+  overrides: readonly StoredDecision[],
+): Targeting {
+  const decisions = overrides.map(
+    ([key, enabled, expiresAt, variant]) => [key, { enabled, variant, expiresAt }] as const,
+  );
+  return { attributes, groups: new Set(groups), overrides: new Map(decisions) };
+}
+
+/** The stored users after this one, with the data that is needed. */
+export async function readUsersAfter(
+  prisma: PrismaClient,
+  storedId: string | null,
+  limit: number,
+  { flagKeys, groups }: TargetingNeeds,
+): Promise<readonly TargetedUser[]> {
+  const after = storedId === null ? Prisma.sql`true` : Prisma.sql`id > ${storedId}::uuid`;
+  // One value for the whole page: each value of a row costs several times its part of the text.
+  const [row] = await read(
+    prisma,
+    Prisma.sql`
+    SELECT coalesce(json_agg(json_build_array(
+             u.id, u.external_id, u.attributes,
+             (SELECT json_agg(m.group_name) FROM user_feature_groups m
+              WHERE m.user_id = u.id AND m.group_name = ANY(${[...groups]}::text[])),
+             (SELECT json_agg(${storedDecision}) FROM feature_flag_overrides o
+              WHERE o.user_id = u.id AND o.flag_key = ANY(${[...flagKeys]}::text[]))
+           ) ORDER BY u.id), '[]')::text AS users
+    FROM (SELECT id, external_id, attributes FROM users WHERE ${after} ORDER BY id LIMIT ${limit}) u`,
+  );
+  const users = json<
+    [
+      id: string,
+      externalId: string | null,
+      attributes: Attributes,
+      groups: string[] | null,
+      overrides: StoredDecision[] | null,
+    ][]
+  >(row?.['users']);
+  return users.map(([id, externalId, attributes, members, overrides]) => ({
+    storedId: id,
+    id: externalId ?? id,
+    targeting: targetingOf(attributes, members ?? [], overrides ?? []),
+  }));
+}
+
+/** The number of stored users. If PostgreSQL cannot count them within the patience: the estimate of its planner. */
+export async function readUserCount(prisma: PrismaClient, patienceMs: number): Promise<number> {
+  if (patienceMs === 0) return estimateUsers(prisma);
+  try {
+    const [, [row]] = await prisma.$transaction([
+      prisma.$queryRaw`SELECT set_config('statement_timeout', ${String(patienceMs)}, true)`,
+      prisma.$queryRaw<Row[]>`SELECT count(*)::text AS count FROM users`,
+    ]);
+    return Number(row?.['count']);
+  } catch (error) {
+    if (sqlState(error) === '57014') return estimateUsers(prisma);
+    throw toUnavailable(error) ?? error;
+  }
+}
+
+async function estimateUsers(prisma: PrismaClient): Promise<number> {
+  const [row] = await read(prisma, Prisma.sql`EXPLAIN (FORMAT JSON) SELECT FROM users`);
+  const found = row?.['QUERY PLAN'];
+  const [top] = (typeof found === 'string' ? json(found) : found) as readonly { Plan: { 'Plan Rows': number } }[];
+  return top?.Plan['Plan Rows'] ?? 0;
 }
 
 /** The overrides of these users and flags, in this order; null where there is none. */

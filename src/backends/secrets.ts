@@ -1,14 +1,23 @@
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import { read } from './reads.js';
 
+/** The secrets that all nodes on one database share, each with its name in the table and what it signs. */
+export const secrets = {
+  ticket: { name: 'ofrep_ticket', signs: 'tickets of event streams' },
+  confirmation: { name: 'confirmation', signs: 'confirmations of changes' },
+} as const;
+
+export type Secret = keyof typeof secrets;
+
 /**
- * The secret that signs the tickets of event streams, the same for all nodes on one database. Null: somebody has deleted it.
+ * The secrets of the database. One is null if somebody has deleted it.
  * @throws UnavailableError when the database cannot be asked.
  */
-export async function readTicketSecret(prisma: PrismaClient): Promise<Uint8Array | null> {
-  const [row] = await read(
-    prisma,
-    Prisma.sql`SELECT encode(value, 'hex') AS secret FROM halyard_secrets WHERE name = 'ofrep_ticket'`,
-  );
-  return row === undefined ? null : Buffer.from(row['secret'] as string, 'hex');
+export async function readSecrets(prisma: PrismaClient): Promise<Readonly<Record<Secret, Uint8Array | null>>> {
+  const rows = await read(prisma, Prisma.sql`SELECT name, encode(value, 'hex') AS secret FROM halyard_secrets`);
+  const byName = new Map(rows.map(row => [row['name'], Buffer.from(row['secret'] as string, 'hex')]));
+  return {
+    ticket: byName.get(secrets.ticket.name) ?? null,
+    confirmation: byName.get(secrets.confirmation.name) ?? null,
+  };
 }

@@ -75,6 +75,14 @@ export const settings = [
     description: 'Whether callers without a token may evaluate flags.',
   },
   {
+    name: 'HALYARD_PROTECTED',
+    default: 'false',
+    accepts: boolean,
+    to: 'isProtected',
+    description:
+      'Whether changes over the API that can alter the answers of a flag need a confirmation: the first attempt answers what the change would do, and a token that confirms it.',
+  },
+  {
     name: 'ANONYMOUS_INTROSPECTION',
     default: 'true',
     accepts: boolean,

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { attributeIssues } from './attributes.js';
 import { validateConditions } from './conditions.js';
@@ -13,7 +13,7 @@ import {
   type Variant,
   valueTypes,
 } from './flag.js';
-import { isPlainObject, type JsonObject } from './json.js';
+import { canonicalJson, isPlainObject, type JsonObject } from './json.js';
 import { readRules, ruleDefaults } from './rules.js';
 import { SearchBudget } from './search-budget.js';
 import { compareNames, isName, isStorable, maxNameLength, unstorableText } from './text.js';
@@ -97,14 +97,39 @@ const time = z
 
 const variantKey = checked<string>(value => variantKeyIssues(value, ['variant']));
 
-/** Rules with their defaults filled in. Null counts as absent. A rule without an id gets one. */
+/**
+ * Rules with their defaults filled in. Null counts as absent. A rule without an id gets one that follows from the rule, so that the
+ * same input means the same rules each time: in a preview, in the change that it was made for, and in a second attempt.
+ */
 function completeRules(rules: unknown): unknown {
   if (!Array.isArray(rules)) return rules;
+  const ids = new Set(rules.map((rule: unknown) => (isPlainObject(rule) ? rule['id'] : null)));
   return Array.from(rules, (rule: unknown) => {
     if (!isPlainObject(rule)) return rule;
     const given = Object.fromEntries(Object.entries(rule).filter(([, value]) => value !== null && value !== undefined));
-    return { id: randomBytes(4).toString('hex'), ...ruleDefaults, ...given };
+    const complete = { ...ruleDefaults, ...given };
+    return 'id' in complete ? complete : { id: madeRuleId(complete, ids), ...complete };
   });
+}
+
+/** Adds the id to those that are taken. */
+function madeRuleId(rule: object, taken: Set<unknown>): string {
+  const text = ruleText(rule);
+  for (let attempt = 0; ; attempt += 1) {
+    const id = createHash('sha256').update(`${attempt} ${text}`).digest('hex').slice(0, 8);
+    if (taken.has(id)) continue;
+    taken.add(id);
+    return id;
+  }
+}
+
+/** The checks that follow refuse a rule that is no JSON. */
+function ruleText(rule: object): string {
+  try {
+    return canonicalJson(rule);
+  } catch {
+    return '';
+  }
 }
 
 /** What callers set in a flag, beside its key. The types and the backends follow this list. */

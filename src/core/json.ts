@@ -31,3 +31,17 @@ export function isPlainObject(value: unknown): value is { readonly [name: string
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
+
+/**
+ * The JSON text of a value with the keys of all objects sorted, so that equal values have equal texts. Fields that are undefined
+ * are left out.
+ * @throws TypeError, RangeError for a value that JSON does not have, or that is nested too deeply.
+ */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (!isPlainObject(part)) return part;
+    const entries = Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1));
+    // Defined, not assigned: a key may be `__proto__`.
+    return Object.fromEntries(entries);
+  });
+}

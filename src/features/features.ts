@@ -24,6 +24,7 @@ import type { Stop } from '../streams/stop.js';
 import { type Change, type ChangesOptions, parseChangesOptions } from './changes.js';
 import { inSlices } from './group-slices.js';
 import { type PinnedAnswers, pin } from './pins.js';
+import { type FlagPreview, type Population, populations } from './preview.js';
 import type { EvaluationContext, FeatureService, FeatureServiceStatus } from './service.js';
 import { UserFeatures } from './user-features.js';
 import type { ValueReader } from './value-reader.js';
@@ -162,6 +163,25 @@ export class Features<User = FeatureUser> extends UserFeatures {
   /** @throws ValidationError, FlagNotFoundError, VersionConflictError */
   async updateFlag(input: UpdateFlagInput, by: By = {}): Promise<Flag> {
     return (await this.#service.management.updateFlag(input, authorOf(by))).value;
+  }
+
+  /**
+   * What an update of a flag would do: how many users would gain and lose the feature, with examples. Changes nothing, and takes
+   * two seconds at most. `CONNECTED` (the default) counts the users who are watched in this program, `STORED` those of whom
+   * something is stored.
+   * @throws ValidationError, FlagNotFoundError, VersionConflictError
+   *
+   * @example
+   * const { gain, lose } = await features.previewFlag({ key: 'checkout', percentage: 50 }, { population: 'STORED' });
+   */
+  async previewFlag(
+    input: UpdateFlagInput,
+    { population = 'CONNECTED' }: { readonly population?: Population } = {},
+  ): Promise<FlagPreview> {
+    if (!populations.includes(population)) {
+      throw new ValidationError([{ path: ['population'], message: `Expected one of ${populations.join(', ')}.` }]);
+    }
+    return this.#service.previewFlag(input, population);
   }
 
   /** Deletes a flag with its overrides. False if there was no such flag. */

@@ -9,7 +9,7 @@ import { answerKey, Evaluator } from './evaluator.js';
 import { LastAnswers } from './last-answers.js';
 import type { FeatureObserver } from './observer.js';
 import type { Applied, Replica } from './replica.js';
-import { type Audience, type FeaturesUpdate, type SubscribeOptions, Subscriber } from './subscriber.js';
+import { type Audience, type FeaturesUpdate, type SubscribeOptions, Subscriber, type Viewer } from './subscriber.js';
 
 export interface LiveHubOptions {
   readonly replica: Replica;
@@ -73,6 +73,11 @@ export class LiveHub {
   /** How many subscribers there are. */
   get size(): number {
     return this.#subscribers.size;
+  }
+
+  /** The subscribers as they are now, in the order in which they came. */
+  viewers(): readonly Viewer[] {
+    return [...this.#subscribers];
   }
 
   /**

@@ -24,6 +24,13 @@ import { overrideVariantIssues, variantKeys } from '../core/variants.js';
 import type { Replica } from './replica.js';
 import { revertFlag, undoBatch } from './restore.js';
 
+/** A flag as it is, and as it would be after an update. */
+export interface PlannedUpdate {
+  readonly patch: FlagPatch;
+  readonly before: Flag;
+  readonly after: Flag;
+}
+
 /**
  * The changes that people and programs make. Each method checks its whole input first and names its faults
  * (`ValidationError`). It then writes, and resolves when this process has applied the change, so that later reads in this
@@ -60,7 +67,7 @@ export class Management {
         return this.#backend.updateFlag(key, patch, expectedVersion, by);
       }
       for (let attempt = 1; ; attempt++) {
-        const version = await this.#checkPatch(key, patch, expectedVersion);
+        const { version } = await this.#patched(key, patch, expectedVersion);
         try {
           return await this.#backend.updateFlag(key, patch, version, by);
         } catch (error) {
@@ -71,6 +78,18 @@ export class Management {
         }
       }
     });
+  }
+
+  /**
+   * The flag as it is, and as it would be after an update. The update is checked as {@link updateFlag} checks it, and not made.
+   * @throws FlagNotFoundError
+   * @throws VersionConflictError
+   */
+  async planUpdate(input: UpdateFlagInput): Promise<PlannedUpdate> {
+    const { key, expectedVersion = null, note: _note, ...given } = parseInput(inputs.updateFlag, input);
+    const patch = withoutUndefined(given);
+    const before = await this.#patched(key, patch, expectedVersion);
+    return { patch, before, after: { ...before, ...patch } };
   }
 
   /** Deletes a flag with its overrides. False if there was no such flag. */
@@ -150,13 +169,14 @@ export class Management {
 
   /**
    * Checks the flag as it would be after a patch.
-   * @returns the version for which the check holds.
+   * @returns the flag as it is: the check holds for its version.
    */
-  async #checkPatch(key: string, patch: FlagPatch, expectedVersion: number | null): Promise<number> {
+  async #patched(key: string, patch: FlagPatch, expectedVersion: number | null): Promise<Flag> {
     const flag = await this.#backend.getFlag(key);
     if (flag === null) throw new FlagNotFoundError(key);
     if (expectedVersion !== null && expectedVersion !== flag.version)
       throw new VersionConflictError(flag, expectedVersion);
+    if (!relatedFields.some(field => field in patch)) return flag;
     refuse(removalIssues(flag, patch));
     refuse(patchIssues(flag, patch));
     const kept = new Set(variantKeys(patch.variants ?? flag.variants));
@@ -170,7 +190,7 @@ export class Management {
         })),
       );
     }
-    return flag.version;
+    return flag;
   }
 
   async #write<Fields extends { readonly note: string | null }, T>(

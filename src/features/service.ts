@@ -4,16 +4,20 @@ import type { Backend, Override, Targeting } from '../backends/backend.js';
 import type { Attributes } from '../core/attributes.js';
 import { UnavailableError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
+import type { UpdateFlagInput } from '../core/inputs.js';
 import { type Log, silentLog } from '../core/log.js';
 import { createSubject, type OverrideDecision, type Subject } from '../core/subject.js';
 import { canonicalUserId, isUuid, storedUserId } from '../core/user-id.js';
 import { ChangeFeed, type ChangeStream, type FollowOptions, type Telling } from './change-feed.js';
 import { type Change, tellPrograms } from './changes.js';
+import { type ConfirmablePreview, Confirmations, type Requester } from './confirmation.js';
 import { Evaluator, type EvaluatorOptions, type FeatureExplanation } from './evaluator.js';
 import { type FeatureUpdates, LiveHub } from './live-hub.js';
 import { Management } from './management.js';
 import type { FeatureObserver } from './observer.js';
 import type { PinnedAnswers } from './pins.js';
+import type { FlagPreview, Population } from './preview.js';
+import { Previewer } from './previewer.js';
 import { Replica } from './replica.js';
 import type { Snapshot } from './snapshot.js';
 import type { Audience, SubscribeOptions } from './subscriber.js';
@@ -41,6 +45,10 @@ export interface FeatureServiceOptions {
   readonly cacheSize?: number | undefined;
   /** Milliseconds between reads of the change log that nothing prompted. Default 3,000. */
   readonly pollInterval?: number | undefined;
+  /** Whether changes of requests that alter the answers of a flag need a confirmation; see `changesOf`. Default false. */
+  readonly isProtected?: boolean | undefined;
+  /** Signs the confirmations. All nodes of one database have the same. Default: one of this process alone. */
+  readonly confirmationSecret?: Uint8Array | undefined;
   readonly observers?: readonly FeatureObserver[] | undefined;
   readonly log?: Log | undefined;
   /** Milliseconds since the epoch; the clock that overrides expire by. Default Date.now. */
@@ -80,12 +88,15 @@ export interface FeatureServiceStatus {
 
 /** Evaluates, manages and watches flags over one backend, which it closes with itself. */
 export class FeatureService {
+  /** For changes by this program, which need no confirmation. Requests of others go through {@link changesOf}. */
   readonly management: Management;
   readonly #backend: Backend;
   readonly #replica: Replica;
   readonly #targeting: TargetingCache;
   readonly #hub: LiveHub;
   readonly #feed: ChangeFeed;
+  readonly #previewer: Previewer;
+  readonly #confirmations: Confirmations;
   readonly #now: () => number;
   readonly #evaluatorOptions: EvaluatorOptions;
   /** By the targeting of a user, the stamp of its answers under the last definitions that were asked for with it. */
@@ -122,6 +133,14 @@ export class FeatureService {
     const loadTargeting = async (storedId: string | null) => this.#targetingOf(storedId);
     this.#hub = new LiveHub({ replica, loadTargeting, defaultEnabled, observers, log, now });
     this.#feed = new ChangeFeed({ backend, replica });
+    this.#previewer = new Previewer({ backend, targeting, viewers: () => this.#hub.viewers(), now });
+    this.#confirmations = new Confirmations({
+      backend,
+      secret: options.confirmationSecret,
+      isProtected: options.isProtected,
+      preview: changes => this.#previewer.preview(changes, 'CONNECTED'),
+      now,
+    });
     this.management = new Management({ backend, replica, now });
   }
 
@@ -179,6 +198,37 @@ export class FeatureService {
   async explain(context: EvaluationContext, key: string): Promise<FeatureExplanation> {
     const evaluator = await this.evaluator(context);
     return evaluator.explain(key, await this.#storedOverride(evaluator.subject, key));
+  }
+
+  /**
+   * What an update of a flag would do to users, without making it. It answers within two seconds, for the users that it could
+   * compare in that time.
+   * @throws ValidationError, FlagNotFoundError, VersionConflictError as the update would.
+   * @throws UnavailableError when the store cannot be asked, or other previews of stored users leave no time for this one.
+   */
+  async previewFlag(input: UpdateFlagInput, population: Population): Promise<FlagPreview> {
+    return this.#previewer.preview([await this.management.planUpdate(input)], population);
+  }
+
+  /** The same as {@link previewFlag}, with the token that confirms the update for this caller. */
+  async confirmablePreview(
+    input: UpdateFlagInput,
+    population: Population,
+    caller: string,
+  ): Promise<ConfirmablePreview> {
+    const planned = await this.management.planUpdate(input);
+    const preview = await this.#previewer.preview([planned], population);
+    return { ...preview, confirm: this.#confirmations.confirmUpdate(caller, planned.before, planned.patch) };
+  }
+
+  /**
+   * The changes that a request makes. On a protected server those that alter the answers of a flag reject with
+   * `ConfirmationRequiredError` until they are confirmed. A confirmation that is given must fit on any server.
+   */
+  changesOf(requester: Requester): Management {
+    const store = this.#confirmations.storeFor(requester);
+    if (store === this.#backend) return this.management;
+    return new Management({ backend: store, replica: this.#replica, now: this.#now });
   }
 
   /** The override as it is stored. Null: there is none, it was changed meanwhile, or the store cannot be asked. */

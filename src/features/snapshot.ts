@@ -1,7 +1,9 @@
 import { type Change, type Definitions, flagFromLog } from '../backends/backend.js';
 import { type CompiledFlag, compileFlag } from '../core/evaluate.js';
 import type { Flag, FlagDefinition } from '../core/flag.js';
+import { canonicalJson } from '../core/json.js';
 import { rolloutBuckets } from '../core/rollout.js';
+import { plainValues } from '../core/values.js';
 import { TimeSlice } from '../streams/slices.js';
 
 /**
@@ -88,9 +90,22 @@ function compiled(flag: Flag, known: CompiledFlag | undefined): CompiledFlag {
 }
 
 // A stored flag has more fields than its definition. Fields that no evaluation needs do not stay in memory.
-function definitionOf(flag: Flag): FlagDefinition {
-  const { key, enabled, percentage, conditions, type, variants, offVariant, rules, bucketBy } = flag;
+function definitionOf(flag: FlagDefinition): FlagDefinition {
+  const { key, enabled, percentage, conditions, type, variants, offVariant, rules, bucketBy } = {
+    ...plainValues,
+    ...flag,
+  };
   return { key, enabled, percentage, conditions, type, variants, offVariant, rules, bucketBy };
+}
+
+/** Whether all fields that evaluations read are equal, so that both definitions give the same answers. */
+export function isSameDefinition(a: FlagDefinition, b: FlagDefinition): boolean {
+  try {
+    return canonicalJson(definitionOf(a)) === canonicalJson(definitionOf(b));
+  } catch {
+    // One is nested too deeply for JSON.stringify, and so is not valid.
+    return false;
+  }
 }
 
 function isSame(a: FlagDefinition, b: FlagDefinition): boolean {

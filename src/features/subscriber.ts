@@ -23,6 +23,13 @@ export interface Audience {
   readonly subject: (targeting: Targeting) => Subject;
 }
 
+/** A subscriber to others: the user that it is for, and what is known of the user. */
+export interface Viewer {
+  readonly audience: Audience;
+  /** Null while its targeting must be loaded. */
+  readonly subject: Subject | null;
+}
+
 export interface SubscribeOptions {
   /** Only these flags, in this order; otherwise all. */
   readonly keys?: readonly string[] | null;
@@ -64,7 +71,7 @@ export interface Pull {
 export type SubscriberState = 'idle' | 'waiting' | 'due' | 'loading' | 'failed' | 'closed';
 
 /** One subscriber of the hub, which moves it from state to state. */
-export class Subscriber {
+export class Subscriber implements Viewer {
   readonly audience: Audience;
   readonly keys: readonly string[] | null;
   readonly fallback: boolean | null;

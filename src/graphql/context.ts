@@ -1,4 +1,5 @@
 import type { Caller } from '../auth/caller.js';
+import type { Management } from '../features/management.js';
 import type { FeatureService } from '../features/service.js';
 import type { PrismaClient } from '../generated/prisma/client.js';
 import { createLoaders, type Loaders } from './loaders.js';
@@ -10,17 +11,37 @@ export interface Context {
   readonly device: string | null;
   /** Whether callers without a token may ask for their own features. */
   readonly allowAnonymous: boolean;
-  readonly service: FeatureService;
+  /** Without its ways to change: a change that does not pass `changes` would need no confirmation. */
+  readonly service: Omit<FeatureService, 'management' | 'changesOf'>;
+  /**
+   * The changes that this caller may make. Those that alter the answers of a flag may need a confirmation.
+   * @param confirm the confirmation in the input of the mutation.
+   */
+  readonly changes: (confirm?: string | null) => Management;
   /** For the reads of admins. Evaluations never use it. */
   readonly prisma: PrismaClient;
   readonly loaders: Loaders;
 }
 
 /** Makes the context of each operation from its caller. */
-export function createContextFactory(
-  shared: Pick<Context, 'allowAnonymous' | 'service' | 'prisma'>,
-): (caller: Caller, from: Pick<Context, 'device'>) => Context {
+export function createContextFactory(shared: {
+  readonly allowAnonymous: boolean;
+  readonly service: FeatureService;
+  readonly prisma: PrismaClient;
+}): (caller: Caller, from: Pick<Context, 'device'>) => Context {
+  const { service } = shared;
   // The loaders batch reads and cache nothing, so operations can share them: a subscription of days reads no old row.
   const loaders = createLoaders(shared.prisma);
-  return (caller, { device }) => ({ ...shared, caller, device, loaders });
+  return (caller, { device }) => ({
+    ...shared,
+    caller,
+    device,
+    loaders,
+    changes: (confirm = null) => service.changesOf({ caller: callerName(caller), confirm }),
+  });
+}
+
+/** Names a caller for confirmations: another role or another user is another caller. */
+export function callerName({ role, userId }: Caller): string {
+  return JSON.stringify([role, userId]);
 }

@@ -10,7 +10,7 @@ import { builder } from './builder.js';
 import { Flag, flagRow } from './flag.js';
 
 export const ErrorInterface = builder.interfaceRef<FeatureError>('Error').implement({
-  description: 'An error that the caller of a mutation can cause. The mutation returns it instead of its payload.',
+  description: 'An error that the caller of a mutation or a preview can cause. It is returned instead of the payload.',
   fields: t => ({
     code: t.exposeString('code', { description: 'The error code. It is stable, so programs can compare it.' }),
     message: t.exposeString('message', { description: 'The message, for people. Its text may change.' }),

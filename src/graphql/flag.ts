@@ -1,7 +1,9 @@
 import { FlagExistsError, FlagNotFoundError, ValidationError, VersionConflictError } from '../core/errors.js';
 import { type Flag as FlagShape, maxFlagKeyLength, maxOwnerLength, maxTagLength, maxTags } from '../core/flag.js';
+import { ConfirmationRequiredError } from '../features/confirmation.js';
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder, unchecked } from './builder.js';
+import { confirmField } from './confirm.js';
 import { storable } from './errors.js';
 import { FlagRule, FlagRuleInput, rulesOf, ValueType, Variant, VariantInput, variantsOf } from './values.js';
 import { noteDescription, type Receipt, receipt, tellReceipt } from './written.js';
@@ -152,7 +154,7 @@ const CreateFlagInput = builder.inputType('CreateFlagInput', {
   }),
 });
 
-const UpdateFlagInput = builder.inputType('UpdateFlagInput', {
+export const UpdateFlagInput = builder.inputType('UpdateFlagInput', {
   description:
     'The changes to make to a flag. Fields that are omitted or null keep their value, except `description`, `bucketBy`, `owner` and `expectedUntil`.',
   fields: t => ({
@@ -175,6 +177,7 @@ const UpdateFlagInput = builder.inputType('UpdateFlagInput', {
     tags: t.stringList({ description: `${tagsDescription} They replace all earlier tags.` }),
     owner: t.string({ description: `${ownerDescription} Null removes it.` }),
     expectedUntil: t.field({ type: 'DateTime', description: `${expectedUntilDescription} Null removes it.` }),
+    confirm: confirmField(t),
     expectedVersion: t.int({
       description:
         'Change the flag only if it is at this version; otherwise return a `VersionConflictError`. Default: change any version.',
@@ -188,6 +191,7 @@ const DeleteFlagInput = builder.inputType('DeleteFlagInput', {
   fields: t => ({
     key: t.string({ required: true, description: 'The key of the flag to delete.' }),
     note: t.string({ description: noteDescription }),
+    confirm: confirmField(t),
   }),
 });
 
@@ -233,8 +237,8 @@ builder.mutationFields(t => ({
       union: { name: 'CreateFlagResult', description: 'The new flag, or an error.' },
     },
     args: { input: t.arg({ type: CreateFlagInput, required: true, description: 'The flag to create.' }) },
-    resolve: async (_root, { input }, { service, caller }) => {
-      const written = await service.management.createFlag(unchecked(input), { actor: caller.userId });
+    resolve: async (_root, { input }, { changes, caller }) => {
+      const written = await changes().createFlag(unchecked(input), { actor: caller.userId });
       return receipt(written, { flag: written.value });
     },
   }),
@@ -243,14 +247,14 @@ builder.mutationFields(t => ({
     description: 'Admin. Changes a flag. Every connected client whose answer changes gets an update.',
     authScopes: { admin: true },
     errors: {
-      types: [ValidationError, FlagNotFoundError, VersionConflictError],
+      types: [ValidationError, FlagNotFoundError, VersionConflictError, ConfirmationRequiredError],
       union: { name: 'UpdateFlagResult', description: 'The changed flag, or an error.' },
     },
     args: {
       input: t.arg({ type: UpdateFlagInput, required: true, description: 'The flag, and the changes to make.' }),
     },
-    resolve: async (_root, { input }, { service, caller }) => {
-      const written = await service.management.updateFlag(unchecked(input), { actor: caller.userId });
+    resolve: async (_root, { input: { confirm, ...input } }, { changes, caller }) => {
+      const written = await changes(confirm).updateFlag(unchecked(input), { actor: caller.userId });
       return receipt(written, { flag: written.value });
     },
   }),
@@ -259,12 +263,12 @@ builder.mutationFields(t => ({
     description: 'Admin. Deletes a flag with its overrides. Succeeds also if no flag has this key.',
     authScopes: { admin: true },
     errors: {
-      types: [ValidationError],
+      types: [ValidationError, ConfirmationRequiredError],
       union: { name: 'DeleteFlagResult', description: 'The result of the deletion, or an error.' },
     },
     args: { input: t.arg({ type: DeleteFlagInput, required: true, description: 'The flag to delete.' }) },
-    resolve: async (_root, { input }, { service, caller }) => {
-      const written = await service.management.deleteFlag(input, { actor: caller.userId });
+    resolve: async (_root, { input: { confirm, ...input } }, { changes, caller }) => {
+      const written = await changes(confirm).deleteFlag(input, { actor: caller.userId });
       return receipt(written, { key: input.key, deleted: written.value });
     },
   }),

@@ -208,8 +208,8 @@ builder.mutationFields(t => ({
     authScopes: { admin: true },
     errors: { types: [ValidationError], union: { name: 'AddToGroupResult', description: 'The group, or an error.' } },
     args: { input: t.arg({ type: AddToGroupInput, required: true, description: 'The users and the group.' }) },
-    resolve: async (_root, { input }, { service, caller }) => {
-      const written = await service.management.addToGroup(input, { actor: caller.userId });
+    resolve: async (_root, { input }, { changes, caller }) => {
+      const written = await changes().addToGroup(input, { actor: caller.userId });
       return receipt(written, { name: input.group, added: written.value });
     },
   }),
@@ -223,8 +223,8 @@ builder.mutationFields(t => ({
       union: { name: 'RemoveFromGroupResult', description: 'The group, or an error.' },
     },
     args: { input: t.arg({ type: RemoveFromGroupInput, required: true, description: 'The users and the group.' }) },
-    resolve: async (_root, { input }, { service, caller }) => {
-      const written = await service.management.removeFromGroup(input, { actor: caller.userId });
+    resolve: async (_root, { input }, { changes, caller }) => {
+      const written = await changes().removeFromGroup(input, { actor: caller.userId });
       return receipt(written, { name: input.group, removed: written.value });
     },
   }),

@@ -10,6 +10,7 @@ import './user.js';
 import './user-list.js';
 import './attribute-values.js';
 import './override.js';
+import './preview.js';
 import './explanation.js';
 import './group.js';
 import './change.js';

@@ -189,8 +189,8 @@ builder.mutationFields(t => ({
       union: { name: 'SetOverrideResult', description: 'The override, or an error.' },
     },
     args: { input: t.arg({ type: SetOverrideInput, required: true, description: 'The override to set.' }) },
-    resolve: async (_root, { input }, { service, caller }) => {
-      const written = await service.management.setOverride(unchecked(input), { actor: caller.userId });
+    resolve: async (_root, { input }, { changes, caller }) => {
+      const written = await changes().setOverride(unchecked(input), { actor: caller.userId });
       return receipt(written, { override: written.value });
     },
   }),
@@ -203,8 +203,8 @@ builder.mutationFields(t => ({
       union: { name: 'RemoveOverrideResult', description: 'The result of the removal, or an error.' },
     },
     args: { input: t.arg({ type: RemoveOverrideInput, required: true, description: 'The override to remove.' }) },
-    resolve: async (_root, { input }, { service, caller }) => {
-      const written = await service.management.removeOverride(input, { actor: caller.userId });
+    resolve: async (_root, { input }, { changes, caller }) => {
+      const written = await changes().removeOverride(input, { actor: caller.userId });
       return receipt(written, { removed: written.value });
     },
   }),

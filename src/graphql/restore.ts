@@ -7,7 +7,9 @@ import {
   VersionConflictError,
 } from '../core/errors.js';
 import type { Flag as FlagShape } from '../core/flag.js';
+import { ConfirmationRequiredError } from '../features/confirmation.js';
 import { builder, unchecked } from './builder.js';
+import { confirmField } from './confirm.js';
 import { ErrorInterface } from './error-types.js';
 import { Flag, flagRow } from './flag.js';
 import { noteDescription, type Receipt, receipt, tellReceipt } from './written.js';
@@ -78,6 +80,7 @@ const RevertFlagInput = builder.inputType('RevertFlagInput', {
       description:
         'Change the flag only if it is at this version now; otherwise return a `VersionConflictError`. Default: change any version.',
     }),
+    confirm: confirmField(t),
     note: t.string({ description: noteDescription }),
   }),
 });
@@ -97,6 +100,7 @@ const UndoBatchInput = builder.inputType('UndoBatchInput', {
   description: 'The changes to take back.',
   fields: t => ({
     batch: t.field({ type: 'UUID', required: true, description: '`batch` of the changes in the change log.' }),
+    confirm: confirmField(t),
     note: t.string({ description: noteDescription }),
   }),
 });
@@ -124,12 +128,18 @@ builder.mutationFields(t => ({
       'Admin. Brings a flag back to what it was at a revision, as a new change. Its overrides stay. A deleted flag comes back with the overrides that were deleted with it.',
     authScopes: { admin: true },
     errors: {
-      types: [ValidationError, FlagNotFoundError, RevisionNotFoundError, VersionConflictError],
+      types: [
+        ValidationError,
+        FlagNotFoundError,
+        RevisionNotFoundError,
+        VersionConflictError,
+        ConfirmationRequiredError,
+      ],
       union: { name: 'RevertFlagResult', description: 'The flag, or an error.' },
     },
     args: { input: t.arg({ type: RevertFlagInput, required: true, description: 'The flag and the revision.' }) },
-    resolve: async (_root, { input }, { service, caller }) => {
-      const written = await service.management.revertFlag(unchecked(input), { actor: caller.userId });
+    resolve: async (_root, { input: { confirm, ...input } }, { changes, caller }) => {
+      const written = await changes(confirm).revertFlag(unchecked(input), { actor: caller.userId });
       return receipt(written, { flag: written.value });
     },
   }),
@@ -139,12 +149,12 @@ builder.mutationFields(t => ({
       'Admin. Takes back all changes of a batch: flags, overrides, members of groups, attributes. All or nothing: if something was changed again since, it returns a `ConflictsError`. What belonged to users who were deleted since stays erased.',
     authScopes: { admin: true },
     errors: {
-      types: [ValidationError, RevisionNotFoundError, ConflictsError],
+      types: [ValidationError, RevisionNotFoundError, ConflictsError, ConfirmationRequiredError],
       union: { name: 'UndoBatchResult', description: 'The result, or an error.' },
     },
     args: { input: t.arg({ type: UndoBatchInput, required: true, description: 'The batch to undo.' }) },
-    resolve: async (_root, { input }, { service, caller }) => {
-      const written = await service.management.undoBatch(unchecked(input), { actor: caller.userId });
+    resolve: async (_root, { input: { confirm, ...input } }, { changes, caller }) => {
+      const written = await changes(confirm).undoBatch(unchecked(input), { actor: caller.userId });
       return receipt(written, { flags: written.value });
     },
   }),

@@ -48,7 +48,7 @@ export const User = builder.prismaNode('User', {
 });
 
 /** The row of a user for whom nothing is stored, with the relations that the type selects. */
-function unstoredUser(userId: string): UserRow & { memberships: [] } {
+export function unstoredUser(userId: string): UserRow & { memberships: [] } {
   const [id, externalId] = [storedUserId(userId), externalUserId(userId)];
   // No field shows these times.
   const never = new Date(0);
@@ -126,8 +126,8 @@ builder.mutationFields(t => ({
     args: {
       input: t.arg({ type: SetUserAttributesInput, required: true, description: 'The user and the attributes.' }),
     },
-    resolve: async (_root, { input }, { service, caller }) => {
-      const written = await service.management.setUserAttributes(input, { actor: caller.userId });
+    resolve: async (_root, { input }, { changes, caller }) => {
+      const written = await changes().setUserAttributes(input, { actor: caller.userId });
       return receipt(written, { userId: written.value.id });
     },
   }),
@@ -141,8 +141,8 @@ builder.mutationFields(t => ({
       union: { name: 'DeleteUserResult', description: 'The result of the deletion, or an error.' },
     },
     args: { input: t.arg({ type: DeleteUserInput, required: true, description: 'The user to delete.' }) },
-    resolve: async (_root, { input }, { service, caller }) => {
-      const written = await service.management.deleteUser(input, { actor: caller.userId });
+    resolve: async (_root, { input }, { changes, caller }) => {
+      const written = await changes().deleteUser(input, { actor: caller.userId });
       return receipt(written, { userId: input.userId, deleted: written.value });
     },
   }),

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { createVerifier } from '../auth/verifier.js';
 import { type DatabaseBackend, openDatabase } from '../backends/database.js';
-import { readTicketSecret } from '../backends/secrets.js';
+import { readSecrets, type Secret, secrets } from '../backends/secrets.js';
 import type { Config } from '../config.js';
 import { type OnEvaluation, observeEach } from '../features/observer.js';
 import { FeatureService } from '../features/service.js';
@@ -53,7 +53,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
   for (const warning of config.warnings) log.warn(warning);
   const verifier = createVerifier({ ...config.auth, keys: await tokenKeysOf(config), log });
   const database = overrides.database ?? (await openDatabase({ ...databaseOptionsOf(config), log }));
-  const ticketSecret = await ticketSecretOf(database, log);
+  const { ticket: ticketSecret, confirmation: confirmationSecret } = await secretsOf(database, log);
   const registry = config.metrics === false ? null : new Registry();
   const featureMetrics = registry && new FeatureMetrics(registry);
   const service = await FeatureService.open({
@@ -66,6 +66,8 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
     cacheTtl: config.cacheTtlSeconds,
     cacheSize: config.cacheSize,
     pollInterval: overrides.pollInterval,
+    isProtected: config.isProtected,
+    confirmationSecret,
     log,
   }).catch(async error => {
     await database.close();
@@ -154,15 +156,19 @@ async function atMost(milliseconds: number, closing: Promise<void>, log: Logger)
 }
 
 /**
- * The secret that signs the tickets of event streams.
- * @throws DatabaseSetupError with the statement that gives the right to read it.
+ * The secrets that sign tickets and confirmations.
+ * @throws DatabaseSetupError with the statement that gives the right to read them.
  */
-async function ticketSecretOf(database: DatabaseBackend, log: Logger): Promise<Uint8Array> {
+async function secretsOf(database: DatabaseBackend, log: Logger): Promise<Readonly<Record<Secret, Uint8Array>>> {
   try {
-    const secret = await readTicketSecret(database.prisma);
-    if (secret !== null) return secret;
-    log.warn('The table halyard_secrets has no "ofrep_ticket": tickets of event streams count on this node alone.');
-    return randomBytes(32);
+    const found = await readSecrets(database.prisma);
+    const orOwn = (secret: Secret): Uint8Array => {
+      const { name, signs } = secrets[secret];
+      const value = found[secret];
+      if (value === null) log.warn(`The table halyard_secrets has no "${name}": ${signs} count on this node alone.`);
+      return value ?? randomBytes(32);
+    };
+    return { ticket: orOwn('ticket'), confirmation: orOwn('confirmation') };
   } catch (error) {
     const explained = await database.explainDenied(error);
     await database.close();

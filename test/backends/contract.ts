@@ -634,6 +634,71 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
       });
     });
 
+    describe('pages of users', () => {
+      const none = { flagKeys: [], groups: [] };
+
+      it('hold each stored user once, in the order of stored ids, by the id that the user is known by', async () => {
+        const ids = Array.from({ length: 7 }, user);
+        await backend.addToGroup(`g-${key()}`, ids, null);
+        const found = new Map<string, string>();
+        for (let after: string | null = null; ; ) {
+          const page = await backend.usersAfter(after, 3, none);
+          for (const { storedId, id } of page) {
+            expect(after === null || storedId > after).toBe(true);
+            expect(storedId).toBe(storedUserId(id));
+            found.set(storedId, id);
+            after = storedId;
+          }
+          if (page.length < 3) break;
+        }
+        expect(ids.map(id => found.get(storedUserId(id)))).toEqual(ids);
+        expect(found.size).toBe(await backend.countUsers(10_000));
+      });
+
+      it('hold the attributes, and of groups and overrides those that are needed', async () => {
+        const [a, b, id] = [key(), key(), user()];
+        for (const k of [a, b]) {
+          await backend.createFlag(newFlag(k, valued), null);
+          const override = {
+            userId: id,
+            flagKey: k,
+            enabled: true,
+            variant: 'big',
+            reason: null,
+            expiresAt: new Date(1),
+          };
+          await backend.setOverride(override, null);
+          await backend.addToGroup(k, [id], null);
+        }
+        await backend.setUserAttributes(id, awkward, null);
+        const before = (BigInt(`0x${storedUserId(id).replaceAll('-', '')}`) - 1n).toString(16).padStart(32, '0');
+        const after = before.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+        const [found] = await backend.usersAfter(after, 1, { flagKeys: [b], groups: [a, 'other'] });
+        expect(found).toEqual({
+          storedId: storedUserId(id),
+          id,
+          targeting: {
+            attributes: awkward,
+            groups: new Set([a]),
+            overrides: new Map([[b, { enabled: true, variant: 'big', expiresAt: 1 }]]),
+          },
+        });
+        const [bare] = await backend.usersAfter(after, 1, none);
+        expect(bare?.targeting).toEqual({ attributes: awkward, groups: new Set(), overrides: new Map() });
+      });
+
+      it('are counted, or estimated at once', async () => {
+        await backend.addToGroup(key(), [user()], null);
+        expect(await backend.countUsers(10_000)).toBeGreaterThan(0);
+        const estimate = await backend.countUsers(0);
+        expect(Number.isInteger(estimate) && estimate > 0).toBe(true);
+      });
+
+      it('end after the last user', async () => {
+        expect(await backend.usersAfter('ffffffff-ffff-ffff-ffff-ffffffffffff', 10, none)).toEqual([]);
+      });
+    });
+
     describe('the change log', () => {
       it('has the state of a flag before and after', async () => {
         const actor = user();

@@ -7,7 +7,7 @@ import { type DatabaseBackend, openDatabase } from '../../src/backends/database.
 import { DatabaseSetupError } from '../../src/backends/errors.js';
 import { migrationsFolder, readMigrations } from '../../src/backends/migrate.js';
 import { openPostgres } from '../../src/backends/postgres.js';
-import { readTicketSecret } from '../../src/backends/secrets.js';
+import { readSecrets } from '../../src/backends/secrets.js';
 import { types as runTypes } from '../../src/cli/types.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { type Log, silentLog } from '../../src/core/log.js';
@@ -73,7 +73,7 @@ describe('a role of few rights', () => {
     const { roleUrl, run } = await restricted(true);
     await run(`${allTables}; REVOKE INSERT, UPDATE, DELETE ON halyard_secrets FROM $role`);
     expect(await use(roleUrl)).toEqual([]);
-    expect(await readTicketSecret((await open(roleUrl)).prisma)).toHaveLength(32);
+    expect((await readSecrets((await open(roleUrl)).prisma)).confirmation).toHaveLength(32);
   });
 
   it('needs no right to write in a session that is read-only', async () => {

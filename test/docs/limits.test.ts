@@ -5,6 +5,7 @@ import { settings } from '../../src/config/settings.js';
 import { attributeLimits } from '../../src/core/attributes.js';
 import { issueLimits } from '../../src/core/errors.js';
 import { valueLimits } from '../../src/core/variants.js';
+import { previewLimits } from '../../src/features/preview.js';
 import { costLimits } from '../../src/graphql/builder.js';
 import { defaultServerLimits } from '../../src/server/limits.js';
 
@@ -42,6 +43,7 @@ const limits: Readonly<Record<string, number>> = {
   ...named('attributeLimits', attributeLimits),
   ...named('issueLimits', issueLimits),
   ...named('valueLimits', valueLimits),
+  ...named('previewLimits', previewLimits),
   ...Object.fromEntries(constants()),
 };
 

@@ -32,6 +32,10 @@ const table: Record<string, { access: Access; operation: string }> = {
     operation: '{ flag(key: "a") { explain(context: {}) { text } } }',
   },
   'Query.flags': { access: 'admin', operation: '{ flags { totalCount nodes { conditions } } }' },
+  'Query.previewFlag': {
+    access: 'admin',
+    operation: '{ previewFlag(input: { key: "a", enabled: false }) { __typename ... on FlagPreview { on } } }',
+  },
   'Query.group': { access: 'admin', operation: '{ group(name: "a") { memberCount } }' },
   'Query.groups': { access: 'admin', operation: '{ groups { nodes { name } } }' },
   'Query.user': { access: 'admin', operation: `{ user(id: "${ann}") { attributes } }` },

@@ -43,11 +43,19 @@ export class Management {
   readonly #backend: Backend;
   readonly #replica: Replica;
   readonly #now: () => number;
+  readonly #exempt: (by: Author) => Author;
 
-  constructor(options: { readonly backend: Backend; readonly replica: Replica; readonly now: () => number }) {
+  /** @param options.exempt makes an author whose writes need no confirmation; see `Confirmations`. */
+  constructor(options: {
+    readonly backend: Backend;
+    readonly replica: Replica;
+    readonly now: () => number;
+    readonly exempt?: (by: Author) => Author;
+  }) {
     this.#backend = options.backend;
     this.#replica = options.replica;
     this.#now = options.now;
+    this.#exempt = options.exempt ?? (by => by);
   }
 
   /** @throws FlagExistsError */
@@ -159,12 +167,14 @@ export class Management {
 
   /**
    * Takes back all that a batch changed, or nothing. What belonged to users who were deleted since stays erased. Returns the flags
-   * that the batch is about, also by their overrides.
+   * that the batch is about, also by their overrides. Within ten minutes it needs no confirmation.
    * @throws RevisionNotFoundError if the log does not have all of the batch.
    * @throws ConflictsError if another batch has changed something of it since.
    */
   undoBatch(input: UndoBatchInput, author: Unnoted | null = null): Promise<Written<readonly Flag[]>> {
-    return this.#write(inputs.undoBatch, input, author, ({ batch }, by) => undoBatch(this.#backend, batch, by));
+    return this.#write(inputs.undoBatch, input, author, ({ batch }, by) =>
+      undoBatch(this.#backend, batch, { by, now: this.#now(), exempt: this.#exempt }),
+    );
   }
 
   /**

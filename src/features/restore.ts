@@ -31,6 +31,9 @@ export const maxUndone = 10_000;
 /** The most overrides that come back with a deleted flag. */
 export const maxOverridesBack = 10_000;
 
+/** How long after a change its undo needs no confirmation, in milliseconds. */
+const unconfirmedFor = 10 * 60_000;
+
 /** How often a restoration is planned again because what it concerns was changed meanwhile. */
 const attempts = 20;
 /** Milliseconds that are added to the longest pause after each of these attempts. */
@@ -43,15 +46,21 @@ interface Plan<T> {
   /** The revision that the log shows as the one that was gone back to. */
   readonly reverts: number;
   readonly value: T;
+  /** Whether it needs no confirmation. */
+  readonly isExempt: boolean;
 }
 
 /** Makes the steps of a plan, all or none. Plans again if something crossed. */
-async function carryOut<T>(backend: Backend, by: Author, plan: () => Promise<Plan<T>>): Promise<Written<T>> {
+async function carryOut<T>(
+  backend: Backend,
+  author: (reverts: number, isExempt: boolean) => Author,
+  plan: () => Promise<Plan<T>>,
+): Promise<Written<T>> {
   for (let attempt = 1; ; attempt++) {
-    const { steps, guard, reverts, value } = await plan();
+    const { steps, guard, reverts, value, isExempt } = await plan();
     if (steps.length === 0) return { value, revision: guard.since, batch: null };
     try {
-      return { ...(await backend.apply(steps, { ...by, reverts }, guard)), value };
+      return { ...(await backend.apply(steps, author(reverts, isExempt), guard)), value };
     } catch (error) {
       if (!(error instanceof CrossedError)) throw error;
       if (attempt === attempts) {
@@ -68,7 +77,8 @@ export async function revertFlag(
   input: Pick<RevertFlagInput, 'key' | 'revision' | 'expectedVersion'>,
   by: Author,
 ): Promise<Written<Flag>> {
-  const written = await carryOut(backend, by, () => planRevert(backend, input));
+  const author = (reverts: number) => ({ ...by, reverts });
+  const written = await carryOut(backend, author, () => planRevert(backend, input));
   const flag = await backend.getFlag(input.key);
   // Deleted again since.
   if (flag === null) throw new FlagNotFoundError(input.key);
@@ -103,6 +113,7 @@ async function planRevert(
     guard: { since: next.head, flagKeys: [key], userIds: lost.map(({ userId }) => userId as string) },
     reverts: revision,
     value: null,
+    isExempt: false,
   };
 }
 
@@ -182,13 +193,18 @@ async function deletedUsers(backend: Backend, after: number, userIds: readonly s
 }
 
 /** Takes a batch back, all of it or nothing; see {@link Management.undoBatch}. */
-export async function undoBatch(backend: Backend, batch: string, by: Author): Promise<Written<readonly Flag[]>> {
-  const written = await carryOut(backend, by, () => planUndo(backend, batch));
+export async function undoBatch(
+  backend: Backend,
+  batch: string,
+  { by, now, exempt }: { readonly by: Author; readonly now: number; readonly exempt: (by: Author) => Author },
+): Promise<Written<readonly Flag[]>> {
+  const author = (reverts: number, isExempt: boolean) => (isExempt ? exempt({ ...by, reverts }) : { ...by, reverts });
+  const written = await carryOut(backend, author, () => planUndo(backend, batch, now));
   return { ...written, value: await presentFlags(backend, written.value) };
 }
 
 /** @returns with the keys of the flags that the batch concerns. */
-async function planUndo(backend: Backend, batch: string): Promise<Plan<readonly string[]>> {
+async function planUndo(backend: Backend, batch: string, now: number): Promise<Plan<readonly string[]>> {
   const { changes, prunedTo } = await backend.search({ after: 0, any: [{ batch }], limit: maxUndone + 1 });
   const [first] = changes;
   const unknown = (why: string) => new RevisionNotFoundError(why, 'batch');
@@ -215,7 +231,14 @@ async function planUndo(backend: Backend, batch: string): Promise<Plan<readonly 
     refuse([{ path: ['batch'], message }]);
   }
   const userIds = namesIn(changes, change => (change.userId === null ? change.userIds : [change.userId]));
-  return { steps, guard: { since: since.head, flagKeys, userIds }, reverts: first.revision, value: flagKeys };
+  const { at } = changes.at(-1) as Change;
+  return {
+    steps,
+    guard: { since: since.head, flagKeys, userIds },
+    reverts: first.revision,
+    value: flagKeys,
+    isExempt: now - at.getTime() <= unconfirmedFor,
+  };
 }
 
 /** The conflicts, with users by the ids that they are known by. */

@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
 import { LRUCache } from 'lru-cache';
-import type { Backend, Override, Targeting } from '../backends/backend.js';
+import type { Author, Backend, Override, Targeting } from '../backends/backend.js';
 import type { Attributes } from '../core/attributes.js';
 import { UnavailableError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
@@ -228,7 +228,8 @@ export class FeatureService {
   changesOf(requester: Requester): Management {
     const store = this.#confirmations.storeFor(requester);
     if (store === this.#backend) return this.management;
-    return new Management({ backend: store, replica: this.#replica, now: this.#now });
+    const exempt = (by: Author) => this.#confirmations.exempt(by);
+    return new Management({ backend: store, replica: this.#replica, now: this.#now, exempt });
   }
 
   /** The override as it is stored. Null: there is none, it was changed meanwhile, or the store cannot be asked. */

@@ -260,3 +260,43 @@ it('nodes with the same secret take the confirmations of each other, and others 
   expect((await three.asked(three.update(on, confirm))).message).toMatch(/not made by this server/);
   expect(await two.update(on, confirm)).toMatchObject({ value: { enabled: true } });
 });
+
+describe('on a protected server an undo', () => {
+  async function changed() {
+    let now = Date.parse('2026-06-01T00:00:00Z');
+    const backend = new MemoryBackend({ now: () => new Date(now) });
+    const started = await start({ backend, now: () => now });
+    await started.service.management.createFlag({ key: 'a', name: 'A' });
+    const { batch } = await started.service.management.updateFlag({ ...on });
+    const undo = (confirm: string | null = null) =>
+      started.service.changesOf({ caller: 'ann', confirm }).undoBatch({ batch: batch as string });
+    return { ...started, undo, pass: (milliseconds: number) => (now += milliseconds) };
+  }
+
+  it('needs no confirmation within ten minutes, so that a mistake is taken back at once', async () => {
+    const { undo, pass } = await changed();
+    pass(10 * minute);
+    expect(await undo()).toMatchObject({ value: [{ key: 'a', enabled: false }] });
+  });
+
+  it('needs one later, and passes with it', async () => {
+    const { undo, pass, asked, backend } = await changed();
+    pass(10 * minute + 1);
+    const { preview } = await asked(undo());
+    expect((await backend.getFlag('a'))?.enabled).toBe(true);
+    expect(await undo(preview.confirm)).toMatchObject({ value: [{ key: 'a', enabled: false }] });
+  });
+
+  it('is refused with a confirmation that does not fit, also within ten minutes', async () => {
+    const { undo, asked } = await changed();
+    expect((await asked(undo('made up'))).message).toContain('is not a confirmation');
+  });
+
+  it('is not needed in place of a revert, which asks at any time', async () => {
+    const { service, asked } = await changed();
+    const revert = (confirm: string | null = null) =>
+      service.changesOf({ caller: 'ann', confirm }).revertFlag({ key: 'a', revision: 1 });
+    const { preview } = await asked(revert());
+    expect(await revert(preview.confirm)).toMatchObject({ value: { enabled: false } });
+  });
+});

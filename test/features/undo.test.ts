@@ -17,6 +17,8 @@ import { openPGlite } from '../support/pglite.js';
 // program. Then any flag is reverted to any revision, and any batch is undone.
 
 const admin = { actor: null };
+const undo = (backend: Backend, batch: string) =>
+  undoBatch(backend, batch, { by: admin, now: Date.now(), exempt: by => by });
 
 /** Everything that the log tells of, each thing by its name. */
 type State = ReadonlyMap<string, unknown>;
@@ -186,7 +188,7 @@ async function checkUndo(backend: Backend, { start, batches }: History, index: n
   const log = await readLog(backend, start);
   const own = log.filter(change => change.batch === batch);
   const present = await stateOf(backend);
-  const outcome = await undoBatch(backend, batch, admin).then(
+  const outcome = await undo(backend, batch).then(
     written => written,
     error => error as unknown,
   );
@@ -310,10 +312,10 @@ describe.each(backends)('a random history in $name', ({ name, runs }) => {
           return;
         }
         const { changes } = await backend.changes(history.start, 10_000);
-        const undo = changes.at(-1) as Change;
-        if (undo.batch === last) return;
-        expect(undo.reverts).toBe(changes.find(({ batch }) => batch === last)?.revision);
-        await undoBatch(backend, undo.batch, admin);
+        const undone = changes.at(-1) as Change;
+        if (undone.batch === last) return;
+        expect(undone.reverts).toBe(changes.find(({ batch }) => batch === last)?.revision);
+        await undo(backend, undone.batch);
         expect(await stateOf(backend)).toEqual(present);
       }),
       { numRuns: runs, seed: 20261128 },

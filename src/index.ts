@@ -48,6 +48,7 @@ export type { EvaluationStep, ExplanationStep, StepOutcome, ToldOverride } from 
 export type * from './core/feature-key.js';
 export type { Flag, FlagDefinition, FlagRule, FlagValues, Share, ValueType, Variant } from './core/flag.js';
 export type {
+  ApplyDefinitionsInput,
   CreateFlagInput,
   DeleteFlagInput,
   DeleteUserInput,
@@ -60,6 +61,7 @@ export type {
   SetUserAttributesInput,
   UndoBatchInput,
   UpdateFlagInput,
+  UpdateFlagsInput,
 } from './core/inputs.js';
 export type { Json, JsonObject } from './core/json.js';
 export type { Log } from './core/log.js';
@@ -69,7 +71,7 @@ export { type CreateFeaturesOptions, createFeatures } from './create-features.js
 export type { ChangeFilter } from './features/change-filter.js';
 export type { Change, ChangesOptions } from './features/changes.js';
 export type { FeatureExplanation } from './features/evaluator.js';
-export type { By, ByInSlices, Features, FeatureUser } from './features/features.js';
+export type { AppliedDefinitions, By, ByInSlices, Features, FeatureUser } from './features/features.js';
 export type { OnEvaluation } from './features/observer.js';
 export type { FlagPreview, Population } from './features/preview.js';
 export type { FeaturesUpdate } from './features/subscriber.js';

@@ -164,6 +164,9 @@ export interface Override {
 export type NewOverride = Pick<Override, 'userId' | 'flagKey' | 'enabled' | 'reason' | 'expiresAt'> &
   Partial<Pick<Override, 'variant'>>;
 
+/** Users by variant, by flag key. */
+export type OverriddenVariants = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
 /** A user as it is stored. */
 export interface User {
   /** The id that the user is known by. */
@@ -306,8 +309,11 @@ export interface Backend {
   /** The stored overrides of these users and flags, in this order; null where there is none. Users have the ids that they are known by. */
   overrides(of: readonly Pick<Override, 'userId' | 'flagKey'>[]): Promise<readonly (Override | null)[]>;
 
-  /** The variants of a flag that overrides name, each with one user who has it. Expired overrides do not count. */
-  overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>>;
+  /**
+   * The variants of these flags that overrides name, each with one user who has it; by flag key. Expired overrides do not count.
+   * Flags without such overrides are absent.
+   */
+  overriddenVariants(flagKeys: readonly string[]): Promise<OverriddenVariants>;
 
   /** False if there was no such override. */
   removeOverride(userId: string, flagKey: string, by: Author | null): Promise<Written<boolean>>;

@@ -18,6 +18,7 @@ import type {
   LogFound,
   LogSearch,
   NewOverride,
+  OverriddenVariants,
   Override,
   Step,
   TargetedUser,
@@ -311,8 +312,8 @@ export class DatabaseBackend implements Backend {
     return readUserCount(this.prisma, patienceMs);
   }
 
-  overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>> {
-    return readOverriddenVariants(this.prisma, flagKey);
+  overriddenVariants(flagKeys: readonly string[]): Promise<OverriddenVariants> {
+    return readOverriddenVariants(this.prisma, flagKeys);
   }
 
   async removeOverride(userId: string, flagKey: string, by: Author | null): Promise<Written<boolean>> {

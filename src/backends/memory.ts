@@ -16,6 +16,7 @@ import type {
   LogFound,
   LogSearch,
   NewOverride,
+  OverriddenVariants,
   Override,
   Step,
   TargetedUser,
@@ -200,14 +201,17 @@ export class MemoryBackend implements Backend {
     });
   }
 
-  async overriddenVariants(flagKey: string): Promise<ReadonlyMap<string, string>> {
-    const named = new Map<string, string>();
+  async overriddenVariants(flagKeys: readonly string[]): Promise<OverriddenVariants> {
+    const byFlag = new Map<string, Map<string, string>>();
+    const keys = new Set(flagKeys);
     for (const [id, { overrides }] of this.#sortedUsers()) {
-      const { variant = null, expiresAt = null } = overrides.get(flagKey) ?? {};
-      if (variant === null || (expiresAt !== null && expiresAt <= this.#now())) continue;
-      if (!named.has(variant)) named.set(variant, this.#knownBy(id));
+      for (const { flagKey, variant, expiresAt } of overrides.values()) {
+        if (variant === null || !keys.has(flagKey) || (expiresAt !== null && expiresAt <= this.#now())) continue;
+        const users = byFlag.get(flagKey) ?? new Map<string, string>();
+        if (!users.has(variant)) byFlag.set(flagKey, users.set(variant, this.#knownBy(id)));
+      }
     }
-    return named;
+    return byFlag;
   }
 
   async removeOverride(userId: string, flagKey: string, by: Author | null): Promise<Written<boolean>> {

@@ -9,6 +9,7 @@ import type {
   Definitions,
   LogFound,
   LogSearch,
+  OverriddenVariants,
   Override,
   TargetedUser,
   Targeting,
@@ -246,20 +247,26 @@ export async function readOverrides(
   });
 }
 
-/** The variants of a flag that overrides name, each with one user who has it, by the id that the user is known by. */
+/** The variants of flags that overrides name, each with one user who has it, by the id that the user is known by. */
 export async function readOverriddenVariants(
   prisma: PrismaClient,
-  flagKey: string,
-): Promise<ReadonlyMap<string, string>> {
+  flagKeys: readonly string[],
+): Promise<OverriddenVariants> {
   const rows = await read(
     prisma,
     Prisma.sql`
-    SELECT DISTINCT ON (o.variant) o.variant, coalesce(u.external_id, u.id::text) AS "user"
+    SELECT DISTINCT ON (o.flag_key, o.variant) o.flag_key AS key, o.variant, coalesce(u.external_id, u.id::text) AS "user"
     FROM feature_flag_overrides o JOIN users u ON u.id = o.user_id
-    WHERE o.flag_key = ${flagKey} AND o.variant IS NOT NULL AND (o.expires_at IS NULL OR o.expires_at > now())
-    ORDER BY o.variant, o.user_id`,
+    WHERE o.flag_key = ANY(${[...flagKeys]}::text[]) AND o.variant IS NOT NULL AND (o.expires_at IS NULL OR o.expires_at > now())
+    ORDER BY o.flag_key, o.variant, o.user_id`,
   );
-  return new Map(rows.map(row => [row['variant'] as string, row['user'] as string]));
+  const byFlag = new Map<string, Map<string, string>>();
+  for (const row of rows) {
+    const key = row['key'] as string;
+    const users = byFlag.get(key) ?? new Map<string, string>();
+    byFlag.set(key, users.set(row['variant'] as string, row['user'] as string));
+  }
+  return byFlag;
 }
 
 /** The first row, which has the head of the log. */

@@ -1,3 +1,4 @@
+// Over 300 lines: the inputs of all management calls share their fields and their forms.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { attributeIssues } from './attributes.js';
@@ -23,6 +24,10 @@ import { variantIssues, variantKeyIssues } from './variants.js';
 
 /** Users that one change of a group may name. */
 export const maxGroupUsers = 20_000;
+/** Flags that one `updateFlags` may change. */
+export const maxUpdatedFlags = 500;
+/** Definitions that one `applyDefinitions` may have. */
+export const maxDefinitions = 2_000;
 
 const text = (min: number, max: number) =>
   z
@@ -165,6 +170,12 @@ const group = z
   .string('Expected text.')
   .refine(isName, `Expected 1 to ${maxNameLength} characters that can be stored.`);
 
+/** A list whose items the caller of {@link parseInput} checks, in slices. */
+const listOf = (most: number, items: string) =>
+  z
+    .custom<readonly unknown[]>(Array.isArray, { error: 'Expected a list.', abort: true })
+    .refine(list => list.length <= most, `Expected at most ${most} ${items}.`);
+
 /** Checked in one loop: a schema for each of twenty thousand ids would hold the event loop for longer than all the rest. */
 const userIds = z
   .custom<readonly string[]>(Array.isArray, { error: 'Expected a list.', abort: true })
@@ -233,6 +244,18 @@ export const inputs = {
     expectedVersion,
   }),
   deleteFlag: z.strictObject({ ...note, key: flagKey }),
+  updateFlags: z.strictObject({ ...note, flags: listOf(maxUpdatedFlags, 'flags') }),
+  applyDefinitions: z.strictObject({
+    ...note,
+    definitions: listOf(maxDefinitions, 'definitions'),
+    prune: orElse(z.boolean('Expected true or false.'), false),
+    dryRun: orElse(z.boolean('Expected true or false.'), false),
+    expectedRevision: z
+      .number('Expected a number.')
+      .int('Expected a whole number.')
+      .min(0, 'Expected 0 or more.')
+      .nullish(),
+  }),
   setOverride: z.strictObject({
     ...note,
     userId,
@@ -270,6 +293,13 @@ const flagFieldNames = Object.keys(inputs.createFlag.shape).filter(name => name 
 
 export type CreateFlagInput = z.input<typeof inputs.createFlag>;
 export type UpdateFlagInput = z.input<typeof inputs.updateFlag>;
+/** The note of a change of several flags stands beside them. */
+export type UpdateFlagsInput = Omit<z.input<typeof inputs.updateFlags>, 'flags'> & {
+  readonly flags: readonly Omit<UpdateFlagInput, 'note'>[];
+};
+export type ApplyDefinitionsInput = Omit<z.input<typeof inputs.applyDefinitions>, 'definitions'> & {
+  readonly definitions: readonly Omit<CreateFlagInput, 'note'>[];
+};
 export type DeleteFlagInput = z.input<typeof inputs.deleteFlag>;
 export type SetOverrideInput = z.input<typeof inputs.setOverride>;
 export type RemoveOverrideInput = z.input<typeof inputs.removeOverride>;
@@ -290,11 +320,19 @@ export function flagInput(flag: NewFlag): NewFlag {
 /** The fields of a flag to change; what is absent stays. */
 export type FlagPatch = Partial<Omit<NewFlag, 'key' | 'type'>>;
 
+/** What an input holds, or every fault of it. */
+export type ReadInput<T> = { readonly value: T; readonly issues?: undefined } | { readonly issues: readonly Issue[] };
+
+export function readInput<Schema extends z.ZodType>(schema: Schema, input: unknown): ReadInput<z.output<Schema>> {
+  const result = schema.safeParse(input);
+  return result.success ? { value: result.data } : { issues: issuesOf(result.error) };
+}
+
 /** @throws ValidationError with the faults of the input. */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
-  const result = schema.safeParse(input);
-  if (result.success) return result.data;
-  throw new ValidationError(issuesOf(result.error) as [Issue, ...Issue[]]);
+  const read = readInput(schema, input);
+  if (read.issues === undefined) return read.value;
+  throw new ValidationError(read.issues as [Issue, ...Issue[]]);
 }
 
 /**
@@ -307,9 +345,8 @@ export function newFlagOf(input: CreateFlagInput): NewFlag {
 }
 
 /** Every fault of an input, none when there are none. */
-export function inputIssues(schema: z.ZodType, input: unknown): Issue[] {
-  const { error } = schema.safeParse(input);
-  return error === undefined ? [] : issuesOf(error);
+export function inputIssues(schema: z.ZodType, input: unknown): readonly Issue[] {
+  return readInput(schema, input).issues ?? [];
 }
 
 function issuesOf(error: z.ZodError): Issue[] {

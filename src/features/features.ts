@@ -7,6 +7,7 @@ import { deviceFault } from '../core/device.js';
 import { ValidationError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import type {
+  ApplyDefinitionsInput,
   CreateFlagInput,
   DeleteFlagInput,
   DeleteUserInput,
@@ -17,10 +18,12 @@ import type {
   SetUserAttributesInput,
   UndoBatchInput,
   UpdateFlagInput,
+  UpdateFlagsInput,
 } from '../core/inputs.js';
 import type { Json } from '../core/json.js';
 import { canonicalUserId, userIdFault } from '../core/user-id.js';
 import type { Stop } from '../streams/stop.js';
+import type { ApplicationOfDefinitions } from './bulk.js';
 import { type Change, type ChangesOptions, parseChangesOptions } from './changes.js';
 import { inSlices } from './group-slices.js';
 import { type PinnedAnswers, pin } from './pins.js';
@@ -46,6 +49,14 @@ export interface FeatureUser {
 export interface By {
   /** The user's id; null: unknown. */
   readonly actor?: string | null;
+}
+
+/** The result of {@link Features.applyDefinitions}. */
+export interface AppliedDefinitions extends ApplicationOfDefinitions {
+  /** The revision right after the changes. Of a dry run: the revision of the plan, which is an `expectedRevision`. */
+  readonly revision: number;
+  /** The batch of the changes in the log; null if nothing was changed. */
+  readonly batch: string | null;
 }
 
 /** The user who makes a change in slices, and a listener for its progress. */
@@ -182,6 +193,24 @@ export class Features<User = FeatureUser> extends UserFeatures {
       throw new ValidationError([{ path: ['population'], message: `Expected one of ${populations.join(', ')}.` }]);
     }
     return this.#service.previewFlag(input, population);
+  }
+
+  /**
+   * Changes up to 500 flags, all of them or none. Returns them as they are now, in the order of the input.
+   * @throws ValidationError, FlagNotFoundError, ConflictsError with every flag that is not at its expected version
+   */
+  async updateFlags(input: UpdateFlagsInput, by: By = {}): Promise<readonly Flag[]> {
+    return (await this.#service.management.updateFlags(input, authorOf(by))).value;
+  }
+
+  /**
+   * Makes the stored flags equal up to 2,000 definitions, all of them or none. What a definition omits has the default of
+   * {@link createFlag}. With `prune` flags without a definition are deleted. With `dryRun` nothing is changed: the result is the plan.
+   * @throws ValidationError, ConflictsError with every flag of the plan that was changed after `expectedRevision`
+   */
+  async applyDefinitions(input: ApplyDefinitionsInput, by: By = {}): Promise<AppliedDefinitions> {
+    const { value, revision, batch } = await this.#service.management.applyDefinitions(input, authorOf(by));
+    return { ...value, revision, batch };
   }
 
   /** Deletes a flag with its overrides. False if there was no such flag. */

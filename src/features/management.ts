@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { Author, Backend, Override, User, Written } from '../backends/backend.js';
 import { FlagNotFoundError, refuse, UnavailableError, ValidationError, VersionConflictError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import {
+  type ApplyDefinitionsInput,
   type CreateFlagInput,
   type DeleteFlagInput,
   type DeleteUserInput,
@@ -17,10 +17,11 @@ import {
   type SetUserAttributesInput,
   type UndoBatchInput,
   type UpdateFlagInput,
+  type UpdateFlagsInput,
 } from '../core/inputs.js';
-import { shortened } from '../core/text.js';
-import { patchIssues, removalIssues } from '../core/values.js';
-import { overrideVariantIssues, variantKeys } from '../core/variants.js';
+import { overrideVariantIssues } from '../core/variants.js';
+import { type ApplicationOfDefinitions, applyDefinitions, updateFlags } from './bulk.js';
+import { checkedWrite, isRelated, patchingIssues, refuseOverridden, withoutUndefined } from './checked-patch.js';
 import type { Replica } from './replica.js';
 import { revertFlag, undoBatch } from './restore.js';
 
@@ -71,20 +72,12 @@ export class Management {
   updateFlag(input: UpdateFlagInput, author: Unnoted | null = null): Promise<Written<Flag>> {
     return this.#write(inputs.updateFlag, input, author, async ({ key, expectedVersion = null, ...given }, by) => {
       const patch = withoutUndefined(given);
-      if (!relatedFields.some(field => field in patch)) {
-        return this.#backend.updateFlag(key, patch, expectedVersion, by);
-      }
-      for (let attempt = 1; ; attempt++) {
-        const { version } = await this.#patched(key, patch, expectedVersion);
-        try {
-          return await this.#backend.updateFlag(key, patch, version, by);
-        } catch (error) {
-          // The flag was changed after it was read for the check.
-          const isCrossed = error instanceof VersionConflictError && expectedVersion === null;
-          if (!isCrossed || attempt === checkAttempts) throw error;
-          await sleep(Math.random() * Math.min(attempt * crossedDelay, 20 * crossedDelay));
-        }
-      }
+      if (!isRelated(patch)) return this.#backend.updateFlag(key, patch, expectedVersion, by);
+      return checkedWrite(
+        () => this.#patched(key, patch, expectedVersion),
+        ({ version }) => this.#backend.updateFlag(key, patch, version, by),
+        error => error instanceof VersionConflictError && expectedVersion === null,
+      );
     });
   }
 
@@ -98,6 +91,28 @@ export class Management {
     const patch = withoutUndefined(given);
     const before = await this.#patched(key, patch, expectedVersion);
     return { patch, before, after: { ...before, ...patch } };
+  }
+
+  /**
+   * Changes several flags, all of them or none, as one batch. Returns them as they are now, in the order of the input.
+   * @throws FlagNotFoundError with the path to the first key that no flag has.
+   * @throws ConflictsError with every flag that is not at its expected version.
+   */
+  updateFlags(input: UpdateFlagsInput, author: Unnoted | null = null): Promise<Written<readonly Flag[]>> {
+    return this.#write(inputs.updateFlags, input, author, (fields, by) => updateFlags(this.#backend, fields, by));
+  }
+
+  /**
+   * Makes the stored flags equal definitions, all of them or none, as one batch. A dry run changes nothing and returns the plan.
+   * @throws ConflictsError with every flag of the plan that was changed after `expectedRevision`.
+   */
+  applyDefinitions(
+    input: ApplyDefinitionsInput,
+    author: Unnoted | null = null,
+  ): Promise<Written<ApplicationOfDefinitions>> {
+    return this.#write(inputs.applyDefinitions, input, author, (fields, by) =>
+      applyDefinitions(this.#backend, fields, by),
+    );
   }
 
   /** Deletes a flag with its overrides. False if there was no such flag. */
@@ -186,20 +201,10 @@ export class Management {
     if (flag === null) throw new FlagNotFoundError(key);
     if (expectedVersion !== null && expectedVersion !== flag.version)
       throw new VersionConflictError(flag, expectedVersion);
-    if (!relatedFields.some(field => field in patch)) return flag;
-    refuse(removalIssues(flag, patch));
-    refuse(patchIssues(flag, patch));
-    const kept = new Set(variantKeys(patch.variants ?? flag.variants));
-    const removed = new Set(variantKeys(flag.variants).filter(variant => !kept.has(variant)));
-    if (removed.size > 0) {
-      const overridden = [...(await this.#backend.overriddenVariants(key))].filter(([variant]) => removed.has(variant));
-      refuse(
-        overridden.map(([variant, userId]) => ({
-          path: ['variants'],
-          message: `The variant "${variant}" is named by an override of the user "${shortened(userId)}". Change or remove the overrides that name it first.`,
-        })),
-      );
-    }
+    if (!isRelated(patch)) return flag;
+    const patching = { flag, patch, path: [] };
+    refuse(patchingIssues(patching));
+    await refuseOverridden(this.#backend, [patching]);
     return flag;
   }
 
@@ -227,14 +232,3 @@ export class Management {
 
 /** The author of a change whose input has the note. */
 type Unnoted = Omit<Author, 'note'>;
-
-/** The fields of a patch that are checked together with the fields that stay. */
-const relatedFields: readonly (keyof FlagPatch)[] = ['conditions', 'variants', 'offVariant', 'rules'];
-/** How often a patch is checked again because the flag was changed meanwhile. */
-const checkAttempts = 100;
-/** Milliseconds that are added to the longest pause after each of these attempts. */
-const crossedDelay = 2;
-
-function withoutUndefined(patch: { [Key in keyof FlagPatch]: FlagPatch[Key] | undefined }): FlagPatch {
-  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
-}

@@ -154,10 +154,10 @@ async function checkPresent(
   const kept = new Set(variantKeys(past.variants));
   const removed = variantKeys(present.variants).filter(variant => !kept.has(variant));
   if (removed.length === 0) return;
-  const overridden = await backend.overriddenVariants(present.key);
+  const overridden = (await backend.overriddenVariants([present.key])).get(present.key);
   refuse(
     removed.flatMap(variant => {
-      const userId = overridden.get(variant);
+      const userId = overridden?.get(variant);
       if (userId === undefined) return [];
       const message = `The flag had no variant "${variant}" at this revision, and an override of the user "${shortened(userId)}" names it. Change or remove the overrides that name it first.`;
       return [{ path: ['revision'], message }];

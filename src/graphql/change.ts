@@ -22,7 +22,7 @@ export function isChangeId(id: string): boolean {
   return revision !== null && String(revision) === id;
 }
 
-const Difference = builder.objectRef<DifferenceShape>('Difference').implement({
+export const Difference = builder.objectRef<DifferenceShape>('Difference').implement({
   description:
     'One difference between the states before and after a change. A field with more than 100 differences has one.',
   fields: t => ({

@@ -108,7 +108,7 @@ builder.queryFields(t => ({
   }),
 }));
 
-const CreateFlagInput = builder.inputType('CreateFlagInput', {
+export const CreateFlagInput = builder.inputType('CreateFlagInput', {
   description: 'The flag to create.',
   fields: t => ({
     key: t.string({

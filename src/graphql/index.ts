@@ -14,6 +14,7 @@ import './preview.js';
 import './explanation.js';
 import './group.js';
 import './change.js';
+import './bulk.js';
 import './error-types.js';
 import './restore.js';
 import './node.js';

@@ -344,7 +344,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         const [k, other, a, b, c, d] = [key(), key(), user(), user(), user(), user()];
         for (const each of [k, other]) await backend.createFlag(newFlag(each, valued), null);
         const override = { flagKey: k, enabled: true, reason: null, expiresAt: null };
-        expect(await backend.overriddenVariants(k)).toEqual(new Map());
+        expect(await backend.overriddenVariants([k, other])).toEqual(new Map());
         const { value } = await backend.setOverride({ ...override, userId: a, variant: 'big' }, null);
         expect(value.variant).toBe('big');
         expect((await targetingOf([a])).users.get(a)?.overrides.get(k)?.variant).toBe('big');
@@ -353,16 +353,21 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         await backend.setOverride({ ...override, userId: c, variant: 'gone' }, null);
         await backend.setOverride({ ...override, userId: d, variant: null }, null);
         await backend.setOverride({ ...override, userId: d, flagKey: other, variant: 'deep:1' }, null);
-        const named = await backend.overriddenVariants(k);
-        expect(new Map([...named].sort())).toEqual(
+        const ofFlag = new Map([
+          ['big', a],
+          ['gone', c],
+        ]);
+        expect(await backend.overriddenVariants([k])).toEqual(new Map([[k, ofFlag]]));
+        expect(await backend.overriddenVariants([other, k, 'nowhere'])).toEqual(
           new Map([
-            ['big', a],
-            ['gone', c],
+            [k, ofFlag],
+            [other, new Map([['deep:1', d]])],
           ]),
         );
+        expect(await backend.overriddenVariants([])).toEqual(new Map());
         await backend.setOverride({ ...override, userId: a }, null);
         expect((await targetingOf([a])).users.get(a)?.overrides.get(k)?.variant).toBeNull();
-        expect([...(await backend.overriddenVariants(k)).keys()]).toEqual(['gone']);
+        expect(await backend.overriddenVariants([k])).toEqual(new Map([[k, new Map([['gone', c]])]]));
       });
 
       it('are read by user and flag, in the order asked, with the ids that users are known by', async () => {

@@ -67,7 +67,9 @@ const calls: fc.Arbitrary<Call> = fc.oneof(
     .map(([override, by]) =>
       call(`setOverride ${JSON.stringify(override)} ${by}`, b => b.setOverride(override, { actor: by })),
     ),
-  key.map(k => call(`overriddenVariants ${k}`, async b => [...(await b.overriddenVariants(k)).keys()].sort())),
+  key.map(k =>
+    call(`overriddenVariants ${k}`, async b => [...((await b.overriddenVariants([k])).get(k)?.keys() ?? [])].sort()),
+  ),
   fc
     .tuple(user, key, actor)
     .map(([id, k, by]) => call(`removeOverride ${id} ${k} ${by}`, b => b.removeOverride(id, k, { actor: by }))),

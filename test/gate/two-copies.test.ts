@@ -39,6 +39,8 @@ const makers: Readonly<Record<string, (copy: typeof ours) => Error>> = {
   FlagExistsError: copy => new copy.FlagExistsError('a'),
   FlagNotFoundError: copy => new copy.FlagNotFoundError('a'),
   VersionConflictError: copy => new copy.VersionConflictError(flag, 1),
+  ConflictsError: copy =>
+    new copy.ConflictsError([{ flagKey: 'a', group: null, userId: null, revision: null, message: 'No.' }], []),
   UnavailableError: copy => new copy.UnavailableError(),
   FeatureDisabledError: copy => new copy.FeatureDisabledError('a'),
 };

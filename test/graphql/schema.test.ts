@@ -22,6 +22,8 @@ it('equals schema.graphql (if not, run `npm run codegen`)', () => {
 it.each([
   ['CreateFlagInput', inputs.createFlag],
   ['UpdateFlagInput', inputs.updateFlag],
+  ['UpdateFlagsInput', inputs.updateFlags],
+  ['ApplyDefinitionsInput', inputs.applyDefinitions],
   ['DeleteFlagInput', inputs.deleteFlag],
   ['SetOverrideInput', inputs.setOverride],
 ] as const)('takes in %s every field that the service takes, and no other', (name, { shape }) => {

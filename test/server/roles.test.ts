@@ -52,6 +52,14 @@ const table: Record<string, { access: Access; operation: string }> = {
     access: 'admin',
     operation: 'mutation { updateFlag(input: { key: "nope" }) { __typename } }',
   },
+  'Mutation.updateFlags': {
+    access: 'admin',
+    operation: 'mutation { updateFlags(input: { flags: [{ key: "nope" }] }) { __typename } }',
+  },
+  'Mutation.applyDefinitions': {
+    access: 'admin',
+    operation: 'mutation { applyDefinitions(input: { definitions: [], prune: true }) { __typename } }',
+  },
   'Mutation.deleteFlag': {
     access: 'admin',
     operation: 'mutation { deleteFlag(input: { key: "nope" }) { __typename } }',

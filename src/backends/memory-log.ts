@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../core/json.js';
 import { storedUserId } from '../core/user-id.js';
-import type { Author, Change, ChangePage, Written } from './backend.js';
+import type { Author, Change, ChangePage, LogCriterion, LogFound, LogSearch, Written } from './backend.js';
 
 /** The author of a write with the batch of its changes. */
 export interface Signature extends Author {
@@ -38,6 +38,13 @@ export class MemoryLog {
 
   nonceOf(revision: number): string | null {
     return this.#changes[revision - 1]?.nonce ?? null;
+  }
+
+  search(search: LogSearch): LogFound {
+    const tests = search.any.map(matcher);
+    const changes = this.since(search.after).filter(change => tests.some(test => test(change)));
+    if (search.newestFirst === true) changes.reverse();
+    return { prunedTo: 0, head: this.head, changes: changes.slice(0, search.limit) };
   }
 
   since(revision: number): readonly Change[] {
@@ -109,4 +116,19 @@ export class MemoryLog {
 
 function erased(state: JsonObject | null): JsonObject | null {
   return state && { ...state, ...('reason' in state ? { reason: null } : { attributes: {} }) };
+}
+
+/** Whether a change matches: the same as `searchCondition` in log-search.ts. */
+function matcher({ kinds, flagKeys, groups, userIds, batch }: LogCriterion): (change: Change) => boolean {
+  const among = (list: readonly string[] | undefined) => {
+    const set = list && new Set(list);
+    return (value: string | null) => set === undefined || (value !== null && set.has(value));
+  };
+  const [isKind, isFlag, isGroup, isUser] = [among(kinds), among(flagKeys), among(groups), among(userIds)];
+  return change =>
+    isKind(change.kind) &&
+    isFlag(change.flagKey) &&
+    isGroup(change.groupName) &&
+    (batch === undefined || change.batch === batch) &&
+    (isUser(change.userId) || change.userIds.some(isUser));
 }

@@ -26,7 +26,6 @@ import type {
   User,
   Written,
 } from './backend.js';
-import { matchesSearch } from './log-search.js';
 import { MemoryLog, type Signature } from './memory-log.js';
 import { namedFlag, type Seed, seedIssues, seedVariantIssues } from './seed.js';
 
@@ -116,9 +115,7 @@ export class MemoryBackend implements Backend {
   }
 
   async search(search: LogSearch): Promise<LogFound> {
-    const changes = this.#log.since(search.after).filter(matchesSearch(search));
-    if (search.newestFirst === true) changes.reverse();
-    return { prunedTo: 0, head: this.#log.head, changes: changes.slice(0, search.limit) };
+    return this.#log.search(search);
   }
 
   onHint(listener: () => void): () => void {

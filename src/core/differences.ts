@@ -15,11 +15,11 @@ export interface Difference {
 }
 
 /** The most differences of one field. If there were more, the field is one difference. */
-const maxOfField = 100;
+const mostOfField = 100;
 /** Levels below a field that are looked into; what is deeper differs as a whole. */
-const maxDepth = 20;
+const deepest = 20;
 /** Longest name in a path, in UTF-16 code units. An object with longer names differs as a whole. */
-const maxNameLength = 255;
+const longestName = 255;
 
 /** Counted by the store itself with every change, so they say nothing about it. */
 const counted: ReadonlySet<string> = new Set(['version', 'updatedAt', 'createdById']);
@@ -70,7 +70,7 @@ export function differencesBetween(before: JsonObject | null, after: JsonObject 
   const differencesOf = (name: string) => {
     const form = forms.get(name) ?? plain;
     const valueIn = (state: JsonObject | null) => ownMember(state, name) ?? form.absent;
-    return compare([name], valueIn(before), valueIn(after), form, maxDepth);
+    return compare([name], valueIn(before), valueIn(after), form, deepest);
   };
   const told = names.filter(name => !incidental.has(name)).flatMap(differencesOf);
   return told.length > 0 ? told : names.filter(name => incidental.has(name)).flatMap(differencesOf);
@@ -91,7 +91,7 @@ function compare(
   for (const name of parts.names) {
     const below = compare([...path, name], parts.before.get(name), parts.after.get(name), form.below(name), depth - 1);
     told.push(...below);
-    if (told.length > maxOfField) return whole;
+    if (told.length > mostOfField) return whole;
   }
   return told;
 }
@@ -125,7 +125,7 @@ function partsOf(before: Json | undefined, after: Json | undefined, { namedBy, b
 
 function members(object: JsonObject): ReadonlyMap<string, Json> | null {
   const entries = Object.entries(object);
-  return entries.every(([name]) => name.length <= maxNameLength) ? new Map(entries) : null;
+  return entries.every(([name]) => name.length <= longestName) ? new Map(entries) : null;
 }
 
 /** The elements of a list by their names; null if they have none, or not each its own. */
@@ -133,7 +133,7 @@ function elements(list: readonly Json[], namedBy: string): ReadonlyMap<string, J
   const byName = new Map<string, Json>();
   for (const element of list) {
     const name = isPlainObject(element) ? ownMember(element as JsonObject, namedBy) : undefined;
-    if (typeof name !== 'string' || name.length > maxNameLength || byName.has(name)) return null;
+    if (typeof name !== 'string' || name.length > longestName || byName.has(name)) return null;
     byName.set(name, element);
   }
   return byName;

@@ -14,6 +14,7 @@ const config: CodegenConfig = {
         importExtension: '.js',
         scalars: {
           UserID: 'string',
+          UUID: 'string',
           DateTime: 'string',
           JSON: 'unknown',
           JSONObject: 'Record<string, unknown>',

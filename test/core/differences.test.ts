@@ -243,7 +243,12 @@ describe('the size of differences', () => {
 
 // Makes the state after from the state before, by what the paths say.
 
-const names: Readonly<Record<string, string>> = { variants: 'key', rules: 'id', serve: 'variant' };
+// A path may have a segment `__proto__`.
+const names = new Map([
+  ['variants', 'key'],
+  ['rules', 'id'],
+  ['serve', 'variant'],
+]);
 
 function applied(before: JsonObject, differences: readonly Difference[]): JsonObject {
   // biome-ignore lint/suspicious/noExplicitAny: walks values of any form.
@@ -252,12 +257,12 @@ function applied(before: JsonObject, differences: readonly Difference[]): JsonOb
   for (const { path, after } of differences.filter(difference => !orders.includes(difference))) {
     let place = state;
     for (const [depth, segment] of path.slice(0, -1).entries()) {
-      const by = Array.isArray(place) ? names[path[depth - 1] as string] : undefined;
+      const by = Array.isArray(place) ? names.get(path[depth - 1] as string) : undefined;
       const index = by === undefined ? segment : place.findIndex((item: JsonObject) => item[by] === segment);
       place = place[index];
     }
     const last = path.at(-1) as string;
-    const by = Array.isArray(place) ? names[path.at(-2) as string] : undefined;
+    const by = Array.isArray(place) ? names.get(path.at(-2) as string) : undefined;
     const index = by === undefined ? last : place.findIndex((item: JsonObject) => item[by] === last);
     if (by !== undefined && after === undefined) place.splice(index, 1);
     else if (by !== undefined && index === -1) place.push(after);
@@ -267,10 +272,10 @@ function applied(before: JsonObject, differences: readonly Difference[]): JsonOb
   }
   for (const { path, after } of orders) {
     const parent = path.slice(0, -1).reduce((place, segment, depth) => {
-      const by = Array.isArray(place) ? names[path[depth - 1] as string] : undefined;
+      const by = Array.isArray(place) ? names.get(path[depth - 1] as string) : undefined;
       return by === undefined ? place[segment] : place.find((item: JsonObject) => item[by] === segment);
     }, state);
-    const by = names[path.at(-1) as string] as string;
+    const by = names.get(path.at(-1) as string) as string;
     parent[path.at(-1) as string] = (after as string[]).map(name =>
       parent[path.at(-1) as string].find((item: JsonObject) => item[by] === name),
     );
@@ -279,7 +284,7 @@ function applied(before: JsonObject, differences: readonly Difference[]): JsonOb
 }
 
 function isOrder(path: readonly string[], after: Json | undefined): boolean {
-  if (names[path.at(-1) as string] === undefined) return false;
+  if (names.get(path.at(-1) as string) === undefined) return false;
   return Array.isArray(after) && after.length > 0 && after.every(name => typeof name === 'string');
 }
 

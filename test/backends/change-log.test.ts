@@ -84,8 +84,8 @@ describe.each([
     const changes = await sql(`SELECT * FROM feature_changes WHERE revision > ${before} ORDER BY revision`);
     expect(changes.map(({ revision }) => Number(revision))).toEqual(changes.map((__, i) => before + 1 + i));
     expect(after).toBe(before + changes.length);
-    for (const { nonce } of changes) expect(nonce).toMatch(/^[0-9a-f-]{36}$/);
-    return changes.map(({ revision, at, nonce, ...fields }) =>
+    for (const { nonce, batch } of changes) expect([nonce, batch].join()).toMatch(/^[0-9a-f-]{36},[0-9a-f-]{36}$/);
+    return changes.map(({ revision, at, nonce, batch, ...fields }) =>
       Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
     );
   }

@@ -128,7 +128,7 @@ describe.skipIf(!hasBrowser)('@halyard/client in a real browser', () => {
 
   it('comes back with a new token when the old one has expired', async () => {
     // A token counts for five seconds after its end.
-    const expiring = await server.token('user', { expiresInSeconds: -3, attributes: { who: ann } });
+    const expiring = await server.token('user', { expiresInSeconds: 3, attributes: { who: ann } });
     const page = await open({ subject: ann, token: expiring });
     await shows(page, `${ann} ${ann} off`);
     await page.evaluate(token => Object.assign(globalThis, { token }), await tokenOf(bob));

@@ -231,7 +231,7 @@ describe('a WebSocket', () => {
 
   it('for which little waits is closed too when it takes nothing of it, though it answers pings', async () => {
     await using other = await startTestServer({
-      limits: { pingInterval: 100, stallTimeout: 600 },
+      limits: { pingInterval: 1_000, stallTimeout: 600 },
       logLevel: 'warn',
     });
     const raw = await initiated(other.url);

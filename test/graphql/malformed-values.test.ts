@@ -188,6 +188,6 @@ it('a flag with values that another program stored in no valid form can be mende
   expect((await management.updateFlag({ key: 'broken', rules: [] })).value.rules).toEqual([]);
   await management.updateFlag({ key: 'broken', percentage: 50 });
   const mended = await management.updateFlag({ key: 'broken', variants: valid.variants, rules: [] });
-  expect(mended).toMatchObject({ variants: valid.variants, rules: [] });
+  expect(mended.value).toMatchObject({ variants: valid.variants, rules: [] });
   await management.deleteFlag({ key: 'broken' });
 });

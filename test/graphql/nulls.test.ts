@@ -53,6 +53,24 @@ const inputs: Record<string, { readonly document: string; readonly required: obj
     document: 'query($input: ChangeFilter!) { changes(first: 1, filter: $input) { nodes { kind flagKey } } }',
     required: {},
   },
+  ...Object.fromEntries(
+    Object.entries({
+      deleteFlag: { key: 'nope' },
+      removeOverride: { userId: ann, flagKey: 'nope' },
+      addToGroup: { group: 'nulls', userIds: [] },
+      removeFromGroup: { group: 'nulls', userIds: [] },
+      setUserAttributes: { userId: ann, attributes: {} },
+      deleteUser: { userId: 'nobody' },
+      revertFlag: { key: 'nope', revision: 1 },
+      undoBatch: { batch: ann },
+      updateFlags: { flags: [{ key: 'nope' }] },
+      applyDefinitions: { definitions: [] },
+    }).map(([mutation, required]) => {
+      const input = `${mutation.charAt(0).toUpperCase()}${mutation.slice(1)}Input`;
+      const document = `mutation($input: ${input}!) { ${mutation}(input: $input) { __typename ... on Error { message } } }`;
+      return [input, { document, required }];
+    }),
+  ),
   EvaluationContextInput: {
     document: 'query($input: EvaluationContextInput!) { evaluate(context: $input) { key reason } }',
     required: {},
@@ -82,6 +100,7 @@ const fields: Record<string, (args: string) => string> = {
   'Viewer.values': args => `{ viewer { values ${args && `(${args})`} } }`,
   'Viewer.featureMap': args => `{ viewer { featureMap ${args && `(${args})`} } }`,
   'Subscription.viewerFeatures': args => `subscription { viewerFeatures ${args && `(${args})`} { featureMap } }`,
+  'Subscription.changes': args => `subscription { changes ${args && `(${args})`} { kind } }`,
   'Subscription.isEnabled': args => `subscription { isEnabled(key: "nope" ${args}) }`,
   'Subscription.evaluations': args => `subscription { evaluations(context: {} ${args}) { featureMap } }`,
 };
@@ -127,8 +146,12 @@ describe('null is as if absent', () => {
       if (!source.startsWith('subscription')) return api.data(source);
       const stream = await api.watch(source);
       if (!(Symbol.asyncIterator in stream)) throw new Error(JSON.stringify(stream));
-      const { value } = await stream.next();
+      const next = stream.next();
+      // `changes` tells of what is changed from now on.
+      if (child === 'changes') await api.service.management.createFlag({ key: 'new', name: 'New' });
+      const { value } = await next;
       await stream.return(undefined);
+      if (child === 'changes') await api.service.management.deleteFlag({ key: 'new' });
       return value;
     };
     const absent = await run(document(''));

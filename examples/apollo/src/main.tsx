@@ -37,7 +37,8 @@ const client = new ApolloClient({
     new GraphQLWsLink(socket),
     new HttpLink({ uri: '/graphql' }),
   ),
-  cache: new InMemoryCache(),
+  // The list of an update replaces the one before, also where a flag is gone.
+  cache: new InMemoryCache({ typePolicies: { Viewer: { fields: { features: { merge: false } } } } }),
 });
 
 function Page() {

@@ -6,13 +6,16 @@ import { uuids } from './sql.js';
 export function searchCondition({ after, any }: Pick<LogSearch, 'after' | 'any'>): Prisma.Sql {
   const criteria = any.map(criterion => {
     const { kinds, flagKeys, groups, userIds, batch } = criterion;
+    const isReset = kinds?.length === 1 && kinds[0] === 'RESET';
     const parts = [
-      kinds && Prisma.sql`kind = ANY(${[...kinds]}::feature_change_kind[])`,
+      // A literal, for the index of these alone.
+      isReset && Prisma.sql`kind = 'RESET'`,
+      kinds && !isReset && Prisma.sql`kind = ANY(${[...kinds]}::feature_change_kind[])`,
       flagKeys && Prisma.sql`flag_key = ANY(${[...flagKeys]}::text[])`,
       groups && Prisma.sql`group_name = ANY(${[...groups]}::text[])`,
       userIds && Prisma.sql`(user_id = ANY(${uuids(userIds)}) OR user_ids && ${uuids(userIds)})`,
       batch && Prisma.sql`batch = ${batch}::uuid`,
-    ].filter(part => part !== undefined && part !== '');
+    ].filter(part => typeof part === 'object');
     return parts.length === 0 ? Prisma.sql`true` : Prisma.sql`(${Prisma.join(parts, ' AND ')})`;
   });
   const matches = criteria.length === 0 ? Prisma.sql`false` : Prisma.sql`(${Prisma.join(criteria, ' OR ')})`;

@@ -5,6 +5,7 @@ import { CrossedError, FeatureError, FlagNotFoundError, VersionConflictError } f
 import type { Flag } from '../core/flag.js';
 import type { FlagPatch } from '../core/inputs.js';
 import { canonicalJson } from '../core/json.js';
+import { mapInSlices } from '../streams/slices.js';
 import type { DefinitionChange, FlagPreview } from './preview.js';
 import { isSameDefinition } from './snapshot.js';
 
@@ -189,10 +190,12 @@ export class Confirmations {
   /** @throws ConfirmationRequiredError */
   async #check({ caller, confirm }: Requester, planned: Planned): Promise<void> {
     const changes = [...planned.concerned.values()];
-    const alters = changes.some(({ before, after }) => {
-      // A flag that does not exist yet has no answers.
-      return before !== null && (after === null || !isSameDefinition(before, after));
-    });
+    // A flag that does not exist yet has no answers.
+    const altering = await mapInSlices(
+      changes,
+      ({ before, after }) => before !== null && (after === null || !isSameDefinition(before, after)),
+    );
+    const alters = altering.includes(true);
     if (confirm === null && !(alters && this.#options.isProtected)) return;
     const fault = confirm === null ? needed : this.#faultOf(confirm, caller, planned, alters);
     if (fault === null) return;

@@ -1,6 +1,7 @@
 import { type CompiledFlag, compileFlag, type Evaluation, evaluate } from '../core/evaluate.js';
 import type { FlagDefinition } from '../core/flag.js';
 import type { Subject } from '../core/subject.js';
+import { mapInSlices } from '../streams/slices.js';
 
 /** A flag as it is, and as it would be. Null: there is no such flag. */
 export interface DefinitionChange {
@@ -55,10 +56,18 @@ export class PreviewCount {
   readonly #losing = new Set<string>();
   #counted = 0;
 
-  /** @param now milliseconds since the epoch: decides which overrides have expired. */
-  constructor(changes: readonly DefinitionChange[], now: number) {
-    this.#flags = changes.map(change => new ComparedFlag(change));
+  /** Use {@link PreviewCount.of}. */
+  private constructor(flags: readonly ComparedFlag[], now: number) {
+    this.#flags = flags;
     this.#now = now;
+  }
+
+  /**
+   * Compiles in slices: one flag may take milliseconds, and a change may be of thousands.
+   * @param now milliseconds since the epoch: decides which overrides have expired.
+   */
+  static async of(changes: readonly DefinitionChange[], now: number): Promise<PreviewCount> {
+    return new PreviewCount(await mapInSlices(changes, change => new ComparedFlag(change)), now);
   }
 
   /** How many subjects were compared. */

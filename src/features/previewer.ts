@@ -46,8 +46,8 @@ export class Previewer {
     population: Population,
     time: number = previewLimits.time,
   ): Promise<FlagPreview> {
-    const count = new PreviewCount(changes, this.#options.now());
     const end = performance.now() + time;
+    const count = await PreviewCount.of(changes, this.#options.now());
     return population === 'CONNECTED' ? this.#connected(count, end) : this.#stored(count, end, time);
   }
 
@@ -57,8 +57,10 @@ export class Previewer {
     const unknown: { readonly audience: Audience; readonly storedId: string }[] = [];
     let total = 0;
     const slice = new TimeSlice();
-    for (const viewer of this.#options.viewers()) {
+    const viewers = this.#options.viewers();
+    for (const viewer of viewers) {
       if (slice.isOver) await slice.next();
+      if (performance.now() > end) return count.result(viewers.length, false);
       const { storedId } = viewer.audience;
       const subject = viewer.subject ?? this.#subjectOf(viewer);
       const id = storedId === null ? visitorId(subject) : `user:${storedId}`;
@@ -76,6 +78,7 @@ export class Previewer {
       await slice.next();
       for (const [index, { audience }] of batch.entries()) {
         if (slice.isOver) await slice.next();
+        if (performance.now() > end) return count.result(total, false);
         count.count(audience.subject(targetings[index] as Targeting));
       }
     }
@@ -147,7 +150,15 @@ export class Previewer {
         read(backend.usersAfter(after, pageSize, needs)),
       );
       if (users === null) break;
-      for (const { id, targeting } of users) count.count(createSubject({ userId: id, ...targeting }));
+      const slice = new TimeSlice();
+      let isLate = false;
+      for (const { id, targeting } of users) {
+        if (slice.isOver) await slice.next();
+        isLate = performance.now() > end - timeToCount;
+        if (isLate) break;
+        count.count(createSubject({ userId: id, ...targeting }));
+      }
+      if (isLate) break;
       if (users.length < pageSize) return count.result(count.counted, true);
       after = users.at(-1)?.storedId ?? null;
       estimate ??= read(backend.countUsers(0));

@@ -28,6 +28,8 @@ import { flagKinds, laterCriteria, reverting, undoing } from './undo.js';
 
 /** The most changes that an undo takes back, and the most changes since that it compares them with. */
 export const maxUndone = 10_000;
+/** The most members of groups that an undo takes back: as many as one mutation adds. */
+export const maxUndoneMembers = 20_000;
 /** The most overrides that come back with a deleted flag. */
 export const maxOverridesBack = 10_000;
 
@@ -57,9 +59,9 @@ async function carryOut<T>(
   plan: () => Promise<Plan<T>>,
 ): Promise<Written<T>> {
   for (let attempt = 1; ; attempt++) {
-    const { steps, guard, reverts, value, isExempt } = await plan();
-    if (steps.length === 0) return { value, revision: guard.since, batch: null };
     try {
+      const { steps, guard, reverts, value, isExempt } = await plan();
+      if (steps.length === 0) return { value, revision: guard.since, batch: null };
       return { ...(await backend.apply(steps, author(reverts, isExempt), guard)), value };
     } catch (error) {
       if (!(error instanceof CrossedError)) throw error;
@@ -214,13 +216,24 @@ async function planUndo(backend: Backend, batch: string, now: number): Promise<P
     throw unknown('The log does not go back further than this batch, so a part of it may not be kept any more.');
   }
   checkSize(changes.length, 'The batch has');
-  const any = laterCriteria(changes);
-  const since = await backend.search({ after: first.revision, any, limit: maxUndone + changes.length + 1 });
-  const later = since.changes.filter(change => change.batch !== batch);
-  const reset = [...changes, ...later].find(({ kind }) => kind === 'RESET');
-  if (reset !== undefined) {
-    throw unknown(unknownBefore(reset));
+  const members = changes.reduce((sum, { userIds }) => sum + userIds.length, 0);
+  if (members > maxUndoneMembers) {
+    const message = `The batch is about more than ${maxUndoneMembers} members of groups, who cannot be taken back at once.`;
+    refuse([{ path: ['batch'], message }]);
   }
+  const { after, resets } = { after: first.revision, resets: [{ kinds: ['RESET'] }] } as const;
+  const since = await backend.search({
+    after,
+    any: [...laterCriteria(changes), { batch }],
+    limit: maxUndone + changes.length + 1,
+  });
+  const [reset = changes.find(({ kind }) => kind === 'RESET')] = (
+    await backend.search({ after, any: resets, limit: 1 })
+  ).changes;
+  if (reset !== undefined) throw unknown(unknownBefore(reset));
+  const later = since.changes.filter(change => change.batch !== batch);
+  // Another transaction has added to the batch after it was read.
+  if (since.changes.length - later.length > changes.length - 1) throw new CrossedError(since.head, [], []);
   checkSize(later.length, 'Since then, the same things had');
   const { steps, conflicts, erased } = undoing(changes, later);
   const flagKeys = namesIn(changes, ({ flagKey }) => (flagKey === null ? [] : [flagKey]));
@@ -231,13 +244,14 @@ async function planUndo(backend: Backend, batch: string, now: number): Promise<P
     refuse([{ path: ['batch'], message }]);
   }
   const userIds = namesIn(changes, change => (change.userId === null ? change.userIds : [change.userId]));
-  const { at } = changes.at(-1) as Change;
+  // An undo that was undone again and again would be a switch without a confirmation.
+  const isFirstUndo = changes.every(({ reverts }) => reverts === null);
   return {
     steps,
     guard: { since: since.head, flagKeys, userIds },
     reverts: first.revision,
     value: flagKeys,
-    isExempt: now - at.getTime() <= unconfirmedFor,
+    isExempt: isFirstUndo && now - first.at.getTime() <= unconfirmedFor,
   };
 }
 

@@ -36,8 +36,8 @@ interface Effect {
   readonly members: ReadonlyMap<string, Net & { readonly group: string; readonly userId: string }>;
   /** By user. */
   readonly attributes: ReadonlyMap<string, Net>;
-  /** The users that were deleted. */
-  readonly deleted: ReadonlySet<string>;
+  /** The users that were deleted, with the revision of the last deletion. */
+  readonly deleted: ReadonlyMap<string, number>;
 }
 
 export interface Undoing {
@@ -56,7 +56,7 @@ function effectOf(changes: readonly Change[]): Effect {
   const overrides = new Map<string, Net>();
   const attributes = new Map<string, Net>();
   const members = new Map<string, Net & { group: string; userId: string }>();
-  const deleted = new Set<string>();
+  const deleted = new Map<string, number>();
   const extend = (map: Map<string, Net>, key: string, change: Change) =>
     map.set(key, { first: map.get(key)?.first ?? change, last: change });
   for (const change of changes) {
@@ -64,7 +64,7 @@ function effectOf(changes: readonly Change[]): Effect {
     if (flagKinds.includes(kind)) extend(flags, flagKey as string, change);
     if (overrideKinds.includes(kind)) extend(overrides, pairKey(flagKey as string, userId as string), change);
     if (kind === 'USER_UPDATED') extend(attributes, userId as string, change);
-    if (kind === 'USER_DELETED') deleted.add(userId as string);
+    if (kind === 'USER_DELETED') deleted.set(userId as string, change.revision);
     for (const member of memberKinds.includes(kind) ? change.userIds : []) {
       const group = groupName as string;
       const key = pairKey(group, member);
@@ -86,12 +86,11 @@ export function laterCriteria(batch: readonly Change[]): LogCriterion[] {
   ]);
   const overridden = new Set(pairs.map(({ flagKey }) => flagKey as string));
   return [
-    { kinds: ['RESET'] },
     { kinds: ['USER_DELETED', 'USER_UPDATED'], userIds: [...users] },
     { kinds: flagKinds, flagKeys: [...new Set([...flags.keys(), ...overridden])] },
     { kinds: overrideKinds, flagKeys: [...flags.keys()] },
     { kinds: overrideKinds, flagKeys: [...overridden], userIds: [...users] },
-    { kinds: memberKinds, groups: [...new Set(memberships.map(({ group }) => group))], userIds: [...users] },
+    { kinds: memberKinds, groups: [...new Set(memberships.map(({ group }) => group))] },
   ];
 }
 
@@ -109,10 +108,12 @@ export function undoing(batch: readonly Change[], later: readonly Change[]): Und
   const isErased = (userId: string | null) => isGone(userId) || effect.deleted.has(userId as string);
   const restored = [...effect.flags.values()].map(restoredFlag).filter(flag => flag !== null);
   const removed = new Set(restored.filter(({ before }) => before === null).map(({ key }) => key));
+  /** Deleted and created again by the undo, because the type of a flag never changes: its overrides are set again. */
+  const remade = new Set(restored.filter(isRemade).map(({ key }) => key));
   const steps: Step[] = restored.flatMap(({ key, before, after }): Step[] => {
     if (before === null) return [];
     if (after === null) return [{ kind: 'createFlag', flag: before }];
-    if (after.type === before.type) return [{ kind: 'updateFlag', key, patch: patchTo(before) }];
+    if (!remade.has(key)) return [{ kind: 'updateFlag', key, patch: patchTo(before) }];
     return [
       { kind: 'deleteFlag', key },
       { kind: 'createFlag', flag: before },
@@ -121,7 +122,8 @@ export function undoing(batch: readonly Change[], later: readonly Change[]): Und
   for (const { first, last } of effect.overrides.values()) {
     const [flagKey, userId] = [first.flagKey as string, first.userId as string];
     const before = isErased(userId) ? null : first.before;
-    if (isGone(userId) || removed.has(flagKey) || sameOverride(before, last.after)) continue;
+    const present = remade.has(flagKey) ? null : last.after;
+    if (isGone(userId) || removed.has(flagKey) || sameOverride(before, present)) continue;
     steps.push(
       before === null
         ? { kind: 'removeOverride', flagKey, userId }
@@ -148,14 +150,18 @@ export function undoing(batch: readonly Change[], later: readonly Change[]): Und
   }
   // Last, because the overrides of a flag go with it.
   for (const key of removed) steps.push({ kind: 'deleteFlag', key });
-  const erased = new Set([...effect.deleted, ...deletedSince]).size;
-  return { steps, conflicts: conflictsOf(effect, restored, later, isGone), erased };
+  const erased = new Set([...effect.deleted.keys(), ...deletedSince.keys()]).size;
+  return { steps, conflicts: conflictsOf(effect, restored, later, deletedSince), erased };
 }
 
 interface RestoredFlag {
   readonly key: string;
   readonly before: NewFlag | null;
   readonly after: NewFlag | null;
+}
+
+function isRemade({ before, after }: RestoredFlag): boolean {
+  return before !== null && after !== null && before.type !== after.type;
 }
 
 /** Null: the flag is as it was before the batch. */
@@ -177,15 +183,18 @@ function conflictsOf(
   { overrides, members, attributes, deleted }: Effect,
   flags: readonly RestoredFlag[],
   later: readonly Change[],
-  isGone: (userId: string | null) => boolean,
+  deletedSince: ReadonlyMap<string, number>,
 ): Conflict[] {
+  const isGone = (userId: string | null) => userId !== null && deletedSince.has(userId);
   const byKey = new Map(flags.map(flag => [flag.key, flag]));
-  const comingBack = new Map<string | null, JsonObject[]>();
+  /** By flag: the variants that the overrides name which come back. */
+  const comingBack = new Map<string | null, Set<string>>();
   for (const { first } of overrides.values()) {
     if (first.before === null || isGone(first.userId) || deleted.has(first.userId as string)) continue;
-    const list = comingBack.get(first.flagKey);
-    if (list === undefined) comingBack.set(first.flagKey, [first.before]);
-    else list.push(first.before);
+    const named = comingBack.get(first.flagKey) ?? new Set();
+    comingBack.set(first.flagKey, named);
+    const { variant = null } = first.before;
+    if (variant !== null) named.add(variant as string);
   }
   const conflicts = new Map<string, Conflict>();
   // By what it is about, so that the newest change of each thing is told.
@@ -197,13 +206,16 @@ function conflictsOf(
     const about = { flagKey, group: null, userId: null };
     if (flagKinds.includes(kind)) {
       if (flag !== undefined) conflict(about, change, `The flag "${flagKey}" was changed again since.`);
-      if (comingBack.get(flagKey)?.some(override => !hasPlace(override, change.after))) {
+      const named = comingBack.get(flagKey);
+      if (named !== undefined && !hasPlace(named, change.after)) {
         conflict(about, change, `The flag "${flagKey}" was changed since, so an override of it cannot come back.`);
       }
     }
-    if (overrideKinds.includes(kind) && !isGone(userId)) {
-      const isSame = overrides.has(pairKey(flagKey as string, userId as string));
-      const isInTheWay = flag !== undefined && !keepsOverride(flag, change.after);
+    if (overrideKinds.includes(kind)) {
+      // What a user has who was deleted and came again is not of this batch, but it must not go with a flag either.
+      const isNew = kind === 'OVERRIDE_SET' && change.revision > (deletedSince.get(userId as string) ?? 0);
+      const isSame = !isGone(userId) && overrides.has(pairKey(flagKey as string, userId as string));
+      const isInTheWay = flag !== undefined && !keepsOverride(flag, change.after) && (isNew || !isGone(userId));
       if (isSame || isInTheWay) {
         conflict({ flagKey, group: null, userId }, change, `An override of the flag "${flagKey}" was changed since.`);
       }
@@ -226,11 +238,11 @@ function conflictsOf(
   return [...conflicts.values()];
 }
 
-/** Whether an override can come back to a flag in this state; null: there is no such flag. */
-function hasPlace(override: JsonObject, flagState: JsonObject | null): boolean {
+/** Whether overrides that name these variants can come back to a flag in this state; null: there is no such flag. */
+function hasPlace(variants: ReadonlySet<string>, flagState: JsonObject | null): boolean {
   if (flagState === null) return false;
-  const { variant = null } = override;
-  return variant === null || variantKeys(flagFromLog(flagState).variants).includes(variant as string);
+  const present = new Set(variantKeys(flagFromLog(flagState).variants));
+  return [...variants].every(variant => present.has(variant));
 }
 
 /** Whether an override that was set or removed since is as right for the restored flag as for the present one. */

@@ -90,6 +90,8 @@ builder.queryFields(t => ({
     description:
       'Admin. Previews `updateFlag` with this input: how many users would gain and lose the feature, with examples. Changes nothing.',
     authScopes: { admin: true },
+    // Each preview evaluates for up to two seconds, so one operation may ask for a few.
+    complexity: { field: 20_000 },
     errors: {
       types: [ValidationError, FlagNotFoundError, VersionConflictError],
       union: { name: 'PreviewFlagResult', description: 'The preview, or the error that the change would have.' },

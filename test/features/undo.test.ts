@@ -231,6 +231,41 @@ const sequences = fc.array(
   },
 );
 
+it('an undo that would delete a newer override of a user who was deleted and came again is refused', async () => {
+  const backend = new MemoryBackend();
+  const override = { flagKey: 'a', userId: 'ann', enabled: true, reason: null, expiresAt: null };
+  await backend.createFlag(newFlag('a'), null);
+  const { revision } = await backend.setOverride(override, null);
+  await backend.deleteFlag('a', null);
+  const { batch } = await revertFlag(backend, { key: 'a', revision, expectedVersion: null }, admin);
+  await backend.deleteUser('ann', null);
+  await backend.setOverride({ ...override, reason: 'new' }, null);
+  await expect(undo(backend, batch as string)).rejects.toMatchObject({
+    code: 'CONFLICTS',
+    conflicts: [{ flagKey: 'a', userId: 'ann' }],
+  });
+});
+
+it('an undo of a new type of a flag has its overrides again, also those that are the same', async () => {
+  const backend = new MemoryBackend();
+  const override = { flagKey: 'a', userId: 'ann', enabled: true, reason: null, expiresAt: null };
+  await backend.createFlag(newFlag('a'), null);
+  await backend.setOverride(override, null);
+  const number = { type: 'NUMBER', offVariant: 'n', variants: [{ key: 'n', value: 1, weight: 1 }] } as const;
+  const { batch } = await backend.apply(
+    [
+      { kind: 'deleteFlag', key: 'a' },
+      { kind: 'createFlag', flag: newFlag('a', number) },
+      { kind: 'setOverride', override },
+    ],
+    null,
+    null,
+  );
+  await undo(backend, batch as string);
+  expect((await backend.getFlag('a'))?.type).toBe('BOOLEAN');
+  expect(await backend.overrides([override])).toMatchObject([{ enabled: true }]);
+});
+
 /** Each backend with the number of random histories. */
 const backends = [
   { name: 'memory', runs: 400 },

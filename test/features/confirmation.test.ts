@@ -279,6 +279,14 @@ describe('on a protected server an undo', () => {
     expect(await undo()).toMatchObject({ value: [{ key: 'a', enabled: false }] });
   });
 
+  it('of an undo needs one, because a chain of them would be a switch', async () => {
+    const { undo, asked, service, backend } = await changed();
+    const { batch } = await undo();
+    const again = service.changesOf({ caller: 'ann', confirm: null }).undoBatch({ batch: batch as string });
+    expect((await asked(again)).preview).toMatchObject({ on: 0 });
+    expect((await backend.getFlag('a'))?.enabled).toBe(false);
+  });
+
   it('needs one later, and passes with it', async () => {
     const { undo, pass, asked, backend } = await changed();
     pass(10 * minute + 1);

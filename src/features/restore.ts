@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Author,
   type Backend,
@@ -24,6 +23,7 @@ import type { Flag } from '../core/flag.js';
 import type { RevertFlagInput } from '../core/inputs.js';
 import { shortened } from '../core/text.js';
 import { variantKeys } from '../core/variants.js';
+import { checkedWrite } from './checked-patch.js';
 import { flagKinds, laterCriteria, reverting, undoing } from './undo.js';
 
 /** The most changes that an undo takes back, and the most changes since that it compares them with. */
@@ -38,8 +38,6 @@ const unconfirmedFor = 10 * 60_000;
 
 /** How often a restoration is planned again because what it concerns was changed meanwhile. */
 const attempts = 20;
-/** Milliseconds that are added to the longest pause after each of these attempts. */
-const crossedDelay = 5;
 
 /** The steps of a restoration, and what must not be changed before they are made. */
 interface Plan<T> {
@@ -52,24 +50,23 @@ interface Plan<T> {
   readonly isExempt: boolean;
 }
 
-/** Makes the steps of a plan, all or none. Plans again if something crossed. */
+/** Makes the steps of a plan, all or none. Plans again if something crossed, also while the plan was made. */
 async function carryOut<T>(
   backend: Backend,
   author: (reverts: number, isExempt: boolean) => Author,
   plan: () => Promise<Plan<T>>,
 ): Promise<Written<T>> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const { steps, guard, reverts, value, isExempt } = await plan();
-      if (steps.length === 0) return { value, revision: guard.since, batch: null };
-      return { ...(await backend.apply(steps, author(reverts, isExempt), guard)), value };
-    } catch (error) {
-      if (!(error instanceof CrossedError)) throw error;
-      if (attempt === attempts) {
-        throw new UnavailableError('Others keep changing what this is about. Nothing was changed; try again.');
-      }
-      await sleep(Math.random() * attempt * crossedDelay);
-    }
+  const attempt = async (): Promise<Written<T>> => {
+    const { steps, guard, reverts, value, isExempt } = await plan();
+    if (steps.length === 0) return { value, revision: guard.since, batch: null };
+    return { ...(await backend.apply(steps, author(reverts, isExempt), guard)), value };
+  };
+  const isCrossed = (error: unknown) => error instanceof CrossedError;
+  try {
+    return await checkedWrite(async () => null, attempt, isCrossed, attempts);
+  } catch (error) {
+    if (!isCrossed(error)) throw error;
+    throw new UnavailableError('Others keep changing what this is about. Nothing was changed; try again.');
   }
 }
 

@@ -325,8 +325,8 @@ export class DatabaseBackend implements Backend {
     const actor = by?.actor ?? null;
     return this.#writer.writeCounted(
       by,
-      [ensureUsers(storedUsers([actor])), ...slices.map(users => ensureUsers(users))],
-      slices.map(users => insertMembers(group, users, actor)),
+      [ensureUsers(storedUsers([actor])), ...(await mapInSlices(slices, users => ensureUsers(users)))],
+      await mapInSlices(slices, users => insertMembers(group, users, actor)),
     );
   }
 
@@ -335,7 +335,7 @@ export class DatabaseBackend implements Backend {
     return this.#writer.writeCounted(
       by,
       [ensureUsers(storedUsers([by?.actor ?? null]))],
-      slices.map(users => deleteMembers(group, users)),
+      await mapInSlices(slices, users => deleteMembers(group, users)),
     );
   }
 
@@ -403,10 +403,8 @@ export class DatabaseBackend implements Backend {
     const users = [...distinct].sort(([a], [b]) => (a < b ? -1 : 1));
     await nextTurn();
     const size = Math.min(this.#connection.idsPerStatement, Math.max(users.length, 1));
-    return Array.from(
-      { length: Math.ceil(users.length / size) },
-      (_, index) => new Map(users.slice(index * size, (index + 1) * size)),
-    );
+    const starts = Array.from({ length: Math.ceil(users.length / size) }, (_, index) => index * size);
+    return mapInSlices(starts, start => new Map(users.slice(start, start + size)));
   }
 }
 

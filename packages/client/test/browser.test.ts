@@ -206,13 +206,14 @@ describe.skipIf(!hasBrowser)('@halyard/client in a real browser', () => {
 
   it('eight tabs that do not share leave room for other requests, because hidden ones close their streams', async () => {
     const tabs: Page[] = [];
-    for (let tab = 0; tab < 8; tab += 1) {
+    for (let count = 0; count < 8; count += 1) {
       const before = tabs.at(-1);
       if (before) await setVisibility(before, 'hidden');
-      tabs.push(await open({ hiddenAfter: 10 }));
+      const tab = await open({ hiddenAfter: 10 });
+      tabs.push(tab);
+      await shows(tab, 'visitor visitor off');
     }
     const [first, last] = [tabs[0] as Page, tabs[7] as Page];
-    await shows(last, 'visitor visitor off');
     await until(() => server.load.streams === 1, 'the visible tab alone holds a stream');
     // Over HTTP/1.1 a browser opens six connections to a server.
     expect(await last.evaluate(() => fetch('/health').then(({ ok }) => ok))).toBe(true);

@@ -23,6 +23,7 @@ const noId = { typename: '', id: '' };
 export const authScopes = ({ caller, allowAnonymous }: Context) => ({
   viewer: allowAnonymous || caller.role !== 'ANONYMOUS',
   evaluator: caller.role === 'SERVICE' || caller.role === 'ADMIN',
+  reader: caller.role === 'ADMIN',
   admin: caller.role === 'ADMIN',
 });
 
@@ -34,6 +35,8 @@ export const builder = new SchemaBuilder<{
     viewer: boolean;
     /** May evaluate any context that the query names. */
     evaluator: boolean;
+    /** May read everything. */
+    reader: boolean;
     /** May read and change everything. */
     admin: boolean;
   };

@@ -33,6 +33,8 @@ const unanswered = 'Query read timeout';
  * half-open.
  *
  * A statement that the server itself ends, a busy pool, or a single broken connection is not an outage.
+ *
+ * A connection that comes back within a transaction, because its ROLLBACK failed too, is not used again.
  */
 export class GuardedPool extends pg.Pool {
   readonly #guard: GuardedPoolOptions;
@@ -101,7 +103,7 @@ export class GuardedPool extends pg.Pool {
     for (;;) {
       if (this.#outage !== null) throw away(this.#outage);
       const client = await this.#unlessAway(super.connect());
-      if (this.#madeIn.get(client) === this.#generation) return client;
+      if (this.#madeIn.get(client) === this.#generation && !isInTransaction(client)) return client;
       client.release(true);
     }
   }
@@ -167,6 +169,11 @@ type PoolCallback = (
   client: pg.PoolClient | undefined,
   done: (release?: boolean | Error) => void,
 ) => void;
+
+function isInTransaction(client: pg.ClientBase): boolean {
+  const status = client.getTransactionStatus();
+  return status !== 'I' && status !== null;
+}
 
 function away(cause: Error): UnavailableError {
   return new UnavailableError(undefined, { cause });

@@ -62,7 +62,12 @@ const signedBytes = tokenBytes - parts.signature;
 const tokenLength = Math.ceil((tokenBytes * 4) / 3);
 
 /** The flags that a change concerns. */
-type Concerned = ReadonlyMap<string, { readonly before: Flag | null; readonly after: DefinitionChange['after'] }>;
+type Concerned = ReadonlyMap<string, ConcernedFlag>;
+
+interface ConcernedFlag {
+  readonly before: Flag | null;
+  readonly after: DefinitionChange['after'];
+}
 
 /** A change and the state that it starts from. */
 interface Planned {
@@ -100,19 +105,13 @@ export class Confirmations {
         ),
       deleteFlag: (key, by) => {
         const steps = [{ kind: 'deleteFlag', key }] as const;
-        return this.#write(requester, steps, by, null, async ({ since, concerned }) => {
-          const written = await backend.apply(steps, by, { since, flagKeys: [key], userIds: [] });
-          return { ...written, value: concerned.get(key)?.before !== null };
+        return this.#write(requester, steps, by, null, async planned => {
+          const written = await this.#apply(planned, by, null);
+          return { ...written, value: planned.concerned.get(key)?.before !== null };
         });
       },
       apply: (steps, by, guard = null) =>
-        this.#write(requester, steps, by, guard, ({ since, concerned }) =>
-          backend.apply(steps, by, {
-            since: guard?.since ?? since,
-            flagKeys: [...new Set([...(guard?.flagKeys ?? []), ...concerned.keys()])],
-            userIds: guard?.userIds ?? [],
-          }),
-        ),
+        this.#write(requester, steps, by, guard, planned => this.#apply(planned, by, guard)),
     });
   }
 
@@ -128,6 +127,30 @@ export class Confirmations {
     const { key } = before;
     const concerned = new Map([[key, { before, after: null }]]);
     return this.#token(caller, { steps: [{ kind: 'updateFlag', key, patch }], since: 0, concerned });
+  }
+
+  /**
+   * Writes a plan, unless one of its flags was changed after it. What is stated is the versions of the flags: their overrides
+   * may be set meanwhile, as often as their users like.
+   */
+  #apply({ steps, since, concerned }: Planned, by: Author | null, guard: Guard | null): Promise<Written<null>> {
+    const stated = new Set<string>();
+    const pinned = steps.flatMap((step): readonly Step[] => {
+      const key = keyOf(step);
+      const expectedVersion = concerned.get(key ?? '')?.before?.version;
+      if (key === null || expectedVersion === undefined || stated.has(key)) return [step];
+      stated.add(key);
+      // A patch without a field changes nothing, but it fails at another version.
+      return step.kind === 'updateFlag'
+        ? [{ ...step, expectedVersion }]
+        : [{ kind: 'updateFlag', key, patch: {}, expectedVersion }, step];
+    });
+    const absent = [...concerned].filter(([, { before }]) => before === null).map(([key]) => key);
+    return this.#options.backend.apply(pinned, by, {
+      since: guard?.since ?? since,
+      flagKeys: [...new Set([...(guard?.flagKeys ?? []), ...absent])],
+      userIds: guard?.userIds ?? [],
+    });
   }
 
   /** @param write must fail if a flag was changed after the plan was made. */
@@ -148,7 +171,8 @@ export class Confirmations {
         // A flag was changed meanwhile. The confirmation may be for its earlier version, so everything is looked at again.
         const isCrossed =
           (error instanceof CrossedError && guard === null) ||
-          (error instanceof VersionConflictError && expectedVersionOf(steps, error.flag.key) === null);
+          (error instanceof VersionConflictError && expectedVersionOf(steps, error.flag.key) === null) ||
+          (error instanceof FlagNotFoundError && planned.concerned.get(error.key)?.before != null);
         if (!isCrossed || attempt === attempts) throw error;
         await sleep(Math.random() * longestPause);
       }
@@ -159,18 +183,26 @@ export class Confirmations {
   async #plan(steps: readonly Step[]): Promise<Planned> {
     const keys = [...new Set(steps.map(keyOf).filter(key => key !== null))];
     const { since, flags } = await this.#read(keys);
-    const concerned = new Map(
-      keys.map(key => {
-        const own = steps.filter(step => keyOf(step) === key);
-        const before = flags.find(flag => flag.key === key) ?? null;
-        if (before === null && own[0]?.kind === 'updateFlag') throw new FlagNotFoundError(key);
-        const expected = expectedVersionOf(steps, key);
-        if (before !== null && expected !== null && expected !== before.version) {
-          throw new VersionConflictError(before, expected);
+    const stored = new Map(flags.map(flag => [flag.key, flag]));
+    const concerned = new Map<string, ConcernedFlag>();
+    for (const step of steps) {
+      const key = keyOf(step);
+      if (key === null) continue;
+      const known = concerned.get(key);
+      if (known !== undefined) {
+        concerned.set(key, { before: known.before, after: afterStep(known.after, step) });
+        continue;
+      }
+      const before = stored.get(key) ?? null;
+      if (step.kind === 'updateFlag') {
+        const { expectedVersion = null } = step;
+        if (before === null) throw new FlagNotFoundError(key);
+        if (expectedVersion !== null && expectedVersion !== before.version) {
+          throw new VersionConflictError(before, expectedVersion);
         }
-        return [key, { before, after: own.reduce(afterStep, before) }];
-      }),
-    );
+      }
+      concerned.set(key, { before, after: afterStep(before, step) });
+    }
     return { steps, since, concerned };
   }
 

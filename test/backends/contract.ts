@@ -1062,6 +1062,25 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect((await backend.createFlag(newFlag(fresh), null)).value.version).toBe(1);
       });
 
+      it('may state the version of a flag with a patch that changes nothing', async () => {
+        const name = key();
+        const { revision } = await backend.createFlag(newFlag(name), null);
+        const stating = (expectedVersion: number) =>
+          backend.apply([{ kind: 'updateFlag', key: name, patch: {}, expectedVersion }], null);
+        await expect(stating(2)).rejects.toThrow(VersionConflictError);
+        expect(await stating(1)).toMatchObject({ batch: null });
+        expect(await backend.getFlag(name)).toMatchObject({ version: 1 });
+        expect(await head()).toBe(revision);
+        await backend.apply(
+          [
+            { kind: 'updateFlag', key: name, patch: {}, expectedVersion: 1 },
+            { kind: 'deleteFlag', key: name },
+          ],
+          null,
+        );
+        expect(await backend.getFlag(name)).toBe(null);
+      });
+
       it('are thousands, in a moment', async () => {
         const keys = Array.from({ length: 2_000 }, key);
         const made = await backend.apply(

@@ -22,3 +22,23 @@ it('a connection that breaks between two uses ends neither the process nor the p
     await database.drop();
   }
 });
+
+it('a connection that comes back within a transaction, open or failed, is not used again', async () => {
+  const database = await createDatabase();
+  const config: pg.ClientConfig = { connectionString: database.url };
+  const pool = new GuardedPool({ config, size: 1, queryTimeoutMs: 5_000, connectTimeoutMs: 5_000, log: silentLog });
+  const leaveWithin = async (statements: readonly string[]) => {
+    const client = await pool.connect();
+    for (const statement of statements) await client.query(statement).catch(() => undefined);
+    client.release();
+  };
+  try {
+    await leaveWithin(['BEGIN', 'SELECT 1 / 0']);
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    await leaveWithin(['BEGIN', "SELECT set_config('lock_timeout', '7s', true)"]);
+    expect((await pool.query('SHOW lock_timeout')).rows).toEqual([{ lock_timeout: '0' }]);
+  } finally {
+    await pool.end();
+    await database.drop();
+  }
+});

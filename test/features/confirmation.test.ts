@@ -192,6 +192,58 @@ describe('on a protected server', () => {
     expect(await service.management.updateFlag(on)).toMatchObject({ value: { enabled: true } });
   });
 
+  it('overrides that are set all the time hold no change up', async () => {
+    const store = new MemoryBackend();
+    let count = 0;
+    const busy = new Proxy(store, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name);
+        if (name !== 'apply') return typeof member === 'function' ? member.bind(target) : member;
+        return async (...args: Parameters<Backend['apply']>) => {
+          const override = { userId: `u${++count}`, enabled: true, reason: null, expiresAt: null };
+          for (const flagKey of ['a', 'b']) await target.setOverride({ flagKey, ...override }, null).catch(() => {});
+          return target.apply(...args);
+        };
+      },
+    });
+    const { service, asked } = await start({ backend: busy });
+    for (const key of ['a', 'b']) await service.management.createFlag({ key, name: key });
+    const changes = {
+      updateFlags: (confirm: string | null) =>
+        service.changesOf({ caller: 'ann', confirm }).updateFlags({ flags: [on, { key: 'b', enabled: true }] }),
+      deleteFlag: (confirm: string | null) => service.changesOf({ caller: 'ann', confirm }).deleteFlag({ key: 'a' }),
+    };
+    for (const change of Object.values(changes)) {
+      const { preview } = await asked(change(null));
+      count = 0;
+      await change(preview.confirm);
+      expect(count).toBe(1);
+    }
+    expect(await store.getFlag('a')).toBe(null);
+    expect(await store.getFlag('b')).toMatchObject({ enabled: true, version: 2 });
+  });
+
+  it('a flag that is changed between the look at it and its deletion is looked at again', async () => {
+    const store = new MemoryBackend();
+    const { service, backend, asked, remove } = await start({ backend: store });
+    await service.management.createFlag({ key: 'a', name: 'A' });
+    const { preview } = await asked(remove('a'));
+    const release = backend.hold('getFlag');
+    const removal = remove('a', preview.confirm);
+    await until(() => backend.count('getFlag') > 1, 'the flag is looked at');
+    await store.updateFlag('a', { enabled: true }, null, null);
+    release();
+    expect((await asked(removal)).message).toMatch(/was changed after/);
+    const second = await asked(remove('a'));
+    const again = backend.hold('getFlag');
+    const looks = backend.count('getFlag');
+    const late = remove('a', second.preview.confirm);
+    await until(() => backend.count('getFlag') > looks, 'the flag is looked at');
+    await store.deleteFlag('a', null);
+    again();
+    expect(await late).toMatchObject({ value: false });
+  });
+
   it('several writes are confirmed as one change, in which overrides and new flags count as free', async () => {
     const backend = new MemoryBackend();
     for (const key of ['a', 'b', 'c']) await backend.createFlag(newFlag(key), null);

@@ -1,6 +1,9 @@
 -- What people find flags by: tags, an owner, and how long the flag is expected to be needed. None of them decides an answer.
 -- docs/decisions/0043-finding.md explains.
 
+-- Writers lock users first, then flags: the other order could end in a deadlock with one of them.
+LOCK TABLE users IN SHARE MODE;
+
 ALTER TABLE feature_flags
     ADD COLUMN tags varchar(50)[] COLLATE "C" NOT NULL DEFAULT '{}',
     ADD COLUMN owner varchar(200) COLLATE "C",

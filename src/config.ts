@@ -16,7 +16,7 @@ export type DatabaseConfig =
 
 /** The keys that tokens are verified with. `local`: the secret in the data directory. */
 export type AuthKeysConfig =
-  | { readonly kind: 'secret'; readonly secret: Uint8Array }
+  | { readonly kind: 'secret'; readonly secrets: readonly Uint8Array[] }
   | { readonly kind: 'jwks'; readonly url: URL }
   | { readonly kind: 'local' };
 
@@ -63,7 +63,7 @@ function configOf(values: Values, production: boolean, warnings: readonly string
         : { kind: 'embedded', dataDir: values.HALYARD_DATA_DIR };
   const keys: AuthKeysConfig =
     values.AUTH_JWT_SECRET !== undefined
-      ? { kind: 'secret', secret: new TextEncoder().encode(values.AUTH_JWT_SECRET) }
+      ? { kind: 'secret', secrets: values.AUTH_JWT_SECRET.map(secret => new TextEncoder().encode(secret)) }
       : values.AUTH_JWKS_URL !== undefined
         ? { kind: 'jwks', url: new URL(values.AUTH_JWKS_URL) }
         : { kind: 'local' };

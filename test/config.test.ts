@@ -116,7 +116,18 @@ it.each([
   [{ METRICS: '9100' }, { metrics: 9_100 }],
   [{ METRICS: '0' }, { metrics: 0 }],
   [{ LOG_LEVEL: 'debug' }, { logLevel: 'debug' }],
-  [{ AUTH_JWT_SECRET: secret }, { auth: { keys: { kind: 'secret', secret: new TextEncoder().encode(secret) } } }],
+  [
+    { AUTH_JWT_SECRET: `${secret}, ${secret.toUpperCase()}!` },
+    {
+      auth: {
+        keys: {
+          kind: 'secret',
+          secrets: [secret, `${secret.toUpperCase()}!`].map(text => new TextEncoder().encode(text)),
+        },
+      },
+    },
+  ],
+  [{ AUTH_JWT_SECRET: secret }, { auth: { keys: { kind: 'secret', secrets: [new TextEncoder().encode(secret)] } } }],
   [
     { AUTH_JWKS_URL: 'https://id.example/jwks', NODE_ENV: 'production' },
     { auth: { keys: { kind: 'jwks', url: new URL('https://id.example/jwks') } }, production: true },
@@ -181,7 +192,12 @@ it.each([
   ],
   [{ DATABASE_LISTEN_URL: 'postgresql://u:hunter2@h/d' }, /DATABASE_LISTEN_URL is set without DATABASE_URL/],
   [{ AUTH_JWKS_URL: 'file:///etc/passwd' }, /^AUTH_JWKS_URL is "file:\/\/\/etc\/passwd", expected a URL/],
-  [{ AUTH_JWT_SECRET: 'hunter2' }, /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes\.$/],
+  [
+    { AUTH_JWT_SECRET: 'hunter2' },
+    /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes, in each secret of a comma-separated list\.$/,
+  ],
+  [{ AUTH_JWT_SECRET: `${secret},hunter2` }, /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes, in each/],
+  [{ AUTH_JWT_SECRET: `${secret}, ${secret}` }, /^AUTH_JWT_SECRET is not valid: expected each secret once\.$/],
   [
     { AUTH_JWT_SECRET: secret, AUTH_JWKS_URL: 'https://id.example/jwks' },
     /AUTH_JWT_SECRET and AUTH_JWKS_URL are both set/,

@@ -12,10 +12,11 @@ import type { Log } from '../core/log.js';
 import { InvalidTokenError } from './caller.js';
 import { noExpiry } from './claims.js';
 import { KeySet } from './key-set.js';
+import { createSecrets, type Secrets } from './secrets.js';
 
-/** The keys that tokens are verified with: a secret shared with the issuer (HS256), or the public keys of an identity provider. */
+/** The keys that tokens are verified with: secrets shared with the issuer, or the public keys of an identity provider. */
 export type TokenKeys =
-  | { readonly kind: 'secret'; readonly secret: Uint8Array }
+  | Secrets
   | {
       readonly kind: 'jwks';
       readonly url: URL;
@@ -24,18 +25,17 @@ export type TokenKeys =
       readonly timeout?: number;
     };
 
-/** The public key that a token was verified with. */
+/** The key that a token was verified with. */
 export interface Signer {
-  readonly key: CryptoKey;
-  /** What the token says of its key. */
-  readonly header: JWSHeaderParameters;
   /** The {@link Keys.version} that had the key. */
   readonly version: number;
+  /** Whether the keys, as they were last read, would still verify what this one has signed. Never rejects. */
+  isKept(): Promise<boolean>;
 }
 
 export interface VerifiedToken {
   readonly payload: JWTPayload;
-  /** Null: a secret, which does not change. */
+  /** Null: a key that does not change. */
   readonly signer: Signer | null;
 }
 
@@ -43,7 +43,8 @@ export interface VerifiedToken {
 export interface Keys {
   /**
    * The claims of a token whose signature and times are valid, and the key that signed it.
-   * @throws InvalidTokenError if they are not.
+   * @throws Error of `jose` if they are not: see {@link refusal}.
+   * @throws InvalidTokenError if they cannot be.
    * @throws UnavailableError if the keys are needed and cannot be read.
    */
   read(token: string, options: JWTVerifyOptions): Promise<VerifiedToken>;
@@ -53,30 +54,11 @@ export interface Keys {
   renew(): Promise<void> | null;
   /** Milliseconds after which it is worth to call {@link renew} again, where no requests do. */
   readonly renewalInterval: number;
-  /** Whether the keys, as they were last read, would still verify what this one has signed. Never rejects. */
-  has(signer: Signer): Promise<boolean>;
 }
 
 /** Nothing is read from the network until the first token asks for it. */
 export function createKeys(keys: TokenKeys, log?: Log): Keys {
-  return keys.kind === 'secret' ? createSecret(keys.secret) : createKeySet(new KeySet({ ...keys, log }));
-}
-
-function createSecret(secret: Uint8Array): Keys {
-  return {
-    version: 0,
-    renewalInterval: Number.POSITIVE_INFINITY,
-    renew: () => null,
-    has: async () => true,
-    async read(token, options) {
-      try {
-        const { payload } = await jwtVerify(token, secret, { ...options, algorithms: ['HS256'] });
-        return { payload, signer: null };
-      } catch (error) {
-        throw refusal(error) ?? error;
-      }
-    },
-  };
+  return keys.kind === 'secret' ? createSecrets(keys, log) : createKeySet(new KeySet({ ...keys, log }));
 }
 
 /** With public keys a shared-secret algorithm must never be accepted: the public key would be the secret. */
@@ -97,18 +79,38 @@ const publicKeyAlgorithms = [
 /** Keys that are tried for a token that does not say which one signed it. */
 const maxTriedKeys = 16;
 
+interface KeySetSigner extends Signer {
+  readonly key: CryptoKey;
+}
+
 function createKeySet(set: KeySet): Keys {
   /** By what tokens say of their key, of the present version. */
-  const signers = new Map<string, Signer>();
+  const signers = new Map<string, KeySetSigner>();
 
-  function signerOf({ alg, kid }: JWSHeaderParameters & { alg: string }, key: CryptoKey, version: number): Signer {
+  function signerOf(
+    { alg, kid }: JWSHeaderParameters & { alg: string },
+    key: CryptoKey,
+    version: number,
+  ): KeySetSigner {
     const name = JSON.stringify([alg, kid]);
     const known = signers.get(name);
     if (known?.key === key && known.version === version) return known;
     if (known !== undefined && known.version !== version) signers.clear();
-    const signer: Signer = { key, header: kid === undefined ? { alg } : { alg, kid }, version };
+    const header = kid === undefined ? { alg } : { alg, kid };
+    const signer = { key, version, isKept: () => isKept(key, header) };
     signers.set(name, signer);
     return signer;
+  }
+
+  async function isKept(key: CryptoKey, header: JWSHeaderParameters): Promise<boolean> {
+    const { last } = set;
+    if (last === null) return false;
+    const only = async () => [await last.find(header)];
+    const fitting = await only()
+      .catch(everyKey)
+      .catch(() => []);
+    const known = keyObject(key);
+    return fitting.some(other => keyObject(other).equals(known));
   }
 
   async function read(token: string, options: JWTVerifyOptions): Promise<VerifiedToken> {
@@ -152,23 +154,7 @@ function createKeySet(set: KeySet): Keys {
     },
     renewalInterval: set.renewalInterval,
     renew: () => set.renew(),
-    async has({ key, header }) {
-      const { last } = set;
-      if (last === null) return false;
-      const only = async () => [await last.find(header)];
-      const fitting = await only()
-        .catch(everyKey)
-        .catch(() => []);
-      const known = keyObject(key);
-      return fitting.some(other => keyObject(other).equals(known));
-    },
-    async read(token, options) {
-      try {
-        return await read(token, { ...options, algorithms: publicKeyAlgorithms });
-      } catch (error) {
-        throw refusal(error) ?? error;
-      }
-    },
+    read: (token, options) => read(token, { ...options, algorithms: publicKeyAlgorithms }),
   };
 }
 
@@ -189,8 +175,8 @@ async function everyKey(ambiguous: unknown): Promise<readonly CryptoKey[]> {
 
 const tooManyKeys = `More than ${maxTriedKeys} keys of the identity provider fit the token: its header must name one ("kid").`;
 
-/** Why a token is refused, or null where the failure is not the token's. */
-function refusal(error: unknown): InvalidTokenError | null {
+/** Why a token is refused, by the error of {@link Keys.read}; null where the failure is not the token's. */
+export function refusal(error: unknown): InvalidTokenError | null {
   if (error instanceof errors.JWTExpired) return new InvalidTokenError('The token has expired.');
   if (error instanceof errors.JWTClaimValidationFailed) {
     if (error.claim === 'exp' && error.reason === 'missing') return new InvalidTokenError(noExpiry);

@@ -17,16 +17,35 @@ const longestWrite = 2_000;
 const form = bounded(/^[A-Za-z0-9_-]{43}$/, 43);
 
 /**
- * The secret that signs tokens where no other is configured: read from the data directory, created there if it does not exist.
- * Processes that start at the same time agree on one. The file is readable by its owner only; if it was more open, its mode is
- * corrected.
+ * The secrets that verify tokens where no others are configured, one a line; the first one signs. They are read from the data
+ * directory, and one is created there if there is none. Processes that start at the same time agree on it. The file is readable by
+ * its owner only; if it was more open, its mode is corrected.
  * @throws LocalSecretError
  */
-export async function readOrCreateLocalSecret(dataDir: string): Promise<Uint8Array> {
+export function readOrCreateLocalSecrets(dataDir: string): Promise<readonly Uint8Array[]> {
+  return explained(dataDir, async path => (await readSecrets(path)) ?? (await createSecret(dataDir, path)));
+}
+
+/**
+ * The secrets as they are now, for a process that has read them before.
+ * @throws LocalSecretError also if the file is gone.
+ */
+export function readLocalSecrets(dataDir: string): Promise<readonly Uint8Array[]> {
+  return explained(dataDir, async path => {
+    const secrets = await readSecrets(path);
+    if (secrets === null) throw new LocalSecretError(`${path} is gone: a new secret is made at the next start.`);
+    return secrets;
+  });
+}
+
+async function explained(
+  dataDir: string,
+  read: (path: string) => Promise<readonly string[]>,
+): Promise<readonly Uint8Array[]> {
   const path = join(dataDir, fileName);
   try {
-    const secret = (await readSecret(path)) ?? (await createSecret(dataDir, path));
-    return new TextEncoder().encode(secret);
+    const encoder = new TextEncoder();
+    return (await read(path)).map(secret => encoder.encode(secret));
   } catch (error) {
     if (error instanceof LocalSecretError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -37,7 +56,7 @@ export async function readOrCreateLocalSecret(dataDir: string): Promise<Uint8Arr
   }
 }
 
-async function readSecret(path: string): Promise<string | null> {
+async function readSecrets(path: string): Promise<readonly string[] | null> {
   const stats = await lstat(path).catch(error => {
     if (error.code === 'ENOENT') return null;
     throw error;
@@ -52,14 +71,17 @@ async function readSecret(path: string): Promise<string | null> {
       if (!isUnsupported(error)) throw error;
     });
   }
-  const secret = (await readFile(path, 'utf8')).trim();
-  if (!form.test(secret)) {
+  const secrets = (await readFile(path, 'utf8'))
+    .trim()
+    .split('\n')
+    .map(line => line.trim());
+  if (!secrets.every(secret => form.test(secret))) {
     throw new LocalSecretError(`${path} is damaged: remove it, and a new secret is made at the next start.`);
   }
-  return secret;
+  return secrets;
 }
 
-async function createSecret(dataDir: string, path: string): Promise<string> {
+async function createSecret(dataDir: string, path: string): Promise<readonly string[]> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}.${randomBytes(6).toString('hex')}`;
   const file = await open(draft, 'wx', 0o600);
@@ -76,9 +98,9 @@ async function createSecret(dataDir: string, path: string): Promise<string> {
     await file.close();
     await unlink(draft);
   }
-  const secret = await readSecret(path);
-  if (secret === null) throw new LocalSecretError(`${path} was removed while it was being made.`);
-  return secret;
+  const secrets = await readSecrets(path);
+  if (secrets === null) throw new LocalSecretError(`${path} was removed while it was being made.`);
+  return secrets;
 }
 
 /** For file systems without hard links. The second process waits until the first has written the whole secret. */

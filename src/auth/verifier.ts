@@ -3,7 +3,7 @@ import type { Log } from '../core/log.js';
 import { anonymous, type Caller, hasExpired, InvalidTokenError } from './caller.js';
 import { type ClaimNames, callerFromClaims, defaultClaimNames } from './claims.js';
 import type { Credential } from './credentials.js';
-import { createKeys, type Signer, type TokenKeys } from './keys.js';
+import { createKeys, refusal, type Signer, type TokenKeys } from './keys.js';
 
 export interface VerifierOptions {
   readonly keys: TokenKeys;
@@ -28,8 +28,8 @@ export interface Verifier {
    */
   verify(credential: Credential): Promise<Caller>;
   /**
-   * Calls `act` once when the key that signed the caller's token has left the key set, as a set that could be read shows. As
-   * long as anybody waits for that, the set is read when it is too old, also without requests.
+   * Calls `act` once when the key that signed the caller's token has left the key set or the file of secrets, as one that could be
+   * read shows. As long as anybody waits for that, it is read when it is too old, also without requests.
    * @returns a function that cancels it.
    */
   whenKeyLeaves(caller: Caller, act: () => void): () => void;
@@ -51,7 +51,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const keys = createKeys(options.keys, options.log);
   const kept = new LRUCache<string, Caller>({ ...keptTokens, sizeCalculation: (_caller, token) => token.length });
   let keptUnder = keys.version;
-  /** By caller, what signed its token, unless a secret did. */
+  /** By caller, what signed its token, if that can leave. */
   const signers = new WeakMap<Caller, Signer>();
   /** By key, what is to be done when it leaves the set. */
   const watched = new Map<Signer, Set<() => void>>();
@@ -66,7 +66,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   async function actIfGone(signer: Signer): Promise<void> {
-    if (await keys.has(signer)) return;
+    if (await signer.isKept()) return;
     const acts = watched.get(signer) ?? [];
     unwatch(signer);
     for (const act of acts) act();
@@ -93,12 +93,15 @@ export function createVerifier(options: VerifierOptions): Verifier {
       if (!hasExpired(known, now())) return known;
       kept.delete(token);
     }
-    const { payload, signer } = await keys.read(token, {
+    const requirements = {
       clockTolerance: tolerance,
       currentDate: new Date(now()),
       requiredClaims: ['exp'],
       ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
       ...(options.audience === undefined ? {} : { audience: options.audience }),
+    };
+    const { payload, signer } = await keys.read(token, requirements).catch((error: unknown) => {
+      throw refusal(error) ?? error;
     });
     const caller = callerFromClaims(payload, claims, tolerance);
     // Keys that changed meanwhile may no longer have the one that signed this token.

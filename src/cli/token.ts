@@ -39,8 +39,9 @@ export async function token(config: Config, options: TokenOptions): Promise<stri
     );
   }
   const keys = await tokenKeysOf(config);
-  if (keys.kind !== 'secret') throw new TypeError('Only a secret can sign tokens.');
-  return mintToken(keys.secret, {
+  const [secret] = keys.kind === 'secret' ? keys.secrets : [];
+  if (secret === undefined) throw new TypeError('Only a secret can sign tokens.');
+  return mintToken(secret, {
     ...config.auth,
     role: admin ? 'ADMIN' : service ? 'SERVICE' : 'USER',
     userId: user,

@@ -95,10 +95,15 @@ export const postgresUrl = z.string().superRefine((text, context) => {
   }
 });
 
-/** The secret that signs tokens. */
-export const tokenSecret = z
+/** The secrets that verify tokens; the first one signs. */
+export const tokenSecrets = z
   .string()
-  .refine(secret => Buffer.byteLength(secret) >= minSecretBytes, `expected at least ${minSecretBytes} bytes`);
+  .transform(splitList)
+  .refine(
+    secrets => secrets.length > 0 && secrets.every(secret => Buffer.byteLength(secret) >= minSecretBytes),
+    `expected at least ${minSecretBytes} bytes, in each secret of a comma-separated list`,
+  )
+  .refine(secrets => new Set(secrets).size === secrets.length, 'expected each secret once');
 
 function splitList(text: string): readonly string[] {
   return text

@@ -9,7 +9,7 @@ import {
   pathPrefix,
   postgresUrl,
   publicUrl,
-  tokenSecret,
+  tokenSecrets,
   trustProxy,
   url,
 } from './schema.js';
@@ -231,9 +231,9 @@ export const settings = [
   {
     name: 'AUTH_JWT_SECRET',
     default: null,
-    accepts: tokenSecret,
+    accepts: tokenSecrets,
     description:
-      'The secret of at least 32 bytes that signs tokens (HS256). Without this and AUTH_JWKS_URL, the server makes a secret in HALYARD_DATA_DIR, except with NODE_ENV=production.',
+      'The secret of at least 32 bytes that signs tokens (HS256), or a comma-separated list of secrets: the first one signs, all of them verify. Without this and AUTH_JWKS_URL, the server makes a secret in HALYARD_DATA_DIR, except with NODE_ENV=production.',
     secret: true,
   },
   {

@@ -1,5 +1,5 @@
 import type { TokenKeys } from '../auth/keys.js';
-import { readOrCreateLocalSecret } from '../auth/local-secret.js';
+import { readLocalSecrets, readOrCreateLocalSecrets } from '../auth/local-secret.js';
 import type { DatabaseOptions } from '../backends/database.js';
 import type { Config } from '../config.js';
 
@@ -13,7 +13,8 @@ export function databaseOptionsOf({ database, keepChangesDays }: Config): Databa
  * The keys that verify tokens under these settings.
  * @throws LocalSecretError when the secret in the data directory cannot be used.
  */
-export async function tokenKeysOf(config: Config): Promise<TokenKeys> {
-  const { keys } = config.auth;
-  return keys.kind === 'local' ? { kind: 'secret', secret: await readOrCreateLocalSecret(config.dataDir) } : keys;
+export async function tokenKeysOf({ auth: { keys }, dataDir }: Config): Promise<TokenKeys> {
+  if (keys.kind !== 'local') return keys;
+  const secrets = await readOrCreateLocalSecrets(dataDir);
+  return { kind: 'secret', secrets, reread: () => readLocalSecrets(dataDir) };
 }

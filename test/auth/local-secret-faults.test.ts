@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { LocalSecretError, readOrCreateLocalSecret } from '../../src/auth/local-secret.js';
+import { LocalSecretError, readOrCreateLocalSecrets } from '../../src/auth/local-secret.js';
 
 // File systems as they are found. What they refuse is refused here by Node's own functions.
 
@@ -34,6 +34,10 @@ afterEach(async () => {
   refused.clear();
   await rm(root, { recursive: true, force: true });
 });
+
+/** The one that signs. */
+const readOrCreateLocalSecret = async (directory: string) =>
+  (await readOrCreateLocalSecrets(directory))[0] as Uint8Array;
 
 const text = (secret: Uint8Array) => new TextDecoder().decode(secret);
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { LocalSecretError, readOrCreateLocalSecret } from '../../src/auth/local-secret.js';
+import { LocalSecretError, readLocalSecrets, readOrCreateLocalSecrets } from '../../src/auth/local-secret.js';
 
 let root: string;
 let dataDir: string;
@@ -15,6 +15,10 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 const file = () => join(dataDir, 'token-secret');
+
+/** The one that signs. */
+const readOrCreateLocalSecret = async (directory: string) =>
+  (await readOrCreateLocalSecrets(directory))[0] as Uint8Array;
 
 it('makes a secret of 32 random bytes that only its owner can read, and finds it again', async () => {
   const secret = await readOrCreateLocalSecret(dataDir);
@@ -33,8 +37,8 @@ it('differs between directories', async () => {
 });
 
 it('is one secret for all processes that start at once, in one process and in several', async () => {
-  const script = `import { readOrCreateLocalSecret } from ${JSON.stringify(new URL('../../src/auth/local-secret.ts', import.meta.url).href)};
-    process.stdout.write(new TextDecoder().decode(await readOrCreateLocalSecret(${JSON.stringify(dataDir)})));`;
+  const script = `import { readOrCreateLocalSecrets } from ${JSON.stringify(new URL('../../src/auth/local-secret.ts', import.meta.url).href)};
+    process.stdout.write(new TextDecoder().decode((await readOrCreateLocalSecrets(${JSON.stringify(dataDir)}))[0]));`;
   const processes = Array.from({ length: 2 }, () =>
     promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]),
   );
@@ -65,4 +69,22 @@ it('refuses a link, and a data directory that is a file', async () => {
   await symlink('/dev/zero', file());
   await expect(readOrCreateLocalSecret(dataDir)).rejects.toThrow(/not a plain file/);
   await expect(readOrCreateLocalSecret(join(file(), 'x'))).rejects.toBeInstanceOf(LocalSecretError);
+});
+
+it('has several secrets, one a line, the first of which signs', async () => {
+  const [first, second] = ['a'.repeat(43), 'b'.repeat(43)];
+  await mkdir(dataDir, { recursive: true });
+  await writeFile(file(), `${first}\r\n${second}\n`, { mode: 0o600 });
+  const secrets = await readOrCreateLocalSecrets(dataDir);
+  expect(secrets.map(secret => new TextDecoder().decode(secret))).toEqual([first, second]);
+  await writeFile(file(), `${first}\n\n${second}\n`);
+  await expect(readLocalSecrets(dataDir)).rejects.toThrow(/damaged/);
+});
+
+it('is not made again by a process that has read it', async () => {
+  await readOrCreateLocalSecrets(dataDir);
+  await rm(file());
+  await expect(readLocalSecrets(dataDir)).rejects.toThrow(
+    /token-secret is gone: a new secret is made at the next start/,
+  );
 });

@@ -21,8 +21,66 @@ function signRaw(payload: string, header = '{"alg":"HS256"}'): string {
   return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`;
 }
 
+describe('a verifier with several secrets', () => {
+  const [old, fresh] = ['old', 'fresh'].map(name => new TextEncoder().encode(name.padEnd(32, '-'))) as [
+    Uint8Array,
+    Uint8Array,
+  ];
+
+  it('takes what any of them signed, and says of a token of one of them what else is wrong', async () => {
+    const verifier = createVerifier({ keys: { kind: 'secret', secrets: [fresh, old] } });
+    for (const key of [old, fresh]) {
+      expect(await verifier.verify({ token: await sign({ sub: user, exp: soon() }, key) })).toMatchObject({
+        userId: user,
+      });
+      const expired = verifier.verify({ token: await sign({ sub: user, exp: soon() - 120 }, key) });
+      await expect(expired).rejects.toThrow(/expired/);
+    }
+    const foreign = verifier.verify({ token: await sign({ sub: user, exp: soon() }, secret) });
+    await expect(foreign).rejects.toThrow(/signature of the token is not valid/);
+  });
+
+  it('reads them again, and forgets what a secret signed that has left', async () => {
+    const lines: string[] = [];
+    const note = (_fields: object, message: string) => void lines.push(message);
+    const log = { ...silentLog, warn: note, info: note };
+    let stored: readonly Uint8Array[] | Error = [old];
+    const reread = async () => {
+      if (stored instanceof Error) throw stored;
+      return stored;
+    };
+    const verifier = createVerifier({ keys: { kind: 'secret', secrets: [old], reread }, log });
+    const token = await sign({ sub: user, exp: soon() }, old);
+    const caller = await verifier.verify({ token });
+    let left = 0;
+    const cancel = verifier.whenKeyLeaves(caller, () => {
+      left += 1;
+    });
+    stored = new Error('The file is damaged.');
+    await until(() => lines.length > 0, 'the fault is told');
+    expect(await verifier.verify({ token })).toMatchObject({ userId: user });
+    stored = [fresh, old];
+    await until(() => lines.some(line => /have changed/.test(line)), 'the change is told');
+    const next = await sign({ sub: 'next', exp: soon() }, fresh);
+    expect(await verifier.verify({ token: next })).toMatchObject({ userId: 'next' });
+    expect(await verifier.verify({ token })).toMatchObject({ userId: user });
+    expect(left).toBe(0);
+    stored = [fresh];
+    await until(() => left === 1, 'the secret has left, without a request');
+    await expect(verifier.verify({ token })).rejects.toThrow(/signature of the token is not valid/);
+    expect(await verifier.verify({ token: next })).toMatchObject({ userId: 'next' });
+    cancel();
+    expect(lines).toEqual([
+      'The secrets that verify tokens cannot be read again. Those that were read last stay.',
+      'The secrets that verify tokens can be read again.',
+      'The secrets that verify tokens have changed.',
+      'The secrets that verify tokens have changed.',
+    ]);
+  });
+});
+
 describe('a verifier with a shared secret', () => {
-  const verifier = createVerifier({ keys: { kind: 'secret', secret } });
+  const verifier = createVerifier({ keys: { kind: 'secret', secrets: [secret] } });
 
   it('takes the absence of a credential as anonymous', async () => {
     expect(await verifier.verify(null)).toBe(anonymous);
@@ -140,7 +198,7 @@ describe('a verifier with a shared secret', () => {
 
   it('reads no claim from the prototype', async () => {
     const odd = createVerifier({
-      keys: { kind: 'secret', secret },
+      keys: { kind: 'secret', secrets: [secret] },
       claims: { user: 'sub', role: 'constructor', attributes: '__proto__' },
     });
     const caller = await odd.verify({ token: await sign({ sub: user, exp: soon() }) });
@@ -149,7 +207,7 @@ describe('a verifier with a shared secret', () => {
 
   it('takes the names of claims literally', async () => {
     const claims = { user: 'https://example.com/id', role: 'https://example.com/role', attributes: 'app.data' };
-    const named = createVerifier({ keys: { kind: 'secret', secret }, claims });
+    const named = createVerifier({ keys: { kind: 'secret', secrets: [secret] }, claims });
     const token = await sign({
       sub: 'auth0|123',
       [claims.user]: user,
@@ -162,7 +220,7 @@ describe('a verifier with a shared secret', () => {
   });
 
   it('holds to the issuer and the audience', async () => {
-    const strict = createVerifier({ keys: { kind: 'secret', secret }, issuer: 'us', audience: 'halyard' });
+    const strict = createVerifier({ keys: { kind: 'secret', secrets: [secret] }, issuer: 'us', audience: 'halyard' });
     const verify = async (payload: object) =>
       strict.verify({ token: await sign({ sub: user, exp: soon(), ...payload }) });
     expect(await verify({ iss: 'us', aud: ['other', 'halyard'] })).toMatchObject({ role: 'USER' });
@@ -174,7 +232,7 @@ describe('a verifier with a shared secret', () => {
 
   it('pays for a token once and refuses it when it has ended', async () => {
     let now = Date.now();
-    const clocked = createVerifier({ keys: { kind: 'secret', secret }, now: () => now });
+    const clocked = createVerifier({ keys: { kind: 'secret', secrets: [secret] }, now: () => now });
     const exp = Math.floor(now / 1000) + 60;
     const credential = { token: await sign({ sub: user, exp }) };
     const first = await clocked.verify(credential);
@@ -489,7 +547,7 @@ describe('a minted token', () => {
       claims: { user: 'uid', role: 'https://example.com/role', attributes: 'attrs' },
     };
     const token = await mintToken(secret, { ...request, ...options, expiresInSeconds: 3_600 });
-    const caller = await createVerifier({ keys: { kind: 'secret', secret }, ...options }).verify({ token });
+    const caller = await createVerifier({ keys: { kind: 'secret', secrets: [secret] }, ...options }).verify({ token });
     expect(caller).toMatchObject({ ...request, userId: request.userId?.toLowerCase() ?? null });
     expect(caller.expiresAt).toBeGreaterThan(Date.now() + 3_590_000);
     expect(caller.expiresAt).toBeLessThan(Date.now() + 3_610_000);

@@ -127,7 +127,7 @@ describe('halyard', () => {
     [
       ['token', '--admin'],
       { AUTH_JWT_SECRET: 'short' },
-      /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes\.\n$/,
+      /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes, in each secret of a comma-separated list\.\n$/,
     ],
     [['serve'], { NODE_ENV: 'production' }, /^With NODE_ENV=production .*AUTH_JWT_SECRET.*AUTH_JWKS_URL/],
     [
@@ -178,7 +178,7 @@ describe('halyard token', () => {
     const { code, out, err } = await run(['token', ...args], { AUTH_JWT_SECRET: secret });
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
-    const verifier = createVerifier({ keys: { kind: 'secret', secret: new TextEncoder().encode(secret) } });
+    const verifier = createVerifier({ keys: { kind: 'secret', secrets: [new TextEncoder().encode(secret)] } });
     expect(await verifier.verify({ token: out.trim() })).toMatchObject(caller);
     expect(await readdir(directory)).toEqual([]);
   });
@@ -194,6 +194,13 @@ describe('halyard token', () => {
     const payload = payloadOf(out);
     expect(payload).toMatchObject({ uid: userId, 'https://example.com/role': 'admin', iss: 'us', aud: 'halyard' });
     expect(payload.exp - payload.iat).toBe(90);
+  });
+
+  it('is signed with the first of several secrets', async () => {
+    const first = secret.toUpperCase();
+    const { out } = await run(['token', '--admin'], { AUTH_JWT_SECRET: `${first},${secret}` });
+    const verifier = createVerifier({ keys: { kind: 'secret', secrets: [new TextEncoder().encode(first)] } });
+    expect(await verifier.verify({ token: out.trim() })).toMatchObject({ role: 'ADMIN' });
   });
 
   it('makes the local secret where there is none, and lasts an hour', async () => {

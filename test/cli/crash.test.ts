@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { readOrCreateLocalSecret } from '../../src/auth/local-secret.js';
+import { readOrCreateLocalSecrets } from '../../src/auth/local-secret.js';
 import { mintToken } from '../../src/auth/token.js';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { lockDirectory } from '../../src/backends/directory-lock.js';
@@ -87,7 +87,10 @@ async function serve(): Promise<{ readonly child: ChildProcess; readonly url: st
 }
 
 async function adminToken(): Promise<string> {
-  return mintToken(await readOrCreateLocalSecret(dataDir), { role: 'ADMIN', expiresInSeconds: 3_600 });
+  return mintToken((await readOrCreateLocalSecrets(dataDir))[0] as Uint8Array, {
+    role: 'ADMIN',
+    expiresInSeconds: 3_600,
+  });
 }
 
 /** The lock of the dead is gone, that of the living holds. */

@@ -254,7 +254,7 @@ function inputType(mutation: string): string {
 
 it('a node takes the confirmation that another node of the database gave', async () => {
   const database = await createDatabase();
-  const env = { AUTH_JWT_SECRET: 'the secret of the tests, 32 bytes or more', HALYARD_PROTECTED: 'true' };
+  const env = { AUTH_JWT_SECRET: 'the secret of the tests of 32 bytes or more', HALYARD_PROTECTED: 'true' };
   const open = () => openDatabase({ url: database.url });
   const one = await startTestServer(env, { database: await open() });
   const two = await startTestServer(env, { database: await open() });

@@ -260,7 +260,7 @@ export async function startTestServer(
   const server = createHalyardServer({
     schema,
     createContext: caller => ({ caller, ticker, gate: waitAtGate }) satisfies TestContext,
-    verifier: createVerifier({ keys: { kind: 'secret', secret } }),
+    verifier: createVerifier({ keys: { kind: 'secret', secrets: [secret] } }),
     log: pino({ level: logLevel }, destination),
     host: '127.0.0.1',
     port: 0,

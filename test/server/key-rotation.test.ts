@@ -1,8 +1,15 @@
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { mintToken } from '../../src/auth/token.js';
 import { createVerifier } from '../../src/auth/verifier.js';
 import { MemoryBackend } from '../../src/backends/memory.js';
+import { readConfig } from '../../src/config.js';
 import { FeatureService } from '../../src/features/service.js';
-import { sseClient, wsClient } from '../support/clients.js';
+import { startServer } from '../../src/server/index.js';
+import { createLogger } from '../../src/server/logger.js';
+import { httpClient, sseClient, wsClient } from '../support/clients.js';
 import { type JwksServer, startJwksServer } from '../support/jwks-server.js';
 import { evaluateAll, openStream, streamOf } from '../support/ofrep/client.js';
 import { until } from '../support/wait.js';
@@ -44,7 +51,7 @@ it('a key that leaves the key set ends the sockets and streams of its tokens, wi
   expect(server.ticker.listeners).toBe(4);
 
   provider.withdraw('ES256');
-  expect(await leaving.closed).toEqual({ code: 4403, reason: 'The key that signed the token has left the key set.' });
+  expect(await leaving.closed).toEqual({ code: 4403, reason: 'The key that signed the token counts no longer.' });
   await stream.ended;
   await until(() => server.ticker.listeners === 2, 'their subscriptions are let go of');
   server.ticker.tick();
@@ -92,4 +99,36 @@ it('the provider is not asked for its keys while no socket has a token of it', a
   const { requests } = provider;
   await new Promise(resolve => setTimeout(resolve, 300));
   expect(provider.requests - requests).toBeLessThan(2);
+});
+
+it('a secret that leaves the file of the data directory ends the sockets of its tokens, and the next one counts at once', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'halyard-rotation-'));
+  const config = readConfig({ FEATURE_BACKEND: 'memory', PORT: '0', LOG_LEVEL: 'silent', HALYARD_DATA_DIR: dataDir });
+  const path = join(dataDir, 'token-secret');
+  const secretOf = async () => new TextEncoder().encode((await readFile(path, 'utf8')).trim().split('\n')[0]);
+  const request = { role: 'USER', userId, expiresInSeconds: 3_600 } as const;
+  const { log, close } = createLogger({ level: 'silent', pretty: false });
+  const server = await startServer(config, { log });
+  try {
+    const old = await mintToken(await secretOf(), request);
+    await using socket = wsClient(server.url, { token: old });
+    await socket.subscribe('subscription { viewerFeatures { revision } }').next();
+    const replacement = (secrets: string) =>
+      writeFile(`${path}.new`, secrets, { mode: 0o600 }).then(() => rename(`${path}.new`, path));
+    const before = (await readFile(path, 'utf8')).trim();
+    await replacement(`${'n'.repeat(43)}\n${before}\n`);
+    const fresh = await mintToken(await secretOf(), request);
+    const ask = async (token: string) =>
+      JSON.stringify(await httpClient(server.url, token).query('{ viewer { userId } }'));
+    await until(async () => (await ask(fresh)).includes(userId), 'the new secret counts');
+    expect(await ask(old)).toContain(userId);
+    await replacement(`${'n'.repeat(43)}\n`);
+    expect(await socket.closed).toEqual({ code: 4403, reason: 'The key that signed the token counts no longer.' });
+    expect(await ask(old)).toContain('UNAUTHENTICATED');
+    expect(await ask(fresh)).toContain(userId);
+  } finally {
+    await server.close();
+    await close();
+    await rm(dataDir, { recursive: true });
+  }
 });

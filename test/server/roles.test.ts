@@ -119,7 +119,7 @@ it('has a row for each root field of the schema, and no other', () => {
   ).toEqual(fields.sort());
 });
 
-const secret = 'the secret of the tests, 32 bytes or more';
+const secret = 'the secret of the tests of 32 bytes or more';
 let server: TestServer;
 let closedServer: TestServer;
 

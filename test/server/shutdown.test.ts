@@ -62,7 +62,7 @@ it('may be closed twice, and before it has started', async () => {
   const never = createHalyardServer({
     schema,
     createContext: () => ({}),
-    verifier: createVerifier({ keys: { kind: 'secret', secret } }),
+    verifier: createVerifier({ keys: { kind: 'secret', secrets: [secret] } }),
     log: pino({ level: 'silent' }),
     host: '127.0.0.1',
     port: 0,

@@ -343,7 +343,7 @@ describe('the same answer to a token', () => {
 
   it('that ends between two requests', async () => {
     let now = Date.now();
-    const verifier = createVerifier({ keys: { kind: 'secret', secret }, now: () => now });
+    const verifier = createVerifier({ keys: { kind: 'secret', secrets: [secret] }, now: () => now });
     await using other = await startWaysServer({ verifier });
     const bearer = await token({ expiresInSeconds: 60 });
     const ask = () => exchange(other, { body: JSON.stringify(whoami), headers: { authorization: `Bearer ${bearer}` } });

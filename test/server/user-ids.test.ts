@@ -5,7 +5,7 @@ import { httpClient, wsClient } from '../support/clients.js';
 import { startTestServer, type TestServer } from '../support/server.js';
 import { badIds, goodIds } from '../support/user-ids.js';
 
-const secret = 'the secret of the tests, 32 bytes or more';
+const secret = 'the secret of the tests of 32 bytes or more';
 const uuid = '3F2B8C1E-7A54-4D3C-9B1A-0E5F6D7C8B9A';
 let server: TestServer;
 

@@ -3,7 +3,7 @@ import type { Verifier } from '../../auth/verifier.js';
 import type { Deadlines } from '../http/deadlines.js';
 
 /**
- * Calls `act` when the token of a caller no longer counts: it has expired, or its key has left the key set.
+ * Calls `act` when the token of a caller no longer counts: it has expired, or what signed it counts no longer.
  * @param endsAt in place of the end of the token, in milliseconds since the epoch; null: never.
  * @returns a function that cancels it.
  */
@@ -12,7 +12,7 @@ export type TokenEnds = (caller: Caller, act: (reason: string) => void, endsAt?:
 export function createTokenEnds(deadlines: Deadlines, verifier: Verifier): TokenEnds {
   return (caller, act, endsAt = caller.expiresAt) => {
     const forgetExpiry = deadlines.add(endsAt, () => act('The token has expired.'));
-    const forgetKey = verifier.whenKeyLeaves(caller, () => act('The key that signed the token has left the key set.'));
+    const forgetKey = verifier.whenKeyLeaves(caller, () => act('The key that signed the token counts no longer.'));
     return () => {
       forgetExpiry();
       forgetKey();

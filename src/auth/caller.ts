@@ -1,7 +1,7 @@
 import type { Attributes } from '../core/attributes.js';
 import { FeatureError } from '../core/errors.js';
 
-export type Role = 'ANONYMOUS' | 'USER' | 'SERVICE' | 'ADMIN';
+export type Role = 'ANONYMOUS' | 'USER' | 'SERVICE' | 'READER' | 'ADMIN';
 
 /** The sender of a request, as its token proves. */
 export interface Caller {
@@ -21,6 +21,11 @@ export const anonymous: Caller = Object.freeze({
   attributes: Object.freeze({}),
   expiresAt: null,
 });
+
+/** Whether a caller may say for whom flags are evaluated. For all others the credential and the device say it. */
+export function mayStateContext({ role }: Caller): boolean {
+  return role === 'SERVICE' || role === 'READER' || role === 'ADMIN';
+}
 
 /** Whether the token of a caller has expired. `now` is in milliseconds since the epoch. */
 export function hasExpired({ expiresAt }: Caller, now: number): boolean {

@@ -17,8 +17,9 @@ export interface ClaimNames {
 export const defaultClaimNames: ClaimNames = Object.freeze({ user: 'sub', role: 'role', attributes: 'attributes' });
 
 /** The roles that a token can name, the highest first. All other tokens are of plain users: there is no word for that. */
-export const roleClaims: ReadonlyMap<string, 'SERVICE' | 'ADMIN'> = new Map([
+export const roleClaims: ReadonlyMap<string, 'SERVICE' | 'READER' | 'ADMIN'> = new Map([
   ['admin', 'ADMIN'],
+  ['reader', 'READER'],
   ['service', 'SERVICE'],
 ]);
 

@@ -34,8 +34,9 @@ export function createProgram({ output, errors }: Terminal, env: NodeJS.ProcessE
   program
     .command('token')
     .description('Create a token, signed with the secret of the server, and print it.')
-    .option('--user <id>', 'the id of the user; with --admin or --service the author of its changes')
+    .option('--user <id>', 'the id of the user; with --admin the author of its changes')
     .option('--service', 'for a backend: may evaluate flags for any user')
+    .option('--reader', 'for a build server or a support desk: may read everything, and changes nothing')
     .option('--admin', 'for an admin: may read and change everything')
     .option('--expires <time>', 'the lifetime, such as 30s, 15m, 1h or 7d, at most 3650d', '1h')
     .option('--attributes <json>', 'attributes of the user as JSON, such as \'{"plan":"pro"}\'')
@@ -72,7 +73,7 @@ Examples:
     .description('Write the keys of the flags as TypeScript declarations, so that a misspelt key does not compile.')
     .requiredOption('--out <file>', 'the file to write, such as features.d.ts; its directory must exist')
     .option('--url <address>', 'ask the server at this address, instead of the database in the settings')
-    .option('--token <token>', 'an admin token for the server; it is safer in HALYARD_TOKEN')
+    .option('--token <token>', 'a reader or admin token for the server; it is safer in HALYARD_TOKEN')
     .option('--client', 'declare the keys for @halyard/client, in place of those for halyard')
     .option('--no-openfeature', 'leave the keys that the clients of OpenFeature take as they are')
     .option('--check', 'write nothing; exit with 1 if the file is out of date, and list the keys that differ')
@@ -86,7 +87,7 @@ Add the file to "include" in your tsconfig.json, and commit it. If there are no 
 
 Examples:
   $ halyard types --out src/features.d.ts
-  $ HALYARD_TOKEN=$(halyard token --admin) halyard types --out src/features.d.ts --url http://127.0.0.1:4000
+  $ HALYARD_TOKEN=$(halyard token --reader) halyard types --out src/features.d.ts --url http://127.0.0.1:4000
   $ halyard types --client --out web/src/features.d.ts
   $ halyard types --out src/features.d.ts --check`,
     )

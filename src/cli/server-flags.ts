@@ -44,7 +44,7 @@ type Page = NonNullable<z.infer<typeof answerOf>['data']>['flags'];
 /**
  * Reads all flags of a running server.
  * @param url the address of the server, with or without `/graphql`.
- * @param token an admin token.
+ * @param token a token of a reader or an admin.
  * @throws UsageError if `url` is not an address of HTTP.
  * @throws CommandError if the server does not answer, refuses the token, or is not a Halyard server.
  */
@@ -85,12 +85,12 @@ async function pageOf(endpoint: URL, token: string | undefined, after: string | 
   if (status === 401 || code === 'UNAUTHENTICATED') {
     throw new CommandError(
       token === undefined
-        ? 'No token was given, and the server lists its flags only for admins: give an admin token with --token or HALYARD_TOKEN.'
+        ? 'No token was given, and the server lists its flags only for readers and admins: give such a token with --token or HALYARD_TOKEN.'
         : `The server refuses the token: ${sentence(error?.message ?? `HTTP ${status}`)}`,
     );
   }
   if (status === 403 || code === 'FORBIDDEN') {
-    throw new CommandError('The token is not an admin token: create one with "halyard token --admin".');
+    throw new CommandError('The token is not of a reader or an admin: create one with "halyard token --reader".');
   }
   if (status === 429 || status >= 500 || code === 'UNAVAILABLE' || code === 'INTERNAL_SERVER_ERROR') {
     throw new CommandError(

@@ -11,6 +11,7 @@ import { CommandError, UsageError } from './failure.js';
 export interface TokenOptions {
   readonly user?: string;
   readonly service?: true;
+  readonly reader?: true;
   readonly admin?: true;
   /** Such as `1h`. */
   readonly expires: string;
@@ -18,17 +19,28 @@ export interface TokenOptions {
   readonly attributes?: string;
 }
 
+/** The options that name a role. A token without any is a plain user's. */
+const roles = [
+  { option: 'service', name: 'SERVICE' },
+  { option: 'reader', name: 'READER' },
+  { option: 'admin', name: 'ADMIN' },
+] as const;
+
 /**
  * Creates a token, signed with the secret of the server.
  * @throws UsageError if the options are wrong.
  * @throws CommandError if tokens come from an identity provider.
  */
 export async function token(config: Config, options: TokenOptions): Promise<string> {
-  const { user = options.admin ? operatingSystemUser() : undefined, service, admin } = options;
-  if (service && admin)
-    throw new UsageError('--service and --admin are both given, expected one of --service and --admin.');
-  if (user === undefined && !service && !admin)
-    throw new UsageError('The holder of the token is missing: give --user <id>, --service or --admin.');
+  const { user = options.admin ? operatingSystemUser() : undefined } = options;
+  const [role, other] = roles.filter(({ option }) => options[option]);
+  if (role !== undefined && other !== undefined) {
+    throw new UsageError(
+      `--${role.option} and --${other.option} are both given, expected one of --service, --reader and --admin.`,
+    );
+  }
+  if (user === undefined && role === undefined)
+    throw new UsageError('The holder of the token is missing: give --user <id>, --service, --reader or --admin.');
   const fault = user === undefined ? null : userIdFault(user);
   if (fault !== null) throw new UsageError(`--user is ${JSON.stringify(shortened(user ?? ''))}. ${fault}`);
   const expiresInSeconds = parseDuration(options.expires);
@@ -43,7 +55,7 @@ export async function token(config: Config, options: TokenOptions): Promise<stri
   if (secret === undefined) throw new TypeError('Only a secret can sign tokens.');
   return mintToken(secret, {
     ...config.auth,
-    role: admin ? 'ADMIN' : service ? 'SERVICE' : 'USER',
+    role: role?.name ?? 'USER',
     userId: user,
     attributes,
     expiresInSeconds,

@@ -269,7 +269,7 @@ export const settings = [
     accepts: claimName,
     to: 'auth.claims.role',
     description:
-      'The claim with the role: "admin" or "service", as a text or in a list. Any other value is a plain user.',
+      'The claim with the role: "admin", "reader" or "service", as a text or in a list. Any other value is a plain user.',
   },
   {
     name: 'AUTH_ATTRIBUTES_CLAIM',

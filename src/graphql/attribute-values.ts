@@ -102,8 +102,8 @@ const AttributeValues = builder.objectRef<Values>('AttributeValues').implement({
 builder.queryFields(t => ({
   attributeValues: t.field({
     type: AttributeValues,
-    description: `Admin. The values that stored users have for an attribute, for suggestions in forms. Each element of a list counts as a value; objects, and values longer than ${maxListedValue} characters as JSON, are left out. Of many users only a sample is looked at. Attributes in tokens are not known here.`,
-    authScopes: { admin: true },
+    description: `Reader, admin. The values that stored users have for an attribute, for suggestions in forms. Each element of a list counts as a value; objects, and values longer than ${maxListedValue} characters as JSON, are left out. Of many users only a sample is looked at. Attributes in tokens are not known here.`,
+    authScopes: { reader: true },
     args: {
       name: t.arg.string({
         required: true,

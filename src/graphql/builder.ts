@@ -4,6 +4,7 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin, { decodeGlobalID } from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import { mayStateContext } from '../auth/caller.js';
 import type { JsonObject } from '../core/json.js';
 import type PrismaTypes from '../generated/pothos.js';
 import { getDatamodel } from '../generated/pothos.js';
@@ -22,8 +23,8 @@ const noId = { typename: '', id: '' };
 /** What a caller may do; see `AuthScopes` below. */
 export const authScopes = ({ caller, allowAnonymous }: Context) => ({
   viewer: allowAnonymous || caller.role !== 'ANONYMOUS',
-  evaluator: caller.role === 'SERVICE' || caller.role === 'ADMIN',
-  reader: caller.role === 'ADMIN',
+  evaluator: mayStateContext(caller),
+  reader: caller.role === 'READER' || caller.role === 'ADMIN',
   admin: caller.role === 'ADMIN',
 });
 

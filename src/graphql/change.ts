@@ -208,8 +208,8 @@ const byRevision = {
 builder.queryFields(t => ({
   changes: t.field({
     type: ChangeConnection,
-    description: 'Admin. The change log, newest first.',
-    authScopes: { admin: true },
+    description: 'Reader, admin. The change log, newest first.',
+    authScopes: { reader: true },
     args: {
       filter: t.arg({ type: ChangeFilter, description: 'Selects changes. Default: all changes.' }),
       ...bothWaysArgs,
@@ -249,8 +249,8 @@ builder.subscriptionFields(t => ({
   changes: t.field({
     type: Change,
     description:
-      'Admin. The changes of the log as they are made, oldest first and without gaps, those by other nodes and programs included. It fails with the code `REVISION_NOT_FOUND` if the log does not have what follows `sinceRevision`, and when the database is restored from a backup or replaced.',
-    authScopes: { admin: true },
+      'Reader, admin. The changes of the log as they are made, oldest first and without gaps, those by other nodes and programs included. It fails with the code `REVISION_NOT_FOUND` if the log does not have what follows `sinceRevision`, and when the database is restored from a backup or replaced.',
+    authScopes: { reader: true },
     args: {
       filter: t.arg({ type: ChangeFilter, description: 'Selects changes. Default: all changes.' }),
       sinceRevision: t.arg.int({

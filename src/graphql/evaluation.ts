@@ -130,7 +130,7 @@ export const defaultDescription =
 builder.queryFields(t => ({
   evaluate: t.field({
     type: [Evaluation],
-    description: 'Service, admin. The answers for any user, with attributes that the caller gives.',
+    description: 'Service, reader, admin. The answers for any user, with attributes that the caller gives.',
     authScopes: { evaluator: true },
     args: {
       context: t.arg({ type: EvaluationContextInput, required: true, description: 'The user to evaluate flags for.' }),
@@ -144,7 +144,7 @@ builder.queryFields(t => ({
   }),
   evaluateMany: t.field({
     type: [ContextEvaluations],
-    description: `Service, admin. The answers for up to ${maxContexts} contexts, in their order.`,
+    description: `Service, reader, admin. The answers for up to ${maxContexts} contexts, in their order.`,
     authScopes: { evaluator: true },
     args: {
       contexts: t.arg({

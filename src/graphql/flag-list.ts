@@ -210,8 +210,8 @@ const FlagConnection = builder.connectionObject(
 builder.queryFields(t => ({
   flags: t.field({
     type: FlagConnection,
-    description: 'Admin. The flags.',
-    authScopes: { admin: true },
+    description: 'Reader, admin. The flags.',
+    authScopes: { reader: true },
     args: {
       filter: t.arg({ type: FlagFilter, description: 'Selects flags. Default: all flags.' }),
       orderBy: t.arg({ type: FlagOrder, description: 'The order of the list. Default: by key, ascending.' }),

@@ -100,8 +100,8 @@ builder.queryFields(t => ({
   flag: t.prismaField({
     type: 'FeatureFlag',
     nullable: true,
-    description: 'Admin. The flag with this key. Null if no flag has it.',
-    authScopes: { admin: true },
+    description: 'Reader, admin. The flag with this key. Null if no flag has it.',
+    authScopes: { reader: true },
     args: { key: t.arg.string({ required: true, description: 'The key of the flag.' }) },
     resolve: (query, _root, { key }, { prisma }) =>
       prisma.featureFlag.findUnique({ ...query, where: { key: storable(key, ['key'], maxFlagKeyLength) } }),

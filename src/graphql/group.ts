@@ -128,15 +128,15 @@ builder.queryFields(t => ({
   group: t.field({
     type: Group,
     nullable: true,
-    description: 'Admin. The group with this name. Null if it has no members and no flag names it.',
-    authScopes: { admin: true },
+    description: 'Reader, admin. The group with this name. Null if it has no members and no flag names it.',
+    authScopes: { reader: true },
     args: { name: t.arg.string({ required: true, description: 'The name of the group.' }) },
     resolve: (_root, { name }, context) => existingGroup(storable(name, ['name'], maxNameLength), context),
   }),
   groups: t.field({
     type: GroupConnection,
-    description: 'Admin. The groups, sorted by name.',
-    authScopes: { admin: true },
+    description: 'Reader, admin. The groups, sorted by name.',
+    authScopes: { reader: true },
     args: pageArgs,
     resolve: (_root, args, context) =>
       page(args, {

@@ -128,7 +128,8 @@ builder.subscriptionFields(t => ({
   evaluations: t.field({
     type: FeaturesUpdate,
     extensions: shareable,
-    description: 'Service, admin. Like `viewerFeatures`, for any user and with attributes that the caller gives.',
+    description:
+      'Service, reader, admin. Like `viewerFeatures`, for any user and with attributes that the caller gives.',
     authScopes: { evaluator: true },
     args: {
       context: t.arg({ type: EvaluationContextInput, required: true, description: 'The user to evaluate flags for.' }),

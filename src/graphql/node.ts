@@ -17,19 +17,19 @@ interface GlobalId {
 }
 
 interface NodeType {
-  /** The callers that may read objects of this type: `viewer` callers read their own, `admin` callers all of them. */
-  readonly scope: 'viewer' | 'admin';
+  /** The callers that may read objects of this type: `viewer` callers read their own, `reader` callers all of them. */
+  readonly scope: 'viewer' | 'reader';
   /** Whether an object of this type that the caller may read can have this id. */
   readonly isId: (id: string, context: Context) => boolean;
 }
 
 /** The types that have global ids. */
 const types: ReadonlyMap<string, NodeType> = new Map<string, NodeType>([
-  ['Flag', { scope: 'admin', isId: isUuid }],
-  ['User', { scope: 'admin', isId: isUuid }],
-  ['Group', { scope: 'admin', isId: isName }],
-  ['Override', { scope: 'admin', isId: isOverrideId }],
-  ['Change', { scope: 'admin', isId: isChangeId }],
+  ['Flag', { scope: 'reader', isId: isUuid }],
+  ['User', { scope: 'reader', isId: isUuid }],
+  ['Group', { scope: 'reader', isId: isName }],
+  ['Override', { scope: 'reader', isId: isOverrideId }],
+  ['Change', { scope: 'reader', isId: isChangeId }],
   ['Viewer', { scope: 'viewer', isId: (id, { caller }) => id === viewerName(caller) }],
   ['Feature', { scope: 'viewer', isId: isFlagKey }],
 ]);
@@ -45,7 +45,7 @@ async function readNodes(
     const type = types.get(typename);
     return type !== undefined && scopes[type.scope] && type.isId(id, context) ? type.scope : null;
   });
-  const stored = ids.map((id, index) => (readable[index] === 'admin' ? id : null));
+  const stored = ids.map((id, index) => (readable[index] === 'reader' ? id : null));
   const [rows, viewer] = await Promise.all([
     resolveNodes(builder, context, info, stored) as Promise<(object | null)[]>,
     readable.includes('viewer') ? viewerNow(context) : null,
@@ -67,7 +67,7 @@ builder.queryFields(t => ({
     type: builder.nodeInterfaceRef(),
     nullable: true,
     description:
-      'Admin, or any caller for its own `Viewer` and `Feature`s. The object with this global id. Null if there is none, or if the caller may not see it.',
+      'Reader, admin, or any caller for its own `Viewer` and `Feature`s. The object with this global id. Null if there is none, or if the caller may not see it.',
     args: {
       id: t.arg.globalID({ required: true, description: 'The global id: the value of the field `id` of an object.' }),
     },
@@ -76,7 +76,7 @@ builder.queryFields(t => ({
   nodes: t.field({
     type: [builder.nodeInterfaceRef()],
     nullable: { list: false, items: true },
-    description: `Admin, or any caller for its own \`Viewer\` and \`Feature\`s. The objects with these global ids, at most ${maxPageSize}, in the order of \`ids\`. An entry is null where \`node\` answers null.`,
+    description: `Reader, admin, or any caller for its own \`Viewer\` and \`Feature\`s. The objects with these global ids, at most ${maxPageSize}, in the order of \`ids\`. An entry is null where \`node\` answers null.`,
     args: {
       ids: t.arg.globalIDList({ required: true, description: 'The global ids: values of the field `id` of objects.' }),
     },

@@ -88,8 +88,8 @@ builder.queryFields(t => ({
   previewFlag: t.field({
     type: FlagPreview,
     description:
-      'Admin. Previews `updateFlag` with this input: how many users would gain and lose the feature, with examples. Changes nothing.',
-    authScopes: { admin: true },
+      'Reader, admin. Previews `updateFlag` with this input: how many users would gain and lose the feature, with examples. Changes nothing.',
+    authScopes: { reader: true },
     // Each preview evaluates for up to two seconds, so one operation may ask for a few.
     complexity: { field: 20_000 },
     errors: {

@@ -49,8 +49,8 @@ builder.queryFields(t => ({
   users: t.field({
     type: UserConnection,
     description:
-      'Admin. The users for whom something is stored, sorted by the id that they are known by, in the order of code points.',
-    authScopes: { admin: true },
+      'Reader, admin. The users for whom something is stored, sorted by the id that they are known by, in the order of code points.',
+    authScopes: { reader: true },
     args: {
       search: t.arg.string({
         description: `Only users whose id begins with this text; up to ${maxUserIdLength} characters. Case matters, except in UUIDs. Default: all users.`,

@@ -59,8 +59,8 @@ builder.queryFields(t => ({
   user: t.prismaField({
     type: 'User',
     description:
-      'Admin. The user with this id. A user for whom nothing is stored has no attributes, groups and overrides, and `node` does not find it.',
-    authScopes: { admin: true },
+      'Reader, admin. The user with this id. A user for whom nothing is stored has no attributes, groups and overrides, and `node` does not find it.',
+    authScopes: { reader: true },
     args: { id: t.arg({ type: 'UserID', required: true, description: 'The id of the user.' }) },
     resolve: async (query, _root, { id }, { prisma }) =>
       (await prisma.user.findUnique({ ...query, where: { id: storedUserId(id) } })) ?? unstoredUser(id),

@@ -25,7 +25,10 @@ const Role = builder.enumType('Role', {
     },
     USER: { description: 'May read and watch the answers for the user that the token names.' },
     SERVICE: { description: 'May also read and watch the answers for any user, with any attributes.' },
-    ADMIN: { description: 'May also read and change flags, groups, overrides and users.' },
+    READER: {
+      description: 'May also read flags, groups, overrides, users and changes, explain and preview. Changes nothing.',
+    },
+    ADMIN: { description: 'May also change flags, groups, overrides and users.' },
   } as const,
 });
 

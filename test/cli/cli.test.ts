@@ -82,7 +82,7 @@ describe('halyard', () => {
     [['--help'], ['serve', 'token', 'migrate']],
     [
       ['token', '--help'],
-      ['--user', '--service', '--admin', '--expires', '--attributes', 'AUTH_JWT_SECRET'],
+      ['--user', '--service', '--reader', '--admin', '--expires', '--attributes', 'AUTH_JWT_SECRET'],
     ],
     [
       ['migrate', '--help'],
@@ -99,8 +99,9 @@ describe('halyard', () => {
     [[], /Usage: halyard/],
     [['fly'], /unknown command 'fly'/],
     [['serve', '--fast'], /unknown option '--fast'/],
-    [['token'], /^The holder of the token is missing: give --user <id>, --service or --admin\.\n$/],
-    [['token', '--admin', '--service'], /one of --service and --admin/],
+    [['token'], /^The holder of the token is missing: give --user <id>, --service, --reader or --admin\.\n$/],
+    [['token', '--admin', '--service'], /one of --service, --reader and --admin/],
+    [['token', '--reader', '--admin'], /^--reader and --admin are both given/],
     [['token', '--user', ' alice'], /^--user is " alice"\. Expected no blanks at the beginning and at the end\.\n$/],
     [['token', '--user', ''], /^--user is ""\. Expected 1 to 255 characters, found an empty text\.\n$/],
     [['token', '--user', 'x'.repeat(256)], /^--user is "x+…x+"\. Expected 1 to 255 characters, found more\.\n$/],

@@ -134,7 +134,7 @@ describe('from a server, halyard types', () => {
       expect(await to('--token', token)).toEqual({
         code: 1,
         out: '',
-        err: 'The token is not an admin token: create one with "halyard token --admin".\n',
+        err: 'The token is not of a reader or an admin: create one with "halyard token --reader".\n',
       });
     }
     const odd = await to('--token', 'a\nb');

@@ -10,6 +10,7 @@ import { createContextFactory } from '../../src/graphql/context.js';
 import { createSchema } from '../../src/graphql/index.js';
 import { httpClient } from '../support/clients.js';
 import { ann, bob, callers } from '../support/graphql.js';
+import { openPGlite } from '../support/pglite.js';
 import { createDatabase } from '../support/postgres.js';
 import { startTestServer } from '../support/server.js';
 
@@ -251,6 +252,24 @@ function inputType(mutation: string): string {
   const type = schema.getMutationType()?.getFields()[mutation]?.args[0]?.type;
   return String(type).replace('!', '');
 }
+
+it('the confirmation in the preview of a reader confirms nothing, not even for an admin who is the same user', async () => {
+  await using database = await openPGlite();
+  const env = { HALYARD_PROTECTED: 'true' };
+  const server = await startTestServer(env, { database });
+  await server.service.management.createFlag({ key: 'a', name: 'A' });
+  const client = async (role: 'reader' | 'admin') => httpClient(server.url, await server.token(role, { userId: ann }));
+  const preview = await (await client('reader')).query(
+    '{ previewFlag(input: { key: "a", enabled: true }) { ... on FlagPreview { confirm } } }',
+  );
+  const { confirm } = (preview.body as { data: { previewFlag: { confirm: string } } }).data.previewFlag;
+  expect(confirm).toEqual(expect.any(String));
+  const change = `mutation { updateFlag(input: { key: "a", enabled: true, confirm: "${confirm}" }) { __typename } }`;
+  const { body } = await (await client('admin')).query(change);
+  expect(body.data).toEqual({ updateFlag: { __typename: 'ConfirmationRequiredError' } });
+  expect((await (await client('reader')).query(change)).body.errors?.[0]?.extensions?.code).toBe('FORBIDDEN');
+  await server.close();
+});
 
 it('a node takes the confirmation that another node of the database gave', async () => {
   const database = await createDatabase();

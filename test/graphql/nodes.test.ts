@@ -57,10 +57,11 @@ it('each type with a global id is tried here', () => {
   expect(objects.map(({ name }) => name).sort()).toEqual([...tried].sort());
 });
 
-describe('what an admin reads is found again by its id, for admins alone', () => {
+describe('what an admin reads is found again by its id, by admins and readers alone', () => {
   it.each(readByAdmins)('%s of %s', async (__typename, query, fields) => {
     const id = /"id":"([^"]+)"/.exec(JSON.stringify(await api.data(query)))?.[1] as string;
     expect(await node(id)).toEqual({ __typename, id, ...(await node(id)), ...fields });
+    expect(await node(id, callers.reader)).toEqual(await node(id));
     for (const caller of others) expect(await node(id, caller)).toBeNull();
   });
 

@@ -21,7 +21,7 @@ const device = 'device-12345';
 let server: TestServer;
 let database: DatabaseBackend;
 let url: string;
-let tokens: Record<'user' | 'service' | 'admin', string>;
+let tokens: Record<'user' | 'service' | 'reader' | 'admin', string>;
 
 beforeAll(async () => {
   database = await openPGlite();
@@ -30,6 +30,7 @@ beforeAll(async () => {
   tokens = {
     user: (await server.token('user')) as string,
     service: (await server.token('service')) as string,
+    reader: (await server.token('reader')) as string,
     admin: (await server.token('admin')) as string,
   };
   const { management } = server.service;
@@ -183,6 +184,7 @@ describe('callers', () => {
     ['service', { targetingKey: bob, plan: 'pro' }, {}, { metadata: {}, halfOf: bob, isPro: true }],
     ['service', { plan: 'pro' }, { 'x-halyard-device': device }, { metadata: {}, halfOf: device, isPro: true }],
     ['admin', { targetingKey: 'auth0|1', plan: 'pro' }, {}, { metadata: {}, halfOf: 'auth0|1', isPro: true }],
+    ['reader', { targetingKey: bob, plan: 'pro' }, {}, { metadata: {}, halfOf: bob, isPro: true }],
     ['service', { targetingKey: ' blank' }, {}, 400],
     ['service', { targetingKey: 'x'.repeat(256) }, {}, 400],
     ['service', { targetingKey: 1 }, {}, 400],

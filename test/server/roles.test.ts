@@ -5,15 +5,16 @@ import { httpClient, wsClient } from '../support/clients.js';
 import { ann, startTestServer, type TestRole, type TestServer } from '../support/server.js';
 import { until } from '../support/wait.js';
 
-const roles: readonly TestRole[] = ['anonymous', 'user', 'service', 'admin'];
+const roles: readonly TestRole[] = ['anonymous', 'user', 'service', 'reader', 'admin'];
 
 /** The lowest role that may use a field. `open`: every caller, even where anonymous callers are not allowed. */
-type Access = 'open' | 'viewer' | 'evaluator' | 'admin';
+type Access = 'open' | 'viewer' | 'evaluator' | 'reader' | 'admin';
 
 const allowed: Record<Access, readonly TestRole[]> = {
   open: roles,
   viewer: roles,
-  evaluator: ['service', 'admin'],
+  evaluator: ['service', 'reader', 'admin'],
+  reader: ['reader', 'admin'],
   admin: ['admin'],
 };
 
@@ -26,22 +27,22 @@ const table: Record<string, { access: Access; operation: string }> = {
   },
   'Query.evaluate': { access: 'evaluator', operation: '{ evaluate(context: {}) { key } }' },
   'Query.evaluateMany': { access: 'evaluator', operation: '{ evaluateMany(contexts: [{}]) { featureMap } }' },
-  'Query.flag': { access: 'admin', operation: '{ flag(key: "a") { conditions } }' },
+  'Query.flag': { access: 'reader', operation: '{ flag(key: "a") { conditions } }' },
   'Query.flag.explain': {
-    access: 'admin',
+    access: 'reader',
     operation: '{ flag(key: "a") { explain(context: {}) { text } } }',
   },
-  'Query.flags': { access: 'admin', operation: '{ flags { totalCount nodes { conditions } } }' },
+  'Query.flags': { access: 'reader', operation: '{ flags { totalCount nodes { conditions } } }' },
   'Query.previewFlag': {
-    access: 'admin',
+    access: 'reader',
     operation: '{ previewFlag(input: { key: "a", enabled: false }) { __typename ... on FlagPreview { on } } }',
   },
-  'Query.group': { access: 'admin', operation: '{ group(name: "a") { memberCount } }' },
-  'Query.groups': { access: 'admin', operation: '{ groups { nodes { name } } }' },
-  'Query.user': { access: 'admin', operation: `{ user(id: "${ann}") { attributes } }` },
-  'Query.users': { access: 'admin', operation: '{ users(search: "a") { nodes { userId attributes } } }' },
-  'Query.attributeValues': { access: 'admin', operation: '{ attributeValues(name: "a") { values { value } } }' },
-  'Query.changes': { access: 'admin', operation: '{ changes { nodes { revision } } }' },
+  'Query.group': { access: 'reader', operation: '{ group(name: "a") { memberCount } }' },
+  'Query.groups': { access: 'reader', operation: '{ groups { nodes { name } } }' },
+  'Query.user': { access: 'reader', operation: `{ user(id: "${ann}") { attributes } }` },
+  'Query.users': { access: 'reader', operation: '{ users(search: "a") { nodes { userId attributes } } }' },
+  'Query.attributeValues': { access: 'reader', operation: '{ attributeValues(name: "a") { values { value } } }' },
+  'Query.changes': { access: 'reader', operation: '{ changes { nodes { revision } } }' },
   'Query.node': { access: 'open', operation: '{ node(id: "x") { id } }' },
   'Query.nodes': { access: 'open', operation: '{ nodes(ids: ["x"]) { id } }' },
   'Mutation.createFlag': {
@@ -102,7 +103,7 @@ const table: Record<string, { access: Access; operation: string }> = {
     access: 'evaluator',
     operation: 'subscription { evaluations(context: {}) { revision } }',
   },
-  'Subscription.changes': { access: 'admin', operation: 'subscription { changes { revision } }' },
+  'Subscription.changes': { access: 'reader', operation: 'subscription { changes { revision } }' },
 };
 
 const rows = Object.entries(table).map(([field, row]) => ({ field, ...row }));
@@ -191,7 +192,7 @@ describe.each(rows)('$field', ({ access, operation }) => {
     expect((await overWebSocket(server.url, operation, token)).code).toBe(expected);
   });
 
-  it.each(['user', 'service', 'admin'] as const)('%s with an id that is no UUID', async role => {
+  it.each(['user', 'service', 'reader', 'admin'] as const)('%s with an id that is no UUID', async role => {
     const token = await server.token(role, { userId: 'auth0|5f7c1 ünï' });
     const expected = allowed[access].includes(role) ? null : refusal(role);
     expect((await overHttp(server.url, operation, token)).code).toBe(expected);

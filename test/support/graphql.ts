@@ -15,6 +15,7 @@ export const callers = {
   anonymous,
   user: { role: 'USER', userId: ann, attributes: {}, expiresAt: inAnHour() },
   service: { role: 'SERVICE', userId: null, attributes: {}, expiresAt: inAnHour() },
+  reader: { role: 'READER', userId: null, attributes: {}, expiresAt: inAnHour() },
   admin: { role: 'ADMIN', userId: null, attributes: {}, expiresAt: inAnHour() },
 } as const satisfies Record<string, Caller>;
 

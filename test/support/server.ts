@@ -9,7 +9,7 @@ import { openPGlite } from './pglite.js';
 export const ann = '3f2b8c1e-7a54-4d3c-9b1a-0e5f6d7c8b9a';
 export const bob = '00000000-0000-4000-8000-000000000001';
 
-export type TestRole = 'anonymous' | 'user' | 'service' | 'admin';
+export type TestRole = 'anonymous' | 'user' | 'service' | 'reader' | 'admin';
 
 /** The whole product on a free port, over an embedded database that nothing else uses. */
 export interface TestServer extends RunningServer, AsyncDisposable {
@@ -18,7 +18,7 @@ export interface TestServer extends RunningServer, AsyncDisposable {
   ws(role: TestRole): Promise<WsClient>;
 }
 
-const tokenRoles = { user: 'USER', service: 'SERVICE', admin: 'ADMIN' } as const;
+const tokenRoles = { user: 'USER', service: 'SERVICE', reader: 'READER', admin: 'ADMIN' } as const;
 
 export async function startTestServer(
   env: Record<string, string> = {},

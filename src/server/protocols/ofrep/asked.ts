@@ -1,4 +1,4 @@
-import type { Caller } from '../../../auth/caller.js';
+import { type Caller, mayStateContext } from '../../../auth/caller.js';
 import { type Attributes, attributeIssues } from '../../../core/attributes.js';
 import { isDevice } from '../../../core/device.js';
 import { maxFlagKeyLength } from '../../../core/flag.js';
@@ -26,7 +26,7 @@ export interface Fault {
 }
 
 /**
- * Reads the body of a request. Nobody but services and admins may say anything about a user: for all others the credential, and
+ * Reads the body of a request. Nobody but services, readers and admins may say anything about a user: for all others the credential, and
  * the device, say it. So for a viewer the rest of the context is ignored, because providers send it unasked.
  * @param device the device in the header. It wins over one in the context.
  */
@@ -64,7 +64,7 @@ interface Stated {
 
 function contextOf(caller: Caller, stated: Stated): Omit<Asked, 'keys'> | Fault {
   const { targetingKey, attributes, device } = stated;
-  if (caller.role === 'SERVICE' || caller.role === 'ADMIN') {
+  if (mayStateContext(caller)) {
     const fault = targetingKey === null ? null : userIdFault(targetingKey);
     if (fault !== null) return invalid('context.targetingKey', fault);
     const [issue] = attributeIssues(attributes, ['context']);

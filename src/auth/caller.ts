@@ -3,15 +3,17 @@ import { FeatureError } from '../core/errors.js';
 
 export type Role = 'ANONYMOUS' | 'USER' | 'SERVICE' | 'READER' | 'ADMIN';
 
-/** The sender of a request, as its token proves. */
+/** The sender of a request, as its token or its API key proves. */
 export interface Caller {
   readonly role: Role;
-  /** In its canonical form. A user always has one; a service or an admin may. */
+  /** In its canonical form. A user always has one; other roles may. */
   readonly userId: string | null;
   /** The attributes that the token vouches for; they overlay those that are stored. */
   readonly attributes: Attributes;
-  /** When the token expires, in milliseconds since the epoch, the tolerance for clocks included. Null: never. */
+  /** When the credential expires, in milliseconds since the epoch, the tolerance for clocks included. Null: never. */
   readonly expiresAt: number | null;
+  /** The API key that the caller presented. Absent: it presented none. Then `userId` is null. */
+  readonly apiKey?: { readonly id: string; readonly name: string };
 }
 
 /** A caller without a token. */
@@ -27,7 +29,7 @@ export function mayStateContext({ role }: Caller): boolean {
   return role === 'SERVICE' || role === 'READER' || role === 'ADMIN';
 }
 
-/** Whether the token of a caller has expired. `now` is in milliseconds since the epoch. */
+/** Whether the credential of a caller has expired. `now` is in milliseconds since the epoch. */
 export function hasExpired({ expiresAt }: Caller, now: number): boolean {
   return expiresAt !== null && expiresAt <= now;
 }

@@ -1,14 +1,16 @@
+import { isLikeApiKey } from '../core/api-key.js';
 import { bounded, shortened } from '../core/text.js';
 import { InvalidTokenError } from './caller.js';
 
 /*
  * Where credentials are looked for, and nowhere else is this decided: the header `Authorization` of a request or of a
- * socket's handshake, and the parameter `Authorization` of `connection_init`. Credentials in another usual place are refused
+ * socket's handshake, and the parameter `Authorization` of `connection_init`; for API keys also the header and the parameter
+ * `X-API-Key`. Credentials in another usual place are refused
  * with the right place named, because a caller that presented something must never be served as anonymous. Cookies are not
  * looked at: browsers send them unasked.
  */
 
-/** What a caller presented: a token that is yet to be verified, why it is refused, or null if it presented nothing. */
+/** What a caller presented: a token or an API key that is yet to be verified, why it is refused, or null if it presented nothing. */
 export type Credential = { readonly token: string } | InvalidTokenError | null;
 
 /** The parts of an HTTP request that can carry credentials. An `IncomingMessage` has them. */
@@ -24,17 +26,14 @@ const maxAuthorizationLength = 65_536;
 const bearer = bounded(/^Bearer +([\w.~+/=-]+) *$/i, maxAuthorizationLength);
 const basic = bounded(/^ *Basic /i, maxAuthorizationLength);
 
+/** The header and the parameter that API keys of ours may be in. Tokens may not. */
+const apiKeyHeader = 'x-api-key';
+const plainApiKeyHeader = 'xapikey';
+
 /** Headers that other products read credentials from. Beside `Authorization` they are left to a gateway in front. */
-const otherHeaders = [
-  'X-Api-Key',
-  'Api-Key',
-  'ApiKey',
-  'X-Access-Token',
-  'X-Auth-Token',
-  'X-Authorization',
-  'X-Token',
-  'Token',
-].map(name => ({ name, key: name.toLowerCase() }));
+const otherHeaders = ['Api-Key', 'ApiKey', 'X-Access-Token', 'X-Auth-Token', 'X-Authorization', 'X-Token', 'Token'].map(
+  name => ({ name, key: name.toLowerCase() }),
+);
 
 /** Names of parameters that other products read credentials from, as {@link plainName} writes them. */
 const otherNames: ReadonlySet<string> = new Set([
@@ -78,29 +77,36 @@ export function credentialOfHandshake(request: CredentialsOfRequest): Credential
 
 /** The credential in the payload of `connection_init`. Names of parameters are taken in any case, as those of headers are. */
 export function credentialOfParameters(parameters: unknown): Credential {
-  let found: Credential = null;
+  let authorization: Credential = null;
+  let apiKey: Credential = null;
   for (const [name, value] of Object.entries(parameters ?? {})) {
     if (value === null || value === undefined) continue;
     if (isAuthorization(name)) {
-      if (found !== null)
+      if (authorization !== null)
         return new InvalidTokenError('The connection parameters have "Authorization" more than once.');
-      found = readAuthorization(value, '"Authorization" in the connection parameters');
+      authorization = readAuthorization(value, '"Authorization" in the connection parameters');
+    } else if (plainName(name) === plainApiKeyHeader && typeof value === 'string' && isLikeApiKey(value)) {
+      if (apiKey !== null) return new InvalidTokenError('The connection parameters have "X-API-Key" more than once.');
+      apiKey = { token: value };
     } else {
       const misplaced = isOtherName(name) ? name : misplacedIn(name, value);
       if (misplaced !== null) return notRead(`"${misplaced}" in the connection parameters`, ofParameters);
     }
   }
-  return found;
+  return oneOf(authorization, apiKey, 'The connection parameters "Authorization" and "X-API-Key"');
 }
 
 /** The credential of a socket that may have one in each place. */
 export function credentialOfSocket(handshake: Credential, parameters: Credential): Credential {
-  if (handshake === null || parameters === null) return handshake ?? parameters;
-  if (handshake instanceof InvalidTokenError) return handshake;
-  if (parameters instanceof InvalidTokenError || parameters.token === handshake.token) return parameters;
-  return new InvalidTokenError(
-    'The handshake and the connection parameters have different tokens: send only one of them.',
-  );
+  return oneOf(handshake, parameters, 'The handshake and the connection parameters');
+}
+
+/** The credential of two places. @param places for the message, as its subject. */
+function oneOf(first: Credential, second: Credential, places: string): Credential {
+  if (first === null || second === null) return first ?? second;
+  if (first instanceof InvalidTokenError) return first;
+  if (second instanceof InvalidTokenError || second.token === first.token) return second;
+  return new InvalidTokenError(`${places} have different tokens: send only one of them.`);
 }
 
 function readRequest(
@@ -110,12 +116,15 @@ function readRequest(
 ): Credential {
   const inUrl = url === undefined ? null : misplacedInUrl(url);
   if (inUrl !== null) return notRead(`The parameter "${inUrl}" in the URL`, rightPlace);
-  const { authorization } = headers;
+  const { authorization, [apiKeyHeader]: given } = headers;
+  const apiKey = typeof given === 'string' && isLikeApiKey(given) ? { token: given } : null;
   if (authorization !== undefined) {
     // Node.js keeps the first one and drops the others.
     if (isRepeated(rawHeaders)) return new InvalidTokenError(`${place} is given more than once.`);
-    return readAuthorization(authorization, place);
+    return oneOf(readAuthorization(authorization, place), apiKey, 'The headers Authorization and X-API-Key');
   }
+  if (apiKey !== null) return apiKey;
+  if (given !== undefined) return notRead('The header X-Api-Key, unless it has an API key ("hly_..."),', rightPlace);
   for (const { name, key } of otherHeaders) {
     if (headers[key] !== undefined) return notRead(`The header ${name}`, rightPlace);
   }

@@ -1,9 +1,18 @@
 import { LRUCache } from 'lru-cache';
+import { type ApiKey, isLikeApiKey } from '../core/api-key.js';
 import type { Log } from '../core/log.js';
 import { anonymous, type Caller, hasExpired, InvalidTokenError } from './caller.js';
 import { type ClaimNames, callerFromClaims, defaultClaimNames } from './claims.js';
 import type { Credential } from './credentials.js';
 import { createKeys, refusal, type Signer, type TokenKeys } from './keys.js';
+
+/** The API keys that count. Asking costs no I/O. */
+export interface KnownApiKeys {
+  /** The key with this secret, which may have expired: the same object as long as it counts. Null: there is none. */
+  find(secret: string): ApiKey | null;
+  /** Calls `act` once when the key is revoked, at once if it is. Returns a function that cancels it. */
+  whenRevoked(id: string, act: () => void): () => void;
+}
 
 export interface VerifierOptions {
   readonly keys: TokenKeys;
@@ -16,6 +25,8 @@ export interface VerifierOptions {
   readonly clockToleranceSeconds?: number | undefined;
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
+  /** Default: there are no API keys. */
+  readonly apiKeys?: KnownApiKeys | undefined;
   /** Told when the keys cannot be read, and when they can again. */
   readonly log?: Log | undefined;
 }
@@ -28,11 +39,14 @@ export interface Verifier {
    */
   verify(credential: Credential): Promise<Caller>;
   /**
-   * Calls `act` once when the key that signed the caller's token has left the key set or the file of secrets, as one that could be
-   * read shows. As long as anybody waits for that, it is read when it is too old, also without requests.
+   * Calls `act` once when the caller's API key is revoked; at once if it is. For a token, when the key that signed it has left the key
+   * set or the file of secrets, as one that could be read shows. As long as anybody waits for that, it is read when it is too old, also
+   * without requests.
    * @returns a function that cancels it.
    */
   whenKeyLeaves(caller: Caller, act: () => void): () => void;
+  /** Calls `act` once when the API key with this id is revoked; at once if it is. Returns a function that cancels it. */
+  whenApiKeyLeaves(id: string, act: () => void): () => void;
 }
 
 /**
@@ -49,6 +63,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const tolerance = options.clockToleranceSeconds ?? 5;
   const now = options.now ?? Date.now;
   const keys = createKeys(options.keys, options.log);
+  const { apiKeys } = options;
+  /** One caller a key, so that answers to it are kept. */
+  const keyHolders = new WeakMap<ApiKey, Caller>();
   const kept = new LRUCache<string, Caller>({ ...keptTokens, sizeCalculation: (_caller, token) => token.length });
   let keptUnder = keys.version;
   /** By caller, what signed its token, if that can leave. */
@@ -111,13 +128,32 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return caller;
   }
 
+  function verifyApiKey(secret: string): Caller {
+    const key = apiKeys?.find(secret) ?? null;
+    if (key === null) throw new InvalidTokenError('The API key is unknown, or was revoked.');
+    const known = keyHolders.get(key);
+    const caller = known ?? callerOfApiKey(key);
+    if (hasExpired(caller, now())) throw new InvalidTokenError('The API key has expired.');
+    if (known === undefined) keyHolders.set(key, caller);
+    return caller;
+  }
+
+  function whenApiKeyLeaves(id: string, act: () => void): () => void {
+    if (apiKeys !== undefined) return apiKeys.whenRevoked(id, act);
+    act();
+    return () => {};
+  }
+
   return {
     async verify(credential) {
       if (credential === null) return anonymous;
       if (credential instanceof InvalidTokenError) throw credential;
-      return verifyToken(credential.token);
+      const { token } = credential;
+      return isLikeApiKey(token) ? verifyApiKey(token) : verifyToken(token);
     },
+    whenApiKeyLeaves,
     whenKeyLeaves(caller, act) {
+      if (caller.apiKey !== undefined) return whenApiKeyLeaves(caller.apiKey.id, act);
       const signer = signers.get(caller);
       if (signer === undefined) return () => {};
       const acts = watched.get(signer) ?? new Set();
@@ -131,4 +167,15 @@ export function createVerifier(options: VerifierOptions): Verifier {
       };
     },
   };
+}
+
+function callerOfApiKey({ id, name, role, expiresAt }: ApiKey): Caller {
+  const apiKey = Object.freeze({ id, name });
+  return Object.freeze({
+    role,
+    userId: null,
+    attributes: Object.freeze({}),
+    expiresAt: expiresAt?.getTime() ?? null,
+    apiKey,
+  });
 }

@@ -1,3 +1,4 @@
+import type { ApiKey } from '../core/api-key.js';
 import type { Attributes } from '../core/attributes.js';
 import type { Flag, FlagLabels } from '../core/flag.js';
 import type { FlagPatch, NewFlag } from '../core/inputs.js';
@@ -63,6 +64,8 @@ export const changeKinds = [
   'MEMBERS_REMOVED',
   'USER_UPDATED',
   'USER_DELETED',
+  'API_KEY_CREATED',
+  'API_KEY_REVOKED',
   'RESET',
 ] as const;
 
@@ -93,7 +96,8 @@ export interface Change {
    * The state before and after the change; null if there is none. FLAG_*: the flag with the names of {@link Flag} and times as
    * ISO 8601 text; {@link flagFromLog} reads it. OVERRIDE_*: `{ enabled, variant, reason, expiresAt, createdAt, createdById }`.
    * USER_*: `{ attributes }`. A USER_UPDATED without `before` concerns a user who did not exist before. The states of a deleted
-   * user have no attributes and no reason, which may say something about a person.
+   * user have no attributes and no reason, which may say something about a person. API_KEY_*: the key without its hash;
+   * `apiKeyFromLog` reads it. A key that another program deleted has no `after`.
    */
   readonly before: JsonObject | null;
   readonly after: JsonObject | null;
@@ -103,6 +107,8 @@ export interface Change {
   readonly batch: string;
   /** For a revert the revision that was reverted to, for an undo the first revision of the undone batch. Otherwise null. */
   readonly reverts: number | null;
+  /** The API key that made the change; null if none did. */
+  readonly apiKeyId: string | null;
 }
 
 /** Selects changes. A change must match each field that is given. */
@@ -174,6 +180,19 @@ export interface User {
   readonly attributes: Attributes;
 }
 
+/** A key to make. */
+export interface NewApiKey extends Pick<ApiKey, 'name' | 'role' | 'prefix' | 'expiresAt'> {
+  /** SHA-256 of the secret. */
+  readonly hash: Uint8Array;
+}
+
+/** The keys that are not revoked, each with the hash of its secret. */
+export interface ApiKeysRead {
+  /** The log's head in the same consistent read. */
+  readonly revision: number;
+  readonly keys: readonly (ApiKey & Pick<NewApiKey, 'hash'>)[];
+}
+
 /** The result of a write. */
 export interface Written<T> {
   readonly value: T;
@@ -190,6 +209,8 @@ export interface Written<T> {
 export interface Author {
   /** The user who makes the change; null if unknown. An unknown id creates a user. */
   readonly actor: string | null;
+  /** The API key that makes the change. */
+  readonly apiKeyId?: string | null | undefined;
   /** Why the change is made: 1 to 500 characters. */
   readonly note?: string | null | undefined;
   /** The UUID of a batch that several writes share. Default: each write is a batch of its own. */
@@ -338,6 +359,22 @@ export interface Backend {
 
   /** Deletes a user with memberships and overrides. False if there was no such user. */
   deleteUser(userId: string, by: Author | null): Promise<Written<boolean>>;
+
+  /** The keys that are not revoked, those that have expired included. */
+  apiKeys(): Promise<ApiKeysRead>;
+
+  /**
+   * Makes a key.
+   * @throws ApiKeyExistsError when a key that is not revoked has the name.
+   * @throws TooManyApiKeysError when there are `maxApiKeys` keys that are not revoked.
+   */
+  createApiKey(key: NewApiKey, by: Author | null): Promise<Written<ApiKey>>;
+
+  /** Revokes a key. One that is revoked stays as it is. Null if there is no such key. */
+  revokeApiKey(id: string, by: Author | null): Promise<Written<ApiKey | null>>;
+
+  /** Keeps when keys were last used, by their ids; an earlier time than the known one changes nothing. It is not logged. */
+  noteApiKeyUses(uses: ReadonlyMap<string, Date>): Promise<void>;
 
   /** Releases everything. Calls in flight may reject. Closing twice is harmless. */
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 // Over 300 lines: the contract has many methods, and the class has one for each.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type ApiKey, ApiKeyExistsError, TooManyApiKeysError } from '../core/api-key.js';
 import type { Attributes } from '../core/attributes.js';
 import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
@@ -8,8 +9,18 @@ import { type Log, silentLog } from '../core/log.js';
 import { storedUserId } from '../core/user-id.js';
 import { Prisma, PrismaClient } from '../generated/prisma/client.js';
 import { mapInSlices } from '../streams/slices.js';
+import {
+  apiKeyOf,
+  insertApiKey,
+  isNameTaken,
+  readApiKeys,
+  revokeApiKey,
+  selectApiKey,
+  writeApiKeyUses,
+} from './api-keys.js';
 import { Auditor } from './auditor.js';
 import type {
+  ApiKeysRead,
   Author,
   Backend,
   ChangePage,
@@ -17,6 +28,7 @@ import type {
   Guard,
   LogFound,
   LogSearch,
+  NewApiKey,
   NewOverride,
   OverriddenVariants,
   Override,
@@ -366,6 +378,28 @@ export class DatabaseBackend implements Backend {
     const remove = Prisma.sql`DELETE FROM users WHERE id = ${storedUserId(userId)}::uuid`;
     // If the actor is the user, the user must not be created again.
     return this.#remove(by, remove, besides(userId, by));
+  }
+
+  apiKeys(): Promise<ApiKeysRead> {
+    return readApiKeys(this.prisma);
+  }
+
+  async createApiKey(key: NewApiKey, by: Author | null): Promise<Written<ApiKey>> {
+    const statements = [insertApiKey(key, by?.actor ?? null), isNameTaken(key.name)];
+    const { value: rows, ...written } = await this.#writer.write(by, statements);
+    const made = apiKeyOf(rows[0]?.[0]);
+    if (made !== null) return { ...written, value: made };
+    throw rows[1]?.[0]?.['taken'] === true ? new ApiKeyExistsError(key.name) : new TooManyApiKeysError();
+  }
+
+  async revokeApiKey(id: string, by: Author | null): Promise<Written<ApiKey | null>> {
+    const statements = [revokeApiKey(id, by?.actor ?? null), selectApiKey(id)];
+    const { value: rows, ...written } = await this.#writer.write(by, statements);
+    return { ...written, value: apiKeyOf(rows[1]?.[0]) };
+  }
+
+  noteApiKeyUses(uses: ReadonlyMap<string, Date>): Promise<void> {
+    return writeApiKeyUses(this.prisma, uses);
   }
 
   close(): Promise<void> {

@@ -10,7 +10,7 @@ export function searchCondition({ after, any }: Pick<LogSearch, 'after' | 'any'>
     const parts = [
       // A literal, for the index of these alone.
       isReset && Prisma.sql`kind = 'RESET'`,
-      kinds && !isReset && Prisma.sql`kind = ANY(${[...kinds]}::feature_change_kind[])`,
+      kinds && !isReset && Prisma.sql`coalesce(kind_name, kind::text) = ANY(${[...kinds]}::text[])`,
       flagKeys && Prisma.sql`flag_key = ANY(${[...flagKeys]}::text[])`,
       groups && Prisma.sql`group_name = ANY(${[...groups]}::text[])`,
       userIds && Prisma.sql`(user_id = ANY(${uuids(userIds)}) OR user_ids && ${uuids(userIds)})`,

@@ -85,7 +85,7 @@ export class MemoryLog {
     if (this.head > before) this.#hint();
   }
 
-  append({ actor, note, batch, reverts }: Signature, change: Pick<Change, 'kind'> & Partial<Change>): void {
+  append({ actor, note, batch, reverts, apiKeyId }: Signature, change: Pick<Change, 'kind'> & Partial<Change>): void {
     this.#changes.push({
       ...noFields,
       revision: this.head + 1,
@@ -95,6 +95,7 @@ export class MemoryLog {
       note: note ?? null,
       batch,
       reverts: reverts ?? null,
+      apiKeyId: apiKeyId ?? null,
       ...change,
     });
     if (!this.#isHeld) this.#hint();

@@ -1,6 +1,7 @@
 // Over 300 lines: it implements the whole contract, and its writes change the same maps.
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import type { ApiKey } from '../core/api-key.js';
 import type { Attributes } from '../core/attributes.js';
 import { CrossedError, FlagExistsError, FlagNotFoundError, refuse, VersionConflictError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
@@ -8,6 +9,7 @@ import { type FlagPatch, inputs, type NewFlag, newFlagOf, parseInput } from '../
 import type { JsonObject } from '../core/json.js';
 import { canonicalUserId, externalUserId, storedUserId } from '../core/user-id.js';
 import type {
+  ApiKeysRead,
   Author,
   Backend,
   ChangePage,
@@ -15,6 +17,7 @@ import type {
   Guard,
   LogFound,
   LogSearch,
+  NewApiKey,
   NewOverride,
   OverriddenVariants,
   Override,
@@ -26,6 +29,7 @@ import type {
   User,
   Written,
 } from './backend.js';
+import { MemoryApiKeys } from './memory-api-keys.js';
 import { MemoryLog, type Signature } from './memory-log.js';
 import { namedFlag, type Seed, seedIssues, seedVariantIssues } from './seed.js';
 
@@ -55,6 +59,7 @@ export class MemoryBackend implements Backend {
   readonly isInstant = true;
   readonly #now: () => Date;
   readonly #log: MemoryLog;
+  readonly #apiKeys: MemoryApiKeys;
   // Here and in the log users are named by the ids under which they are stored.
   readonly #flags = new Map<string, Flag>();
   readonly #users = new Map<string, StoredUser>();
@@ -67,6 +72,7 @@ export class MemoryBackend implements Backend {
   constructor(options: { readonly now?: () => Date } = {}) {
     this.#now = options.now ?? (() => new Date());
     this.#log = new MemoryLog(this.#now);
+    this.#apiKeys = new MemoryApiKeys(this.#log, this.#now);
   }
 
   /**
@@ -249,6 +255,30 @@ export class MemoryBackend implements Backend {
 
   async deleteUser(userId: string, by: Author | null): Promise<Written<boolean>> {
     return this.#log.write(by, signed => this.#deleteUser(userId, signed));
+  }
+
+  async apiKeys(): Promise<ApiKeysRead> {
+    return { revision: this.#log.head, keys: this.#apiKeys.live().map(key => this.#shown(key)) };
+  }
+
+  async createApiKey(key: NewApiKey, by: Author | null): Promise<Written<ApiKey>> {
+    return this.#log.write(by, signed => {
+      const made = this.#apiKeys.create(key, signed);
+      this.#ensureActor(signed);
+      return this.#shown(made);
+    });
+  }
+
+  async revokeApiKey(id: string, by: Author | null): Promise<Written<ApiKey | null>> {
+    return this.#log.write(by, signed => {
+      const { key, isChanged } = this.#apiKeys.revoke(id, signed);
+      if (isChanged) this.#ensureActor(signed);
+      return key === null ? null : this.#shown(key);
+    });
+  }
+
+  async noteApiKeyUses(uses: ReadonlyMap<string, Date>): Promise<void> {
+    this.#apiKeys.noteUses(uses);
   }
 
   async close(): Promise<void> {
@@ -443,9 +473,9 @@ export class MemoryBackend implements Backend {
     return this.#users.get(storedId)?.externalId ?? storedId;
   }
 
-  /** A flag with its creator by the id that the creator is known by. */
-  #shown(flag: Flag): Flag {
-    return flag.createdById === null ? flag : { ...flag, createdById: this.#knownBy(flag.createdById) };
+  /** A flag or a key with its creator by the id that the creator is known by. */
+  #shown<Made extends { readonly createdById: string | null }>(made: Made): Made {
+    return made.createdById === null ? made : { ...made, createdById: this.#knownBy(made.createdById) };
   }
 
   #shownOverride({ userId }: Pick<Override, 'userId'>, override: Override): Override {

@@ -49,9 +49,9 @@ export async function readDefinitions(prisma: PrismaClient): Promise<Definitions
 }
 
 /** The columns of a change, with the names of {@link Change}. */
-const changeColumns = Prisma.sql`revision, nonce, halyard_time(at) AS at, actor_id AS "actorId", kind, flag_key AS "flagKey",
+const changeColumns = Prisma.sql`revision, nonce, halyard_time(at) AS at, actor_id AS "actorId", coalesce(kind_name, kind::text) AS kind, flag_key AS "flagKey",
                      user_id AS "userId", group_name AS "groupName", coalesce(user_ids, '{}') AS "userIds", before, after,
-                     note, batch, reverts`;
+                     note, batch, reverts, api_key_id AS "apiKeyId"`;
 
 function changesOf(text: unknown): Change[] {
   return json<(Change & { at: string })[]>(text).map(change => ({ ...change, at: new Date(change.at) }));

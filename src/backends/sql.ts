@@ -107,7 +107,7 @@ export function flagState(row: Prisma.Sql): Prisma.Sql {
 export const overrideState = Prisma.sql`halyard_override_state(o)::text AS override, ${knownBy(Prisma.sql`o.created_by_id`)} AS creator`;
 
 /** The text that the user in this column is known by. Null: the UUID in the column. */
-function knownBy(column: Prisma.Sql): Prisma.Sql {
+export function knownBy(column: Prisma.Sql): Prisma.Sql {
   return Prisma.sql`(SELECT u.external_id FROM users u WHERE u.id = ${column})`;
 }
 

@@ -59,14 +59,15 @@ export class Writer {
 
   /** Runs statements as one transaction in the name of an author. Returns the rows of each. */
   async write(by: Author | null, statements: readonly Prisma.Sql[]): Promise<Outcome> {
-    const { actor = null, note, batch = randomUUID(), reverts } = by ?? {};
+    const { actor = null, note, batch = randomUUID(), reverts, apiKeyId } = by ?? {};
     const results = await this.#transact(lockWait => [
       Prisma.sql`
         SELECT set_config('halyard.actor', ${storedOrNull(actor) ?? ''}, true), set_config('halyard.note', ${note ?? ''}, true),
                set_config('halyard.batch', ${batch}, true), set_config('halyard.reverts', ${String(reverts ?? '')}, true),
+               set_config('halyard.api_key', ${apiKeyId ?? ''}, true),
                set_config('lock_timeout', ${String(lockWait)}, true)`,
       // Tables before the head: TRUNCATE locks a table first and then the head, by its trigger. The other order can deadlock.
-      Prisma.sql`LOCK TABLE users, feature_flags, user_feature_groups, feature_flag_overrides IN ROW EXCLUSIVE MODE`,
+      Prisma.sql`LOCK TABLE users, feature_flags, user_feature_groups, feature_flag_overrides, api_keys IN ROW EXCLUSIVE MODE`,
       // The head before the statements, so that each statement sees all changes of earlier writers.
       Prisma.sql`SELECT pg_current_xact_id()::text AS xid, revision::text AS revision FROM feature_log_head WHERE id = 1 FOR UPDATE`,
       ...statements,

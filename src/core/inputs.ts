@@ -1,6 +1,7 @@
 // Over 300 lines: the inputs of all management calls share their fields and their forms.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { apiKeyRoles } from './api-key.js';
 import { attributeIssues } from './attributes.js';
 import { validateConditions } from './conditions.js';
 import { type Issue, ValidationError } from './errors.js';
@@ -283,6 +284,19 @@ export const inputs = {
     revision: z.number('Expected a number.').int('Expected a whole number.').min(1, 'Expected 1 or more.'),
     expectedVersion: expectedVersion.default(null),
   }),
+  createApiKey: z.strictObject({
+    ...note,
+    name: text(1, maxNameLength).refine(
+      given => given.trim() === given,
+      'Expected no blanks at the beginning and at the end.',
+    ),
+    role: z.enum(apiKeyRoles, `Expected one of ${apiKeyRoles.join(', ')}.`),
+    expiresAt: time.nullable().default(null),
+  }),
+  revokeApiKey: z.strictObject({
+    ...note,
+    id: z.uuid('Expected the id of an API key, which is a UUID.').toLowerCase(),
+  }),
   undoBatch: z.strictObject({
     ...note,
     batch: z.uuid('Expected the batch of a change, which is a UUID.').toLowerCase(),
@@ -307,6 +321,8 @@ export type GroupInput = z.input<typeof inputs.group>;
 export type SetUserAttributesInput = z.input<typeof inputs.setUserAttributes>;
 export type RevertFlagInput = z.input<typeof inputs.revertFlag>;
 export type UndoBatchInput = z.input<typeof inputs.undoBatch>;
+export type CreateApiKeyInput = z.input<typeof inputs.createApiKey>;
+export type RevokeApiKeyInput = z.input<typeof inputs.revokeApiKey>;
 export type DeleteUserInput = z.input<typeof inputs.deleteUser>;
 
 /** A flag to create: the input with its defaults filled in. */

@@ -1,9 +1,12 @@
+import { createHash, randomBytes } from 'node:crypto';
 import type { z } from 'zod';
 import type { Author, Backend, Override, User, Written } from '../backends/backend.js';
+import { type ApiKey, ApiKeyNotFoundError, apiKeyPrefix, apiKeySecret } from '../core/api-key.js';
 import { FlagNotFoundError, refuse, UnavailableError, ValidationError, VersionConflictError } from '../core/errors.js';
 import type { Flag } from '../core/flag.js';
 import {
   type ApplyDefinitionsInput,
+  type CreateApiKeyInput,
   type CreateFlagInput,
   type DeleteFlagInput,
   type DeleteUserInput,
@@ -13,6 +16,7 @@ import {
   parseInput,
   type RemoveOverrideInput,
   type RevertFlagInput,
+  type RevokeApiKeyInput,
   type SetOverrideInput,
   type SetUserAttributesInput,
   type UndoBatchInput,
@@ -170,6 +174,38 @@ export class Management {
   }
 
   /**
+   * Makes an API key. Its secret is in the result and nowhere else.
+   * @throws ApiKeyExistsError, TooManyApiKeysError
+   */
+  createApiKey(input: CreateApiKeyInput, author: Unnoted | null = null): Promise<Written<MadeApiKey>> {
+    return this.#write(inputs.createApiKey, input, author, async ({ name, role, expiresAt }, by) => {
+      if (expiresAt !== null && expiresAt.getTime() <= this.#now()) {
+        throw new ValidationError([{ path: ['expiresAt'], message: 'Expected a time in the future.' }]);
+      }
+      const secret = apiKeySecret(randomBytes(32));
+      // A fast hash: a secret of 256 random bits cannot be guessed, however fast the guesses are compared.
+      const hash = createHash('sha256').update(secret).digest();
+      const written = await this.#backend.createApiKey(
+        { name, role, expiresAt, hash, prefix: apiKeyPrefix(secret) },
+        by,
+      );
+      return { ...written, value: { apiKey: written.value, secret } };
+    });
+  }
+
+  /**
+   * Revokes an API key. One that is revoked stays as it is.
+   * @throws ApiKeyNotFoundError
+   */
+  revokeApiKey(input: RevokeApiKeyInput, author: Unnoted | null = null): Promise<Written<ApiKey>> {
+    return this.#write(inputs.revokeApiKey, input, author, async ({ id }, by) => {
+      const { value, ...written } = await this.#backend.revokeApiKey(id, by);
+      if (value === null) throw new ApiKeyNotFoundError();
+      return { ...written, value };
+    });
+  }
+
+  /**
    * Brings the flag's own fields back to what they were right after a revision. A deleted flag comes back with the overrides that
    * were deleted with it, without those of users who were deleted since.
    * @throws FlagNotFoundError if the log knows no such flag, or somebody has deleted it again meanwhile.
@@ -228,6 +264,12 @@ export class Management {
     if (this.#replica.snapshot.revision >= revision) return;
     throw new UnavailableError(`The change log has not reached revision ${revision} yet.`);
   }
+}
+
+/** A new API key with its secret. */
+export interface MadeApiKey {
+  readonly apiKey: ApiKey;
+  readonly secret: string;
 }
 
 /** The author of a change whose input has the note. */

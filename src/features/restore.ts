@@ -212,6 +212,11 @@ async function planUndo(backend: Backend, batch: string, now: number): Promise<P
   if (prunedTo > 0 && first.revision === prunedTo + 1) {
     throw unknown('The log does not go back further than this batch, so a part of it may not be kept any more.');
   }
+  if (changes.some(({ kind }) => kind === 'API_KEY_CREATED' || kind === 'API_KEY_REVOKED')) {
+    const message =
+      'The batch made or revoked an API key, which is not taken back: revoke the key, or make another one.';
+    refuse([{ path: ['batch'], message }]);
+  }
   checkSize(changes.length, 'The batch has');
   const members = changes.reduce((sum, { userIds }) => sum + userIds.length, 0);
   if (members > maxUndoneMembers) {

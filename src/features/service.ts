@@ -8,6 +8,7 @@ import type { UpdateFlagInput } from '../core/inputs.js';
 import { type Log, silentLog } from '../core/log.js';
 import { createSubject, type OverrideDecision, type Subject } from '../core/subject.js';
 import { canonicalUserId, isUuid, storedUserId } from '../core/user-id.js';
+import { ApiKeys } from './api-keys.js';
 import { ChangeFeed, type ChangeStream, type FollowOptions, type Telling } from './change-feed.js';
 import { type Change, tellPrograms } from './changes.js';
 import { type ConfirmablePreview, Confirmations, type Requester } from './confirmation.js';
@@ -49,6 +50,10 @@ export interface FeatureServiceOptions {
   readonly isProtected?: boolean | undefined;
   /** Signs the confirmations. All nodes of one database have the same. Default: one of this process alone. */
   readonly confirmationSecret?: Uint8Array | undefined;
+  /** Whether this process verifies API keys, and so holds them in memory. Default false. */
+  readonly holdsApiKeys?: boolean | undefined;
+  /** Milliseconds between two writes of when API keys were last used. Default 60,000. */
+  readonly apiKeyUsesInterval?: number | undefined;
   readonly observers?: readonly FeatureObserver[] | undefined;
   readonly log?: Log | undefined;
   /** Milliseconds since the epoch; the clock that overrides expire by. Default Date.now. */
@@ -90,6 +95,8 @@ export interface FeatureServiceStatus {
 export class FeatureService {
   /** For changes by this program, which need no confirmation. Requests of others go through {@link changesOf}. */
   readonly management: Management;
+  /** The API keys that count; null unless this process holds them. */
+  readonly apiKeys: ApiKeys | null;
   readonly #backend: Backend;
   readonly #replica: Replica;
   readonly #targeting: TargetingCache;
@@ -108,7 +115,7 @@ export class FeatureService {
   #cacheHits = 0;
   #cacheMisses = 0;
 
-  private constructor(options: FeatureServiceOptions, replica: Replica) {
+  private constructor(options: FeatureServiceOptions, replica: Replica, apiKeys: ApiKeys | null) {
     const { backend, defaultEnabled = false, cacheTtl = 60, cacheSize = 50_000, observers = [] } = options;
     const { log = silentLog, now = Date.now } = options;
     const targeting = new TargetingCache({
@@ -117,6 +124,7 @@ export class FeatureService {
       size: cacheSize,
       alwaysRead: cacheTtl === 0,
     });
+    this.apiKeys = apiKeys;
     this.#backend = backend;
     this.#replica = replica;
     this.#targeting = targeting;
@@ -148,7 +156,14 @@ export class FeatureService {
   static async open(options: FeatureServiceOptions): Promise<FeatureService> {
     const { backend, cacheTtl = 60, pollInterval = 3_000, log = silentLog } = options;
     const replica = await Replica.open({ backend, log, maxAge: cacheTtl * 1_000, pollInterval });
-    return new FeatureService(options, replica);
+    try {
+      const { holdsApiKeys = false, apiKeyUsesInterval: usesInterval, now = Date.now } = options;
+      const apiKeys = holdsApiKeys ? await ApiKeys.open({ backend, replica, log, now, usesInterval }) : null;
+      return new FeatureService(options, replica, apiKeys);
+    } catch (error) {
+      await replica.close();
+      throw error;
+    }
   }
 
   get status(): FeatureServiceStatus {
@@ -370,6 +385,7 @@ export class FeatureService {
     this.#hub.close();
     this.#feed.close();
     await this.#replica.close();
+    await this.apiKeys?.close();
     await this.#backend.close();
   }
 }

@@ -60,8 +60,7 @@ export const builder = new SchemaBuilder<{
   scopeAuth: {
     authorizeOnSubscribe: true,
     authScopes,
-    unauthorizedError: (_parent, { caller }) =>
-      caller.role === 'ANONYMOUS' ? unauthenticated() : forbidden(caller.role),
+    unauthorizedError: (_parent, { caller }) => (caller.role === 'ANONYMOUS' ? unauthenticated() : forbidden(caller)),
   },
   errors: { directResult: true },
   prisma: {

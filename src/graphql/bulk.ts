@@ -12,6 +12,7 @@ import { builder, unchecked } from './builder.js';
 import { Difference } from './change.js';
 import { confirmField } from './confirm.js';
 import { defaultPageSize } from './connections.js';
+import { authorOf } from './context.js';
 import { CreateFlagInput, Flag, flagRow, UpdateFlagInput } from './flag.js';
 import { noteDescription, type Receipt, receipt, tellReceipt } from './written.js';
 
@@ -134,7 +135,7 @@ builder.mutationFields(t => ({
     },
     complexity: ({ input }) => costOf(input.flags.length),
     resolve: async (_root, { input: { confirm, ...input } }, { changes, caller }) => {
-      const written = await changes(confirm).updateFlags(unchecked(input), { actor: caller.userId });
+      const written = await changes(confirm).updateFlags(unchecked(input), authorOf(caller));
       return receipt(written, { flags: written.value });
     },
   }),
@@ -153,7 +154,7 @@ builder.mutationFields(t => ({
     complexity: ({ input: { definitions, prune } }, { service }) =>
       costOf(definitions.length + (prune === true ? service.flagCount : 0)),
     resolve: async (_root, { input: { confirm, ...input } }, { changes, caller }) => {
-      const written = await changes(confirm).applyDefinitions(unchecked(input), { actor: caller.userId });
+      const written = await changes(confirm).applyDefinitions(unchecked(input), authorOf(caller));
       return receipt(written, written.value);
     },
   }),

@@ -11,6 +11,8 @@ const descriptions: Record<ChangeKind, string> = {
   MEMBERS_REMOVED: 'Users were removed from a group.',
   USER_UPDATED: "A user's attributes were changed.",
   USER_DELETED: 'A user was deleted, with all memberships and overrides.',
+  API_KEY_CREATED: 'An API key was made.',
+  API_KEY_REVOKED: 'An API key was revoked, or deleted by another program.',
   RESET: 'A table was emptied by TRUNCATE. The rows that it held are not listed.',
 };
 

@@ -1,10 +1,11 @@
-import type { Change as LogEntry } from '../backends/backend.js';
+import { encodeGlobalID } from '@pothos/plugin-relay';
+import type { ChangeKind, Change as LogEntry } from '../backends/backend.js';
 import { type Difference as DifferenceShape, differencesBetween } from '../core/differences.js';
 import { maxFlagKeyLength } from '../core/flag.js';
 import type { JsonObject } from '../core/json.js';
 import { maxNameLength } from '../core/text.js';
 import { storedUserId } from '../core/user-id.js';
-import type { FeatureChange, Prisma } from '../generated/prisma/client.js';
+import { type FeatureChange, type Prisma, ChangeKind as StoredKind } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { ChangeKindEnum } from './change-kind.js';
 import { revisionPlace } from './cursors.js';
@@ -59,7 +60,12 @@ const Change = builder.prismaNode('FeatureChange', {
       resolve: ({ revision }) => Number(revision),
     }),
     at: t.expose('at', { type: 'DateTime', description: 'The time of the change.' }),
-    kind: t.expose('kind', { type: ChangeKindEnum, description: 'The kind of the change.' }),
+    kind: t.field({
+      type: ChangeKindEnum,
+      description: 'The kind of the change.',
+      select: { kind: true, kindName: true },
+      resolve: ({ kind, kindName }) => (kindName ?? kind) as ChangeKind,
+    }),
     actorId: t.field({
       type: 'UserID',
       nullable: true,
@@ -67,6 +73,12 @@ const Change = builder.prismaNode('FeatureChange', {
         'The user who made the change. A user who was deleted since has the stored UUID here. Null if the program that made the change named no user.',
       select: { actorId: true },
       resolve: ({ actorId }, _args, { loaders }) => (actorId === null ? null : loaders.knownBy.load(actorId)),
+    }),
+    apiKeyId: t.id({
+      nullable: true,
+      description: 'The `id` of the API key that made the change. Null if none did.',
+      select: { apiKeyId: true },
+      resolve: ({ apiKeyId }) => (apiKeyId === null ? null : encodeGlobalID('ApiKey', apiKeyId)),
     }),
     flagKey: t.exposeString('flagKey', {
       nullable: true,
@@ -185,6 +197,15 @@ function checkFilter(filter: Filter | null | undefined): Filter {
 
 const about = (storedId: string) => ({ OR: [{ userId: storedId }, { userIds: { has: storedId } }] });
 
+/** Rows of these kinds. Kinds that the enum of the database does not have stand in another column. */
+function ofKinds(kinds: readonly ChangeKind[]): Prisma.FeatureChangeWhereInput {
+  const stored = kinds.filter(isStoredKind);
+  // In a list of its own: a filter by user has an OR too.
+  return { AND: [{ OR: [{ kindName: { in: [...kinds] } }, { kindName: null, kind: { in: stored } }] }] };
+}
+
+const isStoredKind = (kind: ChangeKind): kind is StoredKind => Object.hasOwn(StoredKind, kind);
+
 /** `features/change-filter.ts` has the same meaning in memory, and a test compares the two. */
 function changesWhere(filter: Filter): Prisma.FeatureChangeWhereInput {
   const { flagKey, group, userId, actorId, batch, kinds, since, until } = filter;
@@ -194,7 +215,7 @@ function changesWhere(filter: Filter): Prisma.FeatureChangeWhereInput {
     ...(userId == null ? {} : about(storedUserId(userId))),
     ...(actorId == null ? {} : { actorId: storedUserId(actorId) }),
     ...(batch == null ? {} : { batch }),
-    ...(kinds == null ? {} : { kind: { in: kinds } }),
+    ...(kinds == null ? {} : ofKinds(kinds)),
     at: { ...(since == null ? {} : { gte: since }), ...(until == null ? {} : { lt: until }) },
   };
 }
@@ -234,9 +255,10 @@ builder.queryFields(t => ({
 }));
 
 /** An entry of the log as the row that the type is built on. */
-function changeRow({ revision, userIds, before, after, reverts, ...entry }: LogEntry): FeatureChange {
+function changeRow({ revision, kind, userIds, before, after, reverts, ...entry }: LogEntry): FeatureChange {
   return {
     ...entry,
+    ...(isStoredKind(kind) ? { kind, kindName: null } : { kind: StoredKind.MEMBERS_ADDED, kindName: kind }),
     revision: BigInt(revision),
     reverts: reverts === null ? null : BigInt(reverts),
     userIds: [...userIds],

@@ -1,4 +1,5 @@
 import type { Caller } from '../auth/caller.js';
+import type { Author } from '../backends/backend.js';
 import type { Management } from '../features/management.js';
 import type { FeatureService } from '../features/service.js';
 import type { PrismaClient } from '../generated/prisma/client.js';
@@ -41,7 +42,12 @@ export function createContextFactory(shared: {
   });
 }
 
-/** Names a caller for confirmations: another role or another user is another caller. */
-export function callerName({ role, userId }: Caller): string {
-  return JSON.stringify([role, userId]);
+/** Names a caller for confirmations: another role, another user or another API key is another caller. */
+export function callerName({ role, userId, apiKey }: Caller): string {
+  return JSON.stringify(apiKey === undefined ? [role, userId] : [role, userId, apiKey.id]);
+}
+
+/** The author of the changes of a caller. */
+export function authorOf({ userId, apiKey }: Caller): Pick<Author, 'actor' | 'apiKeyId'> {
+  return { actor: userId, apiKeyId: apiKey?.id ?? null };
 }

@@ -69,4 +69,9 @@ export const userPlace = only(text => (isUuid(text) ? text.toLowerCase() : null)
 export const knownByPlace = only(text => (userIdFault(text) === null ? text : null));
 export const flagKeyPlace = only(readFlagKey);
 export const groupPlace = only(text => (isName(text) ? text : null));
+/** A time and a UUID that tells apart what has the same time. */
+export const apiKeyPlace = ([time = '', id = '', ...others]: readonly string[]) => {
+  const at = readTime(time);
+  return at === null || !isUuid(id) || others.length > 0 ? null : { at, id };
+};
 export const revisionPlace = only(text => (revisionPattern.test(text) ? BigInt(text) : null));

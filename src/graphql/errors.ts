@@ -1,6 +1,6 @@
 import type { ComplexityErrorKind } from '@pothos/plugin-complexity';
 import { GraphQLError } from 'graphql';
-import type { Role } from '../auth/caller.js';
+import type { Caller } from '../auth/caller.js';
 import { type Issue, shortIssue } from '../core/errors.js';
 import { isLongerThan, isStorable, unstorableText } from '../core/text.js';
 
@@ -18,11 +18,11 @@ export const unauthenticated = () =>
     'The request has no token, and this field needs one. Send the header "Authorization: Bearer <token>".',
   );
 
-/** The caller has a token whose role may not use this. */
-export const forbidden = (role: Role) =>
+/** The caller has a token or an API key whose role may not use this. */
+export const forbidden = ({ role, apiKey }: Pick<Caller, 'role' | 'apiKey'>) =>
   codedError(
     'FORBIDDEN',
-    `The role of this token is "${role.toLowerCase()}", which may not use this field. Use a token with a role that the description of the field names.`,
+    `The role of this ${apiKey === undefined ? 'token' : 'API key'} is "${role.toLowerCase()}", which may not use this field. Use a token with a role that the description of the field names.`,
   );
 
 /** An argument of a query or a subscription is wrong. `extensions.path` leads to it, beginning with the argument's name. */

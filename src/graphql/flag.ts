@@ -4,6 +4,7 @@ import { ConfirmationRequiredError } from '../features/confirmation.js';
 import type { FeatureFlag, Prisma } from '../generated/prisma/client.js';
 import { builder, unchecked } from './builder.js';
 import { confirmField } from './confirm.js';
+import { authorOf } from './context.js';
 import { storable } from './errors.js';
 import { FlagRule, FlagRuleInput, rulesOf, ValueType, Variant, VariantInput, variantsOf } from './values.js';
 import { noteDescription, type Receipt, receipt, tellReceipt } from './written.js';
@@ -238,7 +239,7 @@ builder.mutationFields(t => ({
     },
     args: { input: t.arg({ type: CreateFlagInput, required: true, description: 'The flag to create.' }) },
     resolve: async (_root, { input }, { changes, caller }) => {
-      const written = await changes().createFlag(unchecked(input), { actor: caller.userId });
+      const written = await changes().createFlag(unchecked(input), authorOf(caller));
       return receipt(written, { flag: written.value });
     },
   }),
@@ -254,7 +255,7 @@ builder.mutationFields(t => ({
       input: t.arg({ type: UpdateFlagInput, required: true, description: 'The flag, and the changes to make.' }),
     },
     resolve: async (_root, { input: { confirm, ...input } }, { changes, caller }) => {
-      const written = await changes(confirm).updateFlag(unchecked(input), { actor: caller.userId });
+      const written = await changes(confirm).updateFlag(unchecked(input), authorOf(caller));
       return receipt(written, { flag: written.value });
     },
   }),
@@ -268,7 +269,7 @@ builder.mutationFields(t => ({
     },
     args: { input: t.arg({ type: DeleteFlagInput, required: true, description: 'The flag to delete.' }) },
     resolve: async (_root, { input: { confirm, ...input } }, { changes, caller }) => {
-      const written = await changes(confirm).deleteFlag(input, { actor: caller.userId });
+      const written = await changes(confirm).deleteFlag(input, authorOf(caller));
       return receipt(written, { key: input.key, deleted: written.value });
     },
   }),

@@ -2,7 +2,7 @@ import { ValidationError } from '../core/errors.js';
 import { maxGroupUsers } from '../core/inputs.js';
 import { compareNames, maxNameLength } from '../core/text.js';
 import { builder } from './builder.js';
-import type { Context } from './context.js';
+import { authorOf, type Context } from './context.js';
 import { groupPlace, userPlace } from './cursors.js';
 import { storable } from './errors.js';
 import { Flag } from './flag.js';
@@ -209,7 +209,7 @@ builder.mutationFields(t => ({
     errors: { types: [ValidationError], union: { name: 'AddToGroupResult', description: 'The group, or an error.' } },
     args: { input: t.arg({ type: AddToGroupInput, required: true, description: 'The users and the group.' }) },
     resolve: async (_root, { input }, { changes, caller }) => {
-      const written = await changes().addToGroup(input, { actor: caller.userId });
+      const written = await changes().addToGroup(input, authorOf(caller));
       return receipt(written, { name: input.group, added: written.value });
     },
   }),
@@ -224,7 +224,7 @@ builder.mutationFields(t => ({
     },
     args: { input: t.arg({ type: RemoveFromGroupInput, required: true, description: 'The users and the group.' }) },
     resolve: async (_root, { input }, { changes, caller }) => {
-      const written = await changes().removeFromGroup(input, { actor: caller.userId });
+      const written = await changes().removeFromGroup(input, authorOf(caller));
       return receipt(written, { name: input.group, removed: written.value });
     },
   }),

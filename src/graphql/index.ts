@@ -14,6 +14,7 @@ import './preview.js';
 import './explanation.js';
 import './group.js';
 import './change.js';
+import './api-key.js';
 import './bulk.js';
 import './error-types.js';
 import './restore.js';
@@ -32,6 +33,6 @@ export function createSchema(): GraphQLSchema {
   schema.description =
     'Feature flags: the features that are on for a user, the reasons, and live updates. ' +
     'Everybody may use `viewer`, `viewerFeatures` and `isEnabled`, which answer for the caller. ' +
-    'The other fields are for services and admins: their descriptions begin with the roles that may use them.';
+    'The other fields are for services, readers and admins: their descriptions begin with the roles that may use them.';
   return schema;
 }

@@ -30,6 +30,7 @@ const types: ReadonlyMap<string, NodeType> = new Map<string, NodeType>([
   ['Group', { scope: 'reader', isId: isName }],
   ['Override', { scope: 'reader', isId: isOverrideId }],
   ['Change', { scope: 'reader', isId: isChangeId }],
+  ['ApiKey', { scope: 'reader', isId: isUuid }],
   ['Viewer', { scope: 'viewer', isId: (id, { caller }) => id === viewerName(caller) }],
   ['Feature', { scope: 'viewer', isId: isFlagKey }],
 ]);

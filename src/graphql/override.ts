@@ -4,6 +4,7 @@ import { isFlagKey } from '../core/flag.js';
 import { isUuid, storedUserId } from '../core/user-id.js';
 import type { Override as OverrideRow } from '../generated/prisma/client.js';
 import { builder, unchecked } from './builder.js';
+import { authorOf } from './context.js';
 import { flagKeyPlace, userPlace } from './cursors.js';
 import { Flag } from './flag.js';
 import { stillThere } from './loaders.js';
@@ -190,7 +191,7 @@ builder.mutationFields(t => ({
     },
     args: { input: t.arg({ type: SetOverrideInput, required: true, description: 'The override to set.' }) },
     resolve: async (_root, { input }, { changes, caller }) => {
-      const written = await changes().setOverride(unchecked(input), { actor: caller.userId });
+      const written = await changes().setOverride(unchecked(input), authorOf(caller));
       return receipt(written, { override: written.value });
     },
   }),
@@ -204,7 +205,7 @@ builder.mutationFields(t => ({
     },
     args: { input: t.arg({ type: RemoveOverrideInput, required: true, description: 'The override to remove.' }) },
     resolve: async (_root, { input }, { changes, caller }) => {
-      const written = await changes().removeOverride(input, { actor: caller.userId });
+      const written = await changes().removeOverride(input, authorOf(caller));
       return receipt(written, { removed: written.value });
     },
   }),

@@ -10,6 +10,7 @@ import type { Flag as FlagShape } from '../core/flag.js';
 import { ConfirmationRequiredError } from '../features/confirmation.js';
 import { builder, unchecked } from './builder.js';
 import { confirmField } from './confirm.js';
+import { authorOf } from './context.js';
 import { ErrorInterface } from './error-types.js';
 import { Flag, flagRow } from './flag.js';
 import { noteDescription, type Receipt, receipt, tellReceipt } from './written.js';
@@ -139,7 +140,7 @@ builder.mutationFields(t => ({
     },
     args: { input: t.arg({ type: RevertFlagInput, required: true, description: 'The flag and the revision.' }) },
     resolve: async (_root, { input: { confirm, ...input } }, { changes, caller }) => {
-      const written = await changes(confirm).revertFlag(unchecked(input), { actor: caller.userId });
+      const written = await changes(confirm).revertFlag(unchecked(input), authorOf(caller));
       return receipt(written, { flag: written.value });
     },
   }),
@@ -154,7 +155,7 @@ builder.mutationFields(t => ({
     },
     args: { input: t.arg({ type: UndoBatchInput, required: true, description: 'The batch to undo.' }) },
     resolve: async (_root, { input: { confirm, ...input } }, { changes, caller }) => {
-      const written = await changes(confirm).undoBatch(unchecked(input), { actor: caller.userId });
+      const written = await changes(confirm).undoBatch(unchecked(input), authorOf(caller));
       return receipt(written, { flags: written.value });
     },
   }),

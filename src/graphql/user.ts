@@ -2,6 +2,7 @@ import { ValidationError } from '../core/errors.js';
 import { externalUserId, storedUserId } from '../core/user-id.js';
 import type { Prisma, User as UserRow } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
+import { authorOf } from './context.js';
 import { answersCost, checkKeys, Evaluation, keysDescription } from './evaluation.js';
 import { noteDescription, type Receipt, receipt, tellReceipt } from './written.js';
 
@@ -127,7 +128,7 @@ builder.mutationFields(t => ({
       input: t.arg({ type: SetUserAttributesInput, required: true, description: 'The user and the attributes.' }),
     },
     resolve: async (_root, { input }, { changes, caller }) => {
-      const written = await changes().setUserAttributes(input, { actor: caller.userId });
+      const written = await changes().setUserAttributes(input, authorOf(caller));
       return receipt(written, { userId: written.value.id });
     },
   }),
@@ -142,7 +143,7 @@ builder.mutationFields(t => ({
     },
     args: { input: t.arg({ type: DeleteUserInput, required: true, description: 'The user to delete.' }) },
     resolve: async (_root, { input }, { changes, caller }) => {
-      const written = await changes().deleteUser(input, { actor: caller.userId });
+      const written = await changes().deleteUser(input, authorOf(caller));
       return receipt(written, { userId: input.userId, deleted: written.value });
     },
   }),

@@ -51,7 +51,7 @@ const databaseGrace = 1_500;
 export async function startServer(config: Config, overrides: StartOverrides = {}): Promise<RunningServer> {
   const log = overrides.log ?? createLogger({ level: config.logLevel, pretty: false }).log;
   for (const warning of config.warnings) log.warn(warning);
-  const verifier = createVerifier({ ...config.auth, keys: await tokenKeysOf(config), log });
+  const keys = await tokenKeysOf(config);
   const database = overrides.database ?? (await openDatabase({ ...databaseOptionsOf(config), log }));
   const { ticket: ticketSecret, confirmation: confirmationSecret } = await secretsOf(database, log);
   const registry = config.metrics === false ? null : new Registry();
@@ -67,12 +67,14 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
     cacheSize: config.cacheSize,
     pollInterval: overrides.pollInterval,
     isProtected: config.isProtected,
+    holdsApiKeys: true,
     confirmationSecret,
     log,
   }).catch(async error => {
     await database.close();
     throw error;
   });
+  const verifier = createVerifier({ ...config.auth, keys, apiKeys: service.apiKeys ?? undefined, log });
   featureMetrics?.follow(() => service.status);
   const server = createHalyardServer({
     schema: createSchema(),

@@ -16,6 +16,9 @@ const redact = [
   'secret',
   '*.authorization',
   '*.headers.authorization',
+  '*.headers["x-api-key"]',
+  '["x-api-key"]',
+  '*["x-api-key"]',
   '*.token',
   '*.secret',
 ];

@@ -162,6 +162,7 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
       : createOfrepRoutes({
           ...options.ofrep,
           ...{ streams, eventStreams, whenTokenEnds, deadlines, bodies, kept, metrics },
+          whenApiKeyLeaves: (id, act) => verifier.whenApiKeyLeaves(id, act),
           trustProxy: options.trustProxy ?? false,
           prefix,
         })),

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { anonymous, type Caller, hasExpired, InvalidTokenError } from '../../src/auth/caller.js';
 import { mintToken } from '../../src/auth/token.js';
 import { createVerifier } from '../../src/auth/verifier.js';
+import { type ApiKey, apiKeySecret } from '../../src/core/api-key.js';
 import { UnavailableError } from '../../src/core/errors.js';
 import { silentLog } from '../../src/core/log.js';
 import { type Answer, type JwksServer, startJwksServer } from '../support/jwks-server.js';
@@ -553,5 +554,53 @@ describe('a minted token', () => {
     expect(caller).toMatchObject({ ...request, userId: request.userId?.toLowerCase() ?? null });
     expect(caller.expiresAt).toBeGreaterThan(Date.now() + 3_590_000);
     expect(caller.expiresAt).toBeLessThan(Date.now() + 3_610_000);
+  });
+});
+
+describe('API keys', () => {
+  const key: ApiKey = {
+    id: user,
+    name: 'build',
+    role: 'READER',
+    prefix: 'hly_abcde',
+    createdAt: new Date(0),
+    createdById: null,
+    expiresAt: new Date(2_000_000),
+    revokedAt: null,
+  };
+  const secret = apiKeySecret(Buffer.alloc(32, 7));
+
+  it('stand where a token does, whoever signs tokens, without asking for the keys of tokens', async () => {
+    const apiKeys = { find: (text: string) => (text === secret ? key : null), whenRevoked: () => () => {} };
+    const keys = { kind: 'jwks', url: new URL('http://127.0.0.1:9/nowhere') } as const;
+    const verifier = createVerifier({ keys, apiKeys, now: () => 1_999_999 });
+    const caller = await verifier.verify({ token: secret });
+    expect(caller).toEqual({
+      role: 'READER',
+      userId: null,
+      attributes: {},
+      expiresAt: 2_000_000,
+      apiKey: { id: user, name: 'build' },
+    });
+    // The same object, or answers to it would not be kept.
+    expect(await verifier.verify({ token: secret })).toBe(caller);
+    const wrong = apiKeySecret(Buffer.alloc(32, 8));
+    for (const token of [wrong, 'hly_', `${secret}x`, `hly_${'é'.repeat(43)}`]) {
+      const error = await verifier.verify({ token }).catch(e => e);
+      expect(error).toBeInstanceOf(InvalidTokenError);
+      expect(error.message).toBe('The API key is unknown, or was revoked.');
+    }
+    const later = createVerifier({ keys, apiKeys, now: () => 2_000_000 });
+    await expect(later.verify({ token: secret })).rejects.toThrow('The API key has expired.');
+  });
+
+  it('are unknown where none are held, and then their connections end at once', async () => {
+    const verifier = createVerifier({ keys: { kind: 'secret', secret: Buffer.alloc(32) } });
+    await expect(verifier.verify({ token: secret })).rejects.toBeInstanceOf(InvalidTokenError);
+    let ended = 0;
+    verifier.whenKeyLeaves({ ...anonymous, apiKey: key }, () => {
+      ended += 1;
+    })();
+    expect(ended).toBe(1);
   });
 });

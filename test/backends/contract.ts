@@ -1,6 +1,20 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Backend, type Change, changeKinds, flagFromLog } from '../../src/backends/backend.js';
+import {
+  type Backend,
+  type Change,
+  type ChangeKind,
+  changeKinds,
+  flagFromLog,
+  type NewApiKey,
+} from '../../src/backends/backend.js';
+import {
+  ApiKeyExistsError,
+  apiKeyFromLog,
+  apiKeyRoles,
+  maxApiKeys,
+  TooManyApiKeysError,
+} from '../../src/core/api-key.js';
 import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../../src/core/errors.js';
 import { storedUserId } from '../../src/core/user-id.js';
 import { readLog } from '../support/change-log.js';
@@ -398,6 +412,140 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect(result.value).toBe(false);
         expect((await backend.removeOverride(user(), 'nowhere', null)).value).toBe(false);
         expect(changes).toEqual([]);
+      });
+    });
+
+    describe('API keys', () => {
+      const newKey = (more: Partial<NewApiKey> = {}): NewApiKey => ({
+        name: `build server ${++serial} "ünï" 🚩`,
+        role: 'READER',
+        prefix: 'hly_abcde',
+        expiresAt: null,
+        hash: randomBytes(32),
+        ...more,
+      });
+      const held = async (id: string) => (await backend.apiKeys()).keys.find(key => key.id === id);
+
+      it('are made with their role, their end and their creator, and read with their hash', async () => {
+        const actor = user();
+        for (const role of apiKeyRoles) {
+          const expiresAt = role === 'ADMIN' ? new Date('2031-01-01T00:00:00.001Z') : null;
+          const given = newKey({ role, expiresAt });
+          const { hash, ...fields } = given;
+          const { result, changes } = await logged(() => backend.createApiKey(given, { actor, note: 'n' }));
+          const { value, revision } = result;
+          expect(value).toEqual({
+            ...fields,
+            id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+            createdAt: expect.any(Date),
+            createdById: actor,
+            revokedAt: null,
+          });
+          const read = await backend.apiKeys();
+          expect(read.revision).toBe(revision);
+          const found = read.keys.find(({ id }) => id === value.id);
+          expect({ ...found, hash: null }).toEqual({ ...value, hash: null });
+          expect(Buffer.from(found?.hash ?? []).equals(hash)).toBe(true);
+          expect(changes).toMatchObject([
+            {
+              kind: 'API_KEY_CREATED',
+              actorId: storedUserId(actor),
+              before: null,
+              note: 'n',
+              apiKeyId: null,
+              ...{ flagKey: null, userId: null, groupName: null, userIds: [] },
+            },
+          ]);
+          const [{ after }] = changes as [Change];
+          expect(apiKeyFromLog(after ?? {})).toEqual({ ...value, createdById: storedUserId(actor) });
+          expect(Object.keys(after ?? {}).sort()).toEqual(Object.keys(value).sort());
+        }
+      });
+
+      it('have names that no other has that is not revoked; a refused key makes no user', async () => {
+        const [given, actor] = [newKey(), user()];
+        const { value } = await backend.createApiKey(given, null);
+        const { changes } = await logged(async () => {
+          const error = await backend.createApiKey(newKey({ name: given.name }), { actor }).catch(e => e);
+          expect(error).toBeInstanceOf(ApiKeyExistsError);
+          expect(error).toMatchObject({ code: 'API_KEY_EXISTS', path: ['name'] });
+        });
+        expect(changes).toEqual([]);
+        expect((await targetingOf([actor])).users).toEqual(new Map());
+        await backend.revokeApiKey(value.id, null);
+        expect((await backend.createApiKey(newKey({ name: given.name }), null)).value.name).toBe(given.name);
+      });
+
+      it('are revoked once and for ever, and then not read any more', async () => {
+        const [maker, revoker] = [user(), user()];
+        const { value } = await backend.createApiKey(newKey(), { actor: maker });
+        const { result, changes } = await logged(() => backend.revokeApiKey(value.id, { actor: revoker }));
+        expect(result.value).toEqual({ ...value, revokedAt: expect.any(Date) });
+        expect(await held(value.id)).toBeUndefined();
+        expect(changes).toMatchObject([{ kind: 'API_KEY_REVOKED', actorId: storedUserId(revoker) }]);
+        const [{ before, after }] = changes as [Change];
+        expect(apiKeyFromLog(before ?? {}).revokedAt).toBeNull();
+        expect(apiKeyFromLog(after ?? {}).revokedAt).toEqual(result.value?.revokedAt);
+        const again = await logged(() => backend.revokeApiKey(value.id, { actor: user() }));
+        expect(again.result).toEqual({ ...result, batch: null });
+        expect(again.changes).toEqual([]);
+        expect(await logged(() => backend.revokeApiKey(randomUUID(), null))).toMatchObject({
+          result: { value: null },
+          changes: [],
+        });
+      });
+
+      it('are in the log as the authors of changes, beside the kinds of all changes in a search', async () => {
+        const { value: author } = await backend.createApiKey(newKey(), null);
+        const by = { actor: null, apiKeyId: author.id };
+        const { changes } = await logged(async () => {
+          await backend.createFlag(newFlag(key()), by);
+          await backend.addToGroup(`group-${++serial}`, [user()], by);
+          await backend.createApiKey(newKey(), by);
+          await backend.createFlag(newFlag(key()), null);
+        });
+        expect(changes.map(({ kind, apiKeyId }) => [kind, apiKeyId])).toEqual([
+          ['FLAG_CREATED', author.id],
+          ['MEMBERS_ADDED', author.id],
+          ['API_KEY_CREATED', author.id],
+          ['FLAG_CREATED', null],
+        ]);
+        const kindsOf = async (...kinds: ChangeKind[]) => {
+          const after = (changes[0] as Change).revision - 1;
+          return (await backend.search({ after, any: [{ kinds }], limit: 10 })).changes.map(({ kind }) => kind);
+        };
+        expect(await kindsOf('MEMBERS_ADDED')).toEqual(['MEMBERS_ADDED']);
+        expect(await kindsOf('API_KEY_CREATED')).toEqual(['API_KEY_CREATED']);
+        expect(await kindsOf('MEMBERS_ADDED', 'API_KEY_CREATED', 'API_KEY_REVOKED')).toHaveLength(2);
+      });
+
+      it('keep the id of a user who made them and was deleted since', async () => {
+        const actor = user();
+        const { value } = await backend.createApiKey(newKey(), { actor });
+        await backend.deleteUser(actor, null);
+        expect((await held(value.id))?.createdById).toBe(storedUserId(actor));
+      });
+
+      it('take notes of their uses without a change, also of keys that are not there', async () => {
+        const { value } = await backend.createApiKey(newKey(), null);
+        const uses = new Map([
+          [value.id, new Date(1_900_000_000_000)],
+          [randomUUID(), new Date()],
+        ]);
+        expect((await logged(() => backend.noteApiKeyUses(uses))).changes).toEqual([]);
+        await backend.noteApiKeyUses(new Map([[value.id, new Date(1_800_000_000_000)]]));
+        await backend.noteApiKeyUses(new Map());
+      });
+
+      it(`are refused beyond ${maxApiKeys}, revoked ones not counted`, { timeout: 120_000 }, async () => {
+        const room = maxApiKeys - (await backend.apiKeys()).keys.length;
+        const last = await Promise.all(Array.from({ length: room }, () => backend.createApiKey(newKey(), null)));
+        const error = await backend.createApiKey(newKey(), null).catch(e => e);
+        expect(error).toBeInstanceOf(TooManyApiKeysError);
+        expect(error).toMatchObject({ code: 'TOO_MANY_API_KEYS' });
+        const ids = last.map(({ value }) => value.id);
+        await backend.revokeApiKey(ids[0] as string, null);
+        await backend.createApiKey(newKey(), null);
       });
     });
 

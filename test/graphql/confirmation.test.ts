@@ -10,7 +10,6 @@ import { createContextFactory } from '../../src/graphql/context.js';
 import { createSchema } from '../../src/graphql/index.js';
 import { httpClient } from '../support/clients.js';
 import { ann, bob, callers } from '../support/graphql.js';
-import { openPGlite } from '../support/pglite.js';
 import { createDatabase } from '../support/postgres.js';
 import { startTestServer } from '../support/server.js';
 
@@ -34,6 +33,8 @@ const mutations = [
   'undoBatch',
   'updateFlags',
   'applyDefinitions',
+  'createApiKey',
+  'revokeApiKey',
 ];
 
 interface Answer {
@@ -48,6 +49,8 @@ const admins = [
   { ...callers.admin, userId: ann },
   { ...callers.admin, userId: bob },
   { ...callers.admin, userId: null },
+  { ...callers.admin, userId: null, apiKey: { id: '00000000-0000-4000-8000-00000000000a', name: 'one' } },
+  { ...callers.admin, userId: null, apiKey: { id: '00000000-0000-4000-8000-00000000000b', name: 'two' } },
 ] as const;
 const keys = ['a', 'b'] as const;
 const minute = 60_000;
@@ -69,6 +72,7 @@ interface Step {
     | 'undo'
     | 'several'
     | 'apply'
+    | 'make key'
     | 'wait';
   readonly admin: number;
   readonly key: (typeof keys)[number];
@@ -112,6 +116,7 @@ const step: fc.Arbitrary<Step> = fc.record({
           'undo',
           'several',
           'apply',
+          'make key',
         ] as const),
       ),
     },
@@ -186,7 +191,10 @@ describe('on a protected server, whatever admins do', () => {
         else if (kind === 'erase') await mutate('deleteUser', { userId: ann }, admin);
         else if (kind === 'revert') await mutate('revertFlag', { key, revision: 1 + (minutes % 5) }, admin);
         else if (kind === 'several') await mutate('updateFlags', { flags: [{ key, ...patch }] }, admin);
-        else if (kind === 'apply') {
+        else if (kind === 'make key') {
+          await mutate('createApiKey', { name: key, role: 'SERVICE' }, admin);
+          await mutate('revokeApiKey', { id: 'x' }, admin);
+        } else if (kind === 'apply') {
           await mutate('applyDefinitions', { definitions: [{ key, name: 'A', enabled: minutes > 1 }] }, admin);
         } else if (kind === 'undo') {
           // An undo within ten minutes needs no confirmation, so only older changes are undone here.
@@ -254,9 +262,7 @@ function inputType(mutation: string): string {
 }
 
 it('the confirmation in the preview of a reader confirms nothing, not even for an admin who is the same user', async () => {
-  await using database = await openPGlite();
-  const env = { HALYARD_PROTECTED: 'true' };
-  const server = await startTestServer(env, { database });
+  const server = await startTestServer({ HALYARD_PROTECTED: 'true' });
   await server.service.management.createFlag({ key: 'a', name: 'A' });
   const client = async (role: 'reader' | 'admin') => httpClient(server.url, await server.token(role, { userId: ann }));
   const preview = await (await client('reader')).query(

@@ -19,12 +19,13 @@ beforeAll(async () => {
   await management.createFlag({ key: 'b:1', name: 'B' });
   await management.addToGroup({ group: 'g', userIds: [ann] });
   await management.setOverride({ userId: external, flagKey: 'b:1', enabled: true, reason: 'wish' }, { actor: ann });
+  await management.createApiKey({ name: 'build', role: 'READER' }, { actor: external });
 });
 
 afterAll(() => api.close());
 
 const selection = `__typename id ... on Flag { key } ... on User { userId } ... on Group { name memberCount }
-  ... on Override { reason user { userId } flag { key } } ... on Change { revision kind }
+  ... on Override { reason user { userId } flag { key } } ... on Change { revision kind } ... on ApiKey { name keyRole: role createdBy }
   ... on Viewer { viewerId: userId role featureMap } ... on Feature { key enabled answer: reason }`;
 
 const nodes = async (ids: readonly string[], caller?: Caller) =>
@@ -47,6 +48,7 @@ const readByAdmins: [string, string, object][] = [
     { reason: 'wish', user: { userId: external }, flag: { key: 'b:1' } },
   ],
   ['Override', `{ user(id: "${external}") { overrides { nodes { id } } } }`, { reason: 'wish' }],
+  ['ApiKey', '{ apiKeys { nodes { id } } }', { name: 'build', keyRole: 'READER', createdBy: external }],
   ['Change', '{ changes(last: 1) { nodes { id } } }', { revision: 1, kind: 'FLAG_CREATED' }],
   ['Change', '{ flag(key: "b:1") { changes(first: 1) { nodes { id } } } }', { revision: 4, kind: 'OVERRIDE_SET' }],
 ];

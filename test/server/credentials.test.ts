@@ -97,6 +97,53 @@ describe('credentials over HTTP', () => {
   });
 });
 
+describe('an API key', () => {
+  const key = `hly_${'x'.repeat(43)}`;
+  const other = `hly_${'y'.repeat(43)}`;
+
+  it.each<[string, string[], RegExp]>([
+    ['in Authorization', ['authorization', `Bearer ${key}`], /The API key is unknown/],
+    ['in X-API-Key', ['X-API-Key', key], /The API key is unknown/],
+    ['in both', ['authorization', `Bearer ${key}`, 'x-api-key', key], /The API key is unknown/],
+    ['in both, but another one', ['authorization', `Bearer ${other}`, 'x-api-key', key], /X-API-Key have different/],
+    ['beside a token', ['authorization', 'Bearer a.b.c', 'x-api-key', key], /X-API-Key have different/],
+    ['twice in X-API-Key', ['x-api-key', key, 'x-api-key', other], /The API key is unknown/],
+    ['as basic authentication', ['authorization', `Basic ${key}`], /scheme Basic/],
+    ['in another header', ['api-key', key], /Api-Key is not read/],
+  ])('is looked for over HTTP: %s', async (_name, headers, message) => {
+    const { status, body } = await ask(headers);
+    expect(status).toBe(401);
+    expect(body).toMatch(message);
+    nothingOf('xxx', body);
+  });
+
+  it('cannot be a token in X-API-Key: the error names the right place', async () => {
+    const { status, body } = await ask(['x-api-key', bearer.slice('Bearer '.length)]);
+    expect(status).toBe(401);
+    expect(body).toMatch(/X-Api-Key.*hly_.*Authorization: Bearer <token>/);
+    nothingOf(bearer.slice(-20), body);
+  });
+
+  it.each<[string, unknown, Handshake | undefined, RegExp]>([
+    ['in the parameter Authorization', { Authorization: `Bearer ${key}` }, undefined, /^4403 The API key is unknown/],
+    ['in the parameter X-API-Key', { 'X-API-Key': key }, undefined, /^4403 The API key is unknown/],
+    ['in the parameter x-api-key', { 'x-api-key': key }, undefined, /^4403 The API key is unknown/],
+    ['in two parameters', { 'x-api-key': key, 'X-API-KEY': other }, undefined, /^4403 .*more than once/],
+    [
+      'in both parameters, but another one',
+      { 'x-api-key': key, authorization: `Bearer ${other}` },
+      undefined,
+      /^4403 .*different tokens/,
+    ],
+    ['in the handshake', undefined, { headers: { 'x-api-key': key } }, /^4403 The API key is unknown/],
+    ['in the parameter token', { token: key }, undefined, /^4403 "token" in the connection parameters is not read/],
+  ])('is looked for on a WebSocket: %s', async (_name, payload, handshake, answer) => {
+    const said = await introduce(payload, handshake);
+    expect(said).toMatch(answer);
+    nothingOf('xxx', said);
+  });
+});
+
 describe('credentials of a WebSocket', () => {
   it.each(['Authorization', 'authorization', 'AUTHORIZATION'])(
     'are used in the connection parameter %s',

@@ -223,7 +223,11 @@ export const schema = new GraphQLSchema({
 });
 
 /** A verifier that verifies like this, and whose keys stay. */
-export const verifierWith = (verify: Verifier['verify']): Verifier => ({ verify, whenKeyLeaves: () => () => {} });
+export const verifierWith = (verify: Verifier['verify']): Verifier => ({
+  verify,
+  whenKeyLeaves: () => () => {},
+  whenApiKeyLeaves: () => () => {},
+});
 
 export interface TestServer extends AsyncDisposable {
   readonly url: string;

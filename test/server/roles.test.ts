@@ -1,5 +1,6 @@
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { apiKeyRoles } from '../../src/core/api-key.js';
 import { createSchema } from '../../src/graphql/index.js';
 import { httpClient, wsClient } from '../support/clients.js';
 import { ann, startTestServer, type TestRole, type TestServer } from '../support/server.js';
@@ -43,6 +44,7 @@ const table: Record<string, { access: Access; operation: string }> = {
   'Query.users': { access: 'reader', operation: '{ users(search: "a") { nodes { userId attributes } } }' },
   'Query.attributeValues': { access: 'reader', operation: '{ attributeValues(name: "a") { values { value } } }' },
   'Query.changes': { access: 'reader', operation: '{ changes { nodes { revision } } }' },
+  'Query.apiKeys': { access: 'reader', operation: '{ apiKeys { nodes { name } } }' },
   'Query.node': { access: 'open', operation: '{ node(id: "x") { id } }' },
   'Query.nodes': { access: 'open', operation: '{ nodes(ids: ["x"]) { id } }' },
   'Mutation.createFlag': {
@@ -96,6 +98,14 @@ const table: Record<string, { access: Access; operation: string }> = {
   'Mutation.deleteUser': {
     access: 'admin',
     operation: `mutation { deleteUser(input: { userId: "${ann}" }) { __typename } }`,
+  },
+  'Mutation.createApiKey': {
+    access: 'admin',
+    operation: 'mutation { createApiKey(input: { name: "", role: SERVICE }) { __typename } }',
+  },
+  'Mutation.revokeApiKey': {
+    access: 'admin',
+    operation: 'mutation { revokeApiKey(input: { id: "nope" }) { __typename } }',
   },
   'Subscription.viewerFeatures': { access: 'viewer', operation: 'subscription { viewerFeatures { revision } }' },
   'Subscription.isEnabled': { access: 'viewer', operation: 'subscription { isEnabled(key: "a") }' },
@@ -205,13 +215,44 @@ describe.each(rows)('$field', ({ access, operation }) => {
   });
 });
 
+describe.each(apiKeyRoles)('an API key with the role %s', role => {
+  const held = role.toLowerCase() as TestRole;
+  let key: string;
+  beforeAll(async () => {
+    key = (await server.service.management.createApiKey({ name: `of ${role}`, role })).value.secret;
+    await until(() => server.service.apiKeys?.find(key) != null, 'the node knows the key');
+  });
+
+  it.each(rows)('may use what the role may: $field', async ({ access, operation }) => {
+    const expected = allowed[access].includes(held) ? null : 'FORBIDDEN';
+    expect((await overHttp(server.url, operation, key)).code).toBe(expected);
+    expect((await overWebSocket(server.url, operation, key)).code).toBe(expected);
+  });
+});
+
 const key = new TextEncoder().encode(secret);
 const inAnHour = () => Math.floor(Date.now() / 1_000) + 3_600;
 const claims = { sub: ann, role: 'admin' };
 const signed = (payload: object, using = key) =>
   new SignJWT({ ...payload }).setProtectedHeader({ alg: 'HS256' }).sign(using);
 
+let lostKeys = 0;
+/** A key that counted once. */
+async function lostKey(lifetime: number | null): Promise<string> {
+  const { management, apiKeys } = server.service;
+  lostKeys += 1;
+  const expiresAt = lifetime === null ? null : new Date(Date.now() + lifetime);
+  const { apiKey, secret } = (await management.createApiKey({ name: `lost ${lostKeys}`, role: 'ADMIN', expiresAt }))
+    .value;
+  if (expiresAt === null) await management.revokeApiKey({ id: apiKey.id });
+  else await until(() => apiKeys?.find(secret) != null && expiresAt.getTime() < Date.now(), 'the key has expired');
+  return secret;
+}
+
 const badTokens: Record<string, () => Promise<string> | string> = {
+  'a revoked API key': () => lostKey(null),
+  'an expired API key': () => lostKey(200),
+  'an unknown API key': () => `hly_${'x'.repeat(43)}`,
   'an expired token': () => signed({ ...claims, exp: inAnHour() - 7_200 }),
   'a token without exp': () => signed(claims),
   'a wrong signature': () => signed({ ...claims, exp: inAnHour() }, new TextEncoder().encode('x'.repeat(40))),

@@ -44,7 +44,14 @@ export function createOperationLog(serverLog: Logger): OperationObserver {
       const duration = Math.round((performance.now() - startedAt) * 100) / 100;
       const outcome = errors === undefined ? 'ok' : outcomeOf(errors);
       log[level](
-        { operation: kind, name: name === null ? null : shortened(name), role: caller.role, outcome, duration },
+        {
+          operation: kind,
+          name: name === null ? null : shortened(name),
+          role: caller.role,
+          ...(caller.apiKey === undefined ? {} : { apiKey: caller.apiKey.name }),
+          outcome,
+          duration,
+        },
         'An operation was answered.',
       );
     };

@@ -1,3 +1,4 @@
+import type { Verifier } from '../../../auth/verifier.js';
 import type { Evaluation } from '../../../core/evaluate.js';
 import { LastAnswers } from '../../../features/last-answers.js';
 import type { FeaturesUpdate } from '../../../features/subscriber.js';
@@ -23,6 +24,8 @@ export interface EventsOptions {
   readonly streams: OpenStreams;
   readonly eventStreams: EventStreams;
   readonly whenTokenEnds: TokenEnds;
+  /** See `Verifier`. */
+  readonly whenApiKeyLeaves: Verifier['whenApiKeyLeaves'];
   readonly deadlines: Deadlines;
 }
 
@@ -42,21 +45,35 @@ const unknownBytes = 200;
 
 /** The stream of events of a ticket: tells when the answers of the viewer change, never how. */
 export function createEventsRoute(options: EventsOptions): Route {
-  const { flags, tickets, contexts, streams, eventStreams, whenTokenEnds, deadlines } = options;
+  const { flags, tickets, contexts, streams, eventStreams, whenTokenEnds, whenApiKeyLeaves, deadlines } = options;
 
   async function handle(exchange: Exchange): Promise<void> {
     const { request, response, address } = exchange;
     if (request.method !== 'GET') return refuseMethod(response, 'GET');
     const ticket = tickets.read(ticketIn(request.url));
     const known = ticket === null ? undefined : contexts.get(ticket.id);
-    if (ticket === null || (known?.endsAt ?? Number.POSITIVE_INFINITY) <= Date.now()) {
+    let end = () => {};
+    let isRevoked = false;
+    const forgetKey =
+      ticket?.apiKeyId == null
+        ? () => {}
+        : whenApiKeyLeaves(ticket.apiKeyId, () => {
+            isRevoked = true;
+            end();
+          });
+    if (ticket === null || isRevoked || (known?.endsAt ?? Number.POSITIVE_INFINITY) <= Date.now()) {
+      forgetKey();
       return refuse(response, 401, 'UNAUTHENTICATED', noTicket);
     }
     const last = request.headers['last-event-id'];
     const events = new ViewerEvents({ flags, contexts, ticket, lastId: typeof last === 'string' ? last : null });
     const stream = endable(events.run());
     stream.whenEnded(() => events.stop());
-    response.whenClosed(() => stream.end());
+    end = () => stream.end();
+    response.whenClosed(() => {
+      forgetKey();
+      stream.end();
+    });
     const hasRoom = streams.add(stream, address, known?.bytes ?? unknownBytes);
     if (!hasRoom || !exchange.stayOpen()) {
       stream.end();

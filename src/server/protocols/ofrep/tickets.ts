@@ -16,7 +16,9 @@ const markLength = 8;
 const idLength = 16;
 const timeLength = 4;
 const signatureLength = 16;
-const ticketForm = bounded(/^[\w-]{48}$/, 48);
+const keyLength = 16;
+/** The tickets of API keys are longer: they name the key. */
+const ticketForm = bounded(/^(?:[\w-]{48}|[\w-]{70})$/, 70);
 
 /** A ticket as it is handed out. */
 export interface Ticket {
@@ -35,6 +37,8 @@ export interface ReadTicket {
   readonly id: string;
   /** Until when it opens streams, in milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** The API key that it ends with. Null: it was given for a token, or to an anonymous caller. */
+  readonly apiKeyId: string | null;
 }
 
 /**
@@ -62,7 +66,9 @@ export class Tickets {
    */
   issue({ context, keys, caller }: Pick<Watched, 'context' | 'keys' | 'caller'>): Ticket {
     const { userId, device, attributes } = context;
-    const subject = JSON.stringify([caller.role, userId ?? null, device ?? null, attributes ?? null, keys]);
+    const by = caller.apiKey?.id ?? null;
+    const about = [caller.role, userId ?? null, device ?? null, attributes ?? null, keys];
+    const subject = JSON.stringify(by === null ? about : [...about, by]);
     const last = this.#last.get(caller);
     if (last?.subject === subject && last.ticket.currentUntil > this.#now()) return last.ticket;
     const id = this.#sign('context', Buffer.from(subject)).subarray(0, idLength);
@@ -76,8 +82,8 @@ export class Tickets {
     const expiresAt = Math.min(latest, endsAt ?? latest);
     // The end makes another id of it, and is as secret there as the rest.
     id.writeInt32BE(id.readInt32BE(idLength - 4) ^ ((endsAt ?? 0) / 1_000), idLength - 4);
-    const body = Buffer.alloc(idLength + timeLength);
-    id.copy(body);
+    const key = by === null ? Buffer.alloc(0) : Buffer.from(by.replaceAll('-', ''), 'hex');
+    const body = Buffer.concat([id, Buffer.alloc(timeLength), key]);
     body.writeUInt32BE(expiresAt / 1_000, idLength);
     const signature = this.#sign('ticket', body).subarray(0, signatureLength);
     const ticket = {
@@ -94,12 +100,17 @@ export class Tickets {
   read(text: string): ReadTicket | null {
     if (!ticketForm.test(text)) return null;
     const bytes = Buffer.from(text, 'base64url');
-    const body = bytes.subarray(0, idLength + timeLength);
+    const body = bytes.subarray(0, bytes.length - signatureLength);
     const signature = this.#sign('ticket', body).subarray(0, signatureLength);
-    if (!timingSafeEqual(signature, bytes.subarray(idLength + timeLength))) return null;
+    if (!timingSafeEqual(signature, bytes.subarray(body.length))) return null;
     const expiresAt = body.readUInt32BE(idLength) * 1_000;
     if (expiresAt <= this.#now()) return null;
-    return { id: body.subarray(0, idLength).toString('base64url'), expiresAt };
+    const key = body.subarray(idLength + timeLength);
+    return {
+      id: body.subarray(0, idLength).toString('base64url'),
+      expiresAt,
+      apiKeyId: key.length === keyLength ? uuidOf(key) : null,
+    };
   }
 
   /** A revision as it stands in an event. Nobody but a node on this database can make it. */
@@ -124,4 +135,9 @@ export class Tickets {
   #sign(purpose: 'context' | 'ticket' | 'revision', bytes: Buffer): Buffer {
     return createHmac('sha256', this.#secret).update(`${purpose}\n`).update(bytes).digest();
   }
+}
+
+function uuidOf(bytes: Buffer): string {
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }

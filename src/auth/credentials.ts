@@ -124,7 +124,9 @@ function readRequest(
     return oneOf(readAuthorization(authorization, place), apiKey, 'The headers Authorization and X-API-Key');
   }
   if (apiKey !== null) return apiKey;
-  if (given !== undefined) return notRead('The header X-Api-Key, unless it has an API key ("hly_..."),', rightPlace);
+  if (given !== undefined) {
+    return new InvalidTokenError(`The header X-Api-Key has no key "hly_...": ${rightPlace}`);
+  }
   for (const { name, key } of otherHeaders) {
     if (headers[key] !== undefined) return notRead(`The header ${name}`, rightPlace);
   }

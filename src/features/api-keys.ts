@@ -121,7 +121,8 @@ export class ApiKeys {
       if (userIds !== null) return;
       this.#revoked.clear();
       this.#revision = 0;
-      return this.#loadQuietly();
+      this.#loadQuietly();
+      return;
     }
     let isNew = false;
     for (const { kind, before, revision } of stretch.changes) {

@@ -34,7 +34,7 @@ const ApiKey = builder.prismaNode('ApiKey', {
       description: 'The name, for people and logs. Unique among the keys that are not revoked.',
     }),
     role: t.expose('role', { type: ApiKeyRole, description: 'The role of the programs that use the key.' }),
-    prefix: t.exposeString('prefix', { description: 'How the secret begins, so that people recognise it.' }),
+    prefix: t.exposeString('prefix', { description: 'The beginning of the secret, so that people recognise it.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time when the key was made.' }),
     createdBy: t.field({
       type: 'UserID',

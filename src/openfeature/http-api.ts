@@ -6,7 +6,7 @@ import { SourceError } from './source.js';
 export interface ServerOptions {
   /** The address of the server, such as `https://flags.example.com`, with or without `/graphql`. */
   readonly url: string;
-  /** A token with the role `service`, `reader` or `admin`; or a function that gives one, and is called before each request. */
+  /** A token, or an API key, with the role `service`, `reader` or `admin`; or a function that gives one, and is called before each request. */
   readonly token: string | (() => string | Promise<string>);
   /** Milliseconds in which a request must have its answer, the wait that a server asks for included. Default 5,000. */
   readonly timeout?: number | undefined;

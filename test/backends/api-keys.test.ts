@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
+import { MemoryBackend } from '../../src/backends/memory.js';
+import { maxApiKeys, TooManyApiKeysError } from '../../src/core/api-key.js';
+import { storedUserId } from '../../src/core/user-id.js';
 import { FeatureService } from '../../src/features/service.js';
 import { readLog } from '../support/change-log.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
@@ -112,3 +115,33 @@ describe('the log', () => {
     expect(ofKeys.rows).toEqual([{ kind: 'MEMBERS_ADDED', group_name: null, user_ids: null }]);
   });
 });
+
+it(`more than ${maxApiKeys} API keys are refused, revoked ones not counted`, async () => {
+  await database.query(`
+    UPDATE api_keys SET revoked_at = now() WHERE revoked_at IS NULL;
+    INSERT INTO api_keys (name, role, prefix, hash)
+    SELECT n::text, 'ADMIN', 'hly_', sha256(n::text::bytea) FROM generate_series(1, ${maxApiKeys}) AS n`);
+  const [{ id }] = (await backend.apiKeys()).keys as [{ id: string }];
+  for (const store of [backend, await fullMemory()]) {
+    const more = { name: 'more', role: 'READER', prefix: 'hly_', expiresAt: null, hash: randomBytes(32) } as const;
+    const { head } = await store.changes(0, 0);
+    const error = await store.createApiKey(more, { actor: 'nobody yet' }).catch(e => e);
+    expect(error).toBeInstanceOf(TooManyApiKeysError);
+    expect(error).toMatchObject({ code: 'TOO_MANY_API_KEYS' });
+    expect((await store.changes(0, 0)).head).toBe(head);
+    expect((await store.targeting([storedUserId('nobody yet')])).users.size).toBe(0);
+    await store.revokeApiKey(store === backend ? id : ((await store.apiKeys()).keys[0]?.id as string), null);
+    await store.createApiKey(more, null);
+  }
+});
+
+async function fullMemory(): Promise<MemoryBackend> {
+  const memory = new MemoryBackend();
+  for (let n = 0; n < maxApiKeys; n += 1) {
+    await memory.createApiKey(
+      { name: `${n}`, role: 'ADMIN', prefix: 'hly_', expiresAt: null, hash: randomBytes(32) },
+      null,
+    );
+  }
+  return memory;
+}

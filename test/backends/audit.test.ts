@@ -13,7 +13,7 @@ import { until } from '../support/wait.js';
 // Changes that no trigger sees: those of logical replication, which runs no statement triggers, and those of a restore that
 // disables them.
 
-const tables = ['users', 'feature_flags', 'user_feature_groups', 'feature_flag_overrides'];
+const tables = ['users', 'feature_flags', 'user_feature_groups', 'feature_flag_overrides', 'api_keys'];
 const [ann, bob] = [randomUUID(), randomUUID()];
 
 const cleanups: (() => unknown)[] = [];
@@ -143,7 +143,7 @@ describe('the audit of the tables', () => {
   it.each(["'nix'", "'halyard_migrations'", 'NULL'])('accepts no table that is not logged: %s', async name => {
     const { database } = await start();
     await expect(database.query(`SELECT halyard_accept(${name})`)).rejects.toThrow(
-      `halyard_accept takes the name of a logged table (feature_flag_overrides, feature_flags, user_feature_groups, users), not ${name}`,
+      `halyard_accept takes the name of a logged table (api_keys, feature_flag_overrides, feature_flags, user_feature_groups, users), not ${name}`,
     );
   });
 

@@ -133,6 +133,10 @@ const changes: readonly string[] = [
   `deleteUser(input: { userId: "${ann}" })`,
 ];
 
+/** Also in words that every version knows. */
+const allChanges = `{ changes(first: 100) { nodes {
+  id revision at kind actorId flagKey group userIds userCount before after } } }`;
+
 async function change(admin: HttpClient, text: string): Promise<void> {
   const { body } = await admin.query(`mutation { ${text} { __typename } }`);
   const [result] = Object.values(body.data ?? {}) as { __typename: string }[];
@@ -172,10 +176,27 @@ describe('a rolling upgrade', { timeout: 180_000 }, () => {
     // The changes do change answers, or agreement would say nothing.
     expect(seen.size).toBeGreaterThan(5);
 
+    // Entries of the log that the node of before does not know are read by it all the same.
+    const made = await httpClient(after.url, token({ role: 'admin' })).query(
+      'mutation { createApiKey(input: { name: "k", role: ADMIN }) { ... on CreateApiKeyPayload { secret apiKey { id } } } }',
+    );
+    const { secret: key, apiKey } = made.body.data.createApiKey;
+    await change(httpClient(after.url, key), 'createFlag(input: { key: "by-key", name: "By a key" })');
+    await change(admin(after), `revokeApiKey(input: { id: "${apiKey.id}" })`);
+    const logOf = async (node: Node) => (await admin(node).query(allChanges)).body;
+    for (const node of [before, after]) {
+      await until(async () => 'by-key' in (await mapOf(node, null)), 'the node has read past the key');
+      const { data, errors } = await logOf(node);
+      expect(errors).toBeUndefined();
+      expect(data.changes.nodes.length).toBeGreaterThan(10);
+    }
+    await change(admin(before), 'deleteFlag(input: { key: "by-key" })');
+
     expect(await before.stop()).toBe(0);
     await change(admin(after), 'updateFlag(input: { key: "half", percentage: 100 })');
     const back = await serve(from, database.url);
     await change(admin(back), 'updateFlag(input: { key: "half", enabled: false })');
+    expect((await logOf(back)).errors).toBeUndefined();
     for (const user of viewers) {
       const off = async () =>
         (await mapOf(after, user))['half'] === false && (await mapOf(back, user))['half'] === false;

@@ -127,6 +127,8 @@ it.each([
       },
     },
   ],
+  [{ HALYARD_ENVIRONMENT: 'staging' }, { environment: { name: 'staging', colour: null } }],
+  [{ HALYARD_ENVIRONMENT: 'Staging 2:#C2410c' }, { environment: { name: 'Staging 2', colour: '#C2410c' } }],
   [{ AUTH_JWT_SECRET: secret }, { auth: { keys: { kind: 'secret', secrets: [new TextEncoder().encode(secret)] } } }],
   [
     { AUTH_JWKS_URL: 'https://id.example/jwks', NODE_ENV: 'production' },
@@ -192,6 +194,12 @@ it.each([
   ],
   [{ DATABASE_LISTEN_URL: 'postgresql://u:hunter2@h/d' }, /DATABASE_LISTEN_URL is set without DATABASE_URL/],
   [{ AUTH_JWKS_URL: 'file:///etc/passwd' }, /^AUTH_JWKS_URL is "file:\/\/\/etc\/passwd", expected a URL/],
+  ...[':#c2410c', 'staging:red', 'staging:#c2410', '-staging', `${'x'.repeat(51)}`, 'a:b:#c2410c'].map(
+    (text): [Record<string, string>, RegExp] => [
+      { HALYARD_ENVIRONMENT: text },
+      /^HALYARD_ENVIRONMENT is .*expected a name/,
+    ],
+  ),
   [
     { AUTH_JWT_SECRET: 'hunter2' },
     /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes, in each secret of a comma-separated list\.$/,

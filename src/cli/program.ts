@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { readConfig } from '../config.js';
+import { packageVersion } from '../core/package-version.js';
 import type { Output } from './serve.js';
 import { settingsHelp } from './settings-help.js';
 import type { TokenOptions } from './token.js';
@@ -15,7 +15,7 @@ export interface Terminal {
 export function createProgram({ output, errors }: Terminal, env: NodeJS.ProcessEnv): Command {
   const program = new Command('halyard')
     .description('Feature flags over GraphQL, with live updates for every client.')
-    .version(version(), '-v, --version', 'print the version')
+    .version(packageVersion(), '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help')
     .showHelpAfterError('(--help shows commands and options)')
@@ -97,8 +97,4 @@ Examples:
     });
 
   return program;
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }

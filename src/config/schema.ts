@@ -95,6 +95,18 @@ export const postgresUrl = z.string().superRefine((text, context) => {
   }
 });
 
+/** A name, and maybe a colour. */
+export const environment = z
+  .string()
+  .regex(
+    /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,49}(:#[0-9a-fA-F]{6})?$/u,
+    'expected a name of at most 50 letters, digits, blanks and ._- with a colour such as :#c2410c after it, or none',
+  )
+  .transform(text => {
+    const [name = '', colour = null] = text.split(':');
+    return { name, colour };
+  });
+
 /** The secrets that verify tokens; the first one signs. */
 export const tokenSecrets = z
   .string()

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   boolean,
   claimName,
+  environment,
   integer,
   logLevels,
   metrics,
@@ -81,6 +82,14 @@ export const settings = [
     to: 'isProtected',
     description:
       'Whether changes over the API that can alter the answers of a flag need a confirmation: the first attempt answers what the change would do, and a token that confirms it.',
+  },
+  {
+    name: 'HALYARD_ENVIRONMENT',
+    default: null,
+    accepts: environment,
+    to: 'environment',
+    description:
+      'What this server is called, such as staging, and a colour after a colon, such as staging:#c2410c. Admins and readers see it, so that nobody takes one environment for another. Unset: it has no name.',
   },
   {
     name: 'ANONYMOUS_INTROSPECTION',

@@ -4,6 +4,7 @@ import type { Management } from '../features/management.js';
 import type { FeatureService } from '../features/service.js';
 import type { PrismaClient } from '../generated/prisma/client.js';
 import { createLoaders, type Loaders } from './loaders.js';
+import type { ServerDescription } from './server.js';
 
 /** The objects that every resolver may use. */
 export interface Context {
@@ -22,6 +23,7 @@ export interface Context {
   /** For the reads of admins. Evaluations never use it. */
   readonly prisma: PrismaClient;
   readonly loaders: Loaders;
+  readonly server: ServerDescription;
 }
 
 /** Makes the context of each operation from its caller. */
@@ -29,6 +31,7 @@ export function createContextFactory(shared: {
   readonly allowAnonymous: boolean;
   readonly service: FeatureService;
   readonly prisma: PrismaClient;
+  readonly server: ServerDescription;
 }): (caller: Caller, from: Pick<Context, 'device'>) => Context {
   const { service } = shared;
   // The loaders batch reads and cache nothing, so operations can share them: a subscription of days reads no old row.

@@ -20,6 +20,7 @@ import './error-types.js';
 import './restore.js';
 import './node.js';
 import './live.js';
+import './server.js';
 
 builder.queryType({
   description: 'Reads: the answers for features, and the flags, groups, overrides and users behind them.',

@@ -6,6 +6,7 @@ import { createVerifier } from '../auth/verifier.js';
 import { type DatabaseBackend, openDatabase } from '../backends/database.js';
 import { readSecrets, type Secret, secrets } from '../backends/secrets.js';
 import type { Config } from '../config.js';
+import { packageVersion } from '../core/package-version.js';
 import { type OnEvaluation, observeEach } from '../features/observer.js';
 import { FeatureService } from '../features/service.js';
 import { createContextFactory } from '../graphql/context.js';
@@ -82,6 +83,11 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
       allowAnonymous: config.anonymousAllowed,
       service,
       prisma: database.prisma,
+      server: {
+        version: packageVersion(),
+        environment: config.environment ?? null,
+        isProtected: config.isProtected,
+      },
     }),
     stampOf: ({ userId }) => service.stamp(userId),
     dependsOnDevice: ({ userId }) => service.dependsOnDevice(userId),

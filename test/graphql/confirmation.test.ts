@@ -160,7 +160,12 @@ describe('on a protected server, whatever admins do', () => {
       const backend = new MemoryBackend({ now: () => new Date(now) });
       const service = await FeatureService.open({ backend, isProtected: true, now: () => now });
       // The model selects nothing that is read by it.
-      const contextFor = createContextFactory({ service, prisma: {} as PrismaClient, allowAnonymous: false });
+      const contextFor = createContextFactory({
+        service,
+        prisma: {} as PrismaClient,
+        allowAnonymous: false,
+        server: { version: '0.0.0', environment: null, isProtected: true },
+      });
       const issued: Issued[] = [];
       const ask = async (source: string, variables: object, admin: number): Promise<Answer> => {
         const contextValue = contextFor(admins[admin] as (typeof admins)[number], { device: null });

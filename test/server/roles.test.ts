@@ -45,6 +45,7 @@ const table: Record<string, { access: Access; operation: string }> = {
   'Query.attributeValues': { access: 'reader', operation: '{ attributeValues(name: "a") { values { value } } }' },
   'Query.changes': { access: 'reader', operation: '{ changes { nodes { revision } } }' },
   'Query.apiKeys': { access: 'reader', operation: '{ apiKeys { nodes { name } } }' },
+  'Query.server': { access: 'reader', operation: '{ server { version environment colour isProtected } }' },
   'Query.node': { access: 'open', operation: '{ node(id: "x") { id } }' },
   'Query.nodes': { access: 'open', operation: '{ nodes(ids: ["x"]) { id } }' },
   'Mutation.createFlag': {

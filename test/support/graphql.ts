@@ -46,7 +46,12 @@ export async function openGraphQL(
   const { allowAnonymous = true, database = await openPGlite(), ...serviceOptions } = options;
   const service = await FeatureService.open({ pollInterval: 3_600_000, ...serviceOptions, backend: database });
   const schema = createSchema();
-  const contextFor = createContextFactory({ service, prisma: database.prisma, allowAnonymous });
+  const contextFor = createContextFactory({
+    service,
+    prisma: database.prisma,
+    allowAnonymous,
+    server: { version: '0.0.0', environment: null, isProtected: false },
+  });
 
   const run: TestGraphQL['run'] = (source, variables, caller = callers.admin) =>
     graphql({ schema, source, variableValues: { ...variables }, contextValue: contextFor(caller, { device: null }) });

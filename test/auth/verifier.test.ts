@@ -595,7 +595,7 @@ describe('API keys', () => {
   });
 
   it('are unknown where none are held, and then their connections end at once', async () => {
-    const verifier = createVerifier({ keys: { kind: 'secret', secret: Buffer.alloc(32) } });
+    const verifier = createVerifier({ keys: { kind: 'secret', secrets: [Buffer.alloc(32)] } });
     await expect(verifier.verify({ token: secret })).rejects.toBeInstanceOf(InvalidTokenError);
     let ended = 0;
     verifier.whenKeyLeaves({ ...anonymous, apiKey: key }, () => {

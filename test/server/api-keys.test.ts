@@ -8,7 +8,7 @@ import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { ann, startTestServer, type TestServer } from '../support/server.js';
 import { until } from '../support/wait.js';
 
-const env = { AUTH_JWT_SECRET: 'the secret of the tests, 32 bytes or more', LOG_LEVEL: 'trace' };
+const env = { AUTH_JWT_SECRET: 'the secret of the tests of 32 bytes or more', LOG_LEVEL: 'trace' };
 
 let database: TestDatabase;
 let a: TestServer;

@@ -12,6 +12,7 @@ import { createLogger } from '../../src/server/logger.js';
 import { httpClient, sseClient, wsClient } from '../support/clients.js';
 import { type JwksServer, startJwksServer } from '../support/jwks-server.js';
 import { evaluateAll, openStream, streamOf } from '../support/ofrep/client.js';
+import { openPGlite } from '../support/pglite.js';
 import { until } from '../support/wait.js';
 import { startTestServer, userId } from './harness.js';
 
@@ -108,7 +109,7 @@ it('a secret that leaves the file of the data directory ends the sockets of its 
   const secretOf = async () => new TextEncoder().encode((await readFile(path, 'utf8')).trim().split('\n')[0]);
   const request = { role: 'USER', userId, expiresInSeconds: 3_600 } as const;
   const { log, close } = createLogger({ level: 'silent', pretty: false });
-  const server = await startServer(config, { log });
+  const server = await startServer(config, { log, database: await openPGlite() });
   try {
     const old = await mintToken(await secretOf(), request);
     await using socket = wsClient(server.url, { token: old });

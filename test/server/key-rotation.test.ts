@@ -132,4 +132,5 @@ it('a secret that leaves the file of the data directory ends the sockets of its 
     await close();
     await rm(dataDir, { recursive: true });
   }
-});
+  // The first embedded database of a process takes seconds.
+}, 120_000);

@@ -18,6 +18,9 @@ export interface CreateFeaturesOptions<User = FeatureUser>
   readonly user?: (user: User) => FeatureUser;
 }
 
+/** Milliseconds for which a program keeps counts of usage, if it has a database of its own. Servers have a setting. */
+const keepUsageMs = 90 * 86_400_000;
+
 /** Needed where the program's users are not {@link FeatureUser}s as they are. */
 type Mapped<User> = User extends FeatureUser ? unknown : Required<Pick<CreateFeaturesOptions<User>, 'user'>>;
 
@@ -56,7 +59,7 @@ async function openDatabase(databaseUrl: string | undefined, dataDir: string | u
   if (!target) throw new TypeError('createFeatures needs one of `backend`, `databaseUrl` and `dataDir`.');
   // Loaded only when asked for: a program that brings its own backend pays for no database.
   const database = await import('./backends/database.js');
-  return database.openDatabase(target);
+  return database.openDatabase({ ...target, keepUsageMs });
 }
 
 const asItIs = (user: unknown) => user as FeatureUser;

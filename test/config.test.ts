@@ -11,6 +11,8 @@ it('has a default for everything', () => {
     cacheTtlSeconds: 60,
     cacheSize: 50_000,
     keepChangesDays: undefined,
+    keepUsageDays: 90,
+    staleDays: 30,
     readyMaxAgeSeconds: 15,
     anonymousAllowed: true,
     isProtected: false,
@@ -69,6 +71,10 @@ it.each([
   [{ FEATURE_CACHE_TTL: '0' }, { cacheTtlSeconds: 0 }],
   [{ FEATURE_CACHE_SIZE: '1' }, { cacheSize: 1 }],
   [{ FEATURE_CHANGES_KEEP: '90' }, { keepChangesDays: 90 }],
+  [
+    { FEATURE_USAGE_KEEP: '400', FEATURE_STALE_DAYS: '400' },
+    { keepUsageDays: 400, staleDays: 400 },
+  ],
   [{ READY_MAX_AGE: '30' }, { readyMaxAgeSeconds: 30 }],
   [
     { DATABASE_URL: 'postgresql://h/d' },
@@ -160,6 +166,10 @@ it.each([
   [{ FEATURE_CACHE_TTL: '1.5' }, 'FEATURE_CACHE_TTL is "1.5", expected a whole number from 0 to 86400.'],
   [{ FEATURE_CACHE_TTL: '86401' }, 'FEATURE_CACHE_TTL is "86401", expected a whole number from 0 to 86400.'],
   [{ FEATURE_CACHE_SIZE: '0' }, 'FEATURE_CACHE_SIZE is "0", expected a whole number from 1 to 100000000.'],
+  [
+    { FEATURE_USAGE_KEEP: '20' },
+    'FEATURE_STALE_DAYS is 30 and FEATURE_USAGE_KEEP is 20: keep usage for as long as a flag takes to be stale, or longer.',
+  ],
   [{ FEATURE_CHANGES_KEEP: '0' }, 'FEATURE_CHANGES_KEEP is "0", expected a whole number from 1 to 36500.'],
   [{ READY_MAX_AGE: '0' }, 'READY_MAX_AGE is "0", expected a whole number from 1 to 86400.'],
   [{ DATABASE_POOL_SIZE: '0' }, 'DATABASE_POOL_SIZE is "0", expected a whole number from 1 to 1000.'],

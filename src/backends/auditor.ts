@@ -1,8 +1,8 @@
 import type { Log } from '../core/log.js';
 import type { PrismaClient } from '../generated/prisma/client.js';
+import { PeriodicTask } from '../streams/periodic-task.js';
 import type { Connection } from './connection.js';
 import { isReadOnly, toUnavailable } from './errors.js';
-import { PeriodicTask } from './periodic-task.js';
 
 export interface AuditorOptions {
   readonly prisma: PrismaClient;

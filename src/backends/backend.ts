@@ -4,6 +4,7 @@ import type { Flag, FlagLabels } from '../core/flag.js';
 import type { FlagPatch, NewFlag } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
 import type { OverrideDecision } from '../core/subject.js';
+import type { ConstantRequest, MapUsage, UsageBatch, UsagePoint, UsageRequest } from '../core/usage.js';
 import { plainValues } from '../core/values.js';
 
 /** The stored data of one user that evaluations need. */
@@ -375,6 +376,31 @@ export interface Backend {
 
   /** Keeps when keys were last used, by their ids; an earlier time than the known one changes nothing. It is not logged. */
   noteApiKeyUses(uses: ReadonlyMap<string, Date>): Promise<void>;
+
+  /**
+   * Adds counts to the stored ones: all of them or none, and each batch once, also if it comes again. Counts of flags that do not
+   * exist are left out. It is no change and is not logged.
+   */
+  addUsage(batch: UsageBatch): Promise<void>;
+
+  /**
+   * The stored counts, for each request the intervals with questions, oldest first. A flag that is created again under a deleted
+   * key is another flag.
+   */
+  usage(requests: readonly UsageRequest[]): Promise<readonly (readonly UsagePoint[])[]>;
+
+  /** When these flags were last asked for by name, in milliseconds since the epoch; by id. Flags that were not are absent. */
+  lastAsked(flagIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+
+  /** What is stored about questions that named no flag. */
+  mapUsage(): Promise<MapUsage>;
+
+  /**
+   * Since when flags have given everybody the answer that they give now, at the latest; milliseconds since the epoch, one for each
+   * request. Null: an override gives somebody another answer, or there is no such flag.
+   * @param now milliseconds since the epoch; decides which overrides have expired.
+   */
+  constantSince(requests: readonly ConstantRequest[], now: number): Promise<readonly (number | null)[]>;
 
   /** Releases everything. Calls in flight may reject. Closing twice is harmless. */
   close(): Promise<void>;

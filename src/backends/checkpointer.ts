@@ -1,6 +1,6 @@
 import type { PGlite } from '@electric-sql/pglite';
 import type { Log } from '../core/log.js';
-import { PeriodicTask } from './periodic-task.js';
+import { PeriodicTask } from '../streams/periodic-task.js';
 
 /** Bytes of the write-ahead log (two of its files) that cause a checkpoint. The checkpoint then takes 10 to 20 ms. */
 const longestLog = 32 * 1_024 * 1_024;

@@ -6,6 +6,7 @@ import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../cor
 import type { Flag } from '../core/flag.js';
 import type { FlagPatch, NewFlag } from '../core/inputs.js';
 import { type Log, silentLog } from '../core/log.js';
+import type { ConstantRequest, MapUsage, UsageBatch, UsagePoint, UsageRequest } from '../core/usage.js';
 import { storedUserId } from '../core/user-id.js';
 import { Prisma, PrismaClient } from '../generated/prisma/client.js';
 import { mapInSlices } from '../streams/slices.js';
@@ -81,6 +82,7 @@ import {
   upsertOverrides,
   upsertUsers,
 } from './statements.js';
+import { readConstantSince, readLastAsked, readMapUsage, readUsage, writeUsage } from './usage.js';
 import { Writer } from './writer.js';
 
 /** Where the database is. */
@@ -98,6 +100,8 @@ export type DatabaseOptions = DatabaseLocation & {
   readonly asItIs?: true | undefined;
   /** Milliseconds for which entries of the change log are kept. Default: no limit. */
   readonly keepChangesMs?: number | undefined;
+  /** Milliseconds for which counts of usage are kept. Default: no limit. */
+  readonly keepUsageMs?: number | undefined;
   /** PostgreSQL: connections of the pool. One more connection listens. Default 10. */
   readonly poolSize?: number | undefined;
   /** PostgreSQL: the longest time of one statement, in milliseconds. Default 5,000. */
@@ -127,8 +131,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<DatabaseBa
     const applied = options.asItIs ? [] : await connection.migrate();
     if (applied.length > 0) log.info({ migrations: applied }, 'The database schema was brought up to date.');
     const audits = options.asItIs !== true;
-    const { keepChangesMs: keepMs, reportsQueries } = options;
-    return new DatabaseBackend(connection, applied, { log, keepMs, audits, reportsQueries });
+    const { keepChangesMs, keepUsageMs, reportsQueries } = options;
+    return new DatabaseBackend(connection, applied, { log, keepChangesMs, keepUsageMs, audits, reportsQueries });
   } catch (error) {
     await connection.close();
     throw toUnavailable(error) ?? error;
@@ -151,7 +155,9 @@ async function connect(options: DatabaseOptions, log: Log): Promise<Connection> 
 interface Upkeep {
   readonly log?: Log;
   /** Milliseconds for which the log is kept; undefined: no limit. */
-  readonly keepMs?: number | undefined;
+  readonly keepChangesMs?: number | undefined;
+  /** Milliseconds for which counts of usage are kept; undefined: no limit. */
+  readonly keepUsageMs?: number | undefined;
   /** Whether it audits the tables for changes that the triggers have not seen. */
   readonly audits?: boolean;
   readonly reportsQueries?: true | undefined;
@@ -187,14 +193,15 @@ export class DatabaseBackend implements Backend {
     connection: Connection,
     /** The migrations that were applied when the database was opened. */
     readonly appliedMigrations: readonly string[],
-    { log = silentLog, keepMs, audits = false, reportsQueries }: Upkeep = {},
+    { log = silentLog, keepChangesMs, keepUsageMs, audits = false, reportsQueries }: Upkeep = {},
   ) {
     this.#connection = connection;
     const prisma = this.#createClient(reportsQueries === true);
     this.prisma = prisma;
     this.#queryListeners = reportsQueries ? new Set() : null;
     this.#writer = new Writer(prisma, connection.patienceMs, log);
-    this.#pruner = keepMs === undefined ? null : new Pruner({ prisma, keepMs, log });
+    const isPruned = keepChangesMs !== undefined || keepUsageMs !== undefined;
+    this.#pruner = isPruned ? new Pruner({ prisma, keepChangesMs, keepUsageMs, log }) : null;
     const { alone } = connection;
     this.#auditor = audits && alone !== null ? new Auditor({ prisma, alone, log }) : null;
   }
@@ -400,6 +407,26 @@ export class DatabaseBackend implements Backend {
 
   noteApiKeyUses(uses: ReadonlyMap<string, Date>): Promise<void> {
     return writeApiKeyUses(this.prisma, uses);
+  }
+
+  addUsage(batch: UsageBatch): Promise<void> {
+    return writeUsage(this.prisma, batch);
+  }
+
+  usage(requests: readonly UsageRequest[]): Promise<readonly (readonly UsagePoint[])[]> {
+    return readUsage(this.prisma, requests);
+  }
+
+  lastAsked(flagIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return readLastAsked(this.prisma, flagIds);
+  }
+
+  mapUsage(): Promise<MapUsage> {
+    return readMapUsage(this.prisma);
+  }
+
+  constantSince(requests: readonly ConstantRequest[], now: number): Promise<readonly (number | null)[]> {
+    return readConstantSince(this.prisma, requests, now);
   }
 
   close(): Promise<void> {

@@ -7,6 +7,7 @@ import { CrossedError, FlagExistsError, FlagNotFoundError, refuse, VersionConfli
 import type { Flag } from '../core/flag.js';
 import { type FlagPatch, inputs, type NewFlag, newFlagOf, parseInput } from '../core/inputs.js';
 import type { JsonObject } from '../core/json.js';
+import type { ConstantRequest, MapUsage, UsageBatch, UsagePoint, UsageRequest } from '../core/usage.js';
 import { canonicalUserId, externalUserId, storedUserId } from '../core/user-id.js';
 import type {
   ApiKeysRead,
@@ -31,6 +32,7 @@ import type {
 } from './backend.js';
 import { MemoryApiKeys } from './memory-api-keys.js';
 import { MemoryLog, type Signature } from './memory-log.js';
+import { constantSince, MemoryUsage } from './memory-usage.js';
 import { namedFlag, type Seed, seedIssues, seedVariantIssues } from './seed.js';
 
 interface StoredUser {
@@ -67,6 +69,7 @@ export class MemoryBackend implements Backend {
   #order: { readonly ids: readonly string[]; readonly size: number; readonly head: number } | null = null;
   /** The last versions of deleted flags, by key. */
   readonly #lastVersions = new Map<string, number>();
+  readonly #usage = new MemoryUsage(key => this.#flags.get(key)?.id);
 
   /** @param options.now the clock. Tests provide their own. */
   constructor(options: { readonly now?: () => Date } = {}) {
@@ -281,6 +284,30 @@ export class MemoryBackend implements Backend {
     this.#apiKeys.noteUses(uses);
   }
 
+  async addUsage(batch: UsageBatch): Promise<void> {
+    this.#usage.add(batch);
+  }
+
+  async usage(requests: readonly UsageRequest[]): Promise<readonly (readonly UsagePoint[])[]> {
+    return requests.map(request => this.#usage.points(request));
+  }
+
+  async lastAsked(flagIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return this.#usage.lastAsked(flagIds);
+  }
+
+  async mapUsage(): Promise<MapUsage> {
+    return this.#usage.maps;
+  }
+
+  async constantSince(requests: readonly ConstantRequest[], now: number): Promise<readonly (number | null)[]> {
+    return requests.map(request => {
+      const flag = this.#flags.get(request.flagKey);
+      const overrides = [...this.#users.values()].flatMap(user => user.overrides.get(request.flagKey) ?? []);
+      return flag === undefined ? null : constantSince(request, flag, overrides, this.#log.since(0), now);
+    });
+  }
+
   async close(): Promise<void> {
     this.#log.removeListeners();
   }
@@ -363,7 +390,8 @@ export class MemoryBackend implements Backend {
     return true;
   }
 
-  #dropFlag({ key, version }: Flag): void {
+  #dropFlag({ id, key, version }: Flag): void {
+    this.#usage.forget(id);
     this.#flags.delete(key);
     this.#lastVersions.set(key, version);
   }

@@ -69,6 +69,21 @@ export const settings = [
     description: 'Days for which the change log is kept. Older changes are in no history. Unset: forever.',
   },
   {
+    name: 'FEATURE_USAGE_KEEP',
+    default: '90',
+    accepts: integer(1, 3_650),
+    to: 'keepUsageDays',
+    description: 'Days for which is kept how often each flag was asked for.',
+  },
+  {
+    name: 'FEATURE_STALE_DAYS',
+    default: '30',
+    accepts: integer(1, 3_650),
+    to: 'staleDays',
+    description:
+      'Days after which a flag that is on or off for everybody, or that nobody asks for, counts as stale. Not more than FEATURE_USAGE_KEEP.',
+  },
+  {
     name: 'FEATURE_ANONYMOUS',
     default: 'true',
     accepts: boolean,

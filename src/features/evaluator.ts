@@ -5,6 +5,7 @@ import type { Json } from '../core/json.js';
 import type { Subject } from '../core/subject.js';
 import type { FeatureObserver } from './observer.js';
 import type { Snapshot } from './snapshot.js';
+import type { QuestionListener } from './usage-counter.js';
 
 export interface EvaluatorOptions {
   /** The answer for a flag that does not exist. */
@@ -37,16 +38,20 @@ export function answerKey(
 export class Evaluator {
   readonly #snapshot: Snapshot;
   readonly #options: EvaluatorOptions;
+  readonly #questions: QuestionListener;
 
+  /** @param questions hears which flags are named, for the count of their uses. */
   constructor(
     snapshot: Snapshot,
     readonly subject: Subject,
     /** Milliseconds since the epoch: decides which overrides have expired. */
     readonly now: number,
     options: EvaluatorOptions,
+    questions: QuestionListener,
   ) {
     this.#snapshot = snapshot;
     this.#options = options;
+    this.#questions = questions;
   }
 
   /** The revision of the change log that these answers are computed from. */
@@ -64,11 +69,12 @@ export class Evaluator {
   evaluate(key: string, fallback: boolean = this.#options.defaultEnabled): Evaluation {
     const evaluation = answerKey(this.#snapshot, key, this.subject, this.now, fallback);
     for (const observer of this.#options.observers) observer.onEvaluated(evaluation, this.subject);
+    this.#questions.onNamed(evaluation, this.now);
     return evaluation;
   }
 
   /**
-   * The answer for one key, and what each step saw. Observers are not told of it.
+   * The answer for one key, and what each step saw. Observers are not told of it, and it is no use of the flag.
    * @param override the override of the subject as it is stored. Null: none, or unknown.
    */
   explain(key: string, override: Override | null): FeatureExplanation {
@@ -90,6 +96,9 @@ export class Evaluator {
         ? snapshot.flags.map(flag => evaluate(flag, subject, now))
         : keys.map(key => answerKey(snapshot, key, subject, now, defaultEnabled));
     for (const observer of observers) observer.onEvaluatedAll(evaluations, subject);
+    const questions = this.#questions;
+    if (keys == null) questions.onMap(now);
+    else for (const evaluation of evaluations) questions.onNamed(evaluation, now);
     return evaluations;
   }
 

@@ -10,6 +10,7 @@ import { LastAnswers } from './last-answers.js';
 import type { FeatureObserver } from './observer.js';
 import type { Applied, Replica } from './replica.js';
 import { type Audience, type FeaturesUpdate, type SubscribeOptions, Subscriber, type Viewer } from './subscriber.js';
+import { noUse } from './usage-counter.js';
 
 export interface LiveHubOptions {
   readonly replica: Replica;
@@ -108,7 +109,7 @@ export class LiveHub {
 
   #evaluator({ subject }: Subscriber): Evaluator | null {
     const { replica, now } = this.#options;
-    return subject === null ? null : new Evaluator(replica.snapshot, subject, now(), this.#options);
+    return subject === null ? null : new Evaluator(replica.snapshot, subject, now(), this.#options, noUse);
   }
 
   /** Ends every subscription. */

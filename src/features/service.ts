@@ -23,6 +23,8 @@ import { Replica } from './replica.js';
 import type { Snapshot } from './snapshot.js';
 import type { Audience, SubscribeOptions } from './subscriber.js';
 import { TargetingCache } from './targeting.js';
+import { Usage } from './usage.js';
+import { noUse, type QuestionListener } from './usage-counter.js';
 
 /** The subject of an evaluation. */
 export interface EvaluationContext {
@@ -54,6 +56,10 @@ export interface FeatureServiceOptions {
   readonly holdsApiKeys?: boolean | undefined;
   /** Milliseconds between two writes of when API keys were last used. Default 60,000. */
   readonly apiKeyUsesInterval?: number | undefined;
+  /** Milliseconds between two writes of the counts of questions; a process that is killed loses those of this time. Default 10,000. */
+  readonly usageInterval?: number | undefined;
+  /** Milliseconds after which a flag that stays the same, or that nobody asks for, is stale. Default 30 days. */
+  readonly staleAfter?: number | undefined;
   readonly observers?: readonly FeatureObserver[] | undefined;
   readonly log?: Log | undefined;
   /** Milliseconds since the epoch; the clock that overrides expire by. Default Date.now. */
@@ -97,6 +103,8 @@ export class FeatureService {
   readonly management: Management;
   /** The API keys that count; null unless this process holds them. */
   readonly apiKeys: ApiKeys | null;
+  /** Counts the questions that name flags. */
+  readonly usage: Usage;
   readonly #backend: Backend;
   readonly #replica: Replica;
   readonly #targeting: TargetingCache;
@@ -150,6 +158,15 @@ export class FeatureService {
       now,
     });
     this.management = new Management({ backend, replica, now });
+    this.usage = new Usage({
+      backend,
+      flagOf: key => replica.snapshot.get(key),
+      hasStreams: () => this.#hub.size > 0,
+      interval: options.usageInterval,
+      staleAfter: options.staleAfter,
+      log,
+      now,
+    });
   }
 
   /** @throws UnavailableError when the definitions cannot be read. */
@@ -194,16 +211,17 @@ export class FeatureService {
 
   /**
    * Answers for one subject, all at one revision.
+   * @param questions counts the flags that are named. Default: they count as uses.
    * @throws UnavailableError when the user is not known here and the store cannot be asked.
    */
-  async evaluator(context: EvaluationContext): Promise<Evaluator> {
+  async evaluator(context: EvaluationContext, questions: QuestionListener = this.usage.counter): Promise<Evaluator> {
     const refresh = this.#replica.refresh();
     if (refresh !== undefined) await refresh;
     const { storedId, subject } = this.#audienceOf(context);
     // Targeting first: the definitions that are read after it are never older.
     const known = this.#targetingOf(storedId);
     const targeting = known instanceof Promise ? await known : known;
-    return new Evaluator(this.#replica.snapshot, subject(targeting), this.#now(), this.#evaluatorOptions);
+    return new Evaluator(this.#replica.snapshot, subject(targeting), this.#now(), this.#evaluatorOptions, questions);
   }
 
   /**
@@ -211,7 +229,7 @@ export class FeatureService {
    * @throws UnavailableError when the user is not known here and the store cannot be asked.
    */
   async explain(context: EvaluationContext, key: string): Promise<FeatureExplanation> {
-    const evaluator = await this.evaluator(context);
+    const evaluator = await this.evaluator(context, noUse);
     return evaluator.explain(key, await this.#storedOverride(evaluator.subject, key));
   }
 
@@ -287,8 +305,9 @@ export class FeatureService {
     return this.#replica.snapshot.dependsOnDevice(userId === null ? 'anonymous' : 'user');
   }
 
-  /** Sends the context its own answers, then each change of them. */
+  /** Sends the context its own answers, then each change of them. They are no uses of flags. */
   subscribe(context: EvaluationContext, options?: SubscribeOptions): FeatureUpdates {
+    this.usage.noteStream();
     return this.#hub.subscribe(this.#audienceOf(context), options);
   }
 
@@ -380,10 +399,11 @@ export class FeatureService {
     return this.#replica.pin(answers);
   }
 
-  /** Ends every subscription and closes the backend. */
+  /** Ends every subscription, writes the counts of questions and closes the backend. */
   async close(): Promise<void> {
     this.#hub.close();
     this.#feed.close();
+    await this.usage.close();
     await this.#replica.close();
     await this.apiKeys?.close();
     await this.#backend.close();

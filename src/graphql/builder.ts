@@ -23,6 +23,7 @@ const noId = { typename: '', id: '' };
 /** What a caller may do; see `AuthScopes` below. */
 export const authScopes = ({ caller, allowAnonymous }: Context) => ({
   viewer: allowAnonymous || caller.role !== 'ANONYMOUS',
+  reporter: mayReportUsage(caller),
   evaluator: mayStateContext(caller),
   reader: caller.role === 'READER' || caller.role === 'ADMIN',
   admin: caller.role === 'ADMIN',
@@ -34,6 +35,8 @@ export const builder = new SchemaBuilder<{
   AuthScopes: {
     /** May ask for the caller's own features. */
     viewer: boolean;
+    /** May report which flags it has read. */
+    reporter: boolean;
     /** May evaluate any context that the query names. */
     evaluator: boolean;
     /** May read everything. */

@@ -2,6 +2,7 @@ import type { Caller } from '../auth/caller.js';
 import type { Author } from '../backends/backend.js';
 import type { Management } from '../features/management.js';
 import type { FeatureService } from '../features/service.js';
+import type { Questions } from '../features/usage-counter.js';
 import type { PrismaClient } from '../generated/prisma/client.js';
 import { createLoaders, type Loaders } from './loaders.js';
 import type { ServerDescription } from './server.js';
@@ -24,6 +25,8 @@ export interface Context {
   readonly prisma: PrismaClient;
   readonly loaders: Loaders;
   readonly server: ServerDescription;
+  /** Counts the flags that this operation names. Those of anonymous callers do not count. */
+  readonly questions: Questions;
 }
 
 /** Makes the context of each operation from its caller. */
@@ -35,12 +38,13 @@ export function createContextFactory(shared: {
 }): (caller: Caller, from: Pick<Context, 'device'>) => Context {
   const { service } = shared;
   // The loaders batch reads and cache nothing, so operations can share them: a subscription of days reads no old row.
-  const loaders = createLoaders(shared.prisma);
+  const loaders = createLoaders(shared.prisma, service.usage);
   return (caller, { device }) => ({
     ...shared,
     caller,
     device,
     loaders,
+    questions: service.usage.questionsOf(caller.role === 'ANONYMOUS'),
     changes: (confirm = null) => service.changesOf({ caller: callerName(caller), confirm }),
   });
 }

@@ -12,6 +12,7 @@ import './attribute-values.js';
 import './override.js';
 import './preview.js';
 import './explanation.js';
+import './usage.js';
 import './group.js';
 import './change.js';
 import './api-key.js';

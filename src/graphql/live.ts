@@ -2,6 +2,7 @@ import { identicalAnswer } from '../core/evaluate.js';
 import { featureMap, featureValues } from '../features/evaluator.js';
 import type { FeatureUpdates } from '../features/live-hub.js';
 import type { FeaturesUpdate as FeaturesUpdateShape } from '../features/subscriber.js';
+import { noUse } from '../features/usage-counter.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
 import {
@@ -67,7 +68,7 @@ const ViewerFeaturesUpdate = builder.objectRef<FeaturesUpdateShape>('ViewerFeatu
         'The viewer as a whole, at this revision or a later one, for client caches: all answers, whatever `keys` the subscription names. Each update then costs an evaluation of its own, and holds all that is selected here.',
       resolve: (_update, _args, context) => {
         const evaluator = followed.get(context)?.evaluator() ?? null;
-        return evaluator === null ? viewerNow(context) : { caller: context.caller, evaluator };
+        return evaluator === null ? viewerNow(context, noUse) : { caller: context.caller, evaluator };
       },
     }),
   }),

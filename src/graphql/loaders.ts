@@ -1,4 +1,7 @@
 import DataLoader from 'dataloader';
+import type { Staleness } from '../core/staleness.js';
+import type { UsagePoint, UsageRequest } from '../core/usage.js';
+import type { Usage } from '../features/usage.js';
 import type { FeatureChange, FeatureFlag, Membership, Override, User } from '../generated/prisma/client.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
 import type { ListPart } from './cursors.js';
@@ -17,7 +20,7 @@ export type Loaders = ReturnType<typeof createLoaders>;
  * Reads of admins that Prisma's relations do not cover, each for many parents in one query. Loads that are asked for together
  * are batched; nothing is cached.
  */
-export function createLoaders(prisma: PrismaClient) {
+export function createLoaders(prisma: PrismaClient, usage: Usage) {
   const externalIds = batched<string, string | null>(async ids => {
     const users = await prisma.user.findMany({
       where: { id: { in: [...new Set(ids)] }, externalId: { not: null } },
@@ -42,6 +45,14 @@ export function createLoaders(prisma: PrismaClient) {
       const flags = await prisma.featureFlag.findMany({ where: { key: { in: [...keys] } } });
       return byKey(keys, flags, flag => flag.key);
     }),
+
+    lastAsked: batched<string, Date | null>(ids => usage.lastAsked(ids)),
+
+    usage: batched<UsageRequest, readonly UsagePoint[]>(requests => usage.points(requests)),
+
+    staleness: batched<Pick<FeatureFlag, 'id' | 'key' | 'createdAt' | 'expectedUntil'>, readonly Staleness[]>(flags =>
+      usage.staleness(flags),
+    ),
 
     memberCount: batched<string, number>(async groups => {
       const counts = await prisma.membership.groupBy({

@@ -49,7 +49,7 @@ async function readNodes(
   const stored = ids.map((id, index) => (readable[index] === 'reader' ? id : null));
   const [rows, viewer] = await Promise.all([
     resolveNodes(builder, context, info, stored) as Promise<(object | null)[]>,
-    readable.includes('viewer') ? viewerNow(context) : null,
+    readable.includes('viewer') ? viewerNow(context, context.questions) : null,
   ]);
   return ids.map((id, index) =>
     viewer !== null && readable[index] === 'viewer' ? ownNode(id, viewer) : (rows[index] ?? null),

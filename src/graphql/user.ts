@@ -1,5 +1,6 @@
 import { ValidationError } from '../core/errors.js';
 import { externalUserId, storedUserId } from '../core/user-id.js';
+import { noUse } from '../features/usage-counter.js';
 import type { Prisma, User as UserRow } from '../generated/prisma/client.js';
 import { builder } from './builder.js';
 import { authorOf } from './context.js';
@@ -36,12 +37,12 @@ export const User = builder.prismaNode('User', {
     features: t.field({
       type: [Evaluation],
       description:
-        'The answers for this user with the stored attributes. Attributes from the token of the user are not known here.',
+        'The answers for this user with the stored attributes. Attributes from the token of the user are not known here. They are for people who look at the user, and count as no use of a flag.',
       args: { keys: t.arg.stringList({ description: keysDescription }) },
       complexity: answersCost,
       select: { id: true, externalId: true },
       resolve: async (user, { keys }, { service }) => {
-        const evaluator = await service.evaluator({ userId: knownBy(user) });
+        const evaluator = await service.evaluator({ userId: knownBy(user) }, noUse);
         return evaluator.evaluateAll(checkKeys(keys));
       },
     }),

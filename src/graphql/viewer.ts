@@ -3,6 +3,7 @@ import type { Caller } from '../auth/caller.js';
 import { compareNames } from '../core/text.js';
 import type { Evaluator } from '../features/evaluator.js';
 import type { EvaluationContext } from '../features/service.js';
+import type { QuestionListener } from '../features/usage-counter.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
 import {
@@ -48,9 +49,15 @@ export function viewerName({ userId }: Caller): string {
   return userId ?? 'anonymous';
 }
 
-/** The caller, with the answers of this moment. */
-export async function viewerNow({ service, caller, device }: Context): Promise<typeof Viewer.$inferType> {
-  return { caller, evaluator: await service.evaluator(viewerContext(caller, device)) };
+/**
+ * The caller, with the answers of this moment.
+ * @param questions counts the flags that are named.
+ */
+export async function viewerNow(
+  { service, caller, device }: Context,
+  questions: QuestionListener,
+): Promise<typeof Viewer.$inferType> {
+  return { caller, evaluator: await service.evaluator(viewerContext(caller, device), questions) };
 }
 
 export const Viewer = builder.objectRef<{ readonly caller: Caller; readonly evaluator: Evaluator }>('Viewer');
@@ -136,8 +143,8 @@ builder.queryFields(t => ({
       key: t.arg.string({ required: true, description: 'The key of the flag.' }),
       default: t.arg.boolean({ description: defaultDescription }),
     },
-    resolve: async (_root, args, { service, caller, device }) => {
-      const evaluator = await service.evaluator(viewerContext(caller, device));
+    resolve: async (_root, args, { service, caller, device, questions }) => {
+      const evaluator = await service.evaluator(viewerContext(caller, device), questions);
       return evaluator.evaluate(checkKey(args.key), args.default ?? undefined).enabled;
     },
   }),
@@ -146,6 +153,6 @@ builder.queryFields(t => ({
     description: 'The caller, with the answers for the caller.',
     extensions: repeatable,
     authScopes: { viewer: true },
-    resolve: (_root, _args, context) => viewerNow(context),
+    resolve: (_root, _args, context) => viewerNow(context, context.questions),
   }),
 }));

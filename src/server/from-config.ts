@@ -3,10 +3,16 @@ import { readLocalSecrets, readOrCreateLocalSecrets } from '../auth/local-secret
 import type { DatabaseOptions } from '../backends/database.js';
 import type { Config } from '../config.js';
 
+/** In milliseconds. */
+export const day = 86_400_000;
+
 /** How the settings say to open the database. */
-export function databaseOptionsOf({ database, keepChangesDays }: Config): DatabaseOptions {
-  const keepChangesMs = keepChangesDays === undefined ? undefined : keepChangesDays * 86_400_000;
-  return database.kind === 'memory' ? { memory: true, keepChangesMs } : { ...database, keepChangesMs };
+export function databaseOptionsOf({ database, keepChangesDays, keepUsageDays }: Config): DatabaseOptions {
+  const keep = {
+    keepChangesMs: keepChangesDays === undefined ? undefined : keepChangesDays * day,
+    keepUsageMs: keepUsageDays * day,
+  };
+  return database.kind === 'memory' ? { memory: true, ...keep } : { ...database, ...keep };
 }
 
 /**

@@ -11,7 +11,7 @@ import { type OnEvaluation, observeEach } from '../features/observer.js';
 import { FeatureService } from '../features/service.js';
 import { createContextFactory } from '../graphql/context.js';
 import { createSchema } from '../graphql/index.js';
-import { databaseOptionsOf, tokenKeysOf } from './from-config.js';
+import { databaseOptionsOf, day, tokenKeysOf } from './from-config.js';
 import { createLogger } from './logger.js';
 import { FeatureMetrics } from './metrics/feature-metrics.js';
 import { createHalyardServer, type Readiness, type ServerLimits, type ServerLoad } from './server.js';
@@ -26,6 +26,8 @@ export interface StartOverrides {
   readonly database?: DatabaseBackend;
   /** Milliseconds between reads of the change log that nothing prompted. */
   readonly pollInterval?: number;
+  /** Milliseconds between two writes of the counts of questions. */
+  readonly usageInterval?: number;
 }
 
 export interface RunningServer {
@@ -67,6 +69,8 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
     cacheTtl: config.cacheTtlSeconds,
     cacheSize: config.cacheSize,
     pollInterval: overrides.pollInterval,
+    usageInterval: overrides.usageInterval,
+    staleAfter: config.staleDays * day,
     isProtected: config.isProtected,
     holdsApiKeys: true,
     confirmationSecret,

@@ -16,6 +16,7 @@ import { createAnswerStore } from './operations/kept-answers.js';
 import { OpenStreams } from './operations/open-streams.js';
 import { createOperations } from './operations/operations.js';
 import type { OperationOrigin } from './operations/origin.js';
+import type { OperationContext } from './operations/runner.js';
 import { createOperatorListener } from './operator-listener.js';
 import { EventStreams } from './protocols/event-stream.js';
 import { createGraphiQLRoute } from './protocols/graphiql.js';
@@ -33,7 +34,7 @@ export type { Readiness } from './protocols/operator-routes.js';
 export interface HalyardServerOptions {
   readonly schema: GraphQLSchema;
   /** Makes the objects that resolvers see beside the {@link OperationOrigin}; called once an operation. */
-  readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
+  readonly createContext: (caller: Caller, origin: OperationOrigin) => OperationContext | Promise<OperationContext>;
   /** The version stamp of the answers of fields that the schema marks as repeatable; see `FeatureService.stamp`. */
   readonly stampOf?: (caller: Caller) => object | null;
   /** Whether these answers may differ from device to device; see `FeatureService.dependsOnDevice`. */

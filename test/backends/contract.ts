@@ -13,6 +13,7 @@ import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../../
 import { storedUserId } from '../../src/core/user-id.js';
 import { readLog } from '../support/change-log.js';
 import { newFlag } from '../support/flags.js';
+import { describeUsage } from './usage-contract.js';
 
 export interface ContractSubject {
   readonly backend: Backend;
@@ -1255,5 +1256,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         await expect(backend.apply(steps, null, ahead)).rejects.toMatchObject({ flagKeys: [quiet] });
       });
     });
+
+    describeUsage(() => ({ backend, key }));
   });
 }

@@ -35,8 +35,8 @@ describe.each([
     await drop();
   });
 
-  function pruner(keepMs = 30 * day): Pruner {
-    const made = new Pruner({ prisma: backend.prisma, keepMs, log: silentLog });
+  function pruner(keepChangesMs = 30 * day): Pruner {
+    const made = new Pruner({ prisma: backend.prisma, keepChangesMs, log: silentLog });
     pruners.push(made);
     return made;
   }

@@ -9,11 +9,12 @@ import { until } from '../support/wait.js';
 const roles: readonly TestRole[] = ['anonymous', 'user', 'service', 'reader', 'admin'];
 
 /** The lowest role that may use a field. `open`: every caller, even where anonymous callers are not allowed. */
-type Access = 'open' | 'viewer' | 'evaluator' | 'reader' | 'admin';
+type Access = 'open' | 'viewer' | 'reporter' | 'evaluator' | 'reader' | 'admin';
 
 const allowed: Record<Access, readonly TestRole[]> = {
   open: roles,
   viewer: roles,
+  reporter: ['user', 'service', 'admin'],
   evaluator: ['service', 'reader', 'admin'],
   reader: ['reader', 'admin'],
   admin: ['admin'],
@@ -32,6 +33,11 @@ const table: Record<string, { access: Access; operation: string }> = {
   'Query.flag.explain': {
     access: 'reader',
     operation: '{ flag(key: "a") { explain(context: {}) { text } } }',
+  },
+  'Query.flag.usage': {
+    access: 'reader',
+    operation:
+      '{ flag(key: "a") { lastAskedAt usage(since: "2026-01-01", until: "2026-01-02") { count } staleness { text } } }',
   },
   'Query.flags': { access: 'reader', operation: '{ flags { totalCount nodes { conditions } } }' },
   'Query.previewFlag': {
@@ -107,6 +113,10 @@ const table: Record<string, { access: Access; operation: string }> = {
   'Mutation.revokeApiKey': {
     access: 'admin',
     operation: 'mutation { revokeApiKey(input: { id: "nope" }) { __typename } }',
+  },
+  'Mutation.reportUsage': {
+    access: 'reporter',
+    operation: 'mutation { reportUsage(input: { keys: ["a"] }) { __typename } }',
   },
   'Subscription.viewerFeatures': { access: 'viewer', operation: 'subscription { viewerFeatures { revision } }' },
   'Subscription.isEnabled': { access: 'viewer', operation: 'subscription { isEnabled(key: "a") }' },

@@ -44,7 +44,12 @@ export async function openGraphQL(
   options: Partial<FeatureServiceOptions> & { allowAnonymous?: boolean; database?: DatabaseBackend } = {},
 ): Promise<TestGraphQL> {
   const { allowAnonymous = true, database = await openPGlite(), ...serviceOptions } = options;
-  const service = await FeatureService.open({ pollInterval: 3_600_000, ...serviceOptions, backend: database });
+  const service = await FeatureService.open({
+    pollInterval: 3_600_000,
+    usageInterval: 3_600_000,
+    ...serviceOptions,
+    backend: database,
+  });
   const schema = createSchema();
   const contextFor = createContextFactory({
     service,

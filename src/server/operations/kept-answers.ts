@@ -2,6 +2,14 @@ import { LRUCache } from 'lru-cache';
 import type { Caller } from '../../auth/caller.js';
 import type { OperationOrigin } from './origin.js';
 
+/** The questions that an operation has asked, for the count of their uses. */
+export interface AskedQuestions {
+  /** Bytes that are kept with an answer. */
+  readonly bytes: number;
+  /** The same questions were answered once more. */
+  repeat(): void;
+}
+
 /** An answer that may be given again. */
 export interface KeptAnswer {
   readonly body: string;
@@ -11,6 +19,8 @@ export interface KeptAnswer {
   readonly extra?: number;
   /** The stamp of its caller when it was made; see `FeatureService.stamp`. */
   readonly stamp: object;
+  /** Told when the answer is given again. Absent: nobody counts. */
+  readonly questions?: AskedQuestions | undefined;
 }
 
 /** How much is kept: answers, and characters of them. */
@@ -24,7 +34,8 @@ export function createAnswerStore(): AnswerStore {
   return new LRUCache({
     max: maxKeptAnswers,
     maxSize: maxKeptAnswerLength,
-    sizeCalculation: ({ body, extra = 0 }, key) => body.length + key.length + extra,
+    sizeCalculation: ({ body, extra = 0, questions }, key) =>
+      body.length + key.length + extra + (questions?.bytes ?? 0),
   });
 }
 
@@ -60,7 +71,10 @@ export class AnswerMemory<Kept extends KeptAnswer> {
     this.#protocol = protocol;
   }
 
-  /** The answer to this caller and these words, if nothing has changed since it was given. */
+  /**
+   * The answer to this caller and these words, if nothing has changed since it was given. Whoever gives it tells its
+   * `questions`.
+   */
   recall(asker: Asker, words: string): Kept | undefined {
     const answer = this.#store.get(this.#keyOf(asker, words)) as Kept | undefined;
     if (answer === undefined) return undefined;

@@ -9,7 +9,13 @@ import { createOperationFinder, type KnownOperation } from './known-operation.js
 import { maskError, reportTo } from './mask-error.js';
 import { createOperationLog, createOperationMetrics } from './observers.js';
 import type { OperationOrigin } from './origin.js';
-import { createOperationRunner, nothingKept, type PreparedOperation, type ResultStream } from './runner.js';
+import {
+  createOperationRunner,
+  nothingKept,
+  type OperationContext,
+  type PreparedOperation,
+  type ResultStream,
+} from './runner.js';
 import { useOperations, type YogaParams } from './use-operations.js';
 import { bytesToKeep, declaredVariables, maxCoercionErrors } from './variables.js';
 
@@ -23,7 +29,7 @@ export interface OperationLimits extends DocumentLimits {
 export interface OperationsOptions {
   readonly schema: GraphQLSchema;
   /** Makes the context of resolvers; called once an operation. */
-  readonly createContext: (caller: Caller, origin: OperationOrigin) => object | Promise<object>;
+  readonly createContext: (caller: Caller, origin: OperationOrigin) => OperationContext | Promise<OperationContext>;
   /** The version stamp of the answers of fields marked as `repeatable`. Absent: no answer is given again. */
   readonly stampOf?: ((caller: Caller) => object | null) | undefined;
   /** Whether those answers may differ from device to device. Absent: they may. */

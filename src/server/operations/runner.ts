@@ -1,6 +1,7 @@
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute, type GraphQLError } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
 import { EndableStream } from '../../streams/endable.js';
+import type { AskedQuestions } from './kept-answers.js';
 import type { KnownOperation } from './known-operation.js';
 import { maskError, reportTo } from './mask-error.js';
 import type { OperationObserver, OperationWatch } from './observers.js';
@@ -14,12 +15,21 @@ export interface OperationRunnerOptions {
   readonly refusal: (operation: KnownOperation, origin: OperationOrigin) => GraphQLError | null;
 }
 
+/** A member of the context of resolvers that the server knows. */
+export interface WithQuestions {
+  /** Absent: nobody counts. */
+  readonly questions?: AskedQuestions;
+}
+
+/** The objects that resolvers see beside the {@link OperationOrigin}. */
+export type OperationContext = object | WithQuestions;
+
 /** An operation that has been found valid, with the arguments that graphql executes it from. */
 export interface PreparedOperation extends ExecutionArgs {
   readonly operation: KnownOperation;
   /** Bytes that it keeps while it is open; 0 unless it is a subscription. */
   readonly kept: KeptBytes;
-  readonly contextValue: OperationOrigin;
+  readonly contextValue: OperationOrigin & WithQuestions;
 }
 
 export const nothingKept: KeptBytes = Object.freeze({ document: 0, variables: 0 });

@@ -89,7 +89,9 @@ export function createFastPath(operations: Operations, kept: AnswerStore): FastP
     const body = JSON.stringify(result);
     const answer = { mediaType, body, length: Buffer.byteLength(body) };
     // A change since the stamp was taken may or may not be in the answer: that answer is never given again.
-    if (stamp !== null) memory.keep(origin, words, { operation, ...answer, stamp });
+    if (stamp !== null) {
+      memory.keep(origin, words, { operation, ...answer, stamp, questions: prepared.contextValue.questions });
+    }
     send(response, answer);
   }
 
@@ -115,6 +117,7 @@ export function createFastPath(operations: Operations, kept: AnswerStore): FastP
       const again = memory.recall(origin, wordsOf(request, text));
       if (again === undefined) return false;
       operations.repeat(again.operation, origin);
+      again.questions?.repeat();
       send(response, again);
       return true;
     },

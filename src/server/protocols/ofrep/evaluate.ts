@@ -60,6 +60,8 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
     'ofrep',
   );
 
+  const questionsOf = ({ role }: Caller) => flags.usage.questionsOf(role === 'ANONYMOUS');
+
   /** Reads the body, and has it answered. Everything that fails is answered in the form of the protocol. */
   function handled(answer: (exchange: Exchange, text: string, caller: Caller, device: string | null) => Promise<void>) {
     return async (exchange: Exchange, caller: Caller, device: string | null): Promise<void> => {
@@ -94,7 +96,7 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
     const asked = readAsked(text, caller, device);
     if (isFault(asked)) return refuse(response, asked.status, asked.code, asked.message, rest);
     const key = keyOf(rest);
-    const evaluator = await flags.evaluator(asked.context);
+    const evaluator = await flags.evaluator(asked.context, questionsOf(caller));
     const evaluation = key.length > maxFlagKeyLength ? null : evaluator.evaluate(key);
     const written = evaluation && writeAnswer(evaluation, evaluator);
     if (evaluation === null || written === null) {
@@ -121,7 +123,10 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
       const stamp = flags.stamp(asked.context.userId ?? null);
       answer = { ...(await bulkAnswer(asked, caller, publicUrl)), stamp: stamp ?? {} };
       if (stamp !== null && words.length <= maxKeptWords) memory.keep(asker, words, answer);
-    } else metrics?.countRepeatedAnswer();
+    } else {
+      metrics?.countRepeatedAnswer();
+      answer.questions?.repeat();
+    }
     const { ticket, watched, etag, body, length } = answer;
     contexts.remember(ticket.id, watched);
     response.setHeader('etag', etag);
@@ -132,7 +137,8 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
 
   async function bulkAnswer(asked: Asked, caller: Caller, publicUrl: string): Promise<Omit<BulkAnswer, 'stamp'>> {
     const { context, keys, isContextIgnored } = asked;
-    const evaluator = await flags.evaluator(context);
+    const questions = questionsOf(caller);
+    const evaluator = await flags.evaluator(context, questions);
     const answers = evaluator
       .evaluateAll(keys)
       .map(evaluation => writeAnswer(evaluation, evaluator))
@@ -146,7 +152,7 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
     });
     const body = `{"flags":[${answers.join(',')}],${rest.slice(1)}`;
     const etag = `"${hash('sha256', body, 'base64url').slice(0, 22)}"`;
-    return { body, length: Buffer.byteLength(body), extra: watched.bytes, etag, ticket, watched };
+    return { body, length: Buffer.byteLength(body), extra: watched.bytes, etag, ticket, watched, questions };
   }
 
   /**

@@ -2,6 +2,8 @@ import type { Evaluator } from '../../../features/evaluator.js';
 import type { FeatureUpdates } from '../../../features/live-hub.js';
 import type { EvaluationContext } from '../../../features/service.js';
 import type { SubscribeOptions } from '../../../features/subscriber.js';
+import type { Usage } from '../../../features/usage.js';
+import type { Questions } from '../../../features/usage-counter.js';
 
 /** What OFREP needs of flags. `FeatureService` is this. */
 export interface OfrepFlags {
@@ -11,7 +13,8 @@ export interface OfrepFlags {
   reach(revision: number): Promise<void>;
   /** All answers to a user, with the same context, are unchanged while this returns the same object. Null: not known. */
   stamp(userId: string | null): object | null;
-  evaluator(context: EvaluationContext): Promise<Evaluator>;
+  readonly usage: Pick<Usage, 'questionsOf'>;
+  evaluator(context: EvaluationContext, questions: Questions): Promise<Evaluator>;
   subscribe(context: EvaluationContext, options?: SubscribeOptions): FeatureUpdates;
   /** Calls the listener when definitions of flags have changed, until the returned function is called. */
   onFlagsChanged(listener: () => void): () => void;

@@ -16,7 +16,7 @@ export interface QuestionListener {
 export const noUse: QuestionListener = { onNamed() {}, onMap() {} };
 
 /** The most counts that wait to be written. While the store cannot be reached, others are lost. */
-export const maxWaitingCounts = 100_000;
+export const mostWaitingCounts = 100_000;
 
 interface Tally {
   count: number;
@@ -54,7 +54,7 @@ export class UsageCounter implements QuestionListener {
     if (tally === undefined) {
       this.#tallies.set(evaluation, { count: 1, lastAt: now });
       // Definitions that change quickly make new answers all the time.
-      if (this.#tallies.size >= maxWaitingCounts) this.#putAside();
+      if (this.#tallies.size >= mostWaitingCounts) this.#putAside();
     } else {
       tally.count += 1;
       tally.lastAt = now;
@@ -123,7 +123,7 @@ export class UsageCounter implements QuestionListener {
   #addFlag(added: FlagCount): void {
     const name = `${added.flagKey} ${added.hour} ${added.reason} ${added.variant ?? ''}`;
     const known = this.#flags.get(name);
-    if (known === undefined && this.#flags.size >= maxWaitingCounts) {
+    if (known === undefined && this.#flags.size >= mostWaitingCounts) {
       this.#lost += added.count;
       return;
     }

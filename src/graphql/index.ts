@@ -26,7 +26,9 @@ import './server.js';
 builder.queryType({
   description: 'Reads: the answers for features, and the flags, groups, overrides and users behind them.',
 });
-builder.mutationType({ description: 'Changes to flags, groups, overrides and users. For admins.' });
+builder.mutationType({
+  description: 'Changes to flags, groups, overrides and users, for admins; and reports of used flags.',
+});
 builder.subscriptionType({ description: 'Live updates.' });
 
 /** The whole schema. */
@@ -35,6 +37,6 @@ export function createSchema(): GraphQLSchema {
   schema.description =
     'Feature flags: the features that are on for a user, the reasons, and live updates. ' +
     'Everybody may use `viewer`, `viewerFeatures` and `isEnabled`, which answer for the caller. ' +
-    'The other fields are for services, readers and admins: their descriptions begin with the roles that may use them.';
+    'The other fields are for services, readers and admins, but for `reportUsage`: their descriptions begin with the roles that may use them.';
   return schema;
 }

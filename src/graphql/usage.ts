@@ -33,7 +33,7 @@ const UsageIntervalEnum = builder.enumType('UsageInterval', {
 const mostCounted = 2 ** 31 - 1;
 
 const UsagePoint = builder.objectRef<UsagePointShape>('UsagePoint').implement({
-  description: 'How often a flag was asked for in an hour or a day.',
+  description: 'The number of questions for a flag in an hour or a day.',
   fields: t => ({
     at: t.field({
       type: 'DateTime',
@@ -114,7 +114,7 @@ builder.prismaObjectFields(Flag, t => ({
     type: 'DateTime',
     nullable: true,
     description:
-      'When the flag was last asked for by name. Null: never since it was created, as far as it was counted. It is up to ten seconds late.',
+      'The time of the last question that named the flag. Null: there was none since the flag was created, as far as questions were counted. It is up to ten seconds late.',
     complexity: { field: 2 },
     select: { id: true },
     resolve: ({ id }, _args, { loaders }) => loaders.lastAsked.load(id),
@@ -122,7 +122,7 @@ builder.prismaObjectFields(Flag, t => ({
   usage: t.field({
     type: [UsagePoint],
     description:
-      'How often the flag was asked for by name, oldest first. Hours and days without questions are left out. Questions for all flags, streams and anonymous callers are not counted.',
+      'The number of questions that named the flag, oldest first. Hours and days without questions are left out. Questions for all flags, streams and anonymous callers are not counted.',
     args: {
       since: t.arg({
         type: 'DateTime',
@@ -134,7 +134,7 @@ builder.prismaObjectFields(Flag, t => ({
         type: UsageIntervalEnum,
         required: true,
         defaultValue: 'DAY',
-        description: `What uses are added up over: at most ${maxUsageHours} hours (31 days), or ${maxUsageDays} days.`,
+        description: `The length of time over which questions are added up: at most ${maxUsageHours} hours (31 days), or ${maxUsageDays} days.`,
       }),
     },
     complexity: ({ interval, since, until }) => ({
@@ -186,7 +186,7 @@ builder.mutationFields(t => ({
   reportUsage: t.field({
     type: ReportUsagePayload,
     description:
-      'Any caller with a token. Counts flags as used that a client has read from answers to all flags or from a stream, with the reason and the variant that the caller has now. Each flag counts once a minute for each caller. It changes no flag.',
+      'User, service, admin. Counts flags as used that a client has read from answers to all flags or from a stream, with the reason and the variant that the caller has now. Each flag counts once a minute for each caller. It changes no flag.',
     authScopes: { reporter: true },
     errors: {
       types: [ValidationError],

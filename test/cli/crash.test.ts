@@ -67,6 +67,44 @@ it(`keeps all that it acknowledged through ${crashes} times kill -9 (seed ${seed
   }
 });
 
+it('loses at most the questions of one write interval by kill -9, and none by a graceful end', {
+  timeout: 180_000,
+}, async () => {
+  const counted = async (client: HttpClient): Promise<number> => {
+    const since = new Date(Date.now() - 2 * 86_400_000).toISOString();
+    const query = 'query ($since: DateTime!) { flag(key: "a") { usage(since: $since) { count } } }';
+    const points: { count: number }[] = (await client.query(query, { since })).body.data.flag.usage;
+    return points.reduce((sum, { count }) => sum + count, 0);
+  };
+  const ask = async (client: HttpClient, times: number) => {
+    for (let n = 0; n < times; n++) {
+      expect((await client.query('{ isEnabled(key: "a") }')).body).toEqual({ data: { isEnabled: true } });
+    }
+  };
+  const first = await serve();
+  let client = httpClient(first.url, await adminToken());
+  await client.query('mutation { createFlag(input: { key: "a", name: "A", enabled: true }) { __typename } }');
+  await ask(client, 100);
+  await until(async () => (await counted(client)) === 100, 'the first questions are written', 30_000);
+  await ask(client, 50);
+  first.child.kill('SIGKILL');
+  await once(first.child, 'exit');
+
+  const second = await serve();
+  client = httpClient(second.url, await adminToken());
+  const kept = await counted(client);
+  expect(kept).toBeGreaterThanOrEqual(100);
+  expect(kept).toBeLessThanOrEqual(150);
+  await ask(client, 30);
+  second.child.kill('SIGTERM');
+  await once(second.child, 'exit');
+
+  const third = await serve();
+  expect(await counted(httpClient(third.url, await adminToken()))).toBe(kept + 30);
+  third.child.kill('SIGKILL');
+  await once(third.child, 'exit');
+});
+
 async function serve(): Promise<{ readonly child: ChildProcess; readonly url: string }> {
   const child = spawn(process.execPath, ['--import', tsx, main, 'serve'], {
     env: { PATH: process.env['PATH'], HALYARD_DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'warn' },

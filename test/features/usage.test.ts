@@ -8,7 +8,7 @@ import { createFeatures } from '../../src/create-features.js';
 import { FeatureService } from '../../src/features/service.js';
 import {
   CountedQuestions,
-  maxWaitingCounts,
+  mostWaitingCounts,
   UncountedQuestions,
   UsageCounter,
 } from '../../src/features/usage-counter.js';
@@ -84,10 +84,10 @@ describe('the counter', () => {
   it('keeps a bounded number of counts, and says how many questions it lost', () => {
     const counter = new UsageCounter();
     const answer = answerOf('a');
-    for (let n = 0; n < maxWaitingCounts + 5; n++) counter.onNamed({ ...answer, key: `k${n}` }, noon);
+    for (let n = 0; n < mostWaitingCounts + 5; n++) counter.onNamed({ ...answer, key: `k${n}` }, noon);
     counter.onNamed({ ...answer, key: 'k0' }, noon);
     const { flags } = counter.take();
-    expect(flags).toHaveLength(maxWaitingCounts);
+    expect(flags).toHaveLength(mostWaitingCounts);
     expect(flags[0]).toMatchObject({ flagKey: 'k0', count: 2 });
     expect(counter.takeLost()).toBe(5);
     expect(counter.takeLost()).toBe(0);

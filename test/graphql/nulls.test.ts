@@ -77,6 +77,8 @@ const inputs: Record<string, { readonly document: string; readonly required: obj
   },
 };
 
+const yesterday = new Date(Date.now() - 86_400_000).toISOString();
+
 /** For each field with arguments that may be null: a selection of it. */
 const fields: Record<string, (args: string) => string> = {
   'Query.isEnabled': args => `{ isEnabled(key: "nope" ${args}) }`,
@@ -91,6 +93,7 @@ const fields: Record<string, (args: string) => string> = {
   'Query.evaluateMany': args => `{ evaluateMany(contexts: [{}] ${args}) { featureMap } }`,
   'Flag.overrides': args => `{ flag(key: "a") { overrides ${args && `(${args})`} { nodes { enabled } } } }`,
   'Flag.changes': args => `{ flag(key: "a") { changes ${args && `(${args})`} { nodes { kind } } } }`,
+  'Flag.usage': args => `{ flag(key: "a") { usage(since: "${yesterday}" ${args}) { count } } }`,
   'User.overrides': args => `{ user(id: "${ann}") { overrides ${args && `(${args})`} { nodes { enabled } } } }`,
   'User.features': args => `{ user(id: "${ann}") { features ${args && `(${args})`} { key } } }`,
   'Group.members': args => `{ group(name: "g") { members ${args && `(${args})`} { nodes { userId } } } }`,

@@ -109,7 +109,7 @@ module.exports = {
         'A page loads only the entry points that it imports; what they share is in files of its own. Types cost nothing.',
       from: { path: '^packages/client/src/([^/.]+)\\.tsx?$' },
       to: {
-        path: '^packages/client/src/(share|ws|react|openfeature)\\.tsx?$',
+        path: '^packages/client/src/(share|ws|react|openfeature|usage)\\.tsx?$',
         pathNot: '^packages/client/src/$1\\.',
         dependencyTypesNot: ['type-only'],
       },
@@ -118,7 +118,7 @@ module.exports = {
       name: 'client-entry-points-leave-the-core',
       severity: 'error',
       comment: 'They are given a client, or give it a part.',
-      from: { path: '^packages/client/src/(share|ws|react|openfeature)\\.tsx?$' },
+      from: { path: '^packages/client/src/(share|ws|react|openfeature|usage)\\.tsx?$' },
       to: {
         path: '^packages/client/src/(index|client|connection|event-stream|storage|answers|environment)\\.ts$',
         dependencyTypesNot: ['type-only'],

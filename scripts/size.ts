@@ -13,6 +13,7 @@ const limits: Readonly<Record<string, number>> = {
   './ws': 3_072,
   './react': 1_024,
   './openfeature': 1_024,
+  './usage': 1_024,
 };
 
 interface Manifest {

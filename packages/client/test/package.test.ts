@@ -34,6 +34,7 @@ describe('the package of the client', () => {
     expect(Object.keys(await import('@halyard/client')).sort()).toEqual(['HalyardError', 'createClient']);
     expect(Object.keys(await import('@halyard/client/share'))).toEqual(['share']);
     expect(Object.keys(await import('@halyard/client/ws'))).toEqual(['webSocketTransport']);
+    expect(Object.keys(await import('@halyard/client/usage'))).toEqual(['reportUsage']);
     expect(manifest.sideEffects).toBe(false);
   });
 });

@@ -94,12 +94,6 @@ export class UsageCounter implements QuestionListener {
     return lost;
   }
 
-  /** Puts counts back that were taken and not written. */
-  putBack({ flags, maps }: WaitingCounts): void {
-    for (const count of flags) this.#addFlag(count);
-    for (const count of maps) this.#addHour(count);
-  }
-
   #enter(now: number): void {
     if (now < this.#hourEnd && now >= this.#hour) return;
     this.#putAside();

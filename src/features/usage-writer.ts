@@ -83,17 +83,11 @@ export class UsageWriter {
       try {
         await this.#options.backend.addUsage(batch);
       } catch (error) {
-        this.#returnOthers();
         return error ?? new Error('The counts were refused.');
       }
       this.#batches.shift();
     }
     return null;
-  }
-
-  /** Only the first batch may have been stored. The others go back, to be added up with later counts. */
-  #returnOthers(): void {
-    for (const batch of this.#batches.splice(1)) this.#options.counter.putBack(batch);
   }
 
   #batchesOf({ flags, maps }: WaitingCounts): UsageBatch[] {

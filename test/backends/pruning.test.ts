@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { Pruner } from '../../src/backends/pruner.js';
 import { silentLog } from '../../src/core/log.js';
+import type { FlagCount } from '../../src/core/usage.js';
 import { FeatureService } from '../../src/features/service.js';
 import { readLog } from '../support/change-log.js';
 import { newFlag } from '../support/flags.js';
@@ -85,6 +86,45 @@ describe.each([
     await history(2_000, 1_990);
     await Promise.all([pruner(), pruner(), pruner()].map(each => each.prune()));
     expect(await revisions()).toEqual(Array.from({ length: 10 }, (_, i) => 1_991 + i));
+  });
+
+  it('deletes old counts of usage but the last hour of each flag, and those of deleted flags', async () => {
+    const hour = 3_600_000;
+    const now = Math.floor(Date.now() / hour) * hour;
+    const [asked, silent, gone] = await Promise.all(
+      ['asked', 'silent', 'gone'].map(async key => (await backend.createFlag(newFlag(key), null)).value),
+    );
+    const count = (flagKey: string, days: number, reason = 'ENABLED') =>
+      ({ flagKey, hour: now - days * day, reason, variant: 'on', count: 1, lastAt: now - days * day }) as FlagCount;
+    const old = Array.from({ length: 2_200 }, (_, n) => count('asked', 91 + n / 24));
+    const flags = [
+      ...old,
+      ...[count('asked', 1), count('asked', 89), count('silent', 95), count('silent', 95, 'SPLIT')],
+      ...[count('silent', 96), count('gone', 1), count('gone', 100)],
+    ];
+    const maps = [95, 89, 1].map(days => ({ hour: now - days * day, count: 1, isUncounted: false }));
+    await backend.addUsage({ writer: randomUUID(), number: 1, flags, maps });
+    await backend.prisma
+      .$executeRaw`INSERT INTO usage_writers VALUES (gen_random_uuid(), 1, now() - interval '8 days')`;
+    await backend.deleteFlag('gone', null);
+    const usagePruner = new Pruner({ prisma: backend.prisma, keepUsageMs: 90 * day, log: silentLog });
+    pruners.push(usagePruner);
+    // Old hours, the hour before the last one of a silent flag, a deleted flag, an hour of maps, and a writer.
+    expect(await usagePruner.pruneUsage()).toBe(2_200 + 1 + 2 + 1 + 1);
+    expect(await usagePruner.pruneUsage()).toBe(0);
+    expect(await usagePruner.prune()).toBe(0);
+    const ids = [asked, silent, gone].map(flag => flag?.id as string);
+    const range = { since: 0, until: now + hour, interval: 'HOUR' } as const;
+    const points = await backend.usage(ids.map(flagId => ({ flagId, ...range })));
+    expect(points.map(each => each.map(point => [(now - point.at) / day, point.count]))).toEqual([
+      [
+        [89, 1],
+        [1, 1],
+      ],
+      [[95, 2]],
+      [],
+    ]);
+    expect((await backend.mapUsage()).countedSince).toBe(now - 89 * day);
   });
 
   it('makes a reader whose place was deleted reload, with the right answers', async () => {

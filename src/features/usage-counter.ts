@@ -12,9 +12,6 @@ export interface QuestionListener {
   onMap(now: number): void;
 }
 
-/** For questions that are no use of a flag, such as those of a person who looks at a user. */
-export const noUse: QuestionListener = { onNamed() {}, onMap() {} };
-
 /** The most counts that wait to be written. While the store cannot be reached, others are lost. */
 export const mostWaitingCounts = 100_000;
 
@@ -141,7 +138,20 @@ export interface Questions extends QuestionListener {
   readonly bytes: number;
   /** Counts all of them once more, because the answer was given again. */
   repeat(): void;
+  /** Counts too, and keeps nothing for {@link repeat}: for answers that are large and never given again. */
+  readonly once: QuestionListener;
 }
+
+/** For questions that are no use of a flag, such as those of a person who looks at a user. */
+export const noUse: Questions = {
+  bytes: 0,
+  onNamed() {},
+  onMap() {},
+  repeat() {},
+  get once() {
+    return noUse;
+  },
+};
 
 /** Questions that are counted. */
 export class CountedQuestions implements Questions {
@@ -153,6 +163,10 @@ export class CountedQuestions implements Questions {
   constructor(counter: UsageCounter, now: () => number) {
     this.#counter = counter;
     this.#now = now;
+  }
+
+  get once(): QuestionListener {
+    return this.#counter;
   }
 
   get bytes(): number {
@@ -179,6 +193,7 @@ export class CountedQuestions implements Questions {
 /** Questions of anonymous callers, who can change no count. */
 export class UncountedQuestions implements Questions {
   readonly bytes = 0;
+  readonly once = this;
   readonly #counter: UsageCounter;
   readonly #now: () => number;
 

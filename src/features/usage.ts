@@ -5,7 +5,7 @@ import type { Log } from '../core/log.js';
 import { constantAnswer, type Staleness, stalenessOf } from '../core/staleness.js';
 import type { UsagePoint, UsageRequest } from '../core/usage.js';
 import type { Evaluator } from './evaluator.js';
-import { CountedQuestions, type Questions, UncountedQuestions, UsageCounter } from './usage-counter.js';
+import { CountedQuestions, noUse, type Questions, UncountedQuestions, UsageCounter } from './usage-counter.js';
 import { UsageReports } from './usage-reports.js';
 import { UsageWriter, usageInterval } from './usage-writer.js';
 
@@ -49,10 +49,12 @@ export class Usage {
 
   /**
    * Counts the questions of one operation, now and each time that its answer is given again.
-   * @param isAnonymous whether the caller has no token, and can change no count.
+   * @param asker `anonymous` callers have no credential and can change no count. A `reader` is a person who looks at flags, which is no
+   *   use of them.
    */
-  questionsOf(isAnonymous: boolean): Questions {
-    return isAnonymous ? this.#uncounted : new CountedQuestions(this.counter, this.#options.now);
+  questionsOf(asker: 'program' | 'anonymous' | 'reader'): Questions {
+    if (asker === 'reader') return noUse;
+    return asker === 'anonymous' ? this.#uncounted : new CountedQuestions(this.counter, this.#options.now);
   }
 
   /** A stream of answers was opened. */

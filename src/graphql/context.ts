@@ -1,4 +1,4 @@
-import type { Caller } from '../auth/caller.js';
+import { askerOf, type Caller } from '../auth/caller.js';
 import type { Author } from '../backends/backend.js';
 import type { Management } from '../features/management.js';
 import type { FeatureService } from '../features/service.js';
@@ -25,7 +25,7 @@ export interface Context {
   readonly prisma: PrismaClient;
   readonly loaders: Loaders;
   readonly server: ServerDescription;
-  /** Counts the flags that this operation names. Those of anonymous callers do not count. */
+  /** Counts the flags that this operation names. Those of anonymous callers and readers do not count. */
   readonly questions: Questions;
 }
 
@@ -44,7 +44,7 @@ export function createContextFactory(shared: {
     caller,
     device,
     loaders,
-    questions: service.usage.questionsOf(caller.role === 'ANONYMOUS'),
+    questions: service.usage.questionsOf(askerOf(caller)),
     changes: (confirm = null) => service.changesOf({ caller: callerName(caller), confirm }),
   });
 }

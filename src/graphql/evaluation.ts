@@ -137,8 +137,8 @@ builder.queryFields(t => ({
       keys: t.arg.stringList({ description: keysDescription }),
     },
     complexity: answersCost,
-    resolve: async (_root, { context, keys }, { service }) => {
-      const evaluator = await service.evaluator(checkContext(context, ['context']));
+    resolve: async (_root, { context, keys }, { service, questions }) => {
+      const evaluator = await service.evaluator(checkContext(context, ['context']), questions.once);
       return evaluator.evaluateAll(checkKeys(keys));
     },
   }),
@@ -159,7 +159,7 @@ builder.queryFields(t => ({
       field: contexts.length * mapCost({ keys }, context),
       multiplier: (contexts.length * answersCost({ keys }, context).multiplier) / defaultPageSize,
     }),
-    resolve: async (_root, { contexts, keys }, { service }) => {
+    resolve: async (_root, { contexts, keys }, { service, questions }) => {
       if (contexts.length > maxContexts) {
         throw badUserInput({
           path: ['contexts'],
@@ -168,7 +168,7 @@ builder.queryFields(t => ({
       }
       const checkedKeys = checkKeys(keys);
       const checked = contexts.map((context, index) => checkContext(context, ['contexts', String(index)]));
-      const evaluators = await Promise.all(checked.map(context => service.evaluator(context)));
+      const evaluators = await Promise.all(checked.map(context => service.evaluator(context, questions.once)));
       return evaluators.map(evaluator => ({ evaluator, features: evaluator.evaluateAll(checkedKeys) }));
     },
   }),

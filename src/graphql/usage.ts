@@ -198,7 +198,7 @@ builder.mutationFields(t => ({
         const message = `Expected at most ${maxReportedKeys} keys, found ${input.keys.length}.`;
         throw new ValidationError([{ path: ['keys'], message }]);
       }
-      const evaluator = await service.evaluator(viewerContext(caller, device), questions);
+      const evaluator = await service.evaluator(viewerContext(caller, device), questions.once);
       return { counted: service.usage.report(callerName(caller), input.keys, evaluator) };
     },
   }),

@@ -105,6 +105,21 @@ describe('a server counts', () => {
     expect(await counts()).toEqual({ flags: {}, maps: 0, uncounted: false });
   });
 
+  it('nothing that a reader asks, who looks at flags and writes nothing', async () => {
+    const http = await client('reader');
+    for (const query of [
+      '{ isEnabled(key: "a") viewer { featureMap feature(key: "a") { enabled } } }',
+      '{ evaluate(context: {}, keys: ["a"]) { key } evaluateMany(contexts: [{}], keys: ["a"]) { featureMap } }',
+      'mutation { reportUsage(input: { keys: ["a"] }) { __typename } }',
+    ]) {
+      for (let n = 0; n < 3; n++) await http.query(query);
+    }
+    const token = (await server.token('reader')) as string;
+    await evaluateOne(server.url, 'a', {}, { token });
+    await evaluateAll(server.url, {}, { token });
+    expect(await counts()).toEqual({ flags: {}, maps: 0, uncounted: false });
+  });
+
   it('nothing that an anonymous caller does, in any protocol; it only notes that somebody was there', async () => {
     const http = await client('anonymous');
     const queries = [
@@ -154,7 +169,7 @@ describe('two nodes on one PostgreSQL', () => {
   /** Nodes that restart while clients ask; the sum of all answers that came back. */
   it('lose no count over restarts under load, and add up', { timeout: 120_000 }, async () => {
     const { url } = await newDatabase();
-    const secret = 'the secret of the tests, 32 bytes or more';
+    const secret = 'the secret of the tests has 32 bytes or more';
     const start = async () => {
       const server = await startTestServer(
         { AUTH_JWT_SECRET: secret },

@@ -1,15 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { errors, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { Log } from '../core/log.js';
-import type { Keys, Signer, VerifiedToken } from './keys.js';
-
-/** Secrets shared with the issuer of the tokens (HS256). The first one signs; all of them verify. */
-export interface Secrets {
-  readonly kind: 'secret';
-  readonly secrets: readonly Uint8Array[];
-  /** Reads them again, where they can change while the process runs. If it rejects, those that were read last stay. */
-  readonly reread?: (() => Promise<readonly Uint8Array[]>) | undefined;
-}
+import type { Keys, Secrets, Signer, VerifiedToken } from './keys.js';
 
 /** Milliseconds between two readings of secrets that can change. */
 const rereadInterval = 1_000;

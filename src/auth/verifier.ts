@@ -4,7 +4,10 @@ import type { Log } from '../core/log.js';
 import { anonymous, type Caller, hasExpired, InvalidTokenError } from './caller.js';
 import { type ClaimNames, callerFromClaims, defaultClaimNames } from './claims.js';
 import type { Credential } from './credentials.js';
-import { createKeys, refusal, type Signer, type TokenKeys } from './keys.js';
+import { KeySet } from './key-set.js';
+import { type Keys, refusal, type Signer, type TokenKeys } from './keys.js';
+import { createPublicKeys } from './public-keys.js';
+import { createSecrets } from './secrets.js';
 
 /** The API keys that count. Asking costs no I/O. */
 export interface KnownApiKeys {
@@ -62,7 +65,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const claims = options.claims ?? defaultClaimNames;
   const tolerance = options.clockToleranceSeconds ?? 5;
   const now = options.now ?? Date.now;
-  const keys = createKeys(options.keys, options.log);
+  const keys = keysOf(options);
   const { apiKeys } = options;
   /** One caller a key, so that answers to it are kept. */
   const keyHolders = new WeakMap<ApiKey, Caller>();
@@ -167,6 +170,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
       };
     },
   };
+}
+
+function keysOf({ keys, log }: VerifierOptions): Keys {
+  return keys.kind === 'secret' ? createSecrets(keys, log) : createPublicKeys(new KeySet({ ...keys, log }));
 }
 
 function callerOfApiKey({ id, name, role, expiresAt }: ApiKey): Caller {

@@ -5,7 +5,14 @@ import type { FeatureService } from '../features/service.js';
 import type { Questions } from '../features/usage-counter.js';
 import type { PrismaClient } from '../generated/prisma/client.js';
 import { createLoaders, type Loaders } from './loaders.js';
-import type { ServerDescription } from './server.js';
+
+/** What a server says of itself. */
+export interface ServerDescription {
+  readonly version: string;
+  /** What its operator calls it, and the colour that tells it from others. Null: nothing is said. */
+  readonly environment: { readonly name: string; readonly colour: string | null } | null;
+  readonly isProtected: boolean;
+}
 
 /** The objects that every resolver may use. */
 export interface Context {

@@ -1,12 +1,5 @@
 import { builder } from './builder.js';
-
-/** What a server says of itself. */
-export interface ServerDescription {
-  readonly version: string;
-  /** What its operator calls it, and the colour that tells it from others. Null: nothing is said. */
-  readonly environment: { readonly name: string; readonly colour: string | null } | null;
-  readonly isProtected: boolean;
-}
+import type { ServerDescription } from './context.js';
 
 const Server = builder.objectRef<ServerDescription>('Server').implement({
   description: 'The server that answers.',

@@ -45,6 +45,11 @@ const inputs: Record<string, { readonly document: string; readonly required: obj
       ... on SetOverridePayload { override { enabled variant reason expiresAt } } ${fault} } }`,
     required: { userId: ann, flagKey: 'a', enabled: false },
   },
+  CreateApiKeyInput: {
+    // Keys stay, so none is made: every fault is listed.
+    document: `mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) { __typename ${fault} } }`,
+    required: { name: '', role: 'ADMIN' },
+  },
   FlagFilter: {
     document: 'query($input: FlagFilter!) { flags(filter: $input) { totalCount nodes { key } } }',
     required: {},
@@ -65,6 +70,7 @@ const inputs: Record<string, { readonly document: string; readonly required: obj
       undoBatch: { batch: ann },
       updateFlags: { flags: [{ key: 'nope' }] },
       applyDefinitions: { definitions: [] },
+      revokeApiKey: { id: 'nope' },
     }).map(([mutation, required]) => {
       const input = `${mutation.charAt(0).toUpperCase()}${mutation.slice(1)}Input`;
       const document = `mutation($input: ${input}!) { ${mutation}(input: $input) { __typename ... on Error { message } } }`;
@@ -89,6 +95,7 @@ const fields: Record<string, (args: string) => string> = {
   'Query.attributeValues': args => `{ attributeValues(name: "plan" ${args}) { counted } }`,
   'Query.groups': args => `{ groups ${args && `(${args})`} { nodes { name } } }`,
   'Query.changes': args => `{ changes ${args && `(${args})`} { nodes { kind } } }`,
+  'Query.apiKeys': args => `{ apiKeys ${args && `(${args})`} { nodes { name } } }`,
   'Query.evaluate': args => `{ evaluate(context: {} ${args}) { key } }`,
   'Query.evaluateMany': args => `{ evaluateMany(contexts: [{}] ${args}) { featureMap } }`,
   'Flag.overrides': args => `{ flag(key: "a") { overrides ${args && `(${args})`} { nodes { enabled } } } }`,

@@ -128,7 +128,9 @@ describe('from a server, halyard types', () => {
     const user = (await server.token('user')) as string;
     const service = (await server.token('service')) as string;
     const to = (...args: string[]) => run(['--out', out, '--url', server.url, ...args]);
-    expect((await to()).err).toMatch(/^No token was given, .* only for admins: .*--token or HALYARD_TOKEN\.\n$/);
+    expect((await to()).err).toMatch(
+      /^No token was given, .* only for readers and admins: .*--token or HALYARD_TOKEN\.\n$/,
+    );
     expect((await to('--token', 'none')).err).toMatch(/^The server refuses the token: .+\.\n$/);
     for (const token of [user, service]) {
       expect(await to('--token', token)).toEqual({

@@ -146,7 +146,13 @@ describe.each(databases)('usage on $database', ({ open }) => {
     const fields = 'lastAskedAt usage(since: "2026-05-20") { count } staleness { kind }';
     const ask = (first: number) => api.data(`{ flags(first: ${first}) { nodes { ${fields} } } }`);
     for (let n = 0; n < 10; n++) await flag();
-    expect(await api.countQueries(() => ask(10))).toBe(await api.countQueries(() => ask(2)));
+    // What the server reads and writes by itself meanwhile can only add to a count.
+    const least = async (first: number) => {
+      const counts: number[] = [];
+      for (let n = 0; n < 3; n++) counts.push(await api.countQueries(() => ask(first)));
+      return Math.min(...counts);
+    };
+    expect(await least(10)).toBe(await least(2));
   });
 
   it('staleness is told with its kind, its time and a text', async () => {

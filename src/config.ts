@@ -99,9 +99,9 @@ function contradictions(values: Values, production: boolean): string[] {
       'FEATURE_BACKEND is "memory" while DATABASE_URL is set: unset DATABASE_URL, or set FEATURE_BACKEND to database.',
     );
   }
-  if (values.FEATURE_STALE_DAYS > values.FEATURE_USAGE_KEEP) {
+  if (values.FEATURE_STALE_DAYS >= values.FEATURE_USAGE_KEEP) {
     faults.push(
-      `FEATURE_STALE_DAYS is ${values.FEATURE_STALE_DAYS} and FEATURE_USAGE_KEEP is ${values.FEATURE_USAGE_KEEP}: keep usage for as long as a flag takes to be stale, or longer.`,
+      `FEATURE_STALE_DAYS is ${values.FEATURE_STALE_DAYS} and FEATURE_USAGE_KEEP is ${values.FEATURE_USAGE_KEEP}: keep usage for longer than a flag takes to be stale.`,
     );
   }
   if (values.METRICS === values.PORT && values.PORT !== 0) {

@@ -72,8 +72,8 @@ it.each([
   [{ FEATURE_CACHE_SIZE: '1' }, { cacheSize: 1 }],
   [{ FEATURE_CHANGES_KEEP: '90' }, { keepChangesDays: 90 }],
   [
-    { FEATURE_USAGE_KEEP: '400', FEATURE_STALE_DAYS: '400' },
-    { keepUsageDays: 400, staleDays: 400 },
+    { FEATURE_USAGE_KEEP: '400', FEATURE_STALE_DAYS: '399' },
+    { keepUsageDays: 400, staleDays: 399 },
   ],
   [{ READY_MAX_AGE: '30' }, { readyMaxAgeSeconds: 30 }],
   [
@@ -168,7 +168,7 @@ it.each([
   [{ FEATURE_CACHE_SIZE: '0' }, 'FEATURE_CACHE_SIZE is "0", expected a whole number from 1 to 100000000.'],
   [
     { FEATURE_USAGE_KEEP: '20' },
-    'FEATURE_STALE_DAYS is 30 and FEATURE_USAGE_KEEP is 20: keep usage for as long as a flag takes to be stale, or longer.',
+    'FEATURE_STALE_DAYS is 30 and FEATURE_USAGE_KEEP is 20: keep usage for longer than a flag takes to be stale.',
   ],
   [{ FEATURE_CHANGES_KEEP: '0' }, 'FEATURE_CHANGES_KEEP is "0", expected a whole number from 1 to 36500.'],
   [{ READY_MAX_AGE: '0' }, 'READY_MAX_AGE is "0", expected a whole number from 1 to 86400.'],
@@ -214,6 +214,7 @@ it.each([
     { AUTH_JWT_SECRET: 'hunter2' },
     /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes, in each secret of a comma-separated list\.$/,
   ],
+  [{ AUTH_JWT_SECRET: `${secret},` }, /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes, in each/],
   [{ AUTH_JWT_SECRET: `${secret},hunter2` }, /^AUTH_JWT_SECRET is not valid: expected at least 32 bytes, in each/],
   [{ AUTH_JWT_SECRET: `${secret}, ${secret}` }, /^AUTH_JWT_SECRET is not valid: expected each secret once\.$/],
   [

@@ -29,10 +29,9 @@ export function mayStateContext({ role }: Caller): boolean {
   return role === 'SERVICE' || role === 'READER' || role === 'ADMIN';
 }
 
-/** How the questions of a caller count as uses of flags; see `Usage.questionsOf`. */
-export function askerOf({ role }: Caller): 'program' | 'anonymous' | 'reader' {
-  if (role === 'ANONYMOUS') return 'anonymous';
-  return role === 'READER' ? 'reader' : 'program';
+/** Whether the questions of a caller count as uses of flags; see `Usage.questionsOf`. */
+export function isCounted({ role }: Caller): boolean {
+  return role !== 'ANONYMOUS' && role !== 'READER';
 }
 
 /** Whether the credential of a caller has expired. `now` is in milliseconds since the epoch. */

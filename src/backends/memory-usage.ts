@@ -136,7 +136,8 @@ export function constantSince(
     if (!asked.enabled) return before?.['enabled'] !== after?.['enabled'];
     return !isDeepStrictEqual(deciding(before), deciding(after));
   });
-  return Math.max((decided?.at ?? flag.updatedAt).getTime(), ...ends);
+  const reset = changes.findLast(({ kind }) => kind === 'RESET');
+  return Math.max((decided?.at ?? flag.updatedAt).getTime(), reset?.at.getTime() ?? 0, ...ends);
 }
 
 function deciding(state: JsonObject | null): JsonObject | null {

@@ -129,7 +129,7 @@ const cosmetic = Prisma.sql`'{name,description,tags,owner,expectedUntil,version,
 
 /**
  * Since when flags have given everybody their present answer: the log knows the last change that altered it, and the last override
- * that contradicted it. Where the newest entries of a flag have no such change, the flag was last changed at the latest.
+ * that contradicted it. After a RESET nobody knows what was before. Where the newest entries of a flag have no such change, the flag was last changed at the latest.
  */
 export async function readConstantSince(
   prisma: PrismaClient,
@@ -140,7 +140,7 @@ export async function readConstantSince(
   const rows = await read(
     prisma,
     Prisma.sql`
-    SELECT asked."flagKey" AS key, ${milliseconds(Prisma.sql`greatest(coalesce(decided.at, f.updated_at), expired.at)`)} AS since
+    SELECT asked."flagKey" AS key, ${milliseconds(Prisma.sql`greatest(coalesce(decided.at, f.updated_at), expired.at, reset.at)`)} AS since
     FROM jsonb_to_recordset(${jsonb(requests)}) AS asked ("flagKey" text, enabled boolean, variant text)
     JOIN feature_flags f ON f.key = asked."flagKey"
     LEFT JOIN LATERAL (
@@ -161,6 +161,7 @@ export async function readConstantSince(
       SELECT max(expires_at) AS at, count(*) FILTER (WHERE expires_at IS NULL OR expires_at > ${time(Prisma.sql`${String(Math.round(now))}::text::bigint`)}) AS lasting
       FROM feature_flag_overrides WHERE flag_key = f.key AND ${contradicts(Prisma.sql`enabled`, Prisma.sql`variant`)}
     ) AS expired ON true
+    LEFT JOIN (SELECT at FROM feature_changes WHERE kind = 'RESET' ORDER BY revision DESC LIMIT 1) AS reset ON true
     WHERE expired.lasting = 0`,
   );
   const since = new Map(rows.map(row => [row['key'] as string, Number(row['since'])]));

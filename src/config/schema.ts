@@ -110,9 +110,10 @@ export const environment = z
 /** The secrets that verify tokens; the first one signs. */
 export const tokenSecrets = z
   .string()
-  .transform(splitList)
+  // An empty part is a mistake, such as a variable that is not set: it must not make a list of one.
+  .transform(text => text.split(',').map(part => part.trim()))
   .refine(
-    secrets => secrets.length > 0 && secrets.every(secret => Buffer.byteLength(secret) >= minSecretBytes),
+    secrets => secrets.every(secret => Buffer.byteLength(secret) >= minSecretBytes),
     `expected at least ${minSecretBytes} bytes, in each secret of a comma-separated list`,
   )
   .refine(secrets => new Set(secrets).size === secrets.length, 'expected each secret once');

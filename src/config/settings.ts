@@ -81,7 +81,7 @@ export const settings = [
     accepts: integer(1, 3_650),
     to: 'staleDays',
     description:
-      'Days after which a flag that is on or off for everybody, or that nobody asks for, counts as stale. Not more than FEATURE_USAGE_KEEP.',
+      'Days after which a flag that is on or off for everybody, or that nobody asks for, counts as stale. Less than FEATURE_USAGE_KEEP.',
   },
   {
     name: 'FEATURE_ANONYMOUS',

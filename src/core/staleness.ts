@@ -83,12 +83,16 @@ function unusedOf({ now, staleAfter, createdAt, lastAskedAt, maps }: StalenessFa
   const since = Math.max(lastAskedAt ?? 0, createdAt, countedSince);
   if (now - since < staleAfter) return null;
   const wasAsked = since === lastAskedAt;
-  const why = wasAsked ? '' : since === createdAt ? ', when it was created' : ', when counting began';
+  const why = wasAsked
+    ? ''
+    : since === createdAt
+      ? ', when it was created'
+      : ', the earliest time of which counts are kept';
   const begin = `Nobody has asked for the flag by its key since ${said(since, now)}${why}.`;
   const others = readMeanwhile(since, maps);
   const text =
     others.length === 0
-      ? `${begin} No program has read it together with all other flags in this time. If no code names it any more, it is safe to delete.`
+      ? `${begin} No program that counts has read it together with all other flags in this time. If no code names it any more, it is safe to delete.`
       : `${begin} But ${others.join(', and ')}: a program may read this flag among them. Do not delete it before you have searched all code for its key.`;
   return { kind: 'UNUSED', since: new Date(since), isCertain: others.length === 0, text };
 }
@@ -100,7 +104,7 @@ function readMeanwhile(since: number, { lastMap, lastUncounted }: MapUsage): str
     ...(isSince(lastMap) ? [`answers with all flags were given, the last on ${day(lastMap)}`] : []),
     ...(isSince(lastUncounted)
       ? [
-          `anonymous callers or streams, which are not counted by flag, were answered, the last on ${day(lastUncounted)}`,
+          `anonymous callers, readers or streams, which are not counted by flag, were answered, the last on ${day(lastUncounted)}`,
         ]
       : []),
   ];

@@ -104,7 +104,7 @@ export interface MapUsage {
   readonly countedSince: number | null;
   /** The last hour with an answer with all flags. Null: there was none. */
   readonly lastMap: number | null;
-  /** The last hour in which anonymous callers or streams read flags. Null: there was none. */
+  /** The last hour in which anonymous callers, readers or streams read flags. Null: there was none. */
   readonly lastUncounted: number | null;
 }
 

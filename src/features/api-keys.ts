@@ -40,9 +40,12 @@ export class ApiKeys {
   /** By id, when a key was last used, as far as it is not written yet. */
   #uses = new Map<string, Date>();
   #revision = 0;
+  /** Counts how often the log became another one: a read that began before says nothing. */
+  #generation = 0;
   #loading: Promise<void> | null = null;
   #next: Promise<void> | null = null;
   #retry: NodeJS.Timeout | null = null;
+  #writing = Promise.resolve();
   #hasFailedToWrite = false;
   #isClosed = false;
   readonly #usesTimer: NodeJS.Timeout;
@@ -104,7 +107,7 @@ export class ApiKeys {
     if (this.#revision < revision) await this.#load();
   }
 
-  /** Writes the uses that are not written yet, and forgets all keys. */
+  /** Writes the uses that are not written yet. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -119,6 +122,7 @@ export class ApiKeys {
     if (stretch === null) {
       // Pinned answers are no change of the log. After a reload the log may be another one, in which a key is not revoked.
       if (userIds !== null) return;
+      this.#generation += 1;
       this.#revoked.clear();
       this.#revision = 0;
       this.#loadQuietly();
@@ -138,9 +142,12 @@ export class ApiKeys {
   /** Reads the keys in a read that begins after this call. Callers that come while one is under way share the one after it. */
   #load(): Promise<void> {
     if (this.#loading === null) {
+      const generation = this.#generation;
       this.#loading = this.#options.backend
         .apiKeys()
-        .then(read => this.#take(read))
+        .then(read => {
+          if (generation === this.#generation) this.#take(read);
+        })
         .finally(() => {
           this.#loading = null;
         });
@@ -195,7 +202,13 @@ export class ApiKeys {
     held.whenRevoked.clear();
   }
 
-  async #writeUses(): Promise<void> {
+  /** One write after the other. */
+  #writeUses(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#writeUsesNow());
+    return this.#writing;
+  }
+
+  async #writeUsesNow(): Promise<void> {
     if (this.#uses.size === 0) return;
     const uses = this.#uses;
     this.#uses = new Map();

@@ -177,8 +177,9 @@ export class Management {
    * Makes an API key. Its secret is in the result and nowhere else.
    * @throws ApiKeyExistsError, TooManyApiKeysError
    */
-  createApiKey(input: CreateApiKeyInput, author: Unnoted | null = null): Promise<Written<MadeApiKey>> {
-    return this.#write(inputs.createApiKey, input, author, async ({ name, role, expiresAt }, by) => {
+  async createApiKey(input: CreateApiKeyInput, author: Unnoted | null = null): Promise<Written<MadeApiKey>> {
+    let made: Written<MadeApiKey> | undefined;
+    const making = this.#write(inputs.createApiKey, input, author, async ({ name, role, expiresAt }, by) => {
       if (expiresAt !== null && expiresAt.getTime() <= this.#now()) {
         throw new ValidationError([{ path: ['expiresAt'], message: 'Expected a time in the future.' }]);
       }
@@ -189,7 +190,13 @@ export class Management {
         { name, role, expiresAt, hash, prefix: apiKeyPrefix(secret) },
         by,
       );
-      return { ...written, value: { apiKey: written.value, secret } };
+      made = { ...written, value: { apiKey: written.value, secret } };
+      return made;
+    });
+    return making.catch((error: unknown) => {
+      // The key is stored, and nobody else has its secret.
+      if (made === undefined || !(error instanceof UnavailableError)) throw error;
+      return made;
     });
   }
 

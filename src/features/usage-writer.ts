@@ -36,6 +36,9 @@ export class UsageWriter {
   /** The last hour for which a row is stored or waits. */
   #hour: number | null = null;
   #isFailing = false;
+  /** Questions that were not counted since counts could last be written. */
+  #lost = 0;
+  #hasToldLoss = false;
 
   constructor(options: UsageWriterOptions) {
     this.#options = options;
@@ -60,9 +63,19 @@ export class UsageWriter {
     if (this.#hour !== hour) counter.onHour(time);
     this.#hour = hour;
     const error = await this.#write();
-    const lost = counter.takeLost();
-    if (lost > 0)
-      log.warn({ lost }, 'Too many counts of usage wait for the database. Some questions were not counted.');
+    this.#lost += counter.takeLost();
+    // One line when it begins, and one with the sum at the end.
+    if (this.#lost > 0 && (error === null || !this.#hasToldLoss)) {
+      log.warn(
+        { lost: this.#lost },
+        'Too many counts of usage wait for the database. Some questions were not counted.',
+      );
+      this.#hasToldLoss = true;
+    }
+    if (error === null) {
+      this.#lost = 0;
+      this.#hasToldLoss = false;
+    }
     if (error !== null && !this.#isFailing) {
       log.warn({ err: error }, 'Counts of usage could not be written. They are kept and written later.');
     }

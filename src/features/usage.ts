@@ -5,7 +5,7 @@ import type { Log } from '../core/log.js';
 import { constantAnswer, type Staleness, stalenessOf } from '../core/staleness.js';
 import type { UsagePoint, UsageRequest } from '../core/usage.js';
 import type { Evaluator } from './evaluator.js';
-import { CountedQuestions, noUse, type Questions, UncountedQuestions, UsageCounter } from './usage-counter.js';
+import { CountedQuestions, type Questions, UncountedQuestions, UsageCounter } from './usage-counter.js';
 import { UsageReports } from './usage-reports.js';
 import { UsageWriter, usageInterval } from './usage-writer.js';
 
@@ -49,12 +49,11 @@ export class Usage {
 
   /**
    * Counts the questions of one operation, now and each time that its answer is given again.
-   * @param asker `anonymous` callers have no credential and can change no count. A `reader` is a person who looks at flags, which is no
-   *   use of them.
+   * @param isCounted false: anonymous callers can change no count, and a reader is mostly a person who looks at flags, which is no use of
+   *   them. That such questions came is noted all the same: a program may have asked.
    */
-  questionsOf(asker: 'program' | 'anonymous' | 'reader'): Questions {
-    if (asker === 'reader') return noUse;
-    return asker === 'anonymous' ? this.#uncounted : new CountedQuestions(this.counter, this.#options.now);
+  questionsOf(isCounted: boolean): Questions {
+    return isCounted ? new CountedQuestions(this.counter, this.#options.now) : this.#uncounted;
   }
 
   /** A stream of answers was opened. */

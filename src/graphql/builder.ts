@@ -4,7 +4,7 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin, { decodeGlobalID } from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
-import { askerOf, mayStateContext } from '../auth/caller.js';
+import { isCounted, mayStateContext } from '../auth/caller.js';
 import type { JsonObject } from '../core/json.js';
 import type PrismaTypes from '../generated/pothos.js';
 import { getDatamodel } from '../generated/pothos.js';
@@ -23,7 +23,7 @@ const noId = { typename: '', id: '' };
 /** What a caller may do; see `AuthScopes` below. */
 export const authScopes = ({ caller, allowAnonymous }: Context) => ({
   viewer: allowAnonymous || caller.role !== 'ANONYMOUS',
-  reporter: askerOf(caller) === 'program',
+  reporter: isCounted(caller),
   evaluator: mayStateContext(caller),
   reader: caller.role === 'READER' || caller.role === 'ADMIN',
   admin: caller.role === 'ADMIN',

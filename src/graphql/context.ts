@@ -1,4 +1,4 @@
-import { askerOf, type Caller } from '../auth/caller.js';
+import { type Caller, isCounted } from '../auth/caller.js';
 import type { Author } from '../backends/backend.js';
 import type { Management } from '../features/management.js';
 import type { FeatureService } from '../features/service.js';
@@ -51,7 +51,7 @@ export function createContextFactory(shared: {
     caller,
     device,
     loaders,
-    questions: service.usage.questionsOf(askerOf(caller)),
+    questions: service.usage.questionsOf(isCounted(caller)),
     changes: (confirm = null) => service.changesOf({ caller: callerName(caller), confirm }),
   });
 }

@@ -110,15 +110,15 @@ describe('the text', () => {
     ],
     [
       { lastAskedAt: daysAgo(50) },
-      'Nobody has asked for the flag by its key since 2026-04-12 (50 days ago). No program has read it together with all other flags in this time. If no code names it any more, it is safe to delete.',
+      'Nobody has asked for the flag by its key since 2026-04-12 (50 days ago). No program that counts has read it together with all other flags in this time. If no code names it any more, it is safe to delete.',
     ],
     [
       { lastAskedAt: null, createdAt: daysAgo(31) },
-      'Nobody has asked for the flag by its key since 2026-05-01 (31 days ago), when it was created. No program has read it together with all other flags in this time. If no code names it any more, it is safe to delete.',
+      'Nobody has asked for the flag by its key since 2026-05-01 (31 days ago), when it was created. No program that counts has read it together with all other flags in this time. If no code names it any more, it is safe to delete.',
     ],
     [
       { lastAskedAt: null, maps: { countedSince: daysAgo(90), lastMap: daysAgo(1), lastUncounted: daysAgo(2) } },
-      'Nobody has asked for the flag by its key since 2026-03-03 (90 days ago), when counting began. But answers with all flags were given, the last on 2026-05-31, and anonymous callers or streams, which are not counted by flag, were answered, the last on 2026-05-30: a program may read this flag among them. Do not delete it before you have searched all code for its key.',
+      'Nobody has asked for the flag by its key since 2026-03-03 (90 days ago), the earliest time of which counts are kept. But answers with all flags were given, the last on 2026-05-31, and anonymous callers, readers or streams, which are not counted by flag, were answered, the last on 2026-05-30: a program may read this flag among them. Do not delete it before you have searched all code for its key.',
     ],
     [
       { expectedUntil: daysAgo(1) },

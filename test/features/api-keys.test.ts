@@ -39,6 +39,16 @@ describe('API keys', () => {
     expect(JSON.stringify(await opened.backend.apiKeys())).not.toContain(one.secret.slice(9));
   });
 
+  it('tell their secret also if this node cannot read the change back', async () => {
+    const { backend, management } = await open();
+    backend.loseHints();
+    const restore = backend.fail('changes', new UnavailableError());
+    const { value } = await management.createApiKey({ name: 'told', role: 'ADMIN' });
+    restore();
+    expect(value.secret).toMatch(/^hly_/);
+    expect((await backend.apiKeys()).keys.map(({ name }) => name)).toEqual(['told']);
+  });
+
   it('are found by their secret without a call of the backend, and by nothing else', async () => {
     const opened = await open();
     const { apiKey, secret } = await make(opened);

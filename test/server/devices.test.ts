@@ -35,7 +35,7 @@ async function reasonOver(way: 'POST' | 'GET' | 'WebSocket', device: string): Pr
   if (way === 'GET') {
     const headers = header(device);
     const answer = await fetch(`${server.url}/graphql?query=${encodeURIComponent(query)}`, { headers });
-    expect(answer.headers.get('vary')).toContain('X-Halyard-Device');
+    expect(answer.headers.get('vary')).toContain('Authorization, X-API-Key, X-Halyard-Device');
     return (await answer.json()).data.viewer.feature.reason;
   }
   await using socket = wsClient(server.url, { device });

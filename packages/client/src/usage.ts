@@ -57,7 +57,10 @@ export function reportUsage(client: Client, { url, token }: UsageOptions): Clien
     // Without an answer the page got its fallback: that is no use of a flag.
     if (!client.evaluate(key)) return;
     read.add(key);
-    timer ??= setTimeout(report, reportDelay);
+    if (timer) return;
+    timer = setTimeout(report, reportDelay);
+    // A program that has nothing else to do ends.
+    (timer as { unref?(): void }).unref?.();
   };
 
   page.addEventListener?.('visibilitychange', onVisibility);

@@ -40,8 +40,8 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
       const message = 'This is the handshake of a WebSocket without its header "Upgrade". Let the proxy pass it on.';
       return sendError(response, 426, 'UPGRADE_REQUIRED', message);
     }
-    // Caches may keep the answer to a GET. Those that follow the standard do so for a token unasked, and not for a device.
-    if (request.method !== 'POST') response.appendHeader('vary', 'X-Halyard-Device');
+    // Caches may keep the answer to a GET. What it depends on besides `Authorization` none of them knows.
+    if (request.method !== 'POST') response.appendHeader('vary', 'Authorization, X-API-Key, X-Halyard-Device');
     const origin = new RequestOrigin(caller, device, exchange);
     let text: string | null = null;
     if (request.method === 'POST') {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { askerOf, type Caller } from '../../../auth/caller.js';
+import { type Caller, isCounted } from '../../../auth/caller.js';
 import { maxFlagKeyLength } from '../../../core/flag.js';
 import { shortened } from '../../../core/text.js';
 import type { HttpResponse } from '../../http/http-response.js';
@@ -60,7 +60,7 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
     'ofrep',
   );
 
-  const questionsOf = (caller: Caller) => flags.usage.questionsOf(askerOf(caller));
+  const questionsOf = (caller: Caller) => flags.usage.questionsOf(isCounted(caller));
 
   /** Reads the body, and has it answered. Everything that fails is answered in the form of the protocol. */
   function handled(answer: (exchange: Exchange, text: string, caller: Caller, device: string | null) => Promise<void>) {

@@ -418,9 +418,10 @@ export interface Backend {
   /**
    * Puts a note in place of the last one of its node, and returns the notes of all other nodes that are younger than
    * {@link noteLife}. A note without asks and answer is no note: it takes the last one away. Notes are not logged, and may be lost.
+   * Null only reads, for a node that has left no note.
    * @param isNews whether {@link onNotes} is to tell other nodes of it.
    */
-  exchangeNotes(own: NodeNote, isNews: boolean): Promise<readonly NodeNote[]>;
+  exchangeNotes(own: NodeNote | null, isNews: boolean): Promise<readonly NodeNote[]>;
 
   /**
    * Calls `listener` soon after a node has left a note that is news. As with {@link onHint}, the call may be late, missing or repeated,

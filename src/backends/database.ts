@@ -426,7 +426,7 @@ export class DatabaseBackend implements Backend {
     return readConstantSince(this.prisma, requests, now);
   }
 
-  exchangeNotes(own: NodeNote, isNews: boolean): Promise<readonly NodeNote[]> {
+  exchangeNotes(own: NodeNote | null, isNews: boolean): Promise<readonly NodeNote[]> {
     return exchangeNotes(this.prisma, own, isNews);
   }
 

@@ -10,14 +10,14 @@ export class MemoryNotes {
     this.#now = now;
   }
 
-  exchange(own: NodeNote, isNews: boolean): readonly NodeNote[] {
+  exchange(own: NodeNote | null, isNews: boolean): readonly NodeNote[] {
     const now = this.#now().getTime();
-    const isNote = own.asks !== null || own.answer !== null;
+    const isNote = own !== null && (own.asks !== null || own.answer !== null);
     if (isNote) this.#notes.set(own.node, { note: own, at: now });
-    else this.#notes.delete(own.node);
+    else if (own !== null) this.#notes.delete(own.node);
     for (const [node, { at }] of this.#notes) if (at <= now - noteLife) this.#notes.delete(node);
     if (isNews && isNote) for (const listener of [...this.#listeners]) listener();
-    return [...this.#notes.values()].flatMap(({ note }) => (note.node === own.node ? [] : [note]));
+    return [...this.#notes.values()].flatMap(({ note }) => (note.node === own?.node ? [] : [note]));
   }
 
   onNotes(listener: () => void): () => void {

@@ -312,7 +312,7 @@ export class MemoryBackend implements Backend {
     });
   }
 
-  async exchangeNotes(own: NodeNote, isNews: boolean): Promise<readonly NodeNote[]> {
+  async exchangeNotes(own: NodeNote | null, isNews: boolean): Promise<readonly NodeNote[]> {
     return this.#notes.exchange(own, isNews);
   }
 

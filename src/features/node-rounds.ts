@@ -35,6 +35,9 @@ export interface NodeRoundsOptions {
 /** Milliseconds between two rounds. */
 export const roundInterval = 1_000;
 
+/** Milliseconds until the next look after one has failed, such as on a standby, which has no tables that are not logged. */
+const failedLookInterval = 60_000;
+
 /**
  * Lets the nodes of one database answer what clients of one of them ask, once a second for as long as somebody asks.
  *
@@ -100,7 +103,8 @@ export class NodeRounds {
     const { answersOthers, lookInterval } = this.#options;
     const isAsked = isAnythingAsked(this.#asked);
     if (!isAsked && !answersOthers) return;
-    this.#timer = setTimeout(() => this.begin(), isAsked ? roundInterval : lookInterval).unref();
+    const look = this.#isFailing ? Math.max(lookInterval, failedLookInterval) : lookInterval;
+    this.#timer = setTimeout(() => this.begin(), isAsked ? roundInterval : look).unref();
   }
 
   async #round(): Promise<void> {
@@ -141,10 +145,11 @@ export class NodeRounds {
   }
 
   async #exchange(asks: NodeAsks | null, answer: NodeAnswer | null, isNews = false): Promise<void> {
+    const isNote = asks !== null || answer !== null;
     const note = { node: this.#node, asks: asks && asksToJson(asks), answer: answer && answerToJson(answer) };
-    this.#hasNote ||= asks !== null || answer !== null;
-    this.#notes = await this.#options.backend.exchangeNotes(note, isNews);
-    if (asks === null && answer === null) this.#hasNote = false;
+    this.#hasNote ||= isNote;
+    this.#notes = await this.#options.backend.exchangeNotes(this.#hasNote ? note : null, isNews);
+    if (!isNote) this.#hasNote = false;
   }
 }
 

@@ -6,7 +6,7 @@ import { Flag } from './flag.js';
 
 const Propagation = builder.objectRef<PropagationShape>('Propagation').implement({
   description:
-    'How far a change has come to the viewers that are connected. A viewer is a subscription: a user with two open pages counts twice. The numbers are those of the whole batch that the revision belongs to, added up over all nodes that are known.',
+    'The progress of a change on its way to the viewers that are connected. A viewer is a subscription: a user with two open pages counts twice. The numbers are those of the whole batch that the revision belongs to, added up over all nodes that are known.',
   fields: t => ({
     revision: t.exposeInt('revision', { description: 'The revision that was asked for.' }),
     affected: t.exposeInt('affected', { description: 'Viewers with at least one answer that the change has altered.' }),
@@ -70,7 +70,7 @@ builder.subscriptionFields(t => ({
   propagation: t.field({
     type: Propagation,
     description:
-      'Reader, admin. How far the change of a revision, with all others of its batch, has come to viewers: now, and once a second if it has come further. It ends when it is done, or after a minute. It fails with the code `REVISION_NOT_FOUND` if there is no such revision, or if it is older than a minute.',
+      'Reader, admin. The progress of the change of a revision, and of all others of its batch, on the way to viewers: now, and once a second if it has come further. It ends when it is done, or after a minute. It fails with the code `REVISION_NOT_FOUND` if there is no such revision, or if it is older than a minute.',
     authScopes: { reader: true },
     args: {
       revision: t.arg.int({ required: true, description: 'The `revision` that a mutation has answered.' }),

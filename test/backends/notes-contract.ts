@@ -22,6 +22,7 @@ export function describeNotes(of: () => { readonly backend: Backend }): void {
         note(a, { revisions: [1] }, null),
         note(b, { x: null }, { n: 2 }),
       ]);
+      expect(await backend.exchangeNotes(null, true)).toHaveLength(2);
       expect(await backend.exchangeNotes(silent(b), false)).toEqual([note(a, { revisions: [1] }, null)]);
       expect(await backend.exchangeNotes(silent(a), false)).toEqual([]);
     });

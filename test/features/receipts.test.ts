@@ -187,6 +187,23 @@ describe('a receipt', () => {
     expect(await receipt(service, deletion.revision)).toMatchObject({ affected: 3, handed: 3, behind: 0 });
   });
 
+  it('of a batch that comes in two parts counts a viewer once, and waits for both', async () => {
+    const { store, service, manage } = await open();
+    for (const key of ['a', 'b']) await manage.createFlag({ key, name: key });
+    const viewer = await Viewer.of(service);
+    const by = { actor: null, batch: '0b0e1f9a-6c1e-4b53-9d0a-0c7f5a1c2d3e' };
+    const { revision } = await store.updateFlag('a', { enabled: true }, null, by);
+    await viewer.take();
+    expect(await receipt(service, revision)).toMatchObject({ affected: 1, handed: 1, behind: 0 });
+    await store.updateFlag('b', { enabled: true }, null, by);
+    await until(() => service.revision === revision + 1, 'the second part is applied');
+    expect(await receipt(service, revision)).toMatchObject({ affected: 1, handed: 1, behind: 1, isDone: false });
+    await viewer.take();
+    for (const of of [revision, revision + 1]) {
+      expect(await receipt(service, of)).toMatchObject({ affected: 1, handed: 1, behind: 0, isDone: true });
+    }
+  });
+
   it('is about nobody if no answer has changed, or only for viewers who come later', async () => {
     const { service, manage } = await open();
     await manage.createFlag({ key: 'a', name: 'A' });

@@ -41,6 +41,15 @@ const patience = 1_900;
 /** The least milliseconds between two updates of an audience. */
 const leastPause = 500;
 
+/** An audience, when it was counted, and in which state of the hub. */
+interface CountedAudience {
+  readonly keys: readonly string[] | null;
+  readonly version: number;
+  /** As `performance.now()` has it. */
+  readonly at: number;
+  readonly counts: NodeAnswer['audience'];
+}
+
 /** A client that asks. */
 interface Watch {
   readonly asks: NodeAsks;
@@ -55,12 +64,8 @@ export class Receipts {
   readonly #watches = new Set<Watch>();
   /** The receipts of the revisions that are asked for: they are kept as long as somebody asks. */
   #held: ReadonlyMap<number, Receipt | null> = new Map();
-  /** The last audience that was counted for all, and the state of the hub that it was counted in. */
-  #audience: {
-    readonly keys: readonly string[] | null;
-    readonly version: number;
-    readonly counts: NodeAnswer['audience'];
-  } | null = null;
+  /** The last audience that was counted. Null: the next answer needs a new one. */
+  #audience: CountedAudience | null = null;
   #isClosed = false;
 
   constructor(options: ReceiptsOptions) {
@@ -106,6 +111,7 @@ export class Receipts {
    * @throws UnavailableError if the log must be read and cannot be.
    */
   flagAudience(keys: readonly string[] | null): AsyncIterableIterator<FlagAudience> {
+    this.#audience = null;
     let toldAt = Number.NEGATIVE_INFINITY;
     return this.#watch<FlagAudience>({ ...nothingAsked, audience: keys }, put => (own, others) => {
       const answers = [own, ...others];
@@ -141,7 +147,8 @@ export class Receipts {
     make: (put: (name: string, value: T) => void, end: () => void) => Watch['onRound'],
   ): AsyncIterableIterator<T> {
     const leave = () => {
-      if (this.#watches.delete(watch)) this.#rounds.begin();
+      // While others ask, the next round is soon enough.
+      if (this.#watches.delete(watch) && this.#watches.size === 0) this.#rounds.begin();
     };
     const latest = new Latest<T>(leave);
     const told = new Map<string, T>();
@@ -204,10 +211,14 @@ export class Receipts {
     const { hub } = this.#options;
     const { version } = hub;
     const last = this.#audience;
-    if (last !== null && last.version === version && isDeepStrictEqual(last.keys, keys)) return last.counts;
-    const counts = await countAudience(hub.subscribers(), keys);
-    this.#audience = { keys, version, counts };
-    return counts;
+    const at = performance.now();
+    if (last !== null && isDeepStrictEqual(last.keys, keys)) {
+      // Clients that ask for receipts begin rounds too.
+      if (last.version === version || at - last.at < leastPause) return last.counts;
+    }
+    const counted: CountedAudience = { keys, version, at, counts: await countAudience(hub.subscribers(), keys) };
+    this.#audience = counted;
+    return counted.counts;
   }
 
   /** @throws RevisionNotFoundError if receipts of this revision are not kept. */

@@ -11,6 +11,7 @@ import { sign, userId } from './http/tokens.js';
 import { type Node, startNode } from './live/processes.js';
 import { Viewers } from './live/viewers.js';
 import { createAdmin } from './support/admin.js';
+import { follow } from './support/follow.js';
 import { markdownTable } from './support/markdown-table.js';
 
 const help = `npm run bench:pairs -- <checkout> [options]
@@ -20,17 +21,22 @@ Each pair runs both, in new processes and in alternating order. A ratio over 1: 
 
   --pairs <n>      pairs, of which the median counts (default 7)
   --seconds <n>    how long requests are counted in each (default 3)
+  --watched        readers follow receipts and audiences in this checkout, and nobody does in the other one
   --only <text>    only scenarios with this in their name; repeatable
   --help`;
 
 interface Scenario {
   readonly name: string;
-  /** @returns microseconds of processor time for one request or push. */
-  measure(node: Node): Promise<number>;
+  /**
+   * @param isOwn whether the node runs this checkout.
+   * @returns microseconds of processor time for one request or push.
+   */
+  measure(node: Node, isOwn: boolean): Promise<number>;
 }
 
 const secret = randomBytes(32).toString('hex');
-const admin = createAdmin(sign(secret, { role: 'admin' }));
+const adminToken = sign(secret, { role: 'admin' });
+const admin = createAdmin(adminToken);
 const tokens = Array.from({ length: 1_500 }, (_, i) => sign(secret, { sub: userId(i) }));
 
 /** What `use` cost a node, for each of the things that it counts. */
@@ -66,6 +72,21 @@ function once(connection: Connection, text: string, done: (status: number | null
   connection.send(Buffer.from(text), false, answer => done(answer?.status ?? null));
 }
 
+async function readAll(stream: AsyncIterable<unknown> | null): Promise<void> {
+  if (stream !== null) for await (const _ of stream);
+}
+
+async function revisionOf(node: Node): Promise<number> {
+  for await (const viewer of follow<{ revision: number }>(
+    node.url,
+    adminToken,
+    'subscription { viewerFeatures(keys: []) { revision } }',
+  )) {
+    return viewer.revision;
+  }
+  throw new Error('The node said no revision.');
+}
+
 const requests = (name: string, bodyOf: (n: number) => string): Scenario => ({
   name,
   async measure(node) {
@@ -76,8 +97,11 @@ const requests = (name: string, bodyOf: (n: number) => string): Scenario => ({
 
 const pushes = (name: string, kind: 'openWebSocket' | 'openSse', count: number): Scenario => ({
   name,
-  async measure(node) {
+  async measure(node, isOwn) {
     const viewers = new Viewers();
+    const isWatched = values.watched && isOwn;
+    const audience = isWatched ? follow(node.url, adminToken, 'subscription { flagAudience { on } }') : null;
+    void readAll(audience);
     for (const token of tokens.slice(0, count)) await viewers[kind](node.url, token);
     let isOn = false;
     const push = async (changes: number) => {
@@ -89,12 +113,21 @@ const pushes = (name: string, kind: 'openWebSocket' | 'openSse', count: number):
           'mutation($i: UpdateFlagInput!) { updateFlag(input: $i) { __typename ... on Error { code } } }',
           { i: { key: 'pushed', enabled: isOn } },
         );
+        if (isWatched)
+          void readAll(
+            follow(
+              node.url,
+              adminToken,
+              `subscription { propagation(revision: ${await revisionOf(node)}) { p99 isDone } }`,
+            ),
+          );
         while (viewers.receipts.length < expected) await sleep(5);
       }
       return changes * count;
     };
     await push(10);
     const cost = await costOf(node, () => push(20));
+    await audience?.return();
     viewers.close();
     await sleep(500);
     return cost;
@@ -113,7 +146,7 @@ const scenarios: readonly Scenario[] = [
   pushes('a push to one of 500 streams of events', 'openSse', 500),
 ];
 
-async function measure(dist: string, wanted: readonly Scenario[]): Promise<number[]> {
+async function measure(dist: string, isOwn: boolean, wanted: readonly Scenario[]): Promise<number[]> {
   const node = await startNode({
     BENCH_DIST: dist,
     FEATURE_BACKEND: 'memory',
@@ -129,7 +162,7 @@ async function measure(dist: string, wanted: readonly Scenario[]): Promise<numbe
       await admin(node.url, created, { i: { name: key, key, enabled, percentage, conditions } });
     }
     const costs: number[] = [];
-    for (const scenario of wanted) costs.push(await scenario.measure(node));
+    for (const scenario of wanted) costs.push(await scenario.measure(node, isOwn));
     return costs;
   } finally {
     await node.stop();
@@ -143,6 +176,7 @@ const { values, positionals } = parseArgs({
   options: {
     pairs: { type: 'string', default: '7' },
     seconds: { type: 'string', default: '3' },
+    watched: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     help: { type: 'boolean', default: false },
   },
@@ -161,7 +195,10 @@ if (values.help || checkout === undefined) {
   const costs: { readonly own: number[]; readonly other: number[] }[] = [];
   for (let pair = 0; pair < Number(values.pairs); pair += 1) {
     const order = pair % 2 === 0 ? ([other, own] as const) : ([own, other] as const);
-    const [first, second] = [await measure(order[0], wanted), await measure(order[1], wanted)];
+    const [first, second] = [
+      await measure(order[0], order[0] === own, wanted),
+      await measure(order[1], order[1] === own, wanted),
+    ];
     costs.push(order[0] === own ? { own: first, other: second } : { own: second, other: first });
     process.stderr.write(`pair ${pair + 1} of ${values.pairs}\n`);
   }

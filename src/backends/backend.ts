@@ -174,6 +174,19 @@ export type NewOverride = Pick<Override, 'userId' | 'flagKey' | 'enabled' | 'rea
 /** Users by variant, by flag key. */
 export type OverriddenVariants = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
+/** What a node tells the others for as long as somebody asks. Backends do not look into it. */
+export interface NodeNote {
+  /** A UUID that the node has as long as it runs. */
+  readonly node: string;
+  /** What its clients ask of all nodes. Null: nothing. */
+  readonly asks: JsonObject | null;
+  /** What it says to all that is asked. Null: nothing. */
+  readonly answer: JsonObject | null;
+}
+
+/** Milliseconds for which a note counts. */
+export const noteLife = 5_000;
+
 /** A user as it is stored. */
 export interface User {
   /** The id that the user is known by. */
@@ -401,6 +414,20 @@ export interface Backend {
    * @param now milliseconds since the epoch; decides which overrides have expired.
    */
   constantSince(requests: readonly ConstantRequest[], now: number): Promise<readonly (number | null)[]>;
+
+  /**
+   * Puts a note in place of the last one of its node, and returns the notes of all other nodes that are younger than
+   * {@link noteLife}. A note without asks and answer is no note: it takes the last one away. Notes are not logged, and may be lost.
+   * Null only reads, for a node that has left no note.
+   * @param isNews whether {@link onNotes} is to tell other nodes of it.
+   */
+  exchangeNotes(own: NodeNote | null, isNews: boolean): Promise<readonly NodeNote[]>;
+
+  /**
+   * Calls `listener` soon after a node has left a note that is news. As with {@link onHint}, the call may be late, missing or repeated,
+   * the listener must not throw, and the returned function removes it.
+   */
+  onNotes(listener: () => void): () => void;
 
   /** Releases everything. Calls in flight may reject. Closing twice is harmless. */
   close(): Promise<void>;

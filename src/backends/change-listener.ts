@@ -2,11 +2,14 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { Log } from '../core/log.js';
 import { forLog } from './errors.js';
+import { notesChannel } from './node-notes.js';
 
 export interface ChangeListenerOptions {
   readonly config: pg.ClientConfig;
   /** Called at each notification, and each time that listening begins again, since notifications may have been missed. */
   readonly hint: () => void;
+  /** The same for notifications that a node has left a note. */
+  readonly notes: () => void;
   /** Sends a text to {@link echoChannel} on the way that changes take. */
   readonly echo: (text: string) => Promise<unknown>;
   /** Milliseconds between two heartbeats, and the timeout of each: a half-open connection reports no error by itself. */
@@ -64,11 +67,12 @@ export class ChangeListener {
   }
 
   #start(): void {
-    const { config, hint, heartbeatMs } = this.#options;
+    const { config, hint, notes, heartbeatMs } = this.#options;
     const client = new pg.Client({ ...config, query_timeout: heartbeatMs });
     this.#client = client;
     client.on('notification', ({ channel, payload }) => {
-      if (channel !== echoChannel) hint();
+      if (channel === notesChannel) notes();
+      else if (channel !== echoChannel) hint();
       else if (payload === this.#awaited) this.#hear();
     });
     client.on('error', error => this.#noteLoss(client, error));
@@ -77,12 +81,14 @@ export class ChangeListener {
       .connect()
       .then(() => client.query(`LISTEN ${echoChannel}`))
       .then(() => client.query('LISTEN halyard_changes'))
+      .then(() => client.query(`LISTEN ${notesChannel}`))
       .then(() => {
         if (client !== this.#client) return;
         this.#isListening = true;
         this.#isTold = false;
         this.#backoff = shortestBackoff;
         hint();
+        notes();
         this.#beatLater(client);
         this.#askForEcho(client);
       })

@@ -27,9 +27,9 @@ export interface Connection {
   /** Brings the schema up to date; returns the names of the migrations applied. */
   migrate(): Promise<readonly string[]>;
   /**
-   * Calls `hint` whenever the log may have grown: at each notification, and each time that listening begins again, since
-   * notifications may have been missed. Returns a function that ends the listening.
+   * Calls `hint` whenever the log may have grown, and `notes` whenever a node may have left a note: at each notification, and both
+   * each time that listening begins again, since notifications may have been missed. Returns a function that ends the listening.
    */
-  listen(hint: () => void): () => void;
+  listen(hint: () => void, notes: () => void): () => void;
   close(): Promise<void>;
 }

@@ -31,6 +31,7 @@ import type {
   LogSearch,
   NewApiKey,
   NewOverride,
+  NodeNote,
   OverriddenVariants,
   Override,
   Step,
@@ -42,6 +43,7 @@ import type {
 } from './backend.js';
 import type { Connection } from './connection.js';
 import { type DatabaseSetupError, refusal, toUnavailable } from './errors.js';
+import { exchangeNotes } from './node-notes.js';
 import { Pruner } from './pruner.js';
 import {
   read,
@@ -183,6 +185,7 @@ export class DatabaseBackend implements Backend {
   readonly #writer: Writer;
   readonly #queryListeners: Set<(sql: string) => void> | null;
   readonly #hintListeners = new Set<() => void>();
+  readonly #noteListeners = new Set<() => void>();
   readonly #pruner: Pruner | null;
   readonly #auditor: Auditor | null;
   #stopListening: (() => void) | undefined;
@@ -235,13 +238,7 @@ export class DatabaseBackend implements Backend {
   }
 
   onHint(listener: () => void): () => void {
-    // The same listener may be added twice, and each time is removed alone.
-    const own = () => listener();
-    this.#hintListeners.add(own);
-    this.#stopListening ??= this.#connection.listen(() => {
-      for (const each of [...this.#hintListeners]) each();
-    });
-    return () => void this.#hintListeners.delete(own);
+    return this.#listen(this.#hintListeners, listener);
   }
 
   targeting(storedIds: readonly string[]): Promise<TargetingRead> {
@@ -429,15 +426,35 @@ export class DatabaseBackend implements Backend {
     return readConstantSince(this.prisma, requests, now);
   }
 
+  exchangeNotes(own: NodeNote | null, isNews: boolean): Promise<readonly NodeNote[]> {
+    return exchangeNotes(this.prisma, own, isNews);
+  }
+
+  onNotes(listener: () => void): () => void {
+    return this.#listen(this.#noteListeners, listener);
+  }
+
   close(): Promise<void> {
     this.#closed ??= (async () => {
       this.#hintListeners.clear();
+      this.#noteListeners.clear();
       this.#stopListening?.();
       await Promise.all([this.#pruner?.stop(), this.#auditor?.stop()]);
       await this.prisma.$disconnect();
       await this.#connection.close();
     })();
     return this.#closed;
+  }
+
+  #listen(listeners: Set<() => void>, listener: () => void): () => void {
+    // The same listener may be added twice, and each time is removed alone.
+    const own = () => listener();
+    listeners.add(own);
+    const tell = (all: ReadonlySet<() => void>) => () => {
+      for (const each of [...all]) each();
+    };
+    this.#stopListening ??= this.#connection.listen(tell(this.#hintListeners), tell(this.#noteListeners));
+    return () => void listeners.delete(own);
   }
 
   #createClient(reportsQueries: boolean): PrismaClient {

@@ -9,6 +9,7 @@ import { Checkpointer } from './checkpointer.js';
 import type { Connection } from './connection.js';
 import { lockDirectory } from './directory-lock.js';
 import { MigrationError, migrate, readMigrations } from './migrate.js';
+import { notesChannel } from './node-notes.js';
 import { setStatements, statedSettings } from './session.js';
 
 export interface EmbeddedOptions {
@@ -147,16 +148,19 @@ class EmbeddedConnection implements Connection {
     );
   }
 
-  listen(hint: () => void): () => void {
+  listen(hint: () => void, notes: () => void): () => void {
     let ended = false;
-    const listening = this.database.listen('halyard_changes', hint);
+    const listening = Promise.all([
+      this.database.listen('halyard_changes', hint),
+      this.database.listen(notesChannel, notes),
+    ]);
     listening.then(
       () => ended || hint(),
       (error: unknown) => ended || this.log.error({ err: error }, 'Listening to the embedded database failed.'),
     );
     return () => {
       ended = true;
-      listening.then(unlisten => unlisten()).catch(() => undefined);
+      listening.then(([log, notes]) => Promise.all([log(), notes()])).catch(() => undefined);
     };
   }
 

@@ -20,6 +20,7 @@ import type {
   LogSearch,
   NewApiKey,
   NewOverride,
+  NodeNote,
   OverriddenVariants,
   Override,
   Step,
@@ -32,6 +33,7 @@ import type {
 } from './backend.js';
 import { MemoryApiKeys } from './memory-api-keys.js';
 import { MemoryLog, type Signature } from './memory-log.js';
+import { MemoryNotes } from './memory-notes.js';
 import { constantSince, MemoryUsage } from './memory-usage.js';
 import { namedFlag, type Seed, seedIssues, seedVariantIssues } from './seed.js';
 
@@ -62,6 +64,7 @@ export class MemoryBackend implements Backend {
   readonly #now: () => Date;
   readonly #log: MemoryLog;
   readonly #apiKeys: MemoryApiKeys;
+  readonly #notes: MemoryNotes;
   // Here and in the log users are named by the ids under which they are stored.
   readonly #flags = new Map<string, Flag>();
   readonly #users = new Map<string, StoredUser>();
@@ -76,6 +79,7 @@ export class MemoryBackend implements Backend {
     this.#now = options.now ?? (() => new Date());
     this.#log = new MemoryLog(this.#now);
     this.#apiKeys = new MemoryApiKeys(this.#log, this.#now);
+    this.#notes = new MemoryNotes(this.#now);
   }
 
   /**
@@ -308,8 +312,17 @@ export class MemoryBackend implements Backend {
     });
   }
 
+  async exchangeNotes(own: NodeNote | null, isNews: boolean): Promise<readonly NodeNote[]> {
+    return this.#notes.exchange(own, isNews);
+  }
+
+  onNotes(listener: () => void): () => void {
+    return this.#notes.onNotes(listener);
+  }
+
   async close(): Promise<void> {
     this.#log.removeListeners();
+    this.#notes.removeListeners();
   }
 
   #apply(step: Step, by: Signature): void {

@@ -68,7 +68,7 @@ export function tableNames(migrations: readonly Migration[]): readonly string[] 
 }
 
 const tableStatements =
-  /^(?:CREATE TABLE (\w+)|DROP TABLE (?:IF EXISTS )?(\w+(?:, *\w+)*)|ALTER TABLE (\w+) RENAME TO (\w+))/gm;
+  /^(?:CREATE (?:UNLOGGED )?TABLE (\w+)|DROP TABLE (?:IF EXISTS )?(\w+(?:, *\w+)*)|ALTER TABLE (\w+) RENAME TO (\w+))/gm;
 
 /**
  * Brings a database up to date and records the applied migrations in a separate table, `halyard_migrations`. Other programs with

@@ -244,10 +244,10 @@ class PostgresConnection implements Connection {
     return explainMissing(error, async () => missingRightsOf(this.#pool, await readMigrations(), this.#onlyReads));
   }
 
-  listen(hint: () => void): () => void {
+  listen(hint: () => void, notes: () => void): () => void {
     const heartbeatMs = Math.min(this.patienceMs, longestHeartbeat);
     const echo = (text: string) => this.#pool.query(`SELECT pg_notify('${echoChannel}', $1)`, [text]);
-    const listener = new ChangeListener({ config: this.#direct, hint, echo, heartbeatMs, log: this.#log });
+    const listener = new ChangeListener({ config: this.#direct, hint, notes, echo, heartbeatMs, log: this.#log });
     const stopWaiting = this.#pool.onBack(() => {
       listener.check();
       hint();

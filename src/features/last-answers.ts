@@ -28,6 +28,11 @@ export class LastAnswers {
     return true;
   }
 
+  /** Calls `act` with each answer; it must not change them. */
+  forEach(act: (evaluation: Evaluation) => void): void {
+    for (const evaluation of this.#sorted) act(evaluation);
+  }
+
   /** A copy, so that the answers may change during an iteration. */
   keys(): string[] {
     return this.#sorted.map(({ key }) => key);

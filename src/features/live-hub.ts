@@ -8,6 +8,7 @@ import { TimeSlice } from '../streams/slices.js';
 import { answerKey, Evaluator } from './evaluator.js';
 import { LastAnswers } from './last-answers.js';
 import type { FeatureObserver } from './observer.js';
+import { ReceiptLedger } from './receipt-ledger.js';
 import type { Applied, Replica } from './replica.js';
 import { type Audience, type FeaturesUpdate, type SubscribeOptions, Subscriber, type Viewer } from './subscriber.js';
 import { noUse } from './usage-counter.js';
@@ -48,6 +49,8 @@ const longestDelay = 1_000;
  * over all changes meanwhile, and no subscriber gets an update without a change. `SubscriberState` has the states.
  */
 export class LiveHub {
+  /** How far changes have come to the subscribers. */
+  readonly receipts = new ReceiptLedger(storedId => this.#byUser.has(storedId));
   readonly #options: LiveHubOptions;
   readonly #subscribers = new Set<Subscriber>();
   /** By the ids under which the users are stored. */
@@ -64,6 +67,7 @@ export class LiveHub {
   #expiry: NodeJS.Timeout | null = null;
   /** The last update of one answer alone. */
   #last: FeaturesUpdate | null = null;
+  #version = 0;
   #isClosed = false;
 
   constructor(options: LiveHubOptions) {
@@ -78,7 +82,17 @@ export class LiveHub {
 
   /** The subscribers as they are now, in the order in which they came. */
   viewers(): readonly Viewer[] {
+    return this.subscribers();
+  }
+
+  /** The same, with what they were handed. */
+  subscribers(): readonly Subscriber[] {
     return [...this.#subscribers];
+  }
+
+  /** While it stays the same, nothing has changed about who the subscribers are and what they were handed. */
+  get version(): number {
+    return this.#version;
   }
 
   /**
@@ -123,6 +137,7 @@ export class LiveHub {
   }
 
   #enter(subscriber: Subscriber): void {
+    this.#version += 1;
     this.#subscribers.add(subscriber);
     const { storedId } = subscriber.audience;
     if (storedId === null) return;
@@ -133,6 +148,7 @@ export class LiveHub {
 
   #leave(subscriber: Subscriber): void {
     if (subscriber.state === 'closed') return;
+    this.#version += 1;
     this.#due.delete(subscriber);
     this.#failed.delete(subscriber);
     subscriber.state = 'closed';
@@ -164,6 +180,12 @@ export class LiveHub {
   }
 
   #wait(subscriber: Subscriber): Promise<IteratorResult<FeaturesUpdate>> {
+    if (subscriber.underway !== null) {
+      // A transport asks for the next update when it has taken the last one.
+      this.receipts.countHanded(subscriber.underway);
+      subscriber.underway = null;
+      this.#version += 1;
+    }
     return new Promise((resolve, reject) => {
       subscriber.pull = { resolve, reject };
       subscriber.state = 'waiting';
@@ -171,16 +193,19 @@ export class LiveHub {
     });
   }
 
-  #touch({ redefined, userIds }: Applied): void {
+  #touch(applied: Applied): void {
+    const { redefined, userIds } = applied;
+    const stretch = this.receipts.note(applied, this.#options.replica.snapshot.revision);
+    this.#version += 1;
     if (redefined.size > 0) {
       for (const subscriber of this.#subscribers) {
         if (!(subscriber.keys?.some(key => redefined.has(key)) ?? true)) continue;
-        subscriber.touchFlags(redefined);
+        subscriber.touchFlags(redefined, stretch);
         this.#schedule(subscriber);
       }
     }
     for (const subscriber of this.#ofUsers(userIds)) {
-      subscriber.touchUser();
+      subscriber.touchUser(stretch);
       this.#schedule(subscriber);
     }
   }
@@ -253,8 +278,9 @@ export class LiveHub {
 
   /** Hands over the answers that changed; false when none did. */
   #answer(subscriber: Subscriber, subject: Subject): boolean {
-    const { dueSince, pull } = subscriber;
+    const { dueSince, pull, touchedSince } = subscriber;
     subscriber.dueSince = null;
+    subscriber.touchedSince = 0;
     subscriber.state = 'waiting';
     const now = this.#options.now();
     // An expired override is no longer the next to expire, so it must not wait for its timer.
@@ -263,7 +289,9 @@ export class LiveHub {
     if (expiry === null) this.#expiries.delete(subscriber);
     else this.#expiries.set(subscriber, expiry);
     const update = this.#difference(subscriber, subject, now);
+    this.#version += 1;
     if (update === null) return false;
+    if (!update.snapshot) subscriber.underway = this.receipts.countAffected(touchedSince, update, subscriber);
     subscriber.pull = null;
     subscriber.state = 'idle';
     pull?.resolve({ done: false, value: update });

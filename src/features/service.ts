@@ -19,6 +19,7 @@ import type { FeatureObserver } from './observer.js';
 import type { PinnedAnswers } from './pins.js';
 import type { FlagPreview, Population } from './preview.js';
 import { Previewer } from './previewer.js';
+import { Receipts } from './receipts.js';
 import { Replica } from './replica.js';
 import type { Snapshot } from './snapshot.js';
 import type { Audience, SubscribeOptions } from './subscriber.js';
@@ -60,11 +61,16 @@ export interface FeatureServiceOptions {
   readonly usageInterval?: number | undefined;
   /** Milliseconds after which a flag that stays the same, or that nobody asks for, is stale. Default 30 days. */
   readonly staleAfter?: number | undefined;
+  /** Whether this process counts its viewers for clients of other nodes, as servers do. Default false. */
+  readonly answersNodes?: boolean | undefined;
   readonly observers?: readonly FeatureObserver[] | undefined;
   readonly log?: Log | undefined;
   /** Milliseconds since the epoch; the clock that overrides expire by. Default Date.now. */
   readonly now?: (() => number) | undefined;
 }
+
+/** Milliseconds between two looks at whether a client of another node asks for receipts, where no notification comes. */
+const lookInterval = 5_000;
 
 /** The version stamp of the answers for a user, and the snapshot that it belongs to. */
 interface Stamp {
@@ -105,6 +111,8 @@ export class FeatureService {
   readonly apiKeys: ApiKeys | null;
   /** Counts the questions that name flags. */
   readonly usage: Usage;
+  /** Tells how far changes have come to viewers. */
+  readonly receipts: Receipts;
   readonly #backend: Backend;
   readonly #replica: Replica;
   readonly #targeting: TargetingCache;
@@ -149,6 +157,15 @@ export class FeatureService {
     const loadTargeting = async (storedId: string | null) => this.#targetingOf(storedId);
     this.#hub = new LiveHub({ replica, loadTargeting, defaultEnabled, observers, log, now });
     this.#feed = new ChangeFeed({ backend, replica });
+    this.receipts = new Receipts({
+      backend,
+      hub: this.#hub,
+      replica,
+      answersOthers: options.answersNodes ?? false,
+      lookInterval: Math.max(lookInterval, options.pollInterval ?? 0),
+      log,
+      now,
+    });
     this.#previewer = new Previewer({ backend, targeting, viewers: () => this.#hub.viewers(), now });
     this.#confirmations = new Confirmations({
       backend,
@@ -403,6 +420,7 @@ export class FeatureService {
   async close(): Promise<void> {
     this.#hub.close();
     this.#feed.close();
+    await this.receipts.close();
     await this.usage.close();
     await this.#replica.close();
     await this.apiKeys?.close();

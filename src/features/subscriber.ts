@@ -2,6 +2,7 @@ import type { Targeting } from '../backends/backend.js';
 import { type Evaluation, sameAnswer } from '../core/evaluate.js';
 import type { Subject } from '../core/subject.js';
 import type { LastAnswers } from './last-answers.js';
+import type { Receipt } from './receipt.js';
 
 /** One update of a subscriber. */
 export interface FeaturesUpdate {
@@ -89,6 +90,12 @@ export class Subscriber implements Viewer {
   pull: Pull | null = null;
   /** When it became due, as `performance.now()` has it; null while there is nothing to evaluate for its reader. */
   dueSince: number | null = null;
+  /** The number of the first stretch of the log that has touched it since it was last evaluated; 0: none has. */
+  touchedSince = 0;
+  /** The receipts of the update that its transport has yet to take; null: there are none. */
+  underway: readonly Receipt[] | null = null;
+  /** The last receipt that has counted it. */
+  counted: Receipt | null = null;
 
   constructor(audience: Audience, options: SubscribeOptions) {
     this.audience = audience;
@@ -98,14 +105,19 @@ export class Subscriber implements Viewer {
     this.isSame = options.isSame ?? sameAnswer;
   }
 
-  /** A change has touched these flags. */
-  touchFlags(flags: ReadonlySet<string>): void {
+  /**
+   * A change has touched these flags.
+   * @param stretch the number of its stretch of the log; 0: it is in none.
+   */
+  touchFlags(flags: ReadonlySet<string>, stretch: number): void {
+    if (this.touchedSince === 0) this.touchedSince = stretch;
     if (this.stale === 'nothing') this.stale = flags;
     else if (this.stale !== flags) this.stale = 'everything';
   }
 
   /** A change has touched the user. */
-  touchUser(): void {
+  touchUser(stretch: number): void {
+    if (this.touchedSince === 0) this.touchedSince = stretch;
     this.touches += 1;
     this.subject = null;
     this.stale = 'everything';

@@ -45,7 +45,7 @@ export function createContextFactory(shared: {
 }): (caller: Caller, from: Pick<Context, 'device'>) => Context {
   const { service } = shared;
   // The loaders batch reads and cache nothing, so operations can share them: a subscription of days reads no old row.
-  const loaders = createLoaders(shared.prisma, service.usage);
+  const loaders = createLoaders(shared.prisma, service.usage, service.receipts);
   return (caller, { device }) => ({
     ...shared,
     caller,

@@ -13,6 +13,7 @@ import './override.js';
 import './preview.js';
 import './explanation.js';
 import './usage.js';
+import './receipts.js';
 import './group.js';
 import './change.js';
 import './api-key.js';

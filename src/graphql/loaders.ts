@@ -1,6 +1,8 @@
 import DataLoader from 'dataloader';
+import type { FlagAudience } from '../core/receipt.js';
 import type { Staleness } from '../core/staleness.js';
 import type { UsagePoint, UsageRequest } from '../core/usage.js';
+import type { Receipts } from '../features/receipts.js';
 import type { Usage } from '../features/usage.js';
 import type { FeatureChange, FeatureFlag, Membership, Override, User } from '../generated/prisma/client.js';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js';
@@ -20,7 +22,7 @@ export type Loaders = ReturnType<typeof createLoaders>;
  * Reads of admins that Prisma's relations do not cover, each for many parents in one query. Loads that are asked for together
  * are batched; nothing is cached.
  */
-export function createLoaders(prisma: PrismaClient, usage: Usage) {
+export function createLoaders(prisma: PrismaClient, usage: Usage, receipts: Receipts) {
   const externalIds = batched<string, string | null>(async ids => {
     const users = await prisma.user.findMany({
       where: { id: { in: [...new Set(ids)] }, externalId: { not: null } },
@@ -53,6 +55,8 @@ export function createLoaders(prisma: PrismaClient, usage: Usage) {
     staleness: batched<Pick<FeatureFlag, 'id' | 'key' | 'createdAt' | 'expectedUntil'>, readonly Staleness[]>(flags =>
       usage.staleness(flags),
     ),
+
+    audience: batched<string, FlagAudience>(keys => receipts.audience(keys)),
 
     memberCount: batched<string, number>(async groups => {
       const counts = await prisma.membership.groupBy({

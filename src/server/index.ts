@@ -72,6 +72,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
     usageInterval: overrides.usageInterval,
     staleAfter: config.staleDays * day,
     isProtected: config.isProtected,
+    answersNodes: true,
     holdsApiKeys: true,
     confirmationSecret,
     log,

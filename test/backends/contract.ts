@@ -13,6 +13,7 @@ import { FlagExistsError, FlagNotFoundError, VersionConflictError } from '../../
 import { storedUserId } from '../../src/core/user-id.js';
 import { readLog } from '../support/change-log.js';
 import { newFlag } from '../support/flags.js';
+import { describeNotes } from './notes-contract.js';
 import { describeUsage } from './usage-contract.js';
 
 export interface ContractSubject {
@@ -1258,5 +1259,6 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
     });
 
     describeUsage(() => ({ backend, key }));
+    describeNotes(() => ({ backend }));
   });
 }

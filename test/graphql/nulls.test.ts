@@ -111,6 +111,7 @@ const fields: Record<string, (args: string) => string> = {
   'Viewer.featureMap': args => `{ viewer { featureMap ${args && `(${args})`} } }`,
   'Subscription.viewerFeatures': args => `subscription { viewerFeatures ${args && `(${args})`} { featureMap } }`,
   'Subscription.changes': args => `subscription { changes ${args && `(${args})`} { kind } }`,
+  'Subscription.flagAudience': args => `subscription { flagAudience ${args && `(${args})`} { key viewers } }`,
   'Subscription.isEnabled': args => `subscription { isEnabled(key: "nope" ${args}) }`,
   'Subscription.evaluations': args => `subscription { evaluations(context: {} ${args}) { featureMap } }`,
 };

@@ -39,6 +39,7 @@ const table: Record<string, { access: Access; operation: string }> = {
     operation:
       '{ flag(key: "a") { lastAskedAt usage(since: "2026-01-01", until: "2026-01-02") { count } staleness { text } } }',
   },
+  'Query.flag.audience': { access: 'reader', operation: '{ flag(key: "a") { audience { viewers } } }' },
   'Query.flags': { access: 'reader', operation: '{ flags { totalCount nodes { conditions } } }' },
   'Query.previewFlag': {
     access: 'reader',
@@ -124,6 +125,11 @@ const table: Record<string, { access: Access; operation: string }> = {
     access: 'evaluator',
     operation: 'subscription { evaluations(context: {}) { revision } }',
   },
+  'Subscription.propagation': {
+    access: 'reader',
+    operation: 'subscription { propagation(revision: LATEST) { isDone } }',
+  },
+  'Subscription.flagAudience': { access: 'reader', operation: 'subscription { flagAudience { key } }' },
   'Subscription.changes': { access: 'reader', operation: 'subscription { changes { revision } }' },
 };
 
@@ -162,8 +168,14 @@ function touchFlag() {
   return server.service.management.updateFlag({ key: 'a', name: `A ${touches}` });
 }
 
+/** Receipts are kept for a minute. */
+async function atPresent(operation: string): Promise<string> {
+  return operation.includes('LATEST') ? operation.replace('LATEST', String((await touchFlag()).revision)) : operation;
+}
+
 /** The code of the first error, or null. A subscription that may run long without an event counts as none. */
-async function overHttp(url: string, operation: string, token: string | undefined) {
+async function overHttp(url: string, asked: string, token: string | undefined) {
+  const operation = await atPresent(asked);
   const headers = operation.startsWith('subscription') ? { accept: 'text/event-stream' } : {};
   if (!operation.startsWith('subscription')) {
     const { status, body } = await httpClient(url, token).query(operation);
@@ -193,7 +205,7 @@ async function overHttp(url: string, operation: string, token: string | undefine
 
 async function overWebSocket(url: string, operation: string, token: string | undefined) {
   await using client = wsClient(url, token === undefined ? {} : { token });
-  await using stream = client.subscribe(operation);
+  await using stream = client.subscribe(await atPresent(operation));
   // A subscriber to changes gets an event when something changes; a caller that may not subscribe gets an error at once.
   await until(async () => {
     if (operation === table['Subscription.changes']?.operation) await touchFlag();

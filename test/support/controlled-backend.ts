@@ -46,6 +46,7 @@ export function controlled(backend: Backend): ControlledBackend {
       const member = Reflect.get(target, property) as unknown;
       if (typeof member !== 'function') return member;
       const method = property as Call;
+      if (method === 'onNotes') return (listener: () => void) => target.onNotes(listener);
       if (method === 'onHint') return (listener: () => void) => target.onHint(() => isDeaf || listener());
       return async (...args: unknown[]) => {
         counts.set(method, controls.count(method) + 1);

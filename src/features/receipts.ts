@@ -50,10 +50,38 @@ interface CountedAudience {
   readonly counts: NodeAnswer['audience'];
 }
 
+/** What the nodes have said in a round, added up once for all clients that ask. */
+class Round {
+  readonly #audiences = new Map<string, FlagAudience>();
+  readonly #last: ReadonlyMap<string, FlagAudience>;
+
+  /** @param last the round before: what has not changed since is the same object. */
+  constructor(
+    readonly answers: readonly NodeAnswer[],
+    last: Round | null,
+  ) {
+    this.#last = last === null ? new Map() : last.#audiences;
+  }
+
+  audience(key: string): FlagAudience {
+    let sum = this.#audiences.get(key);
+    if (sum === undefined) {
+      sum = sumOfAudiences(
+        key,
+        this.answers.map(({ audience }) => audience.get(key)),
+      );
+      const last = this.#last.get(key);
+      if (last !== undefined && isDeepStrictEqual(last, sum)) sum = last;
+      this.#audiences.set(key, sum);
+    }
+    return sum;
+  }
+}
+
 /** A client that asks. */
 interface Watch {
   readonly asks: NodeAsks;
-  onRound(own: NodeAnswer, others: readonly NodeAnswer[]): void;
+  onRound(round: Round): void;
   end(): void;
 }
 
@@ -66,6 +94,7 @@ export class Receipts {
   #held: ReadonlyMap<number, Receipt | null> = new Map();
   /** The last audience that was counted. Null: the next answer needs a new one. */
   #audience: CountedAudience | null = null;
+  #lastRound: Round | null = null;
   #isClosed = false;
 
   constructor(options: ReceiptsOptions) {
@@ -75,7 +104,9 @@ export class Receipts {
       asks: () => this.#asks,
       answer: asked => this.#answer(asked),
       onRound: (asked, own, others) => {
-        for (const watch of [...this.#watches]) if (isCovered(watch.asks, asked)) watch.onRound(own, others);
+        const round = new Round([own, ...others], this.#lastRound);
+        for (const watch of [...this.#watches]) if (isCovered(watch.asks, asked)) watch.onRound(round);
+        this.#lastRound = this.#watches.size === 0 ? null : round;
       },
     });
   }
@@ -90,8 +121,7 @@ export class Receipts {
     await this.#require(revision);
     const startedAt = performance.now();
     const wait = this.#options.backend.isInstant ? 0 : patience;
-    return this.#watch<Propagation>({ ...nothingAsked, revisions: [revision] }, (put, end) => (own, others) => {
-      const answers = [own, ...others];
+    return this.#watch<Propagation>({ ...nothingAsked, revisions: [revision] }, (put, end) => ({ answers }) => {
       const counts = answers.map(({ receipts }) => receipts.get(revision));
       const age = performance.now() - startedAt;
       const isDone = age >= wait && counts.every(count => count?.behind === 0);
@@ -113,14 +143,12 @@ export class Receipts {
   flagAudience(keys: readonly string[] | null): AsyncIterableIterator<FlagAudience> {
     this.#audience = null;
     let toldAt = Number.NEGATIVE_INFINITY;
-    return this.#watch<FlagAudience>({ ...nothingAsked, audience: keys }, put => (own, others) => {
-      const answers = [own, ...others];
+    return this.#watch<FlagAudience>({ ...nothingAsked, audience: keys }, put => round => {
       // Clients that come and go begin rounds too.
       if (performance.now() - toldAt < leastPause) return;
       toldAt = performance.now();
       for (const key of keys ?? this.#options.replica.snapshot.flags.map(flag => flag.key)) {
-        const counts = answers.map(({ audience }) => audience.get(key));
-        put(key, sumOfAudiences(key, counts));
+        put(key, round.audience(key));
       }
     });
   }
@@ -153,7 +181,8 @@ export class Receipts {
     const latest = new Latest<T>(leave);
     const told = new Map<string, T>();
     const put = (name: string, value: T) => {
-      if (isDeepStrictEqual(told.get(name), value)) return;
+      const last = told.get(name);
+      if (last === value || isDeepStrictEqual(last, value)) return;
       told.set(name, value);
       latest.put(name, value);
     };

@@ -1,4 +1,4 @@
-import { type FlagShape, isList, isObject, type Json, type JsonObject } from './shapes.js';
+import { type FlagShape, isList, isObject, type Json } from './shapes.js';
 
 /** A test of one attribute. Operators that only negate another are written as that one, negated; `eq` is an `in` of one value. */
 export interface AttributeTest {
@@ -135,9 +135,4 @@ export function isAtom(who: Who): who is Atom {
 
 export function countAtoms(who: Who): number {
   return isAtom(who) ? 1 : who.parts.reduce((sum, part) => sum + countAtoms(part), 0);
-}
-
-/** The attributes of an object, if the value is one. */
-export function membersOf(value: Json | undefined): JsonObject {
-  return isObject(value) ? value : {};
 }

@@ -1,5 +1,5 @@
 import { isList, isObject, type Json } from './shapes.js';
-import { attributeName, countryName, listed, valuesOf, valueText } from './values.js';
+import { attributeName, listed, valuesOf, valueText } from './values.js';
 
 /** One test as words: `plan`, `is`, `pro or team`. */
 export interface ConditionRow {
@@ -135,9 +135,4 @@ function joined(lines: readonly Line[], joint: 'and' | 'or'): Line {
   if (lines.length === 1 && only !== undefined) return only;
   const wrapped = lines.map(line => (line.joint === null || line.joint === joint ? line.text : `(${line.text})`));
   return { text: wrapped.join(` ${joint} `), joint: lines.length > 1 ? joint : null };
-}
-
-/** The name behind a code, for a tooltip beside the code itself. */
-export function valueHint(field: string, value: Json): string | null {
-  return countryName(field, value);
 }

@@ -1,0 +1,58 @@
+import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { Button } from './button.js';
+import css from './confirm-dialog.module.css';
+
+export interface ConfirmDialogProps {
+  readonly title: string;
+  /** What is to be typed; null: nothing. */
+  readonly environment: string | null;
+  /** Who gains and who loses. */
+  readonly children: ReactNode;
+  readonly onCancel: () => void;
+  readonly onConfirm: () => void;
+}
+
+/** Asks for the name of a protected environment before its users see a change. */
+export function ConfirmDialog({ title, environment, children, onCancel, onConfirm }: ConfirmDialogProps): ReactNode {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [typed, setTyped] = useState('');
+  const id = useId();
+  useEffect(() => {
+    if (dialog.current?.open === false) dialog.current.showModal();
+  }, []);
+  const isMatch = environment === null || typed.trim() === environment;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (isMatch) onConfirm();
+  };
+  return (
+    <dialog
+      ref={dialog}
+      className={css.dialog}
+      aria-labelledby={`${id}-title`}
+      onCancel={event => {
+        event.preventDefault();
+        onCancel();
+      }}
+    >
+      <form onSubmit={submit}>
+        <h2 id={`${id}-title`}>{title}</h2>
+        <p>{children} You can take it back afterwards.</p>
+        {environment === null ? null : (
+          <>
+            <label htmlFor={id}>
+              Type <b>{environment}</b> to confirm
+            </label>
+            <input id={id} autoComplete="off" value={typed} onChange={event => setTyped(event.target.value)} />
+          </>
+        )}
+        <div className={css.actions}>
+          <Button onClick={onCancel}>Cancel</Button>
+          <Button kind="primary" type="submit" disabled={!isMatch}>
+            Save
+          </Button>
+        </div>
+      </form>
+    </dialog>
+  );
+}

@@ -1,0 +1,297 @@
+import { graphql } from '../../data/generated/index.js';
+
+export const FlagPage = graphql(`
+  query FlagPage($key: String!) {
+    flag(key: $key) {
+      ...FlagPageFields
+      overrides(first: 50) {
+        totalCount
+        nodes {
+          ...OverrideFields
+        }
+      }
+      changes(first: 20) {
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+        nodes {
+          ...FlagHistoryFields
+        }
+      }
+    }
+  }
+
+  fragment FlagPageFields on Flag {
+    id
+    key
+    name
+    description
+    enabled
+    percentage
+    conditions
+    type
+    variants {
+      key
+      value
+      weight
+    }
+    offVariant
+    rules {
+      id
+      when
+      percentage
+      on
+      serve {
+        variant
+        weight
+      }
+    }
+    bucketBy
+    tags
+    owner
+    expectedUntil
+    version
+    createdAt
+    updatedAt
+    lastAskedAt
+    staleness {
+      kind
+      since
+      isCertain
+      text
+    }
+  }
+
+  fragment OverrideFields on Override {
+    id
+    user {
+      id
+      userId
+    }
+    enabled
+    variant
+    reason
+    expiresAt
+    createdAt
+  }
+
+  fragment FlagHistoryFields on Change {
+    id
+    revision
+    at
+    kind
+    actorId
+    apiKeyId
+    flagKey
+    group
+    userIds
+    userCount
+    note
+    batch
+    reverts
+    differences {
+      path
+      before
+      after
+    }
+  }
+`);
+
+export const PreviewFlag = graphql(`
+  query PreviewFlag($input: UpdateFlagInput!) {
+    previewFlag(input: $input, population: CONNECTED) {
+      __typename
+      ... on FlagPreview {
+        ...PreviewFields
+      }
+      ... on ValidationError {
+        code
+        message
+        issues {
+          path
+          message
+        }
+      }
+      ... on FlagNotFoundError {
+        code
+        message
+      }
+      ... on VersionConflictError {
+        code
+        message
+      }
+    }
+  }
+
+  fragment PreviewFields on FlagPreview {
+    counted
+    total
+    isComplete
+    on
+    onAfter
+    gain
+    lose
+    changeVariant
+    gaining {
+      id
+      userId
+      attributes
+    }
+    losing {
+      id
+      userId
+      attributes
+    }
+    confirm
+  }
+`);
+
+export const UpdateFlag = graphql(`
+  mutation UpdateFlag($input: UpdateFlagInput!) {
+    result: updateFlag(input: $input) {
+      __typename
+      ... on UpdateFlagPayload {
+        flag {
+          ...FlagPageFields
+        }
+        revision
+        batch
+      }
+      ... on ValidationError {
+        code
+        message
+        issues {
+          path
+          message
+        }
+      }
+      ... on FlagNotFoundError {
+        code
+        message
+      }
+      ... on VersionConflictError {
+        code
+        message
+        flag {
+          ...FlagPageFields
+        }
+      }
+      ... on ConfirmationRequiredError {
+        code
+        message
+        preview {
+          ...PreviewFields
+        }
+      }
+    }
+  }
+`);
+
+export const RevertFlag = graphql(`
+  mutation RevertFlag($input: RevertFlagInput!) {
+    result: revertFlag(input: $input) {
+      __typename
+      ... on RevertFlagPayload {
+        flag {
+          ...FlagPageFields
+        }
+        revision
+        batch
+      }
+      ... on Error {
+        code
+        message
+      }
+      ... on ConfirmationRequiredError {
+        preview {
+          ...PreviewFields
+        }
+      }
+    }
+  }
+`);
+
+export const UndoBatch = graphql(`
+  mutation UndoBatch($input: UndoBatchInput!) {
+    result: undoBatch(input: $input) {
+      __typename
+      ... on UndoBatchPayload {
+        flags {
+          ...FlagPageFields
+        }
+        revision
+        batch
+      }
+      ... on Error {
+        code
+        message
+      }
+      ... on ConfirmationRequiredError {
+        preview {
+          ...PreviewFields
+        }
+      }
+    }
+  }
+`);
+
+export const SetOverride = graphql(`
+  mutation SetOverride($input: SetOverrideInput!) {
+    result: setOverride(input: $input) {
+      __typename
+      ... on SetOverridePayload {
+        override {
+          ...OverrideFields
+        }
+        revision
+        batch
+      }
+      ... on ValidationError {
+        code
+        message
+        issues {
+          path
+          message
+        }
+      }
+      ... on FlagNotFoundError {
+        code
+        message
+      }
+    }
+  }
+`);
+
+export const RemoveOverride = graphql(`
+  mutation RemoveOverride($input: RemoveOverrideInput!) {
+    result: removeOverride(input: $input) {
+      __typename
+      ... on RemoveOverridePayload {
+        removed
+        revision
+        batch
+      }
+      ... on ValidationError {
+        code
+        message
+        issues {
+          path
+          message
+        }
+      }
+    }
+  }
+`);
+
+export const Audience = graphql(`
+  subscription Audience($keys: [String!]) {
+    flagAudience(keys: $keys) {
+      key
+      viewers
+      on
+      variants
+      behind
+    }
+  }
+`);

@@ -1,0 +1,148 @@
+import { type FormEvent, type ReactNode, useState } from 'react';
+import type { OverrideFieldsFragment } from '../../data/generated/graphql.js';
+import { type Issue, issuesAt } from '../../draft/validate.js';
+import { Button } from '../../parts/button.js';
+import { Value } from '../../parts/value.js';
+import { count, plural } from '../../words/numbers.js';
+import type { VariantShape } from '../../words/shapes.js';
+import { ending, exact } from '../../words/times.js';
+import css from './overrides.module.css';
+import { State } from './state.js';
+
+export interface OverrideInput {
+  readonly userId: string;
+  readonly enabled: boolean;
+  readonly variant: string | null;
+  readonly reason: string | null;
+  readonly expiresAt: string | null;
+}
+
+export interface OverridesProps {
+  readonly overrides: readonly OverrideFieldsFragment[];
+  readonly total: number;
+  readonly variants: readonly VariantShape[];
+  readonly canEdit: boolean;
+  readonly isBusy: boolean;
+  readonly issues: readonly Issue[];
+  readonly now: number;
+  /** Resolves with whether it was set. */
+  readonly onSet: (input: OverrideInput) => Promise<boolean>;
+  readonly onRemove: (userId: string) => void;
+}
+
+/** Users whose answer does not follow from the rules. */
+export function Overrides(props: OverridesProps): ReactNode {
+  const { overrides, total, canEdit, now, onRemove } = props;
+  const [isAdding, setAdding] = useState(false);
+  return (
+    <section className={css.sec} id="overrides" aria-labelledby="h-overrides">
+      <div className={css.head}>
+        <h2 id="h-overrides">Overrides</h2>
+        {canEdit ? (
+          <span className={css.end}>
+            <Button small icon="plus" pressed={isAdding} onClick={() => setAdding(!isAdding)}>
+              Override
+            </Button>
+          </span>
+        ) : null}
+      </div>
+      {isAdding ? <OverrideForm {...props} onDone={() => setAdding(false)} /> : null}
+      {overrides.length === 0 ? (
+        <p className={css.none}>No override. An override sets the answer for one user, whatever the rules say.</p>
+      ) : (
+        <ul className={css.list}>
+          {overrides.map(({ id, user, enabled, variant, reason, expiresAt }) => (
+            <li key={id}>
+              <span className={css.user} title={reason ?? undefined}>
+                <span className={css.mono}>{user.userId}</span>
+                {reason === null || reason === undefined || reason === '' ? null : (
+                  <span className={css.reason}>{reason}</span>
+                )}
+              </span>
+              <span className={css.then}>
+                <State isOn={enabled} />
+                {variant === null || variant === undefined ? null : <Value>{variant}</Value>}
+              </span>
+              <time className={css.end} title={expiresAt ? exact(expiresAt) : undefined}>
+                {ending(expiresAt, now)}
+              </time>
+              {canEdit ? (
+                <Button
+                  kind="plain"
+                  small
+                  icon="close"
+                  label={`Remove the override of ${user.userId}`}
+                  onClick={() => onRemove(user.userId)}
+                />
+              ) : null}
+            </li>
+          ))}
+        </ul>
+      )}
+      {total > overrides.length ? (
+        <p className={css.none}>{`The first ${count(overrides.length)} of ${plural(total, 'override')}.`}</p>
+      ) : null}
+    </section>
+  );
+}
+
+function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProps & { onDone: () => void }): ReactNode {
+  const [userId, setUserId] = useState('');
+  const [answer, setAnswer] = useState('on');
+  const [ends, setEnds] = useState('');
+  const [reason, setReason] = useState('');
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    const wasSet = await onSet({
+      userId: userId.trim(),
+      enabled: answer !== 'off',
+      variant: answer.startsWith('variant ') ? answer.slice('variant '.length) : null,
+      reason: reason.trim() === '' ? null : reason.trim(),
+      expiresAt: ends === '' ? null : new Date(ends).toISOString(),
+    });
+    if (wasSet) onDone();
+  };
+  return (
+    <form className={css.form} onSubmit={submit}>
+      <label>
+        <span>User id</span>
+        <input
+          className={css.mono}
+          required
+          value={userId}
+          onChange={event => setUserId(event.target.value)}
+          autoComplete="off"
+        />
+      </label>
+      <label>
+        <span>Answer</span>
+        <select value={answer} onChange={event => setAnswer(event.target.value)}>
+          <option value="on">On</option>
+          {variants.map(({ key }) => (
+            <option key={key} value={`variant ${key}`}>
+              On, {key}
+            </option>
+          ))}
+          <option value="off">Off</option>
+        </select>
+      </label>
+      <label>
+        <span>Ends</span>
+        <input type="datetime-local" value={ends} onChange={event => setEnds(event.target.value)} />
+      </label>
+      <label className={css.wide}>
+        <span>Reason</span>
+        <input value={reason} maxLength={500} onChange={event => setReason(event.target.value)} />
+      </label>
+      <span className={css.actions}>
+        <Button kind="primary" type="submit" disabled={isBusy || userId.trim() === ''}>
+          Set override
+        </Button>
+        <Button onClick={onDone}>Cancel</Button>
+      </span>
+      <p className={css.fault} role="alert">
+        {['userId', 'variant', 'expiresAt', 'reason'].flatMap(field => issuesAt(issues, [field]))[0]}
+      </p>
+    </form>
+  );
+}

@@ -1,0 +1,210 @@
+import { type KeyboardEvent, type ReactNode, useId, useState } from 'react';
+import { itemsOf } from '../../draft/fields.js';
+import { issuesAt } from '../../draft/validate.js';
+import { Button } from '../../parts/button.js';
+import { Menu } from '../../parts/menu.js';
+import { Value } from '../../parts/value.js';
+import { percent } from '../../words/numbers.js';
+import type { RuleShape } from '../../words/shapes.js';
+import { ConditionWords } from './condition-words.js';
+import { ConditionsEditor } from './conditions-editor.js';
+import { below, type Editing } from './editing.js';
+import { JsonEditor } from './json-editor.js';
+import { NumberField } from './rollout-field.js';
+import css from './rules.module.css';
+import { State } from './state.js';
+
+export interface RuleRowProps {
+  readonly rule: RuleShape;
+  readonly place: number;
+  readonly editing: Editing;
+  readonly isOpen: boolean;
+  readonly onOpen: (isOpen: boolean) => void;
+  readonly onRename: (to: string) => void;
+}
+
+/** One rule: what it says, or its editor in the same place. */
+export function RuleRow({ rule, place, editing, isOpen, onOpen, onRename }: RuleRowProps): ReactNode {
+  const { draft, dispatch, canEdit, changes, issues } = editing;
+  const last = draft.fields.rules.length - 1;
+  const isChanged = changes.some(({ path }) => path[0] === 'rules' && path[1] === rule.id);
+  const faults = issuesAt(issues, ['rules', rule.id]);
+  const move = (to: number) => dispatch({ type: 'moveRule', id: rule.id, to });
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (!canEdit || !event.altKey || (event.key !== 'ArrowUp' && event.key !== 'ArrowDown')) return;
+    event.preventDefault();
+    move(Math.min(last, Math.max(0, place + (event.key === 'ArrowUp' ? -1 : 1))));
+  };
+  const actions = [
+    { label: 'Edit', run: () => onOpen(true) },
+    ...(place > 0 ? [{ label: 'Move up', run: () => move(place - 1) }] : []),
+    ...(place < last ? [{ label: 'Move down', run: () => move(place + 1) }] : []),
+    ...(isChanged
+      ? [{ label: 'Take back changes', run: () => dispatch({ type: 'revert', path: ['rules', rule.id] }) }]
+      : []),
+    { label: 'Delete', run: () => dispatch({ type: 'removeRule', id: rule.id }) },
+  ];
+  return (
+    <li
+      className={css.rule}
+      data-open={isOpen || undefined}
+      data-changed={isChanged || undefined}
+      onKeyDown={onKeyDown}
+    >
+      <span className={css.n}>{place + 1}</span>
+      <div>
+        <div className={css.when}>
+          <ConditionWords conditions={rule.when} />
+        </div>
+        <span className={css.id}>
+          {rule.id}
+          <span className={css.aside}>{asideOf(rule)}</span>
+        </span>
+      </div>
+      <div className={css.then}>
+        <State isOn={rule.on} />
+        {rule.percentage < 100 ? <span className={css.share}>for {percent(rule.percentage)}</span> : null}
+        {rule.serve.length > 0 ? (
+          <span>
+            serves{' '}
+            {rule.serve.map(({ variant, weight }) => (
+              <Value key={variant}>{rule.serve.length === 1 ? variant : `${variant} ${weight}`}</Value>
+            ))}
+          </span>
+        ) : null}
+        {canEdit ? <Menu label={`Rule ${rule.id}: move, edit, delete`} actions={actions} /> : null}
+      </div>
+      {isOpen ? <RuleEditor rule={rule} editing={editing} onDone={() => onOpen(false)} onRename={onRename} /> : null}
+      {!isOpen && faults.length > 0 ? (
+        <p className={css.ruleFault}>
+          {faults[0]}{' '}
+          <Button kind="link" onClick={() => onOpen(true)}>
+            Edit
+          </Button>
+        </p>
+      ) : null}
+    </li>
+  );
+}
+
+function asideOf({ percentage }: RuleShape): string {
+  if (percentage === 100) return '';
+  if (percentage === 0) return 'decides for nobody';
+  return percentage === 50 ? 'the other half goes on to the next step' : 'the others go on to the next step';
+}
+
+interface RuleEditorProps {
+  readonly rule: RuleShape;
+  readonly editing: Editing;
+  readonly onDone: () => void;
+  readonly onRename: (to: string) => void;
+}
+
+function RuleEditor({ rule, editing, onDone, onRename }: RuleEditorProps): ReactNode {
+  const { draft, dispatch, issues } = editing;
+  const { variants } = draft.fields;
+  const [showsJson, showJson] = useState(false);
+  const faultId = useId();
+  const path = ['rules', rule.id];
+  const [shareFault] = issuesAt(issues, [...path, 'percentage']);
+  const edit = (fields: Partial<RuleShape>) => dispatch({ type: 'editRule', id: rule.id, edit: fields });
+  const isNew = !itemsOf(draft.saved, 'rules').has(rule.id);
+  const [only] = rule.serve;
+  const served =
+    rule.serve.length === 0 ? '' : rule.serve.length === 1 && only !== undefined ? only.variant : 'several';
+  return (
+    <div className={css.editor}>
+      <ConditionsEditor
+        conditions={rule.when}
+        issues={below(issues, [...path, 'when'])}
+        onChange={when => edit({ when })}
+      />
+      {showsJson ? (
+        <JsonEditor label="Conditions as JSON" value={rule.when} isReadOnly={false} onChange={when => edit({ when })} />
+      ) : null}
+      <div className={css.outcome}>
+        <label>
+          <span>Then</span>
+          <select
+            value={rule.on ? 'on' : 'off'}
+            onChange={event => edit(event.target.value === 'on' ? { on: true } : { on: false, serve: [] })}
+          >
+            <option value="on">On</option>
+            <option value="off">Off</option>
+          </select>
+        </label>
+        <span className={css.share}>
+          <span>for</span>
+          <NumberField
+            label="Share in percent"
+            value={rule.percentage}
+            suffix="%"
+            isBad={shareFault !== undefined}
+            faultId={faultId}
+            onChange={percentage => edit({ percentage })}
+          />
+        </span>
+        {variants.length > 0 && rule.on ? (
+          <label>
+            <span>serves</span>
+            <select
+              value={served}
+              onChange={event =>
+                edit({ serve: event.target.value === '' ? [] : [{ variant: event.target.value, weight: 1 }] })
+              }
+            >
+              <option value="">by the weights below</option>
+              {variants.map(({ key }) => (
+                <option key={key}>{key}</option>
+              ))}
+              {served === 'several' ? <option value="several">several, by weight</option> : null}
+            </select>
+          </label>
+        ) : null}
+        {isNew ? <RuleId id={rule.id} taken={draft.fields.rules.map(({ id }) => id)} onRename={onRename} /> : null}
+      </div>
+      <p className={css.fault} id={faultId}>
+        {shareFault ?? issuesAt(issues, [...path, 'id'])[0] ?? issuesAt(issues, [...path, 'serve'])[0]}
+      </p>
+      <div className={css.add}>
+        <Button kind="link" onClick={() => showJson(!showsJson)}>
+          {showsJson ? 'Hide JSON' : 'JSON'}
+        </Button>
+        <Button kind="link" onClick={() => dispatch({ type: 'removeRule', id: rule.id })}>
+          Delete rule
+        </Button>
+        <Button small onClick={onDone}>
+          Done
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+/** The id of a new rule. Later it stays, because its share of users hashes it. */
+function RuleId({
+  id,
+  taken,
+  onRename,
+}: {
+  id: string;
+  taken: readonly string[];
+  onRename: (to: string) => void;
+}): ReactNode {
+  const [text, setText] = useState(id);
+  const isTaken = text !== id && taken.includes(text);
+  return (
+    <label>
+      <span>Id</span>
+      <input
+        className={css.name}
+        value={text}
+        aria-invalid={isTaken}
+        title="It cannot be changed later."
+        onChange={event => setText(event.target.value)}
+        onBlur={() => (isTaken || text === '' ? setText(id) : text !== id && onRename(text))}
+      />
+      {isTaken ? <span className={css.fault}>Another rule has this id.</span> : null}
+    </label>
+  );
+}

@@ -1,0 +1,105 @@
+import { useState } from 'react';
+import { type AnyVariables, type TypedDocumentNode, useClient } from 'urql';
+import type { PreviewFieldsFragment } from '../../data/generated/graphql.js';
+import type { SavedFlag } from '../../draft/fields.js';
+import type { Issue } from '../../draft/validate.js';
+import { RevertFlag, UndoBatch, UpdateFlag } from './documents.js';
+
+/** A change that the server has made. */
+export interface Done {
+  /** What was done, such as `Saved 2 changes.` */
+  readonly label: string;
+  readonly revision: number;
+  /** Null: nothing was to be done. */
+  readonly batch: string | null;
+}
+
+/** A change that waits for somebody to confirm it. */
+export interface Waiting {
+  readonly label: string;
+  readonly preview: PreviewFieldsFragment;
+  readonly send: (confirm: string) => Promise<void>;
+}
+
+/** What the mutations of this screen answer. Each has some of these fields. */
+export interface Result {
+  readonly __typename: string;
+  readonly message?: string;
+  readonly issues?: readonly Issue[];
+  readonly flag?: unknown;
+  readonly flags?: readonly unknown[];
+  readonly revision?: number;
+  readonly batch?: string | null;
+  readonly preview?: PreviewFieldsFragment;
+}
+
+type Mutation = TypedDocumentNode<{ result: Result }, AnyVariables>;
+
+export interface CommitOptions {
+  readonly onFlag: (flag: SavedFlag) => void;
+  readonly onDone: (done: Done) => void;
+}
+
+export interface Commit {
+  readonly isBusy: boolean;
+  readonly waiting: Waiting | null;
+  /** Why the last change was refused, at fields and without one. */
+  readonly issues: readonly Issue[];
+  readonly fault: string | null;
+  /** Resolves with whether the server made the change. */
+  readonly update: (label: string, input: object) => Promise<boolean>;
+  readonly revert: (label: string, input: object) => Promise<boolean>;
+  readonly undo: (label: string, batch: string) => Promise<boolean>;
+  readonly send: (label: string, mutation: unknown, input: object) => Promise<boolean>;
+  readonly cancel: () => void;
+  readonly clear: () => void;
+}
+
+/** Sends changes, and keeps what the server says of them. */
+export function useCommit({ onFlag, onDone }: CommitOptions): Commit {
+  const client = useClient();
+  const [isBusy, setBusy] = useState(false);
+  const [waiting, setWaiting] = useState<Waiting | null>(null);
+  const [refusal, setRefusal] = useState<{ issues: readonly Issue[]; fault: string | null }>(accepted);
+
+  const send = async (label: string, mutation: unknown, input: object): Promise<boolean> => {
+    setBusy(true);
+    setWaiting(null);
+    const { data, error } = await client.mutation(mutation as Mutation, { input });
+    setBusy(false);
+    const result = data?.result;
+    if (result === undefined) {
+      setRefusal({ issues: [], fault: error?.graphQLErrors[0]?.message ?? 'The server did not answer. Try again.' });
+      return false;
+    }
+    for (const flag of [result.flag, ...(result.flags ?? [])]) if (flag !== undefined) onFlag(flag as SavedFlag);
+    if (result.revision !== undefined) {
+      setRefusal(accepted);
+      onDone({ label, revision: result.revision, batch: result.batch ?? null });
+      return true;
+    }
+    const { preview } = result;
+    if (preview !== undefined)
+      setWaiting({ label, preview, send: async confirm => void (await send(label, mutation, { ...input, confirm })) });
+    const isConflict = result.__typename === 'VersionConflictError';
+    setRefusal({
+      issues: result.issues ?? [],
+      fault: preview !== undefined || isConflict || result.issues !== undefined ? null : (result.message ?? null),
+    });
+    return false;
+  };
+
+  return {
+    isBusy,
+    waiting,
+    ...refusal,
+    send,
+    update: (label, input) => send(label, UpdateFlag, input),
+    revert: (label, input) => send(label, RevertFlag, input),
+    undo: (label, batch) => send(label, UndoBatch, { batch }),
+    cancel: () => setWaiting(null),
+    clear: () => setRefusal(accepted),
+  };
+}
+
+const accepted = { issues: [], fault: null };

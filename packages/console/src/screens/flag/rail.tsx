@@ -134,6 +134,7 @@ export function DraftCard({
       <label className={css.note}>
         <span className={css.hidden}>Note for the history</span>
         <input
+          className={css.input}
           value={note}
           maxLength={500}
           placeholder="Why? (kept in the history)"

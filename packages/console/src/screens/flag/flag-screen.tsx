@@ -171,7 +171,12 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
           />
         </div>
         <aside className={css.rail} aria-label="Live and draft">
-          <AudienceCard flagKey={flag.key} variants={saved.variants.map(({ key }) => key)} isLive={isLive} />
+          <AudienceCard
+            flagKey={flag.key}
+            variants={saved.variants.map(({ key }) => key)}
+            offVariant={saved.offVariant}
+            isLive={isLive}
+          />
           {changes.length > 0 ? (
             <DraftCard
               editing={editing}

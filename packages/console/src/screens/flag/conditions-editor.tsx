@@ -122,7 +122,12 @@ function Several({
   return (
     <fieldset className={css.nest}>
       <legend>
-        <select aria-label="How many must match" value={form} onChange={() => edit.set(path, { [other]: list })}>
+        <select
+          className={css.input}
+          aria-label="How many must match"
+          value={form}
+          onChange={() => edit.set(path, { [other]: list })}
+        >
           <option value="all">All of</option>
           <option value="any">Any of</option>
         </select>

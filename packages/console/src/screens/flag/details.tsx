@@ -19,6 +19,7 @@ export function Details({ editing }: { readonly editing: Editing }): ReactNode {
         <label className={css.wide}>
           <span>Name</span>
           <input
+            className={css.input}
             value={fields.name}
             onChange={event => dispatch({ type: 'set', fields: { name: event.target.value } })}
           />
@@ -27,6 +28,7 @@ export function Details({ editing }: { readonly editing: Editing }): ReactNode {
         <label className={css.wide}>
           <span>Description</span>
           <textarea
+            className={css.input}
             rows={2}
             value={fields.description ?? ''}
             onChange={event =>
@@ -38,6 +40,7 @@ export function Details({ editing }: { readonly editing: Editing }): ReactNode {
         <label>
           <span>Owner</span>
           <input
+            className={css.input}
             value={fields.owner ?? ''}
             onChange={event =>
               dispatch({ type: 'set', fields: { owner: event.target.value === '' ? null : event.target.value } })
@@ -51,6 +54,7 @@ export function Details({ editing }: { readonly editing: Editing }): ReactNode {
         <label>
           <span>Expected until</span>
           <input
+            className={css.input}
             type="date"
             value={fields.expectedUntil?.slice(0, 10) ?? ''}
             onChange={event =>
@@ -86,6 +90,7 @@ function TagsField({
     <label>
       <span>Tags, with commas</span>
       <input
+        className={css.input}
         value={text}
         onChange={event => {
           setText(event.target.value);

@@ -10,6 +10,8 @@ import { Empty } from '../../parts/empty.js';
 import { Receipt } from '../../parts/receipt.js';
 import { SentenceText } from '../../parts/sentence-text.js';
 import { Switch } from '../../parts/switch.js';
+import { type Done, useCommit } from '../../parts/use-commit.js';
+import { useNow } from '../../parts/use-now.js';
 import { count, gainsAndLoses } from '../../words/numbers.js';
 import { sentence } from '../../words/sentence.js';
 import { ConflictBanner } from './conflicts.js';
@@ -21,7 +23,6 @@ import { FlagHistory } from './history.js';
 import { Overrides } from './overrides.js';
 import { AudienceCard, DraftCard, saveWords } from './rail.js';
 import { Rules } from './rules.js';
-import { type Done, useCommit } from './use-commit.js';
 import { useFlagDraft } from './use-flag-draft.js';
 import { useOtherSave } from './use-other-save.js';
 import { usePreview } from './use-preview.js';
@@ -171,7 +172,12 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
           />
         </div>
         <aside className={css.rail} aria-label="Live and draft">
-          <AudienceCard flagKey={flag.key} variants={saved.variants.map(({ key }) => key)} isLive={isLive} />
+          <AudienceCard
+            flagKey={flag.key}
+            variants={saved.variants.map(({ key }) => key)}
+            offVariant={saved.offVariant}
+            isLive={isLive}
+          />
           {changes.length > 0 ? (
             <DraftCard
               editing={editing}
@@ -297,16 +303,6 @@ function savedWords(paths: readonly (readonly string[])[]): string {
   const things = new Set(paths.map(path => path.slice(0, 2).join('/')));
   if (things.size === 1 && first?.[0] === 'rules' && first[1] !== undefined) return `Saved rule ${first[1]}.`;
   return paths.length === 1 ? 'Saved 1 change.' : `Saved ${paths.length} changes.`;
-}
-
-/** The time, once in half a minute. */
-function useNow(): number {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 30_000);
-    return () => clearInterval(timer);
-  }, []);
-  return Math.max(now, Date.now());
 }
 
 function useLeaveWarning(isDirty: boolean): void {

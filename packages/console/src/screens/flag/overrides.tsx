@@ -107,7 +107,7 @@ function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProp
       <label>
         <span>User id</span>
         <input
-          className={css.mono}
+          className={css.input}
           required
           value={userId}
           onChange={event => setUserId(event.target.value)}
@@ -116,7 +116,7 @@ function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProp
       </label>
       <label>
         <span>Answer</span>
-        <select value={answer} onChange={event => setAnswer(event.target.value)}>
+        <select className={css.input} value={answer} onChange={event => setAnswer(event.target.value)}>
           <option value="on">On</option>
           {variants.map(({ key }) => (
             <option key={key} value={`variant ${key}`}>
@@ -128,11 +128,16 @@ function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProp
       </label>
       <label>
         <span>Ends</span>
-        <input type="datetime-local" value={ends} onChange={event => setEnds(event.target.value)} />
+        <input
+          className={css.input}
+          type="datetime-local"
+          value={ends}
+          onChange={event => setEnds(event.target.value)}
+        />
       </label>
       <label className={css.wide}>
         <span>Reason</span>
-        <input value={reason} maxLength={500} onChange={event => setReason(event.target.value)} />
+        <input className={css.input} value={reason} maxLength={500} onChange={event => setReason(event.target.value)} />
       </label>
       <span className={css.actions}>
         <Button kind="primary" type="submit" disabled={isBusy || userId.trim() === ''}>

@@ -14,14 +14,15 @@ export interface AudienceCardProps {
   readonly flagKey: string;
   /** In the order of definition; none for a flag that is on or off. */
   readonly variants: readonly string[];
+  readonly offVariant: string;
   readonly isLive: boolean;
 }
 
 /** How many of the connected viewers have the flag now. */
-export function AudienceCard({ flagKey, variants, isLive }: AudienceCardProps): ReactNode {
+export function AudienceCard({ flagKey, variants, offVariant, isLive }: AudienceCardProps): ReactNode {
   const [{ data }] = useSubscription({ query: Audience, variables: { keys: [flagKey] } });
   const audience = data?.flagAudience;
-  const byVariant = (audience?.variants ?? {}) as { readonly [variant: string]: number };
+  const turnedOn = audience === undefined ? new Map<string, number>() : turnedOnBy(audience, variants, offVariant);
   return (
     <section className={css.card} id="live" aria-labelledby="h-live" data-stale={isLive ? undefined : true}>
       <div className={css.head}>
@@ -49,38 +50,48 @@ export function AudienceCard({ flagKey, variants, isLive }: AudienceCardProps): 
           <div className={css.track} aria-hidden="true">
             {variants.length > 1 ? (
               variants.map((key, index) => (
-                <i key={key} data-step={index % 3} style={width(onOf(byVariant, key, audience), audience.viewers)} />
+                <i key={key} data-step={index % 3} style={width(turnedOn.get(key) ?? 0, audience.viewers)} />
               ))
             ) : (
               <i style={width(audience.on, audience.viewers)} />
             )}
           </div>
-          {variants.length > 1 ? (
-            <dl className={css.pairs}>
-              {variants.map((key, index) => (
-                <div key={key}>
-                  <dt>
-                    <span className={css.swatch} data-step={index % 3} />
-                    {key}
-                  </dt>
-                  <dd>{count(byVariant[key] ?? 0)}</dd>
-                </div>
-              ))}
-            </dl>
-          ) : null}
-          <p className={css.off}>
-            {count(audience.viewers - audience.on)} off
-            {audience.behind > 0 ? `, ${count(audience.behind)} catching up` : ''}
-          </p>
+          <dl className={css.pairs}>
+            {(variants.length > 1 ? variants : []).map((key, index) => (
+              <div key={key}>
+                <dt>
+                  <span className={css.swatch} data-step={index % 3} />
+                  {key}
+                </dt>
+                <dd>{count(turnedOn.get(key) ?? 0)}</dd>
+              </div>
+            ))}
+            <div className={css.faint}>
+              <dt>
+                <span className={css.none} />
+                off
+              </dt>
+              <dd>{count(audience.viewers - audience.on)}</dd>
+            </div>
+          </dl>
+          {audience.behind > 0 ? <p className={css.off}>{count(audience.behind)} catching up</p> : null}
         </>
       )}
     </section>
   );
 }
 
-/** A variant that is served to users for whom the flag is off counts among all viewers; no more than those who are on are shown. */
-const onOf = (byVariant: { readonly [variant: string]: number }, key: string, { on }: { on: number }) =>
-  Math.min(byVariant[key] ?? 0, on);
+/** Viewers who are on, by variant. The off variant counts also those who are off, and no other variant does. */
+function turnedOnBy(
+  audience: { readonly on: number; readonly variants: unknown },
+  keys: readonly string[],
+  offVariant: string,
+): ReadonlyMap<string, number> {
+  const served = audience.variants as { readonly [variant: string]: number };
+  const others = keys.filter(key => key !== offVariant).map(key => [key, served[key] ?? 0] as const);
+  const sum = others.reduce((total, [, number]) => total + number, 0);
+  return new Map([...others, [offVariant, Math.max(0, audience.on - sum)]]);
+}
 
 const width = (part: number, whole: number) =>
   ({ '--v': `${whole === 0 ? 0 : (part / whole) * 100}%` }) as React.CSSProperties;
@@ -134,6 +145,7 @@ export function DraftCard({
       <label className={css.note}>
         <span className={css.hidden}>Note for the history</span>
         <input
+          className={css.input}
           value={note}
           maxLength={500}
           placeholder="Why? (kept in the history)"

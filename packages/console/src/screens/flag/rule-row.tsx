@@ -126,6 +126,7 @@ function RuleEditor({ rule, editing, onDone, onRename }: RuleEditorProps): React
         <label>
           <span>Then</span>
           <select
+            className={css.input}
             value={rule.on ? 'on' : 'off'}
             onChange={event => edit(event.target.value === 'on' ? { on: true } : { on: false, serve: [] })}
           >
@@ -148,6 +149,7 @@ function RuleEditor({ rule, editing, onDone, onRename }: RuleEditorProps): React
           <label>
             <span>serves</span>
             <select
+              className={css.input}
               value={served}
               onChange={event =>
                 edit({ serve: event.target.value === '' ? [] : [{ variant: event.target.value, weight: 1 }] })

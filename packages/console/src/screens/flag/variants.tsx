@@ -184,6 +184,7 @@ function KeyField({
     <label>
       <span>Key</span>
       <input
+        className={css.input}
         value={text}
         aria-invalid={isTaken}
         onChange={event => setText(event.target.value)}
@@ -210,7 +211,7 @@ function ValueField({ value, onChange }: { value: Json; onChange: (value: Json) 
   return (
     <label>
       <span>Value</span>
-      <input className={css.mono} value={text} aria-invalid={isBad} onChange={event => type(event.target.value)} />
+      <input className={css.input} value={text} aria-invalid={isBad} onChange={event => type(event.target.value)} />
       {isBad ? <span className={css.fault}>Write JSON, such as "blue".</span> : null}
     </label>
   );

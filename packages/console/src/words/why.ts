@@ -1,5 +1,6 @@
 import { count, percent } from './numbers.js';
 import { type Part, plain, strong } from './phrases.js';
+import { attributeName } from './values.js';
 
 export interface StepShape {
   readonly name: string;
@@ -82,15 +83,26 @@ export function bucketText({ bucket, bound }: StepShape, locale?: string): strin
   return `The user’s bucket is ${count(bucket, locale)}. The rollout of ${share} ${covers}.`;
 }
 
-/** One condition as a row: where it is, without the words of the structure. */
+/** Where a condition stands, without the words of the structure. In the step of the rules the id of the rule comes first. */
 export function conditionPlace(
   path: readonly string[],
   isRules: boolean,
 ): { readonly rule: string | null; readonly field: string } {
-  const [rule, ...inRule] = isRules ? path : [null, ...path];
-  const named = inRule.filter(
-    part => !['all', 'any', 'not', 'attributes'].includes(part ?? '') && !/^\d+$/.test(part ?? ''),
-  );
-  const [field = '', ...more] = named;
-  return { rule: rule ?? null, field: field === 'groups' ? 'group' : [field, ...more].join(' ') };
+  const [rule, inRule] = isRules ? [path[0] ?? null, path.slice(1)] : [null, path];
+  const attributes = inRule.indexOf('attributes');
+  return { rule, field: attributes === -1 ? 'group' : attributeName(inRule[attributes + 1] ?? '') };
 }
+
+/** Why an answer is what it is, in two or three words. */
+export const reasonNames: { readonly [reason: string]: string } = {
+  OVERRIDE: 'override',
+  DISABLED: 'switched off',
+  RULE: 'rule',
+  USER_REQUIRED: 'nothing to hash',
+  OUTSIDE_ROLLOUT: 'outside the rollout',
+  CONDITIONS_NOT_MET: 'conditions not met',
+  CONDITIONS_MET: 'conditions met',
+  ROLLOUT: 'inside the rollout',
+  ENABLED: 'on for everyone',
+  SPLIT: 'by weight',
+};

@@ -75,8 +75,8 @@ function Conditions({ step }: { readonly step: Step }): ReactNode {
           return (
             <tr key={path.join('/')}>
               <td className={css.mono}>{rule ?? field}</td>
-              <td>{rule === null ? expected : `${field} ${expected ?? ''}`}</td>
-              <td className={css.mono}>{actual ?? 'nothing'}</td>
+              <td>{rule === null || field === 'group' ? expected : `${field} ${expected ?? ''}`}</td>
+              <td className={css.mono}>{actual ?? (field === 'group' ? 'no group' : 'nothing')}</td>
               <td>
                 <span className={matched ? css.yes : css.no}>
                   <Icon name={matched ? 'check' : 'close'} />

@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useId, useState } from 'react';
+import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import { useQuery } from 'urql';
 import type { WhyPageQuery } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
@@ -88,6 +88,7 @@ interface AnswerProps {
 
 function Answer({ data, flag, question, canEdit, onAsk, onRefresh }: AnswerProps): ReactNode {
   const { explain } = flag;
+  useChanged(flag.version, onRefresh);
   return (
     <div className={css.columns}>
       <div>
@@ -116,6 +117,16 @@ function Answer({ data, flag, question, canEdit, onAsk, onRefresh }: AnswerProps
       </aside>
     </div>
   );
+}
+
+/** Calls back when a value is another than the last time, and not the first time. */
+function useChanged(value: number, onChange: () => void): void {
+  const before = useRef(value);
+  useEffect(() => {
+    if (before.current === value) return;
+    before.current = value;
+    onChange();
+  }, [value, onChange]);
 }
 
 function CopyCard({ text }: { readonly text: string }): ReactNode {

@@ -72,8 +72,8 @@ function once(connection: Connection, text: string, done: (status: number | null
   connection.send(Buffer.from(text), false, answer => done(answer?.status ?? null));
 }
 
-async function readAll(stream: AsyncIterable<unknown> | null): Promise<void> {
-  if (stream !== null) for await (const _ of stream);
+async function readAll(stream: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of stream);
 }
 
 async function revisionOf(node: Node): Promise<number> {
@@ -100,8 +100,8 @@ const pushes = (name: string, kind: 'openWebSocket' | 'openSse', count: number):
   async measure(node, isOwn) {
     const viewers = new Viewers();
     const isWatched = values.watched && isOwn;
-    const audience = isWatched ? follow(node.url, adminToken, 'subscription { flagAudience { on } }') : null;
-    void readAll(audience);
+    const watch = new AbortController();
+    if (isWatched) void readAll(follow(node.url, adminToken, 'subscription { flagAudience { on } }', watch));
     for (const token of tokens.slice(0, count)) await viewers[kind](node.url, token);
     let isOn = false;
     const push = async (changes: number) => {
@@ -127,7 +127,7 @@ const pushes = (name: string, kind: 'openWebSocket' | 'openSse', count: number):
     };
     await push(10);
     const cost = await costOf(node, () => push(20));
-    await audience?.return();
+    watch.abort();
     viewers.close();
     await sleep(500);
     return cost;

@@ -16,6 +16,7 @@ it('has a default for everything', () => {
     readyMaxAgeSeconds: 15,
     anonymousAllowed: true,
     isProtected: false,
+    console: true,
     anonymousIntrospection: true,
     dataDir: '.halyard',
     host: '127.0.0.1',
@@ -91,6 +92,7 @@ it.each([
   ],
   [{ FEATURE_ANONYMOUS: 'false' }, { anonymousAllowed: false }],
   [{ HALYARD_PROTECTED: 'true' }, { isProtected: true }],
+  [{ HALYARD_CONSOLE: 'false' }, { console: false }],
   [{ DATABASE_URL: 'postgresql://u:p@h/d' }, { database: { kind: 'postgres', url: 'postgresql://u:p@h/d' } }],
   [
     { DATABASE_URL: 'postgres:///d?host=/run/pg' },

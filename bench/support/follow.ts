@@ -1,6 +1,13 @@
-/** The values of the only field of a subscription, over server-sent events. Leaving ends the stream. */
-export async function* follow<T>(url: string, token: string, query: string): AsyncGenerator<T, void, undefined> {
-  const abort = new AbortController();
+/**
+ * The values of the only field of a subscription, over server-sent events. Leaving ends the stream.
+ * @param abort ends it while it waits, without an error.
+ */
+export async function* follow<T>(
+  url: string,
+  token: string,
+  query: string,
+  abort = new AbortController(),
+): AsyncGenerator<T, void, undefined> {
   try {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
@@ -21,6 +28,8 @@ export async function* follow<T>(url: string, token: string, query: string): Asy
         for (const value of Object.values(data)) yield value;
       }
     }
+  } catch (error) {
+    if (!abort.signal.aborted) throw error;
   } finally {
     abort.abort();
   }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { readConfig } from '../config.js';
 import { packageVersion } from '../core/package-version.js';
+import type { ConsoleOptions } from './console.js';
 import type { Output } from './serve.js';
 import { settingsHelp } from './settings-help.js';
 import type { TokenOptions } from './token.js';
@@ -54,6 +55,33 @@ Examples:
     .action(async (options: TokenOptions) => {
       const { token } = await import('./token.js');
       output.write(`${await token(readConfig(env), options)}\n`);
+    });
+
+  program
+    .command('console')
+    .description('Print an address that signs you in to the web console, once and within a minute.')
+    .option('--user <id>', 'the author of your changes; default: your name on this machine')
+    .option('--expires <time>', 'how long you stay signed in, such as 30m, 8h or 7d, at most 30d', '12h')
+    .option('--url <address>', 'the address of the server; default: PUBLIC_URL, or HOST and PORT on this machine')
+    .option('--open', 'open the address in your browser')
+    .addHelpText(
+      'after',
+      `
+The address has a code, which is signed with the secret of the server (AUTH_JWT_SECRET, or the one in HALYARD_DATA_DIR). Run the command
+with the settings of the server, while it runs.
+
+Examples:
+  $ halyard console --open
+  $ halyard console --user kim@example.com --expires 1h --url https://flags.example.com`,
+    )
+    .action(async (options: ConsoleOptions) => {
+      const { addressHint, consoleAddress, openInBrowser } = await import('./console.js');
+      const address = await consoleAddress(readConfig(env), options);
+      errors.write(`${addressHint}\n`);
+      output.write(`${address}\n`);
+      if (options.open && !(await openInBrowser(address, env))) {
+        errors.write('No browser could be started: open the address yourself.\n');
+      }
     });
 
   program

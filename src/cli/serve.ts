@@ -118,7 +118,7 @@ function banner(config: Config, { url, metricsUrl }: RunningServer): string {
 Halyard is up at ${url} (${where})
 
   GraphiQL     ${url}/graphql
-${metricsUrl === null ? '' : `  Metrics      ${metricsUrl}\n`}  Admin token  ${mints ? 'npx halyard token --admin' : 'from your identity provider, with the role "admin"'}
+${config.console ? `  Console      ${url}/console/${mints ? ' (npx halyard console signs you in)' : ''}\n` : ''}${metricsUrl === null ? '' : `  Metrics      ${metricsUrl}\n`}  Admin token  ${mints ? 'npx halyard token --admin' : 'from your identity provider, with the role "admin"'}
   Try it       curl -s ${url}/graphql -H 'content-type: application/json'${header} -d '{"query":"{ viewer { featureMap } }"}'
 
 `;

@@ -32,7 +32,7 @@ const roles = [
  * @throws CommandError if tokens come from an identity provider.
  */
 export async function token(config: Config, options: TokenOptions): Promise<string> {
-  const { user = options.admin ? operatingSystemUser() : undefined } = options;
+  const user = options.admin ? (authorOf(options.user) ?? undefined) : options.user;
   const [role, other] = roles.filter(({ option }) => options[option]);
   if (role !== undefined && other !== undefined) {
     throw new UsageError(
@@ -41,8 +41,7 @@ export async function token(config: Config, options: TokenOptions): Promise<stri
   }
   if (user === undefined && role === undefined)
     throw new UsageError('The holder of the token is missing: give --user <id>, --service, --reader or --admin.');
-  const fault = user === undefined ? null : userIdFault(user);
-  if (fault !== null) throw new UsageError(`--user is ${JSON.stringify(shortened(user ?? ''))}. ${fault}`);
+  if (user !== undefined) checkUser(user);
   const expiresInSeconds = parseDuration(options.expires);
   const attributes = options.attributes === undefined ? undefined : parseAttributes(options.attributes);
   if (config.auth.keys.kind === 'jwks') {
@@ -62,25 +61,43 @@ export async function token(config: Config, options: TokenOptions): Promise<stri
   });
 }
 
-/** Admin tokens name somebody, so that the change log shows who made a change. */
-function operatingSystemUser(): string | undefined {
+/**
+ * The author of an admin's changes. Without one that is given, the user of the operating system, so that the change log shows who made a change.
+ * @param user as `--user` gives it.
+ * @throws UsageError if it is no user id.
+ */
+export function authorOf(user: string | undefined): string | null {
+  if (user === undefined) return operatingSystemUser();
+  checkUser(user);
+  return user;
+}
+
+function checkUser(user: string): void {
+  const fault = userIdFault(user);
+  if (fault !== null) throw new UsageError(`--user is ${JSON.stringify(shortened(user))}. ${fault}`);
+}
+
+function operatingSystemUser(): string | null {
   try {
     const id = `cli:${userInfo().username}`;
-    return userIdFault(id) === null ? id : undefined;
+    return userIdFault(id) === null ? id : null;
   } catch {
     // A process whose user has no name, such as in a container.
-    return undefined;
+    return null;
   }
 }
 
 const units = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
 const longest = 3_650 * units.d;
 
-function parseDuration(text: string): number {
+/** The seconds of a time such as `1h`. @param most in seconds, whole days. @throws UsageError */
+export function parseDuration(text: string, most: number = longest): number {
   const match = /^(\d{1,9})([smhd])$/.exec(text);
   const seconds = match === null ? 0 : Number(match[1]) * units[match[2] as keyof typeof units];
-  if (seconds < 1 || seconds > longest) {
-    throw new UsageError(`--expires is "${text}", expected a time such as 30s, 15m, 1h or 7d, at most 3650d.`);
+  if (seconds < 1 || seconds > most) {
+    throw new UsageError(
+      `--expires is "${text}", expected a time such as 30s, 15m, 1h or 7d, at most ${most / units.d}d.`,
+    );
   }
   return seconds;
 }

@@ -107,6 +107,13 @@ export const settings = [
       'What this server is called, such as staging, and a colour after a colon, such as staging:#c2410c. Admins and readers see it, so that nobody takes one environment for another. Unset: it has no name.',
   },
   {
+    name: 'HALYARD_CONSOLE',
+    default: 'true',
+    accepts: boolean,
+    to: 'console',
+    description: 'Whether the web console is served at /console.',
+  },
+  {
     name: 'ANONYMOUS_INTROSPECTION',
     default: 'true',
     accepts: boolean,

@@ -2,6 +2,7 @@ import type { Backend, Change, ChangePage } from '../backends/backend.js';
 import { RevisionNotFoundError, UnavailableError } from '../core/errors.js';
 import { Bell } from '../streams/bell.js';
 import { pulled } from '../streams/pulled.js';
+import { streamTurn } from '../streams/slices.js';
 import { type ChangeFilter, changeTest } from './change-filter.js';
 import type { Replica, Stretch } from './replica.js';
 
@@ -188,7 +189,10 @@ class Follower<T> {
     if (!this.#bell.isEnded) await this.begin();
     while (!this.#bell.isEnded) {
       const change = this.#untold.pop();
-      if (change !== undefined && this.#tell !== null) return { done: false, value: this.#tell(change) };
+      if (change !== undefined && this.#tell !== null) {
+        if (this.#untold.length > 0) await streamTurn();
+        return { done: false, value: this.#tell(change) };
+      }
       if (this.#isBehind) await this.#persist();
       else await this.#wait();
     }

@@ -28,9 +28,9 @@ export class LastAnswers {
     return true;
   }
 
-  /** Calls `act` with each answer; it must not change them. */
-  forEach(act: (evaluation: Evaluation) => void): void {
-    for (const evaluation of this.#sorted) act(evaluation);
+  /** The answers themselves, which change with the next update. */
+  get all(): readonly Evaluation[] {
+    return this.#sorted;
   }
 
   /** A copy, so that the answers may change during an iteration. */

@@ -5,6 +5,7 @@ import type { Log } from '../core/log.js';
 import type { Subject } from '../core/subject.js';
 import { pulled } from '../streams/pulled.js';
 import { TimeSlice } from '../streams/slices.js';
+import type { AudienceTally } from './audience.js';
 import { answerKey, Evaluator } from './evaluator.js';
 import { LastAnswers } from './last-answers.js';
 import type { FeatureObserver } from './observer.js';
@@ -51,6 +52,8 @@ const longestDelay = 1_000;
 export class LiveHub {
   /** How far changes have come to the subscribers. */
   readonly receipts = new ReceiptLedger(storedId => this.#byUser.has(storedId));
+  /** Told of the answers that subscribers are handed. Null: nobody asks. */
+  tally: AudienceTally | null = null;
   readonly #options: LiveHubOptions;
   readonly #subscribers = new Set<Subscriber>();
   /** By the ids under which the users are stored. */
@@ -67,7 +70,6 @@ export class LiveHub {
   #expiry: NodeJS.Timeout | null = null;
   /** The last update of one answer alone. */
   #last: FeaturesUpdate | null = null;
-  #version = 0;
   #isClosed = false;
 
   constructor(options: LiveHubOptions) {
@@ -88,11 +90,6 @@ export class LiveHub {
   /** The same, with what they were handed. */
   subscribers(): readonly Subscriber[] {
     return [...this.#subscribers];
-  }
-
-  /** While it stays the same, nothing has changed about who the subscribers are and what they were handed. */
-  get version(): number {
-    return this.#version;
   }
 
   /**
@@ -137,7 +134,6 @@ export class LiveHub {
   }
 
   #enter(subscriber: Subscriber): void {
-    this.#version += 1;
     this.#subscribers.add(subscriber);
     const { storedId } = subscriber.audience;
     if (storedId === null) return;
@@ -148,7 +144,7 @@ export class LiveHub {
 
   #leave(subscriber: Subscriber): void {
     if (subscriber.state === 'closed') return;
-    this.#version += 1;
+    this.tally?.leave(subscriber);
     this.#due.delete(subscriber);
     this.#failed.delete(subscriber);
     subscriber.state = 'closed';
@@ -184,7 +180,6 @@ export class LiveHub {
       // A transport asks for the next update when it has taken the last one.
       this.receipts.countHanded(subscriber.underway);
       subscriber.underway = null;
-      this.#version += 1;
     }
     return new Promise((resolve, reject) => {
       subscriber.pull = { resolve, reject };
@@ -196,7 +191,6 @@ export class LiveHub {
   #touch(applied: Applied): void {
     const { redefined, userIds } = applied;
     const stretch = this.receipts.note(applied, this.#options.replica.snapshot.revision);
-    this.#version += 1;
     if (redefined.size > 0) {
       for (const subscriber of this.#subscribers) {
         if (!(subscriber.keys?.some(key => redefined.has(key)) ?? true)) continue;
@@ -289,9 +283,9 @@ export class LiveHub {
     if (expiry === null) this.#expiries.delete(subscriber);
     else this.#expiries.set(subscriber, expiry);
     const update = this.#difference(subscriber, subject, now);
-    this.#version += 1;
     if (update === null) return false;
-    if (!update.snapshot) subscriber.underway = this.receipts.countAffected(touchedSince, update, subscriber);
+    if (update.snapshot) this.tally?.enter(subscriber);
+    else subscriber.underway = this.receipts.countAffected(touchedSince, update, subscriber);
     subscriber.pull = null;
     subscriber.state = 'idle';
     pull?.resolve({ done: false, value: update });
@@ -311,19 +305,25 @@ export class LiveHub {
     const features: Evaluation[] = [];
     const removed: string[] = [];
 
+    const replace = (before: Evaluation | undefined, after: Evaluation) => {
+      handed.set(after);
+      this.tally?.replace(subscriber, before, after);
+    };
     const consider = (key: string) => {
+      const before = handed.get(key);
       if (keys === null && snapshot.get(key) === undefined) {
-        if (handed.delete(key)) removed.push(key);
+        if (!handed.delete(key)) return;
+        removed.push(key);
+        this.tally?.replace(subscriber, before, undefined);
         return;
       }
       const evaluation = answerKey(snapshot, key, subject, now, fallback);
-      const before = handed.get(key);
       if (before !== undefined && subscriber.isSame(before, evaluation)) {
         // So that the next comparison is one of the same object.
-        if (before !== evaluation) handed.set(evaluation);
+        if (before !== evaluation) replace(before, evaluation);
         return;
       }
-      handed.set(evaluation);
+      replace(before, evaluation);
       features.push(evaluation);
     };
 

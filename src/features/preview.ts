@@ -1,4 +1,4 @@
-import { type CompiledFlag, compileFlag, type Evaluation, evaluate } from '../core/evaluate.js';
+import { type CompiledFlag, compileFlag, type Evaluation, evaluate, flagNotFound } from '../core/evaluate.js';
 import type { FlagDefinition } from '../core/flag.js';
 import type { Subject } from '../core/subject.js';
 import { mapInSlices } from '../streams/slices.js';
@@ -22,7 +22,7 @@ export interface FlagPreview {
   readonly total: number;
   /** Whether every user was compared. */
   readonly isComplete: boolean;
-  /** Users for whom the feature is on now. A flag that does not exist is on for nobody. */
+  /** Users for whom the feature is on now. A flag that does not exist has the default answer for everybody. */
   readonly on: number;
   /** Users for whom the feature would be on. */
   readonly onAfter: number;
@@ -65,9 +65,10 @@ export class PreviewCount {
   /**
    * Compiles in slices: one flag may take milliseconds, and a change may be of thousands.
    * @param now milliseconds since the epoch: decides which overrides have expired.
+   * @param defaultEnabled the answer for a flag that does not exist.
    */
-  static async of(changes: readonly DefinitionChange[], now: number): Promise<PreviewCount> {
-    return new PreviewCount(await mapInSlices(changes, change => new ComparedFlag(change)), now);
+  static async of(changes: readonly DefinitionChange[], now: number, defaultEnabled: boolean): Promise<PreviewCount> {
+    return new PreviewCount(await mapInSlices(changes, change => new ComparedFlag(change, defaultEnabled)), now);
   }
 
   /** How many subjects were compared. */
@@ -88,14 +89,14 @@ export class PreviewCount {
     this.#counted += 1;
     const counts = this.#counts;
     for (const flag of this.#flags) {
-      const before = flag.before === null ? null : evaluate(flag.before, subject, this.#now);
-      const after = flag.after === null ? null : evaluate(flag.after, subject, this.#now);
-      const [isOn, willBeOn] = [before?.enabled === true, after?.enabled === true];
-      if (isOn) counts.on += 1;
-      if (willBeOn) counts.onAfter += 1;
-      if (isOn === willBeOn) {
-        if (before !== null && after !== null && !flag.isSameValue(before, after)) counts.changeVariant += 1;
-      } else if (willBeOn) {
+      const before = flag.before === null ? flag.missing : evaluate(flag.before, subject, this.#now);
+      const after = flag.after === null ? flag.missing : evaluate(flag.after, subject, this.#now);
+      if (before.enabled) counts.on += 1;
+      if (after.enabled) counts.onAfter += 1;
+      if (before.enabled === after.enabled) {
+        const exists = flag.before !== null && flag.after !== null;
+        if (exists && !flag.isSameValue(before, after)) counts.changeVariant += 1;
+      } else if (after.enabled) {
         counts.gain += 1;
         addExample(this.#gaining, subject);
       } else {
@@ -116,12 +117,15 @@ export class PreviewCount {
 class ComparedFlag {
   readonly before: CompiledFlag | null;
   readonly after: CompiledFlag | null;
+  /** The answer where the flag does not exist. */
+  readonly missing: Evaluation;
   /** A flag has few answers and gives each as the same object, so two values are compared once and not for each user. */
   readonly #isSame = new Map<Evaluation, Map<Evaluation, boolean>>();
 
-  constructor({ before, after }: DefinitionChange) {
+  constructor({ before, after }: DefinitionChange, defaultEnabled: boolean) {
     this.before = before === null ? null : compileFlag(before);
     this.after = after === null ? null : compileFlag(after);
+    this.missing = flagNotFound((before ?? after)?.key ?? '', defaultEnabled);
   }
 
   isSameValue(before: Evaluation, after: Evaluation): boolean {

@@ -12,6 +12,8 @@ export interface PreviewerOptions {
   readonly targeting: TargetingCache;
   /** The viewers that are subscribed now. */
   readonly viewers: () => readonly Viewer[];
+  /** The answer for a flag that does not exist. */
+  readonly defaultEnabled: boolean;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -47,7 +49,7 @@ export class Previewer {
     time: number = previewLimits.time,
   ): Promise<FlagPreview> {
     const end = performance.now() + time;
-    const count = await PreviewCount.of(changes, this.#options.now());
+    const count = await PreviewCount.of(changes, this.#options.now(), this.#options.defaultEnabled);
     return population === 'CONNECTED' ? this.#connected(count, end) : this.#stored(count, end, time);
   }
 

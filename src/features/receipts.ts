@@ -16,7 +16,7 @@ import {
 } from '../core/receipt.js';
 import { Latest } from '../streams/latest.js';
 import { TimeSlice } from '../streams/slices.js';
-import { countAudience } from './audience.js';
+import { AudienceCounter } from './audience.js';
 import type { LiveHub } from './live-hub.js';
 import { NodeRounds } from './node-rounds.js';
 import type { Receipt } from './receipt.js';
@@ -41,19 +41,38 @@ const patience = 1_900;
 /** The least milliseconds between two updates of an audience. */
 const leastPause = 500;
 
-/** An audience, when it was counted, and in which state of the hub. */
-interface CountedAudience {
-  readonly keys: readonly string[] | null;
-  readonly version: number;
-  /** As `performance.now()` has it. */
-  readonly at: number;
-  readonly counts: NodeAnswer['audience'];
+/** What the nodes have said in a round, added up once for all clients that ask. */
+class Round {
+  readonly #audiences = new Map<string, FlagAudience>();
+  readonly #last: ReadonlyMap<string, FlagAudience>;
+
+  /** @param last the round before: what has not changed since is the same object. */
+  constructor(
+    readonly answers: readonly NodeAnswer[],
+    last: Round | null,
+  ) {
+    this.#last = last === null ? new Map() : last.#audiences;
+  }
+
+  audience(key: string): FlagAudience {
+    let sum = this.#audiences.get(key);
+    if (sum === undefined) {
+      sum = sumOfAudiences(
+        key,
+        this.answers.map(({ audience }) => audience.get(key)),
+      );
+      const last = this.#last.get(key);
+      if (last !== undefined && isDeepStrictEqual(last, sum)) sum = last;
+      this.#audiences.set(key, sum);
+    }
+    return sum;
+  }
 }
 
 /** A client that asks. */
 interface Watch {
   readonly asks: NodeAsks;
-  onRound(own: NodeAnswer, others: readonly NodeAnswer[]): void;
+  onRound(round: Round): void;
   end(): void;
 }
 
@@ -61,21 +80,24 @@ interface Watch {
 export class Receipts {
   readonly #options: ReceiptsOptions;
   readonly #rounds: NodeRounds;
+  readonly #audience: AudienceCounter;
   readonly #watches = new Set<Watch>();
   /** The receipts of the revisions that are asked for: they are kept as long as somebody asks. */
   #held: ReadonlyMap<number, Receipt | null> = new Map();
-  /** The last audience that was counted. Null: the next answer needs a new one. */
-  #audience: CountedAudience | null = null;
+  #lastRound: Round | null = null;
   #isClosed = false;
 
   constructor(options: ReceiptsOptions) {
     this.#options = options;
+    this.#audience = new AudienceCounter(options.hub);
     this.#rounds = new NodeRounds({
       ...options,
       asks: () => this.#asks,
       answer: asked => this.#answer(asked),
       onRound: (asked, own, others) => {
-        for (const watch of [...this.#watches]) if (isCovered(watch.asks, asked)) watch.onRound(own, others);
+        const round = new Round([own, ...others], this.#lastRound);
+        for (const watch of [...this.#watches]) if (isCovered(watch.asks, asked)) watch.onRound(round);
+        this.#lastRound = this.#watches.size === 0 ? null : round;
       },
     });
   }
@@ -90,8 +112,7 @@ export class Receipts {
     await this.#require(revision);
     const startedAt = performance.now();
     const wait = this.#options.backend.isInstant ? 0 : patience;
-    return this.#watch<Propagation>({ ...nothingAsked, revisions: [revision] }, (put, end) => (own, others) => {
-      const answers = [own, ...others];
+    return this.#watch<Propagation>({ ...nothingAsked, revisions: [revision] }, (put, end) => ({ answers }) => {
       const counts = answers.map(({ receipts }) => receipts.get(revision));
       const age = performance.now() - startedAt;
       const isDone = age >= wait && counts.every(count => count?.behind === 0);
@@ -111,23 +132,20 @@ export class Receipts {
    * @throws UnavailableError if the log must be read and cannot be.
    */
   flagAudience(keys: readonly string[] | null): AsyncIterableIterator<FlagAudience> {
-    this.#audience = null;
     let toldAt = Number.NEGATIVE_INFINITY;
-    return this.#watch<FlagAudience>({ ...nothingAsked, audience: keys }, put => (own, others) => {
-      const answers = [own, ...others];
+    return this.#watch<FlagAudience>({ ...nothingAsked, audience: keys }, put => round => {
       // Clients that come and go begin rounds too.
       if (performance.now() - toldAt < leastPause) return;
       toldAt = performance.now();
       for (const key of keys ?? this.#options.replica.snapshot.flags.map(flag => flag.key)) {
-        const counts = answers.map(({ audience }) => audience.get(key));
-        put(key, sumOfAudiences(key, counts));
+        put(key, round.audience(key));
       }
     });
   }
 
   /** The audience of flags among the viewers of this process alone. */
   async audience(keys: readonly string[]): Promise<readonly FlagAudience[]> {
-    const counts = await countAudience(this.#options.hub.subscribers(), [...new Set(keys)]);
+    const counts = await this.#audience.count(keys);
     return keys.map(key => sumOfAudiences(key, [counts.get(key)]));
   }
 
@@ -136,6 +154,7 @@ export class Receipts {
     this.#isClosed = true;
     for (const watch of [...this.#watches]) watch.end();
     await this.#rounds.close();
+    this.#audience.stop();
   }
 
   get #asks(): NodeAsks {
@@ -153,7 +172,8 @@ export class Receipts {
     const latest = new Latest<T>(leave);
     const told = new Map<string, T>();
     const put = (name: string, value: T) => {
-      if (isDeepStrictEqual(told.get(name), value)) return;
+      const last = told.get(name);
+      if (last === value || isDeepStrictEqual(last, value)) return;
       told.set(name, value);
       latest.put(name, value);
     };
@@ -185,7 +205,7 @@ export class Receipts {
           receipt === null ? nothingCounted : receipt.count(behind.get(receipt) ?? 0),
         ]),
       ),
-      audience: audience?.length === 0 ? new Map() : await this.#countAudience(audience),
+      audience: audience?.length === 0 ? new Map() : await this.#audience.count(audience),
     };
   }
 
@@ -205,20 +225,6 @@ export class Receipts {
       }
     }
     return behind;
-  }
-
-  async #countAudience(keys: readonly string[] | null): Promise<NodeAnswer['audience']> {
-    const { hub } = this.#options;
-    const { version } = hub;
-    const last = this.#audience;
-    const at = performance.now();
-    if (last !== null && isDeepStrictEqual(last.keys, keys)) {
-      // Clients that ask for receipts begin rounds too.
-      if (last.version === version || at - last.at < leastPause) return last.counts;
-    }
-    const counted: CountedAudience = { keys, version, at, counts: await countAudience(hub.subscribers(), keys) };
-    this.#audience = counted;
-    return counted.counts;
   }
 
   /** @throws RevisionNotFoundError if receipts of this revision are not kept. */

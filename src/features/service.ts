@@ -166,7 +166,7 @@ export class FeatureService {
       log,
       now,
     });
-    this.#previewer = new Previewer({ backend, targeting, viewers: () => this.#hub.viewers(), now });
+    this.#previewer = new Previewer({ backend, targeting, viewers: () => this.#hub.viewers(), defaultEnabled, now });
     this.#confirmations = new Confirmations({
       backend,
       secret: options.confirmationSecret,

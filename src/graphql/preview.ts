@@ -35,7 +35,8 @@ export const FlagPreview = builder.objectRef<ConfirmablePreview>('FlagPreview').
       description: `Whether every user of the population was compared. A preview answers within ${time / 1_000} seconds, for the users that it has compared until then. Stored users are compared in the order of their stored ids.`,
     }),
     on: t.exposeInt('on', {
-      description: 'Users for whom the feature is on now. A flag that does not exist is on for nobody.',
+      description:
+        'Users for whom the feature is on now. A flag that does not exist has the default answer of the server (`FEATURE_DEFAULT_ENABLED`) for everybody.',
     }),
     onAfter: t.exposeInt('onAfter', { description: 'Users for whom the feature would be on.' }),
     gain: t.exposeInt('gain', { description: 'Users for whom the feature is off now and would be on.' }),
@@ -70,7 +71,8 @@ builder.objectType(ConfirmationRequiredError, {
   fields: t => ({
     preview: t.field({
       type: FlagPreview,
-      description: 'The effect of the change on the connected viewers. After a deletion the feature is on for nobody.',
+      description:
+        'The effect of the change on the connected viewers. After a deletion everybody has the default answer of the server (`FEATURE_DEFAULT_ENABLED`).',
       resolve: ({ preview }) => preview,
     }),
   }),

@@ -85,6 +85,8 @@ builder.subscriptionFields(t => ({
   }),
   flagAudience: t.field({
     type: FlagAudience,
+    // All who watch are told the same objects.
+    extensions: { shareable: true },
     description:
       'Reader, admin. The viewers of flags, over all nodes: first an update for each flag, then one each time that the numbers of a flag have changed, at most two a second for each flag.',
     authScopes: { reader: true },

@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { createVerifier } from '../auth/verifier.js';
 import { type DatabaseBackend, openDatabase } from '../backends/database.js';
 import { readSecrets, type Secret, secrets } from '../backends/secrets.js';
+import { useCode } from '../backends/sign-in-codes.js';
 import type { Config } from '../config.js';
 import { packageVersion } from '../core/package-version.js';
 import { type OnEvaluation, observeEach } from '../features/observer.js';
@@ -14,6 +15,7 @@ import { createSchema } from '../graphql/index.js';
 import { databaseOptionsOf, day, tokenKeysOf } from './from-config.js';
 import { createLogger } from './logger.js';
 import { FeatureMetrics } from './metrics/feature-metrics.js';
+import { builtConsole, readConsole } from './protocols/console/files.js';
 import { createHalyardServer, type Readiness, type ServerLimits, type ServerLoad } from './server.js';
 
 export { type Config, ConfigError, readConfig } from '../config.js';
@@ -28,6 +30,8 @@ export interface StartOverrides {
   readonly pollInterval?: number;
   /** Milliseconds between two writes of the counts of questions. */
   readonly usageInterval?: number;
+  /** The folder of the console, as it was built. Default: that of this package. */
+  readonly consoleFolder?: string;
 }
 
 export interface RunningServer {
@@ -55,6 +59,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
   const log = overrides.log ?? createLogger({ level: config.logLevel, pretty: false }).log;
   for (const warning of config.warnings) log.warn(warning);
   const keys = await tokenKeysOf(config);
+  const consoleFiles = config.console ? await readConsole(overrides.consoleFolder ?? builtConsole()) : null;
   const database = overrides.database ?? (await openDatabase({ ...databaseOptionsOf(config), log }));
   const { ticket: ticketSecret, confirmation: confirmationSecret } = await secretsOf(database, log);
   const registry = config.metrics === false ? null : new Registry();
@@ -102,6 +107,9 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
       ticketSecret,
       publicUrl: config.publicUrl ?? null,
     },
+    ...(config.console
+      ? { console: { files: consoleFiles, keys, claims: config.auth, useCode: id => useCode(database.prisma, id) } }
+      : {}),
     verifier,
     log,
     host: config.host,

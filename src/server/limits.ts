@@ -19,6 +19,8 @@ export interface ServerLimits extends OperationLimits, StreamLimits, SocketLimit
   readonly connectionsPerAddress: number;
   /** Plain requests of one address that may be under way at a time. 0: no limit. */
   readonly requestsPerAddress: number;
+  /** Codes for the console that one address may send in a minute. */
+  readonly codesPerMinute: number;
   /** How long a stop waits for what is under way, in milliseconds. */
   readonly shutdownGrace: number;
 }
@@ -39,6 +41,7 @@ export const defaultServerLimits: ServerLimits = Object.freeze({
   subscriptionsPerSocket: 100,
   connectionsPerAddress: 1_000,
   requestsPerAddress: 1_000,
+  codesPerMinute: 20,
   maxBufferedBytes: 1_000_000,
   unsentPerAddress: 32_000_000,
   unsentInAll: 256_000_000,

@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import type { Caller } from '../auth/caller.js';
 import type { Verifier } from '../auth/verifier.js';
 import type { TrustProxy } from '../config/schema.js';
+import { hostInUrl } from './http/address.js';
 import { ByteBudget } from './http/byte-budget.js';
 import type { CorsOrigins } from './http/cors.js';
 import { Deadlines } from './http/deadlines.js';
@@ -18,6 +19,9 @@ import { createOperations } from './operations/operations.js';
 import type { OperationOrigin } from './operations/origin.js';
 import type { OperationContext } from './operations/runner.js';
 import { createOperatorListener } from './operator-listener.js';
+import type { ConsoleFiles } from './protocols/console/files.js';
+import { createConsoleRoutes } from './protocols/console/routes.js';
+import type { SessionOptions } from './protocols/console/session.js';
 import { EventStreams } from './protocols/event-stream.js';
 import { createGraphiQLRoute } from './protocols/graphiql.js';
 import { createGraphQLRoute } from './protocols/graphql-http.js';
@@ -41,6 +45,8 @@ export interface HalyardServerOptions {
   readonly dependsOnDevice?: (caller: Caller) => boolean;
   /** The flags that OFREP evaluates. Absent: it is not served. */
   readonly ofrep?: OfrepOptions;
+  /** The web console. Absent: it is not served. `files` is null if it has not been built. */
+  readonly console?: SessionOptions & { readonly files: ConsoleFiles | null };
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly host: string;
@@ -167,6 +173,9 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
           trustProxy: options.trustProxy ?? false,
           prefix,
         })),
+    ...(options.console === undefined
+      ? []
+      : createConsoleRoutes({ ...options.console, bodies, codesPerMinute: limits.codesPerMinute })),
     ...health,
     ...(operatorListener === null ? metricsRoute : []),
     {
@@ -227,10 +236,4 @@ export function createHalyardServer(options: HalyardServerOptions): HalyardServe
       return closing;
     },
   };
-}
-
-/** How to reach a server that listens on this host from the machine it runs on. */
-function hostInUrl(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }

@@ -1,5 +1,6 @@
 import { Bell } from './bell.js';
 import { pulled } from './pulled.js';
+import { streamTurn } from './slices.js';
 
 /**
  * Values for one reader, of which only the latest of each name matters: a slow reader gets one in place of all that it missed.
@@ -22,6 +23,7 @@ export class Latest<T> {
     };
     const pull = async (): Promise<IteratorResult<T>> => {
       while (!this.#bell.isEnded) {
+        if (this.#waiting.size > 0) await streamTurn();
         for (const [name, value] of this.#waiting) {
           this.#waiting.delete(name);
           return { done: false, value };

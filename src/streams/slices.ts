@@ -18,6 +18,17 @@ export class TimeSlice {
   }
 }
 
+let lastTurn: Promise<void> = Promise.resolve();
+
+/**
+ * The turn of one of all streams that have much to say: one value of one stream for each turn of the event loop, so that others are
+ * heard between any two, however many streams there are.
+ */
+export function streamTurn(): Promise<void> {
+  lastTurn = lastTurn.then(() => nextTurn());
+  return lastTurn;
+}
+
 /** Maps a list in slices. A short list is mapped in one. */
 export async function mapInSlices<T, R>(items: readonly T[], map: (item: T) => R): Promise<R[]> {
   const mapped: R[] = [];

@@ -186,6 +186,16 @@ describe('on a protected server', () => {
     expect(await remove('nope')).toMatchObject({ value: false });
   });
 
+  it('a deletion turns the feature on for everybody where the default answer is on', async () => {
+    const { service, asked, remove } = await start({ defaultEnabled: true });
+    await service.management.createFlag({ key: 'a', name: 'A', enabled: false });
+    await service.management.setOverride({ userId: 'u', flagKey: 'a', enabled: true });
+    await service.subscribe({ userId: 'viewer' }).next();
+    await service.subscribe({ userId: 'u' }).next();
+    const { preview } = await asked(remove('a'));
+    expect(preview).toMatchObject({ on: 1, onAfter: 2, gain: 1, lose: 0, gaining: ['viewer'], changeVariant: 0 });
+  });
+
   it('changes of this program itself need no confirmation', async () => {
     const { service } = await start();
     await service.management.createFlag({ key: 'a', name: 'A' });

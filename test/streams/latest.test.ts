@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { Latest } from '../../src/streams/latest.js';
 import { settle } from '../support/wait.js';
@@ -40,4 +41,25 @@ it('lets go at once of a reader who leaves while it waits', async () => {
   expect([await pending, ends]).toEqual([{ done: true, value: undefined }, 1]);
   latest.put('a', 'late');
   expect(await latest.values.next()).toEqual({ done: true, value: undefined });
+});
+
+it('leaves others their turn between two values, however many streams have much to say', async () => {
+  const streams = Array.from({ length: 20 }, () => new Latest<number>(() => {}));
+  for (const stream of streams) {
+    for (let n = 0; n < 50; n += 1) stream.put(String(n), n);
+    stream.end();
+  }
+  let read = 0;
+  const reading = Promise.all(
+    streams.map(async stream => {
+      for await (const _ of stream.values) read += 1;
+    }),
+  );
+  let most = 0;
+  for (let before = 0; read < 1_000; before = read) {
+    await nextTurn();
+    most = Math.max(most, read - before);
+  }
+  await reading;
+  expect(most).toBeLessThanOrEqual(2);
 });

@@ -94,3 +94,9 @@ export function networkKey(address: string): string {
   const parsed = address.includes(':') ? parseAddress(address) : null;
   return parsed?.kind() === 'ipv6' ? parsed.toByteArray().slice(0, 8).join('.') : address;
 }
+
+/** How to reach a server that listens on this host from the machine it runs on. */
+export function hostInUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}

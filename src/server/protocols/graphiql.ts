@@ -1,7 +1,6 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { GraphiQLOptions } from 'graphql-yoga';
 import type { Route } from '../http/route.js';
+import { StaticFile } from '../http/static-file.js';
 
 const query = `# Halyard's GraphQL API. The book at the top left
 # opens its documentation.
@@ -88,12 +87,14 @@ const options: GraphiQLOptions & { readonly query: string } = {
 
 /** Makes the function that serves GraphiQL to browsers. The page is 9 MB, 2 MB compressed; it is made when it is first asked for. */
 export function createGraphiQLRoute(path: string): Route {
-  let page: Promise<{ readonly plain: Buffer; readonly compressed: Buffer }> | null = null;
+  let page: Promise<StaticFile> | null = null;
 
-  async function render() {
+  async function render(): Promise<StaticFile> {
     const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
-    const plain = Buffer.from(renderGraphiQL(options));
-    return { plain, compressed: await promisify(gzip)(plain) };
+    return new StaticFile(Buffer.from(renderGraphiQL(options)), 'text/html; charset=utf-8', {
+      'content-security-policy': contentSecurityPolicy,
+      'cache-control': 'no-cache',
+    });
   }
 
   return {
@@ -107,20 +108,8 @@ export function createGraphiQLRoute(path: string): Route {
         page = null;
         throw error;
       });
-      const { plain, compressed } = await page;
-      const accepted = String(request.headers['accept-encoding'] ?? '').includes('gzip');
-      const body = accepted ? compressed : plain;
-      response.appendHeader('vary', 'Accept, Accept-Encoding');
-      response.writeHead(200, {
-        'content-type': 'text/html; charset=utf-8',
-        'content-length': body.byteLength,
-        'content-security-policy': contentSecurityPolicy,
-        'x-content-type-options': 'nosniff',
-        'cache-control': 'no-cache',
-        ...(accepted ? { 'content-encoding': 'gzip' } : {}),
-      });
-      response.share();
-      response.end(body);
+      response.appendHeader('vary', 'Accept');
+      await (await page).send(request, response);
     },
   };
 }

@@ -6,6 +6,7 @@ import { shortened } from '../../../core/text.js';
 import type { HttpResponse } from '../../http/http-response.js';
 import type { HttpRequest } from '../../http/request.js';
 import type { Exchange, Route } from '../../http/route.js';
+import { isKnown } from '../../http/static-file.js';
 import type { ServerMetrics } from '../../metrics/server-metrics.js';
 import { AnswerMemory, type AnswerStore, type KeptAnswer } from '../../operations/kept-answers.js';
 import { maskError, reportTo } from '../../operations/mask-error.js';
@@ -184,11 +185,4 @@ function send(response: HttpResponse<HttpRequest>, status: number, body: string,
 function markIn(url = ''): string {
   const query = url.indexOf('?');
   return query === -1 ? '' : (new URLSearchParams(url.slice(query)).get('flagConfigEtag') ?? '');
-}
-
-/** Whether a client has this answer. Proxies that compress mark the tag as weak. */
-function isKnown(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  const tags = header.split(',').map(tag => tag.trim());
-  return tags.some(tag => tag === '*' || tag === etag || tag === `W/${etag}`);
 }

@@ -38,7 +38,7 @@ function Flag(): ReactNode {
   return (
     <FlagPage
       key={key}
-      flagKey={decodeURIComponent(key)}
+      flagKey={key}
       canEdit={canEdit}
       isLive={isLive}
       environment={server.isProtected ? (server.environment ?? null) : null}
@@ -81,7 +81,7 @@ function UsersPlace(): ReactNode {
 
 function UserPlace(): ReactNode {
   const { id = '' } = useParams<{ id: string }>();
-  return <UserPage key={id} userId={decodeURIComponent(id)} canEdit={useWho().canEdit} />;
+  return <UserPage key={id} userId={id} canEdit={useWho().canEdit} />;
 }
 
 function GroupsPlace(): ReactNode {
@@ -91,7 +91,7 @@ function GroupsPlace(): ReactNode {
 
 function GroupPlace(): ReactNode {
   const { name = '' } = useParams<{ name: string }>();
-  return <GroupPage key={name} name={decodeURIComponent(name)} canEdit={useWho().canEdit} />;
+  return <GroupPage key={name} name={name} canEdit={useWho().canEdit} />;
 }
 
 /** The screen of the present address. */

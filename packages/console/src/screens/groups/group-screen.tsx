@@ -1,6 +1,8 @@
 import { type ReactNode, useState } from 'react';
 import { useMutation, useQuery } from 'urql';
+import { Link } from 'wouter';
 import { Button } from '../../parts/button.js';
+import { flagPath, userPath } from '../../parts/paths.js';
 import { Receipt } from '../../parts/receipt.js';
 import { errorText } from '../../words/errors.js';
 import { count, plural } from '../../words/numbers.js';
@@ -12,12 +14,10 @@ import css from './groups.module.css';
 export interface GroupScreenProps {
   readonly name: string;
   readonly canEdit: boolean;
-  readonly flagHref: (key: string) => string;
-  readonly userHref: (userId: string) => string;
 }
 
 /** One group: its members, and the flags that name it. */
-export function GroupScreen({ name, canEdit, flagHref, userHref }: GroupScreenProps): ReactNode {
+export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
   const [after, setAfter] = useState<string | null>(null);
   const [{ data, error }, ask] = useQuery({
     query: GroupPage,
@@ -68,7 +68,7 @@ export function GroupScreen({ name, canEdit, flagHref, userHref }: GroupScreenPr
           <ul className={css.list}>
             {members.map(({ cursor, node, addedAt }) => (
               <li key={cursor} className={css.member}>
-                <a href={userHref(node.userId)}>{node.userId}</a>
+                <Link href={userPath(node.userId)}>{node.userId}</Link>
                 <time className={css.faint} title={exact(addedAt)}>
                   {relative(addedAt, Date.now())}
                 </time>
@@ -110,7 +110,7 @@ export function GroupScreen({ name, canEdit, flagHref, userHref }: GroupScreenPr
             <ul className={css.flags}>
               {group?.flags.map(flag => (
                 <li key={flag.id}>
-                  <a href={flagHref(flag.key)}>{flag.name}</a>
+                  <Link href={flagPath(flag.key)}>{flag.name}</Link>
                 </li>
               ))}
             </ul>

@@ -1,19 +1,20 @@
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { useQuery } from 'urql';
+import { Link } from 'wouter';
 import { Button } from '../../parts/button.js';
 import { Empty } from '../../parts/empty.js';
+import { groupPath } from '../../parts/paths.js';
 import { plural } from '../../words/numbers.js';
 import { GroupList } from './documents.js';
 import css from './groups.module.css';
 
 export interface GroupsScreenProps {
   readonly canEdit: boolean;
-  readonly hrefOf: (group: string) => string;
   readonly onOpen: (group: string) => void;
 }
 
 /** The groups that have members or that a flag names. */
-export function GroupsScreen({ canEdit, hrefOf, onOpen }: GroupsScreenProps): ReactNode {
+export function GroupsScreen({ canEdit, onOpen }: GroupsScreenProps): ReactNode {
   const [after, setAfter] = useState<string | null>(null);
   const [{ data, error }] = useQuery({ query: GroupList, variables: { after }, requestPolicy: 'cache-and-network' });
   const groups = data?.groups.nodes ?? [];
@@ -22,6 +23,9 @@ export function GroupsScreen({ canEdit, hrefOf, onOpen }: GroupsScreenProps): Re
     <>
       <div className={css.head}>
         <h1>Groups</h1>
+        <Link className={css.other} href="/users">
+          Users
+        </Link>
         {canEdit ? <NewGroup onOpen={onOpen} /> : null}
       </div>
       {error === undefined ? null : (
@@ -35,7 +39,7 @@ export function GroupsScreen({ canEdit, hrefOf, onOpen }: GroupsScreenProps): Re
       <ul className={css.list}>
         {groups.map(({ id, name, memberCount, flags }) => (
           <li key={id} className={css.row}>
-            <a href={hrefOf(name)}>{name}</a>
+            <Link href={groupPath(name)}>{name}</Link>
             <span className={css.number}>{plural(memberCount, 'member')}</span>
             <span className={css.faint}>
               {flags.length === 0 ? 'no flag names it' : `named by ${plural(flags.length, 'flag')}`}

@@ -1,8 +1,10 @@
 import { type ReactNode, useState } from 'react';
 import { useMutation, useQuery } from 'urql';
+import { Link } from 'wouter';
 import type { UserPageQuery } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
 import { Empty } from '../../parts/empty.js';
+import { flagPath, groupPath, whyPath } from '../../parts/paths.js';
 import { Receipt } from '../../parts/receipt.js';
 import { Value } from '../../parts/value.js';
 import { type ErrorShape, errorText } from '../../words/errors.js';
@@ -17,9 +19,6 @@ import css from './users.module.css';
 export interface UserScreenProps {
   readonly userId: string;
   readonly canEdit: boolean;
-  readonly flagHref: (key: string) => string;
-  readonly whyHref: (userId: string, key: string) => string;
-  readonly groupHref: (group: string) => string;
 }
 
 /** One user: what is stored, and what the flags answer. */
@@ -53,14 +52,7 @@ export function UserScreen({ userId, ...rest }: UserScreenProps): ReactNode {
 
 type User = UserPageQuery['user'];
 
-function UserView({
-  user,
-  canEdit,
-  flagHref,
-  whyHref,
-  groupHref,
-  onRefresh,
-}: UserScreenProps & { user: User; onRefresh: () => void }): ReactNode {
+function UserView({ user, canEdit, onRefresh }: UserScreenProps & { user: User; onRefresh: () => void }): ReactNode {
   return (
     <div className={css.columns}>
       <div>
@@ -73,7 +65,7 @@ function UserView({
           <ul className={css.answers}>
             {user.features.map(({ key, enabled, variant, reason, rule }) => (
               <li key={key}>
-                <a href={flagHref(key)}>{key}</a>
+                <Link href={flagPath(key)}>{key}</Link>
                 <span className={css.faint}>{reason === 'RULE' ? `rule ${rule}` : (reasonNames[reason] ?? '')}</span>
                 <span className={css.then}>
                   <span className={enabled ? css.on : css.off}>{enabled ? 'On' : 'Off'}</span>
@@ -81,9 +73,9 @@ function UserView({
                     <Value>{variant}</Value>
                   ) : null}
                 </span>
-                <a className={css.why} href={whyHref(user.userId, key)}>
+                <Link className={css.why} href={whyPath(user.userId, key)}>
                   Why
-                </a>
+                </Link>
               </li>
             ))}
           </ul>
@@ -99,7 +91,7 @@ function UserView({
           <ul className={css.plain}>
             {user.groups.map(group => (
               <li key={group}>
-                <a href={groupHref(group)}>{group}</a>
+                <Link href={groupPath(group)}>{group}</Link>
               </li>
             ))}
           </ul>
@@ -113,7 +105,7 @@ function UserView({
           <ul className={css.plain}>
             {user.overrides.nodes.map(({ id, flag, enabled, variant, expiresAt }) => (
               <li key={id}>
-                <a href={flagHref(flag.key)}>{flag.key}</a>
+                <Link href={flagPath(flag.key)}>{flag.key}</Link>
                 <span className={css.then}>
                   <span className={enabled ? css.on : css.off}>{enabled ? 'On' : 'Off'}</span>
                   {typeof variant === 'string' ? <Value>{variant}</Value> : null}

@@ -1,8 +1,10 @@
 import { type ReactNode, useState } from 'react';
 import { useQuery } from 'urql';
+import { Link } from 'wouter';
 import type { UserListQuery } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
 import { Empty } from '../../parts/empty.js';
+import { userPath } from '../../parts/paths.js';
 import { plural } from '../../words/numbers.js';
 import type { Json } from '../../words/shapes.js';
 import { valueText } from '../../words/values.js';
@@ -13,17 +15,19 @@ export interface UsersScreenProps {
   /** What the ids begin with; it stands in the address. */
   readonly search: string;
   readonly onSearch: (search: string) => void;
-  readonly hrefOf: (userId: string) => string;
   readonly onOpen: (userId: string) => void;
 }
 
 /** The users for whom something is stored, and any other by its id. */
-export function UsersScreen({ search, onSearch, hrefOf, onOpen }: UsersScreenProps): ReactNode {
+export function UsersScreen({ search, onSearch, onOpen }: UsersScreenProps): ReactNode {
   const [pages, setPages] = useState<readonly (string | null)[]>([null]);
   return (
     <>
       <div className={css.head}>
         <h1>Users</h1>
+        <Link className={css.other} href="/groups">
+          Groups
+        </Link>
       </div>
       <form
         className={css.search}
@@ -56,8 +60,6 @@ export function UsersScreen({ search, onSearch, hrefOf, onOpen }: UsersScreenPro
             key={`${search} ${after}`}
             search={search}
             after={after}
-            hrefOf={hrefOf}
-            onOpen={onOpen}
             onMore={index === pages.length - 1 ? cursor => setPages([...pages, cursor]) : null}
           />
         ))}
@@ -66,13 +68,13 @@ export function UsersScreen({ search, onSearch, hrefOf, onOpen }: UsersScreenPro
   );
 }
 
-interface RowsProps extends Pick<UsersScreenProps, 'search' | 'hrefOf' | 'onOpen'> {
+interface RowsProps extends Pick<UsersScreenProps, 'search'> {
   readonly after: string | null;
   /** Null: another page follows already. */
   readonly onMore: ((cursor: string) => void) | null;
 }
 
-function UserPageRows({ search, after, hrefOf, onOpen, onMore }: RowsProps): ReactNode {
+function UserPageRows({ search, after, onMore }: RowsProps): ReactNode {
   const [{ data, error }] = useQuery({ query: UserList, variables: { search: search === '' ? null : search, after } });
   if (error !== undefined)
     return <li className={css.fault}>{error.graphQLErrors[0]?.message ?? 'The server does not answer.'}</li>;
@@ -97,16 +99,7 @@ function UserPageRows({ search, after, hrefOf, onOpen, onMore }: RowsProps): Rea
     <>
       {nodes.map(user => (
         <li key={user.id} className={css.row}>
-          <a
-            href={hrefOf(user.userId)}
-            onClick={event => {
-              if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-              event.preventDefault();
-              onOpen(user.userId);
-            }}
-          >
-            {user.userId}
-          </a>
+          <Link href={userPath(user.userId)}>{user.userId}</Link>
           <span className={css.facts}>{factsOf(user)}</span>
           <span className={css.groups}>{user.groups.length === 0 ? '' : groupWords(user.groups)}</span>
         </li>

@@ -7,15 +7,17 @@ export interface SwitchProps {
   /** Keeps its old place until the server answers. */
   readonly isBusy?: boolean;
   readonly isBig?: boolean;
+  readonly tabIndex?: number;
   readonly onChange: () => void;
 }
 
-export function Switch({ label, isOn, isBusy = false, isBig = false, onChange }: SwitchProps): ReactNode {
+export function Switch({ label, isOn, isBusy = false, isBig = false, tabIndex, onChange }: SwitchProps): ReactNode {
   return (
     <input
       className={css.switch}
       type="checkbox"
       role="switch"
+      tabIndex={tabIndex}
       aria-label={label}
       aria-checked={isOn}
       aria-busy={isBusy}

@@ -1,0 +1,62 @@
+import { type ReactNode, useEffect, useState } from 'react';
+import { Provider, useQuery } from 'urql';
+import { Router } from 'wouter';
+import { openData } from '../data/client.js';
+import { basePath } from '../data/place.js';
+import { signOut, useSession } from '../data/session.js';
+import { Who, WhoContext } from '../data/who.js';
+import { Button } from '../parts/button.js';
+import { Empty } from '../parts/empty.js';
+import { SignIn } from '../screens/sign-in/sign-in.js';
+import { Shell } from './shell.js';
+
+/** The console: a sign-in, and behind it one connection for all screens. */
+export function App(): ReactNode {
+  const { credential, reason } = useSession();
+  if (credential === null) return <SignIn reason={reason} />;
+  return <SignedIn key={credential} credential={credential} />;
+}
+
+function SignedIn({ credential }: { readonly credential: string }): ReactNode {
+  const [data, setData] = useState<ReturnType<typeof openData> | null>(null);
+  useEffect(() => {
+    const opened = openData(credential);
+    setData(opened);
+    return opened.close;
+  }, [credential]);
+  if (data === null) return null;
+  return (
+    <Provider value={data.client}>
+      <Router base={basePath}>
+        <Known />
+      </Router>
+    </Provider>
+  );
+}
+
+function Known(): ReactNode {
+  const [{ data, error }, ask] = useQuery({ query: Who });
+  const role = data?.viewer.role;
+  useEffect(() => {
+    if (role === undefined || role === 'ADMIN' || role === 'READER') return;
+    signOut(`This credential has the role ${role}. The console is for admins and readers.`);
+  }, [role]);
+  useEffect(() => {
+    const colour = data?.server.colour;
+    if (colour != null) document.documentElement.style.setProperty('--env', colour);
+  }, [data?.server.colour]);
+  if (data !== undefined) {
+    return (
+      <WhoContext.Provider value={data}>
+        <Shell />
+      </WhoContext.Provider>
+    );
+  }
+  if (error === undefined) return null;
+  return (
+    <Empty title="The server does not answer.">
+      It may be starting. <Button onClick={() => ask({ requestPolicy: 'network-only' })}>Try again</Button>{' '}
+      <Button onClick={() => signOut()}>Sign out</Button>
+    </Empty>
+  );
+}

@@ -1,0 +1,15 @@
+import { Store } from '../data/store.js';
+
+const slot = 'halyard.shortcuts';
+
+/** Whether single letters do something. Some people speak to their computer, and every word has letters. */
+export const areLettersOn = new Store(localStorage.getItem(slot) !== 'off');
+
+areLettersOn.subscribe(() => localStorage.setItem(slot, areLettersOn.get() ? 'on' : 'off'));
+
+/** Whether a key belongs to a field, to the browser or to a dialog. */
+export function isTyping(event: KeyboardEvent): boolean {
+  const target = event.target as HTMLElement;
+  const isField = target.matches('input:not([type=checkbox], [type=range]), textarea, select, [contenteditable]');
+  return isField || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]') !== null;
+}

@@ -1,0 +1,47 @@
+import { type FormEvent, type ReactNode, useState } from 'react';
+import { Button } from '../../parts/button.js';
+import { plural } from '../../words/numbers.js';
+import css from './bulk-bar.module.css';
+
+export interface BulkBarProps {
+  readonly count: number;
+  readonly isBusy: boolean;
+  readonly onSwitch: (enabled: boolean) => void;
+  readonly onTag: (tag: string) => void;
+  readonly onClear: () => void;
+}
+
+/** What can be done with all selected flags, as one change. */
+export function BulkBar({ count, isBusy, onSwitch, onTag, onClear }: BulkBarProps): ReactNode {
+  const [tag, setTag] = useState('');
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (tag.trim() === '') return;
+    onTag(tag.trim());
+    setTag('');
+  };
+  return (
+    <section className={css.bar} aria-label="Selected flags">
+      <span className={css.count}>{plural(count, 'flag')} selected</span>
+      <Button disabled={isBusy} onClick={() => onSwitch(true)}>
+        Switch on
+      </Button>
+      <Button disabled={isBusy} onClick={() => onSwitch(false)}>
+        Switch off
+      </Button>
+      <form className={css.tag} onSubmit={submit}>
+        <input
+          aria-label="Tag to add"
+          placeholder="Add a tag"
+          maxLength={50}
+          value={tag}
+          onChange={event => setTag(event.target.value)}
+        />
+        <Button type="submit" disabled={isBusy || tag.trim() === ''}>
+          Add
+        </Button>
+      </form>
+      <Button kind="plain" icon="close" label="Clear selection" onClick={onClear} />
+    </section>
+  );
+}

@@ -1,0 +1,130 @@
+import { graphql } from '../../data/generated/index.js';
+
+export const FlagList = graphql(`
+  query FlagList($filter: FlagFilter, $first: Int!, $after: String) {
+    flags(filter: $filter, orderBy: { field: NAME, direction: ASC }, first: $first, after: $after) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        id
+        key
+        name
+        enabled
+        percentage
+        conditions
+        type
+        variants {
+          key
+          value
+          weight
+        }
+        offVariant
+        rules {
+          id
+          when
+          percentage
+          on
+          serve {
+            variant
+            weight
+          }
+        }
+        bucketBy
+        tags
+        owner
+        version
+        lastAskedAt
+        staleness {
+          kind
+          since
+          isCertain
+          text
+        }
+      }
+    }
+  }
+`);
+
+export const FlagFacets = graphql(`
+  query FlagFacets {
+    flags(first: 1) {
+      totalCount
+      tags(first: 100) {
+        tag
+        count
+      }
+      owners(first: 100) {
+        owner
+        count
+      }
+    }
+    on: flags(first: 1, filter: { enabled: true }) {
+      totalCount
+    }
+    groups(first: 100) {
+      nodes {
+        id
+        name
+      }
+    }
+  }
+`);
+
+export const UpdateFlags = graphql(`
+  mutation UpdateFlags($input: UpdateFlagsInput!) {
+    result: updateFlags(input: $input) {
+      __typename
+      ... on UpdateFlagsPayload {
+        revision
+        batch
+        flags {
+          id
+          key
+          enabled
+          tags
+          version
+        }
+      }
+      ... on ConfirmationRequiredError {
+        preview {
+          ...PreviewFields
+        }
+      }
+      ... on Error {
+        code
+        message
+        path
+      }
+    }
+  }
+`);
+
+export const CreateFlag = graphql(`
+  mutation CreateFlag($input: CreateFlagInput!) {
+    result: createFlag(input: $input) {
+      __typename
+      ... on CreateFlagPayload {
+        revision
+        batch
+        flag {
+          id
+          key
+        }
+      }
+      ... on ValidationError {
+        issues {
+          path
+          message
+        }
+      }
+      ... on Error {
+        code
+        message
+        path
+      }
+    }
+  }
+`);

@@ -1,0 +1,249 @@
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { useQuery } from 'urql';
+import { useLocation } from 'wouter';
+import { useAudiences } from '../../data/audience.js';
+import { useWho } from '../../data/who.js';
+import { Button } from '../../parts/button.js';
+import { ConfirmDialog } from '../../parts/confirm-dialog.js';
+import { Empty } from '../../parts/empty.js';
+import { Receipt } from '../../parts/receipt.js';
+import { type Done, useCommit } from '../../parts/use-commit.js';
+import { useNow } from '../../parts/use-now.js';
+import { gainsAndLoses, plural } from '../../words/numbers.js';
+import { BulkBar } from './bulk-bar.js';
+import { FlagFacets, UpdateFlags } from './documents.js';
+import { toApi, useListAddress } from './filter.js';
+import { Filters } from './filters.js';
+import { FlagRow } from './flag-row.js';
+import rowCss from './flag-row.module.css';
+import css from './flags.module.css';
+import { NewFlag } from './new-flag.js';
+import { type ListedFlag, useFlagPages } from './use-flag-pages.js';
+import { useListKeys } from './use-list-keys.js';
+import { useRowsInView } from './use-rows-in-view.js';
+
+/** All flags: who gets them, and who has them now. */
+export function FlagsScreen(): ReactNode {
+  const { canEdit, server } = useWho();
+  const [, go] = useLocation();
+  const address = useListAddress();
+  const [{ data: facets }, askFacets] = useQuery({ query: FlagFacets });
+  const { flags, total, error, hasMore, more, retry } = useFlagPages(toApi(address.filter));
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
+  const [isCreating, setCreating] = useState(false);
+  const [done, setDone] = useState<Done | null>(null);
+  const now = useNow();
+  const table = useRef<HTMLDivElement>(null);
+  const listed = flags ?? [];
+  const inView = useRowsInView(table, listed.length);
+  const audiences = useAudiences(listed.slice(inView.from, inView.to).map(({ key }) => key));
+  const commit = useCommit({ onFlag: () => undefined, onDone: setDone });
+  useEffect(() => {
+    document.title = `Flags · ${server.environment ?? 'Halyard'} · Halyard`;
+  }, [server.environment]);
+
+  const send = async (label: string, changed: readonly ListedFlag[], change: (flag: ListedFlag) => object) => {
+    setBusy(new Set(changed.map(({ key }) => key)));
+    const input = { flags: changed.map(flag => ({ key: flag.key, ...change(flag) })) };
+    const isDone = await commit.send(label, UpdateFlags, input);
+    setBusy(new Set());
+    if (isDone) askFacets({ requestPolicy: 'network-only' });
+    return isDone;
+  };
+  const flip = (flag: ListedFlag) =>
+    void send(`${flag.name} is ${flag.enabled ? 'off' : 'on'}.`, [flag], ({ enabled }) => ({ enabled: !enabled }));
+  const keys = useListKeys(table, listed, {
+    select: id => setSelected(before => toggled(before, id)),
+    selectAll: ids => setSelected(before => new Set([...before, ...ids])),
+    flip: canEdit ? flip : () => {},
+    open: flag => go(`/flags/${encodeURIComponent(flag.key)}`),
+    create: canEdit ? () => setCreating(true) : () => {},
+  });
+  const chosen = listed.filter(({ id }) => selected.has(id));
+
+  return (
+    <>
+      <div className={css.head}>
+        <h1>Flags</h1>
+        {canEdit ? (
+          <Button kind="primary" icon="plus" onClick={() => setCreating(true)}>
+            New flag
+          </Button>
+        ) : null}
+      </div>
+      <Filters address={address} facets={facets} shown={total} />
+      {commit.fault === null ? null : (
+        <p className={css.fault} role="alert">
+          {commit.fault}{' '}
+          <Button kind="link" onClick={commit.clear}>
+            Dismiss
+          </Button>
+        </p>
+      )}
+      {flags === null ? (
+        error === null ? (
+          <Bones />
+        ) : (
+          <Empty title="The flags could not be read.">
+            {error.graphQLErrors[0]?.message ?? 'The server does not answer.'}{' '}
+            <Button onClick={retry}>Try again</Button>
+          </Empty>
+        )
+      ) : flags.length === 0 ? (
+        <Nothing
+          isFiltered={address.isFiltered}
+          canEdit={canEdit}
+          onClear={address.clear}
+          onCreate={() => setCreating(true)}
+        />
+      ) : (
+        <>
+          <div
+            className={rowCss.table}
+            role="table"
+            aria-label="Flags"
+            aria-rowcount={total + 1}
+            ref={table}
+            onKeyDown={keys.onKeyDown}
+          >
+            <div className={`${rowCss.row} ${rowCss.head}`} role="row" aria-rowindex={1}>
+              <span role="columnheader">
+                <span className={css.hidden}>Select</span>
+              </span>
+              <span role="columnheader">On</span>
+              <span role="columnheader">Flag</span>
+              <span role="columnheader">Who gets this</span>
+              <span role="columnheader">Rollout</span>
+              <span role="columnheader">On now</span>
+              <span role="columnheader" className={rowCss.asked}>
+                Asked
+              </span>
+            </div>
+            {flags.map((flag, index) => (
+              <FlagRow
+                key={flag.id}
+                flag={flag}
+                index={index}
+                audience={audiences.get(flag.key)}
+                now={now}
+                canEdit={canEdit}
+                isCursor={index === keys.cursor}
+                isSelected={selected.has(flag.id)}
+                isBusy={busy.has(flag.key)}
+                onSwitch={keys.flip}
+                onSelect={keys.select}
+                onCursor={keys.setCursor}
+              />
+            ))}
+          </div>
+          {hasMore ? <More onSeen={more} /> : null}
+          <div className={css.legend} data-hidden={chosen.length > 0 || undefined}>
+            <span>On now counts the viewers who are connected.</span>
+            <span>
+              <kbd>↑</kbd> <kbd>↓</kbd> move <kbd>Space</kbd> switch <kbd>E</kbd> edit <kbd>?</kbd> all keys
+            </span>
+          </div>
+        </>
+      )}
+      {chosen.length > 0 && canEdit ? (
+        <BulkBar
+          count={chosen.length}
+          isBusy={commit.isBusy}
+          onSwitch={enabled =>
+            void send(`${plural(chosen.length, 'flag')} switched ${enabled ? 'on' : 'off'}.`, chosen, () => ({
+              enabled,
+            }))
+          }
+          onTag={tag =>
+            void send(`${plural(chosen.length, 'flag')} tagged ${tag}.`, chosen, ({ tags }) => ({
+              tags: [...new Set([...tags, tag])],
+            }))
+          }
+          onClear={() => setSelected(new Set())}
+        />
+      ) : null}
+      {isCreating ? <NewFlag onClose={() => setCreating(false)} /> : null}
+      {commit.waiting === null ? null : (
+        <ConfirmDialog
+          title={`Save to ${server.environment ?? 'this server'}?`}
+          environment={server.environment ?? null}
+          onCancel={commit.cancel}
+          onConfirm={() => commit.waiting?.send(commit.waiting.preview.confirm)}
+        >
+          {gainsAndLoses(commit.waiting.preview.gain, commit.waiting.preview.lose, commit.waiting.preview.isComplete)}.
+        </ConfirmDialog>
+      )}
+      {done === null ? null : (
+        <Receipt
+          key={done.revision}
+          label={done.label}
+          revision={done.revision}
+          onUndo={done.batch === null ? null : () => commit.undo('Taken back.', done.batch as string)}
+          onDismiss={() => setDone(null)}
+        />
+      )}
+    </>
+  );
+}
+
+function toggled(set: ReadonlySet<string>, id: string): ReadonlySet<string> {
+  const next = new Set(set);
+  if (!next.delete(id)) next.add(id);
+  return next;
+}
+
+/** Asks for more when the reader comes near. */
+function More({ onSeen }: { readonly onSeen: () => void }): ReactNode {
+  const mark = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const observer = new IntersectionObserver(
+      entries => {
+        if (entries.some(({ isIntersecting }) => isIntersecting)) onSeen();
+      },
+      { rootMargin: '1200px' },
+    );
+    if (mark.current !== null) observer.observe(mark.current);
+    return () => observer.disconnect();
+  });
+  return <div ref={mark} className={css.more} />;
+}
+
+function Bones(): ReactNode {
+  return (
+    <div className={css.bones} role="status" aria-label="Loading flags">
+      {['a', 'b', 'c', 'd', 'e', 'f'].map(name => (
+        <span key={name} />
+      ))}
+    </div>
+  );
+}
+
+interface NothingProps {
+  readonly isFiltered: boolean;
+  readonly canEdit: boolean;
+  readonly onClear: () => void;
+  readonly onCreate: () => void;
+}
+
+function Nothing({ isFiltered, canEdit, onClear, onCreate }: NothingProps): ReactNode {
+  if (isFiltered) {
+    return (
+      <Empty title="No flag matches.">
+        <Button onClick={onClear}>Clear filters</Button>
+      </Empty>
+    );
+  }
+  return (
+    <Empty title="There is no flag yet.">
+      A flag turns a feature on for some users, and off again without a release.{' '}
+      {canEdit ? (
+        <Button kind="primary" icon="plus" onClick={onCreate}>
+          New flag
+        </Button>
+      ) : (
+        'An admin creates the first one.'
+      )}
+    </Empty>
+  );
+}

@@ -71,10 +71,9 @@ function Bar({ day, x, top, names }: BarProps): ReactNode {
       {day.parts.map((part, index) => {
         const size = (part / top) * height;
         y -= size;
-        // biome-ignore lint/suspicious/noArrayIndexKey: the parts have the order of the series
         return (
           <rect
-            key={index}
+            key={names[index]}
             className={css.part}
             data-step={index}
             x={x + 1.5}

@@ -36,7 +36,7 @@ export function UsageScreen(): ReactNode {
   return (
     <>
       <PageHead title="Usage">
-        <span className={css.lengths} role="group" aria-label="Time">
+        <fieldset className={css.lengths} aria-label="Time">
           {lengths.map(length => (
             <Button
               key={length}
@@ -47,7 +47,7 @@ export function UsageScreen(): ReactNode {
               {`${length} days`}
             </Button>
           ))}
-        </span>
+        </fieldset>
       </PageHead>
       <p className={css.lead}>
         Questions that name a flag are counted, by day and reason, and never by user. Answers with all flags at once

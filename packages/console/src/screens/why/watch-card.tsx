@@ -4,9 +4,9 @@ import type { WatchUserSubscription } from '../../data/generated/graphql.js';
 import { Switch } from '../../parts/switch.js';
 import { Value } from '../../parts/value.js';
 import { clock } from '../../words/times.js';
+import type { Question } from './documents.js';
 import { WatchUser } from './documents.js';
 import css from './why.module.css';
-import type { Question } from './why-screen.js';
 
 /** Lines that are kept. */
 const mostLines = 12;

@@ -32,7 +32,22 @@ const parts = [
   'FeaturesUpdate',
 ];
 
+/** The types behind the interface that refusals are asked for by. */
+export const errorTypes = [
+  'ValidationError',
+  'FlagExistsError',
+  'FlagNotFoundError',
+  'VersionConflictError',
+  'ConfirmationRequiredError',
+  'ApiKeyExistsError',
+  'ApiKeyNotFoundError',
+  'TooManyApiKeysError',
+  'RevisionNotFoundError',
+  'ConflictsError',
+];
+
 export const cacheConfig: CacheExchangeOpts = {
+  possibleTypes: { Error: errorTypes },
   keys: {
     ...Object.fromEntries(parts.map(name => [name, () => null])),
     Server: () => 'server',

@@ -85,9 +85,9 @@ function initials(name: string): string {
   ).toUpperCase();
 }
 
-/** A creation has a difference for each field, which says no more than the flag itself. */
+/** A creation and a deletion have a difference for each field, which say no more than the flag itself. */
 function shownDifferences({ kind, differences }: FlagHistoryFieldsFragment): readonly DifferenceShape[] {
-  return kind === 'FLAG_CREATED' ? [] : (differences as readonly DifferenceShape[]);
+  return kind === 'FLAG_CREATED' || kind === 'FLAG_DELETED' ? [] : (differences as readonly DifferenceShape[]);
 }
 
 /** Paths with both values: the old one struck out, the new one behind an arrow. */

@@ -3,8 +3,8 @@ import type { WhyPageQuery } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
 import type { Json } from '../../words/shapes.js';
 import { valueText } from '../../words/values.js';
+import type { Question } from './question.js';
 import css from './why.module.css';
-import type { Question } from './why-screen.js';
 
 export interface UserCardProps {
   readonly user: WhyPageQuery['user'];

@@ -5,8 +5,8 @@ import { Switch } from '../../parts/switch.js';
 import { Value } from '../../parts/value.js';
 import { clock } from '../../words/times.js';
 import { WatchUser } from './documents.js';
+import type { Question } from './question.js';
 import css from './why.module.css';
-import type { Question } from './why-screen.js';
 
 /** Lines that are kept. */
 const mostLines = 12;

@@ -9,18 +9,11 @@ import { clock } from '../../words/times.js';
 import { verdict } from '../../words/why.js';
 import { FlagKeys, WhyPage } from './documents.js';
 import { OverrideCard } from './override-card.js';
+import type { Question } from './question.js';
 import { Steps } from './steps.js';
 import { UserCard } from './user-card.js';
 import { WatchCard } from './watch-card.js';
 import css from './why.module.css';
-
-/** What is asked: one user, one flag, and attributes that the server does not know. */
-export interface Question {
-  readonly userId: string;
-  readonly flagKey: string;
-  /** Null: those that are stored. */
-  readonly attributes: Record<string, unknown> | null;
-}
 
 export interface WhyScreenProps {
   readonly question: Question;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type UsagePoint, usageChart } from '../src/words/usage.js';
+import { lastDays, type UsagePoint, usageChart } from '../src/words/usage.js';
 
 const until = new Date('2026-11-27T10:00:00Z');
 const point = (day: number, reasons: Record<string, number>): UsagePoint => ({
@@ -43,5 +43,12 @@ describe('the chart of usage', () => {
     [4_816, 5_000],
   ])('has a round scale: %i is below %i', (count, top) => {
     expect(usageChart(count === 0 ? [] : [point(27, { ENABLED: count })], 1, until).top).toBe(top);
+  });
+
+  it('asks for whole days, of which the last is the present one', () => {
+    expect(lastDays(30, until.getTime())).toEqual({
+      since: '2026-10-29T00:00:00.000Z',
+      until: '2026-11-28T00:00:00.000Z',
+    });
   });
 });

@@ -5,7 +5,7 @@ import type { HttpResponse } from './http-response.js';
 import type { HttpRequest } from './request.js';
 
 /** Media types whose files get smaller. */
-const compressible = /^(text\/|application\/(json|manifest\+json)|image\/svg\+xml)/;
+const compressible = ['text/', 'application/json', 'application/manifest+json', 'image/svg+xml'];
 
 /** A file in memory, which is compressed when a client first asks for it so. */
 export class StaticFile {
@@ -26,7 +26,7 @@ export class StaticFile {
 
   /** Answers GET and HEAD, and a client that has the file with 304. */
   async send(request: HttpRequest, response: HttpResponse<HttpRequest>): Promise<void> {
-    const isCompressible = compressible.test(this.#type);
+    const isCompressible = compressible.some(type => this.#type.startsWith(type));
     if (isCompressible) response.appendHeader('vary', 'Accept-Encoding');
     if (isKnown(request.headers['if-none-match'], this.#etag)) {
       response.writeHead(304, this.#headers).end();
@@ -54,6 +54,6 @@ export class StaticFile {
 /** Whether a client has this answer. Proxies that compress mark a tag as weak. */
 export function isKnown(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
-  const opaque = (tag: string) => tag.trim().replace(/^W\//, '');
-  return header.split(',').some(tag => tag.trim() === '*' || opaque(tag) === opaque(etag));
+  const opaque = (tag: string) => (tag.startsWith('W/') ? tag.slice(2) : tag);
+  return header.split(',').some(tag => tag.trim() === '*' || opaque(tag.trim()) === opaque(etag));
 }

@@ -9,6 +9,9 @@ import type { Question } from '../screens/why/question.js';
 
 const Flags = lazy(async () => ({ default: (await import('../screens/flags/flags-screen.js')).FlagsScreen }));
 const FlagPage = lazy(async () => ({ default: (await import('../screens/flag/flag-screen.js')).FlagScreen }));
+const History = lazy(async () => ({ default: (await import('../screens/history/history-screen.js')).HistoryScreen }));
+const Usage = lazy(async () => ({ default: (await import('../screens/usage/usage-screen.js')).UsageScreen }));
+const Keys = lazy(async () => ({ default: (await import('../screens/keys/keys-screen.js')).KeysScreen }));
 
 const Why = lazy(async () => ({ default: (await import('../screens/why/why-screen.js')).WhyScreen }));
 const Users = lazy(async () => ({ default: (await import('../screens/users/users-screen.js')).UsersScreen }));
@@ -19,6 +22,8 @@ const GroupPage = lazy(async () => ({ default: (await import('../screens/groups/
 /** A place that the navigation names. */
 export interface Place {
   readonly path: string;
+  /** The addresses at and below which one is there. */
+  readonly roots: readonly string[];
   readonly name: string;
   readonly icon: IconName;
   /** The key after `g` that leads there. */
@@ -26,9 +31,12 @@ export interface Place {
 }
 
 export const places: readonly Place[] = [
-  { path: '/', name: 'Flags', icon: 'flag', shortcut: 'f' },
-  { path: '/users', name: 'Users and groups', icon: 'users', shortcut: 'u' },
-  { path: '/why', name: 'Why', icon: 'why', shortcut: 'w' },
+  { path: '/', roots: ['/', '/flags'], name: 'Flags', icon: 'flag', shortcut: 'f' },
+  { path: '/users', roots: ['/users', '/groups'], name: 'Users and groups', icon: 'users', shortcut: 'u' },
+  { path: '/why', roots: ['/why'], name: 'Why', icon: 'why', shortcut: 'w' },
+  { path: '/history', roots: ['/history'], name: 'History', icon: 'history', shortcut: 'h' },
+  { path: '/usage', roots: ['/usage'], name: 'Usage', icon: 'usage', shortcut: 's' },
+  { path: '/keys', roots: ['/keys'], name: 'Keys', icon: 'key', shortcut: 'k' },
 ];
 
 function Flag(): ReactNode {
@@ -105,6 +113,9 @@ export function Screens(): ReactNode {
       <Route path="/users/:id" component={UserPlace} />
       <Route path="/groups" component={GroupsPlace} />
       <Route path="/groups/:name" component={GroupPlace} />
+      <Route path="/history" component={History} />
+      <Route path="/usage" component={Usage} />
+      <Route path="/keys" component={Keys} />
       <Route>
         <Empty title="Nothing is at this address.">
           It may be of another version of the console. <a href="./">All flags</a>

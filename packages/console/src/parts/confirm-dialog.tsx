@@ -8,12 +8,24 @@ export interface ConfirmDialogProps {
   readonly environment: string | null;
   /** Who gains and who loses. */
   readonly children: ReactNode;
+  /** The word on the button. Default: Save. */
+  readonly action?: string;
+  /** Whether nobody can take it back. */
+  readonly isFinal?: boolean;
   readonly onCancel: () => void;
   readonly onConfirm: () => void;
 }
 
 /** Asks for the name of a protected environment before its users see a change. */
-export function ConfirmDialog({ title, environment, children, onCancel, onConfirm }: ConfirmDialogProps): ReactNode {
+export function ConfirmDialog({
+  title,
+  environment,
+  children,
+  action = 'Save',
+  isFinal = false,
+  onCancel,
+  onConfirm,
+}: ConfirmDialogProps): ReactNode {
   const dialog = useRef<HTMLDialogElement>(null);
   const [typed, setTyped] = useState('');
   const id = useId();
@@ -37,7 +49,9 @@ export function ConfirmDialog({ title, environment, children, onCancel, onConfir
     >
       <form onSubmit={submit}>
         <h2 id={`${id}-title`}>{title}</h2>
-        <p>{children} You can take it back afterwards.</p>
+        <p>
+          {children} {isFinal ? 'Nobody can take it back.' : 'You can take it back afterwards.'}
+        </p>
         {environment === null ? null : (
           <>
             <label htmlFor={id}>
@@ -48,8 +62,8 @@ export function ConfirmDialog({ title, environment, children, onCancel, onConfir
         )}
         <div className={css.actions}>
           <Button onClick={onCancel}>Cancel</Button>
-          <Button kind="primary" type="submit" disabled={!isMatch}>
-            Save
+          <Button kind={isFinal ? 'danger' : 'primary'} type="submit" disabled={!isMatch}>
+            {action}
           </Button>
         </div>
       </form>

@@ -11,11 +11,19 @@ export interface UsageSeries {
   readonly count: number;
 }
 
+export interface UsageDay {
+  /** The beginning of the day, in UTC. */
+  readonly at: Date;
+  readonly count: number;
+  /** A number for each series. */
+  readonly parts: readonly number[];
+}
+
 export interface UsageChart {
   /** At most four, the greatest first; "Other reasons" is the last. */
   readonly series: readonly UsageSeries[];
-  /** Each day of the time, the oldest first, with a number for each series. */
-  readonly days: readonly { readonly at: Date; readonly count: number; readonly parts: readonly number[] }[];
+  /** Each day of the time, the oldest first. */
+  readonly days: readonly UsageDay[];
   readonly total: number;
   /** The end of the scale: a round number that no day exceeds; at least 1. */
   readonly top: number;
@@ -38,6 +46,16 @@ const reasonWords: Readonly<Record<string, string>> = {
   SPLIT: 'Split among variants',
   USER_REQUIRED: 'No user',
 };
+
+/** A day as the server counts it: `27 Nov`. */
+export const dayInWords = (day: Date, locale?: string): string =>
+  new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' }).format(day);
+
+/** The time of so many days that ends with the present one, as the API takes it. */
+export function lastDays(length: number, now: number): { readonly since: string; readonly until: string } {
+  const end = (Math.floor(now / dayLength) + 1) * dayLength;
+  return { since: new Date(end - length * dayLength).toISOString(), until: new Date(end).toISOString() };
+}
 
 /** A reason of an answer in words. */
 export const reasonInWords = (reason: string): string => reasonWords[reason] ?? reason;

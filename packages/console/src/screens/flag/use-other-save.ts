@@ -2,8 +2,8 @@ import { useEffect, useRef, useState } from 'react';
 import type { FlagHistoryFieldsFragment } from '../../data/generated/graphql.js';
 import { changesBetween } from '../../draft/changes.js';
 import type { SavedFlag } from '../../draft/fields.js';
+import { actorOf } from '../../parts/change-item.js';
 import type { OtherSave } from './conflicts.js';
-import { actorOf } from './history.js';
 
 /**
  * Notices when a flag changes by somebody else.

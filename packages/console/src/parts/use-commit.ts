@@ -1,9 +1,9 @@
 import { useState } from 'react';
 import { type AnyVariables, type TypedDocumentNode, useClient } from 'urql';
-import type { PreviewFieldsFragment } from '../../data/generated/graphql.js';
-import type { SavedFlag } from '../../draft/fields.js';
-import type { Issue } from '../../draft/validate.js';
-import { RevertFlag, UndoBatch, UpdateFlag } from './documents.js';
+import type { PreviewFieldsFragment } from '../data/generated/graphql.js';
+import type { SavedFlag } from '../draft/fields.js';
+import type { Issue } from '../draft/validate.js';
+import { RevertFlag, UndoBatch, UpdateFlag } from './flag-mutations.js';
 
 /** A change that the server has made. */
 export interface Done {
@@ -21,7 +21,7 @@ export interface Waiting {
   readonly send: (confirm: string) => Promise<void>;
 }
 
-/** What the mutations of this screen answer. Each has some of these fields. */
+/** What mutations answer. Each has some of these fields. */
 export interface Result {
   readonly __typename: string;
   readonly message?: string;

@@ -1,0 +1,90 @@
+import { graphql } from '../data/generated/index.js';
+
+export const UpdateFlag = graphql(`
+  mutation UpdateFlag($input: UpdateFlagInput!) {
+    result: updateFlag(input: $input) {
+      __typename
+      ... on UpdateFlagPayload {
+        flag {
+          ...FlagPageFields
+        }
+        revision
+        batch
+      }
+      ... on ValidationError {
+        code
+        message
+        issues {
+          path
+          message
+        }
+      }
+      ... on FlagNotFoundError {
+        code
+        message
+      }
+      ... on VersionConflictError {
+        code
+        message
+        flag {
+          ...FlagPageFields
+        }
+      }
+      ... on ConfirmationRequiredError {
+        code
+        message
+        preview {
+          ...PreviewFields
+        }
+      }
+    }
+  }
+`);
+
+export const RevertFlag = graphql(`
+  mutation RevertFlag($input: RevertFlagInput!) {
+    result: revertFlag(input: $input) {
+      __typename
+      ... on RevertFlagPayload {
+        flag {
+          ...FlagPageFields
+        }
+        revision
+        batch
+      }
+      ... on Error {
+        code
+        message
+      }
+      ... on ConfirmationRequiredError {
+        preview {
+          ...PreviewFields
+        }
+      }
+    }
+  }
+`);
+
+export const UndoBatch = graphql(`
+  mutation UndoBatch($input: UndoBatchInput!) {
+    result: undoBatch(input: $input) {
+      __typename
+      ... on UndoBatchPayload {
+        flags {
+          ...FlagPageFields
+        }
+        revision
+        batch
+      }
+      ... on Error {
+        code
+        message
+      }
+      ... on ConfirmationRequiredError {
+        preview {
+          ...PreviewFields
+        }
+      }
+    }
+  }
+`);

@@ -31,7 +31,9 @@ export function StaleFlags({ now }: { readonly now: number }): ReactNode {
       <div className={css.secHead}>
         <h2 id="stale-title">No longer needed</h2>
         <span className={css.aside}>
-          {seen < total ? `Looked at ${count(seen)} of ${plural(total, 'flag')}` : plural(total, 'flag')}
+          {seen < total
+            ? `Looked at ${count(seen)} of ${plural(total, 'flag')}`
+            : `${count(flags.length)} of ${plural(total, 'flag')}`}
         </span>
       </div>
       {pages.map((after, index) => (

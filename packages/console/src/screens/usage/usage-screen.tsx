@@ -94,7 +94,7 @@ function Chosen({ flagKey, days, now, onClose }: ChosenProps): ReactNode {
         {chart === null ? null : <span className={css.aside}>{plural(chart.total, 'question')}</span>}
         {flag?.lastAskedAt == null ? null : (
           <time className={css.aside} dateTime={flag.lastAskedAt} title={exact(flag.lastAskedAt)}>
-            last {relative(flag.lastAskedAt, now)}
+            last asked {relative(flag.lastAskedAt, now)}
           </time>
         )}
         <span className={css.end}>

@@ -84,7 +84,7 @@ describe.skipIf(!hasBrowser)('history, keys and usage in a real browser', { time
       expect(await percentageOf('checkout')).toBe(20);
       await page.getByRole('status').getByRole('button', { name: 'Dismiss' }).click();
       await row.last().getByRole('button', { name: 'Undo' }).click();
-      await row.last().getByRole('alert').getByText('checkout').waitFor();
+      await row.last().getByRole('alert').filter({ hasText: 'checkout' }).waitFor();
     });
 
     it('takes a batch back as a whole', async () => {
@@ -187,7 +187,11 @@ describe.skipIf(!hasBrowser)('history, keys and usage in a real browser', { time
       await page.getByRole('button', { name: 'New key' }).click();
       await page.getByRole('textbox', { name: 'Name' }).fill('taken');
       await page.getByRole('button', { name: 'Make key' }).click();
-      await page.getByRole('form', { name: 'New key' }).getByRole('alert').getByText('taken').waitFor();
+      await page
+        .getByRole('form', { name: 'New key' })
+        .getByRole('alert')
+        .filter({ hasText: '"taken" exists already' })
+        .waitFor();
     });
 
     it('are shown to readers, who can neither make nor revoke one', async () => {

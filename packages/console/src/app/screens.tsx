@@ -1,9 +1,11 @@
 import { lazy, type ReactNode } from 'react';
-import { Route, Switch, useParams } from 'wouter';
+import { Route, Switch, useLocation, useParams, useSearchParams } from 'wouter';
 import { useConnection } from '../data/connection.js';
 import { useWho } from '../data/who.js';
 import { Empty } from '../parts/empty.js';
 import type { IconName } from '../parts/icon.js';
+import { groupPath, userPath, whyPath } from '../parts/paths.js';
+import type { Question } from '../screens/why/documents.js';
 
 const Flags = lazy(async () => ({ default: (await import('../screens/flags/flags-screen.js')).FlagsScreen }));
 const FlagPage = lazy(async () => ({ default: (await import('../screens/flag/flag-screen.js')).FlagScreen }));
@@ -11,9 +13,17 @@ const History = lazy(async () => ({ default: (await import('../screens/history/h
 const Usage = lazy(async () => ({ default: (await import('../screens/usage/usage-screen.js')).UsageScreen }));
 const Keys = lazy(async () => ({ default: (await import('../screens/keys/keys-screen.js')).KeysScreen }));
 
+const Why = lazy(async () => ({ default: (await import('../screens/why/why-screen.js')).WhyScreen }));
+const Users = lazy(async () => ({ default: (await import('../screens/users/users-screen.js')).UsersScreen }));
+const UserPage = lazy(async () => ({ default: (await import('../screens/users/user-screen.js')).UserScreen }));
+const Groups = lazy(async () => ({ default: (await import('../screens/groups/groups-screen.js')).GroupsScreen }));
+const GroupPage = lazy(async () => ({ default: (await import('../screens/groups/group-screen.js')).GroupScreen }));
+
 /** A place that the navigation names. */
 export interface Place {
   readonly path: string;
+  /** The addresses at and below which one is there. */
+  readonly roots: readonly string[];
   readonly name: string;
   readonly icon: IconName;
   /** The key after `g` that leads there. */
@@ -21,10 +31,12 @@ export interface Place {
 }
 
 export const places: readonly Place[] = [
-  { path: '/', name: 'Flags', icon: 'flag', shortcut: 'f' },
-  { path: '/history', name: 'History', icon: 'history', shortcut: 'h' },
-  { path: '/usage', name: 'Usage', icon: 'usage', shortcut: 's' },
-  { path: '/keys', name: 'Keys', icon: 'key', shortcut: 'k' },
+  { path: '/', roots: ['/', '/flags'], name: 'Flags', icon: 'flag', shortcut: 'f' },
+  { path: '/users', roots: ['/users', '/groups'], name: 'Users and groups', icon: 'users', shortcut: 'u' },
+  { path: '/why', roots: ['/why'], name: 'Why', icon: 'why', shortcut: 'w' },
+  { path: '/history', roots: ['/history'], name: 'History', icon: 'history', shortcut: 'h' },
+  { path: '/usage', roots: ['/usage'], name: 'Usage', icon: 'usage', shortcut: 's' },
+  { path: '/keys', roots: ['/keys'], name: 'Keys', icon: 'key', shortcut: 'k' },
 ];
 
 function Flag(): ReactNode {
@@ -34,12 +46,60 @@ function Flag(): ReactNode {
   return (
     <FlagPage
       key={key}
-      flagKey={decodeURIComponent(key)}
+      flagKey={key}
       canEdit={canEdit}
       isLive={isLive}
       environment={server.isProtected ? (server.environment ?? null) : null}
     />
   );
+}
+
+/** The user, the flag and the attributes that are tried stand in the address. */
+function WhyPlace(): ReactNode {
+  const { canEdit } = useWho();
+  const isLive = useConnection().state === 'live';
+  const [params] = useSearchParams();
+  const [, go] = useLocation();
+  const question = {
+    userId: params.get('user') ?? '',
+    flagKey: params.get('flag') ?? '',
+    attributes: tried(params.get('with')),
+  };
+  const onAsk = ({ userId, flagKey, attributes }: Question) =>
+    go(
+      `${whyPath(userId, flagKey)}${attributes === null ? '' : `&with=${encodeURIComponent(JSON.stringify(attributes))}`}`,
+    );
+  return <Why question={question} canEdit={canEdit} isLive={isLive} onAsk={onAsk} />;
+}
+
+function tried(text: string | null): Record<string, unknown> | null {
+  try {
+    return text === null ? null : (JSON.parse(text) as Record<string, unknown>);
+  } catch {
+    return null;
+  }
+}
+
+function UsersPlace(): ReactNode {
+  const [params, setParams] = useSearchParams();
+  const [, go] = useLocation();
+  const onSearch = (search: string) => setParams(search === '' ? {} : { search }, { replace: true });
+  return <Users search={params.get('search') ?? ''} onSearch={onSearch} onOpen={userId => go(userPath(userId))} />;
+}
+
+function UserPlace(): ReactNode {
+  const { id = '' } = useParams<{ id: string }>();
+  return <UserPage key={id} userId={id} canEdit={useWho().canEdit} />;
+}
+
+function GroupsPlace(): ReactNode {
+  const [, go] = useLocation();
+  return <Groups canEdit={useWho().canEdit} onOpen={group => go(groupPath(group))} />;
+}
+
+function GroupPlace(): ReactNode {
+  const { name = '' } = useParams<{ name: string }>();
+  return <GroupPage key={name} name={name} canEdit={useWho().canEdit} />;
 }
 
 /** The screen of the present address. */
@@ -48,6 +108,11 @@ export function Screens(): ReactNode {
     <Switch>
       <Route path="/" component={Flags} />
       <Route path="/flags/:key" component={Flag} />
+      <Route path="/why" component={WhyPlace} />
+      <Route path="/users" component={UsersPlace} />
+      <Route path="/users/:id" component={UserPlace} />
+      <Route path="/groups" component={GroupsPlace} />
+      <Route path="/groups/:name" component={GroupPlace} />
       <Route path="/history" component={History} />
       <Route path="/usage" component={Usage} />
       <Route path="/keys" component={Keys} />

@@ -60,17 +60,20 @@ export function Shell(): ReactNode {
 
 function Navigation({ className }: { readonly className: string | undefined }): ReactNode {
   const [path] = useLocation();
-  const isAt = (place: string) => (place === '/' ? path === '/' || path.startsWith('/flags') : path.startsWith(place));
   return (
     <nav className={className} aria-label="Screens">
-      {places.map(({ path: place, name, icon }) => (
-        <Link key={place} href={place} aria-current={isAt(place) ? 'page' : undefined} title={name}>
+      {places.map(({ path: place, name, icon, roots }) => (
+        <Link key={place} href={place} aria-current={isBelow(path, roots) ? 'page' : undefined} title={name}>
           <Icon name={icon} />
           <span>{name}</span>
         </Link>
       ))}
     </nav>
   );
+}
+
+function isBelow(path: string, roots: readonly string[]): boolean {
+  return roots.some(root => path === root || (root !== '/' && path.startsWith(`${root}/`)));
 }
 
 function Environment(): ReactNode {

@@ -34,8 +34,9 @@ export function useAudiences(keys: readonly string[]): ReadonlyMap<string, Audie
     let frame = 0;
     const show = () => {
       frame = 0;
-      setAudiences(known => new Map([...known, ...fresh]));
+      const news = [...fresh];
       fresh.clear();
+      setAudiences(known => new Map([...known, ...news]));
     };
     const { unsubscribe } = pipe(
       client.subscription(Audiences, { keys: names.split('\n') }),

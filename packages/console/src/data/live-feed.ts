@@ -1,10 +1,19 @@
 import type { Client } from 'urql';
-import { pipe, subscribe } from 'wonka';
+import { mergeMap, pipe, subscribe, take, tap } from 'wonka';
 import type { ActiveQueries } from './active-queries.js';
 import type { ChangeKind } from './generated/graphql.js';
 import { graphql } from './generated/index.js';
 
 export const feedName = 'ConsoleChanges';
+
+const Start = graphql(`
+  query Start {
+    viewer {
+      id
+      revision
+    }
+  }
+`);
 
 /** Each change brings its flag as it is now: the cache shows it on every screen. */
 const Changes = graphql(`
@@ -87,9 +96,15 @@ export class LiveFeed {
     };
   }
 
+  /** Follows from a revision on that is older than all that screens ask for after it, so that nothing is missed between the two. */
   start(client: Client): void {
     const { unsubscribe } = pipe(
-      client.subscription(Changes, {}),
+      client.query(Start, {}, { requestPolicy: 'network-only' }),
+      take(1),
+      tap(({ data }) => {
+        this.#revision = data?.viewer.revision ?? null;
+      }),
+      mergeMap(() => client.subscription(Changes, {})),
       subscribe(({ data, error }) => {
         if (error !== undefined) return this.#restart(client);
         if (data === undefined) return;

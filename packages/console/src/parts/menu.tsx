@@ -19,7 +19,7 @@ export function Menu({ label, actions }: MenuProps): ReactNode {
     menu.style.insetInlineEnd = `${document.documentElement.clientWidth - at.right}px`;
   };
   return (
-    <>
+    <span className={css.place}>
       <button
         ref={button}
         type="button"
@@ -45,6 +45,6 @@ export function Menu({ label, actions }: MenuProps): ReactNode {
           </button>
         ))}
       </div>
-    </>
+    </span>
   );
 }

@@ -1,5 +1,6 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useState } from 'react';
 import { useQuery } from 'urql';
+import { Link } from 'wouter';
 import type { FlagPageQuery } from '../../data/generated/graphql.js';
 import { patchOf } from '../../draft/draft.js';
 import type { SavedFlag } from '../../draft/fields.js';
@@ -7,6 +8,8 @@ import { namedIssues } from '../../draft/validate.js';
 import { Button } from '../../parts/button.js';
 import { ConfirmDialog } from '../../parts/confirm-dialog.js';
 import { Empty } from '../../parts/empty.js';
+import { Icon } from '../../parts/icon.js';
+import { whyPath } from '../../parts/paths.js';
 import { Receipt } from '../../parts/receipt.js';
 import { SentenceText } from '../../parts/sentence-text.js';
 import { Switch } from '../../parts/switch.js';
@@ -255,6 +258,15 @@ function Head({
   const counted = isWhole ? { overrides: { on, off: overrides.length - on } } : {};
   return (
     <>
+      <nav className={css.crumbs} aria-label="Path">
+        <Link href="/">Flags</Link>
+        <span aria-hidden="true">/</span>
+        <span className={css.mono}>{flag.key}</span>
+        <Link className={css.why} href={whyPath('', flag.key)}>
+          <Icon name="why" />
+          Why
+        </Link>
+      </nav>
       <div className={css.title}>
         {canEdit ? (
           <Switch isBig isOn={flag.enabled} isBusy={isBusy} label={flag.name} onChange={onToggle} />

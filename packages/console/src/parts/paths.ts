@@ -1,0 +1,8 @@
+/** The addresses of screens, below the base of the router. */
+export const flagPath = (key: string) => `/flags/${encodeURIComponent(key)}`;
+export const userPath = (userId: string) => `/users/${encodeURIComponent(userId)}`;
+export const groupPath = (group: string) => `/groups/${encodeURIComponent(group)}`;
+
+export function whyPath(userId: string, flagKey: string): string {
+  return `/why?${new URLSearchParams({ user: userId, flag: flagKey })}`;
+}

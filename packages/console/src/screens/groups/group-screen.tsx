@@ -1,0 +1,131 @@
+import { type ReactNode, useState } from 'react';
+import { useMutation, useQuery } from 'urql';
+import { Link } from 'wouter';
+import { Button } from '../../parts/button.js';
+import { flagPath, userPath } from '../../parts/paths.js';
+import { Receipt } from '../../parts/receipt.js';
+import { errorText } from '../../words/errors.js';
+import { count, plural } from '../../words/numbers.js';
+import { exact, relative } from '../../words/times.js';
+import { AddMembersForm } from './add-members.js';
+import { GroupPage, RemoveMembers } from './documents.js';
+import css from './groups.module.css';
+
+export interface GroupScreenProps {
+  readonly name: string;
+  readonly canEdit: boolean;
+}
+
+/** One group: its members, and the flags that name it. */
+export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
+  const [after, setAfter] = useState<string | null>(null);
+  const [{ data, error }, ask] = useQuery({
+    query: GroupPage,
+    variables: { name, after },
+    requestPolicy: 'cache-and-network',
+  });
+  const [{ fetching }, remove] = useMutation(RemoveMembers);
+  const [done, setDone] = useState<{ label: string; revision: number } | null>(null);
+  const [fault, setFault] = useState<string | null>(null);
+  const refresh = () => ask({ requestPolicy: 'network-only' });
+  const group = data?.group;
+  const members = group?.members.edges ?? [];
+
+  const onRemove = async (userId: string) => {
+    const answer = await remove({ input: { group: name, userIds: [userId] } });
+    const result = answer.data?.result;
+    if (result?.__typename === 'RemoveFromGroupPayload') {
+      setFault(null);
+      setDone({ label: `Removed ${userId} from ${name}.`, revision: result.revision });
+      refresh();
+    } else
+      setFault(
+        result === undefined
+          ? (answer.error?.graphQLErrors[0]?.message ?? 'The server did not answer. Try again.')
+          : errorText(result as never),
+      );
+  };
+  return (
+    <>
+      <div className={css.head}>
+        <h1>{name}</h1>
+        <span className={css.faint}>{group ? plural(group.memberCount, 'member') : ''}</span>
+      </div>
+      {error === undefined ? null : (
+        <p className={css.fault}>{error.graphQLErrors[0]?.message ?? 'The server does not answer.'}</p>
+      )}
+      <div className={css.columns}>
+        <section aria-labelledby="h-members">
+          <div className={css.cardHead}>
+            <h2 id="h-members">Members</h2>
+          </div>
+          <p className={css.fault} role="alert">
+            {fault}
+          </p>
+          {data !== undefined && members.length === 0 ? (
+            <p className={css.faint}>No member yet. Paste ids to add some.</p>
+          ) : null}
+          <ul className={css.list}>
+            {members.map(({ cursor, node, addedAt }) => (
+              <li key={cursor} className={css.member}>
+                <Link href={userPath(node.userId)}>{node.userId}</Link>
+                <time className={css.faint} title={exact(addedAt)}>
+                  {relative(addedAt, Date.now())}
+                </time>
+                {canEdit ? (
+                  <Button
+                    kind="plain"
+                    small
+                    icon="close"
+                    label={`Remove ${node.userId}`}
+                    disabled={fetching}
+                    onClick={() => onRemove(node.userId)}
+                  />
+                ) : null}
+              </li>
+            ))}
+          </ul>
+          <div className={css.actions}>
+            {after === null ? null : <Button onClick={() => setAfter(null)}>First page</Button>}
+            {group?.members.pageInfo.hasNextPage ? (
+              <Button onClick={() => setAfter(group.members.pageInfo.endCursor ?? null)}>Next page</Button>
+            ) : null}
+          </div>
+        </section>
+        <aside className={css.rail} aria-label="Change and use">
+          {canEdit ? (
+            <AddMembersForm
+              group={name}
+              onDone={(added, revision) => {
+                setDone({ label: `Added ${plural(added, 'user')} to ${name}.`, revision });
+                refresh();
+              }}
+            />
+          ) : null}
+          <section className={css.card} aria-labelledby="h-flags">
+            <div className={css.cardHead}>
+              <h2 id="h-flags">Flags that name it</h2>
+              <span className={css.faint}>{count(group?.flags.length ?? 0)}</span>
+            </div>
+            <ul className={css.flags}>
+              {group?.flags.map(flag => (
+                <li key={flag.id}>
+                  <Link href={flagPath(flag.key)}>{flag.name}</Link>
+                </li>
+              ))}
+            </ul>
+          </section>
+        </aside>
+      </div>
+      {done === null ? null : (
+        <Receipt
+          key={done.revision}
+          label={done.label}
+          revision={done.revision}
+          onUndo={null}
+          onDismiss={() => setDone(null)}
+        />
+      )}
+    </>
+  );
+}

@@ -32,18 +32,18 @@ const parts = [
   'FeaturesUpdate',
 ];
 
-/** The types behind the interface that refusals are asked for by. */
+/** The errors of mutations. Without them the cache would drop the fields of `... on Error`. */
 export const errorTypes = [
-  'ValidationError',
-  'FlagExistsError',
-  'FlagNotFoundError',
-  'VersionConflictError',
-  'ConfirmationRequiredError',
   'ApiKeyExistsError',
   'ApiKeyNotFoundError',
-  'TooManyApiKeysError',
-  'RevisionNotFoundError',
+  'ConfirmationRequiredError',
   'ConflictsError',
+  'FlagExistsError',
+  'FlagNotFoundError',
+  'RevisionNotFoundError',
+  'TooManyApiKeysError',
+  'ValidationError',
+  'VersionConflictError',
 ];
 
 export const cacheConfig: CacheExchangeOpts = {

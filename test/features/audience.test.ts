@@ -78,7 +78,8 @@ it('an audience counts what each viewer was sent last, whenever it was asked for
       };
       for (const step of acts) {
         if (step.act === 'join') clients.push(new Client(service, step.user, step.keys));
-        if (step.act === 'leave') for (const client of clients.splice(step.index % Math.max(clients.length, 1), 1)) await client.leave();
+        if (step.act === 'leave')
+          for (const client of clients.splice(step.index % Math.max(clients.length, 1), 1)) await client.leave();
         if (step.act === 'count') await expectCounts();
         const { key } = 'key' in step ? step : { key: '' };
         const exists = (await management.updateFlag({ key }).catch(() => null)) !== null;

@@ -153,6 +153,19 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     expect(await stored()).toMatchObject({ percentage: 60, owner: 'growth' });
   });
 
+  it('a draft survives leaving the page, and meets what was saved meanwhile', async () => {
+    const page = await open();
+    await rollout(page).fill('60');
+    await page.getByRole('navigation', { name: 'Path' }).getByRole('link', { name: 'Flags' }).click();
+    await page.getByRole('heading', { name: 'Flags' }).waitFor();
+    await server.service.management.updateFlag({ key: 'pricing', percentage: 30 });
+    await page.getByRole('link', { name: 'Pricing' }).click();
+    await until(async () => (await rollout(page).inputValue()) === '60', 'the draft is back');
+    await page.getByRole('button', { name: 'Compare' }).click();
+    await page.getByRole('button', { name: 'Take theirs' }).click();
+    await until(async () => (await rollout(page).inputValue()) === '30', 'theirs is taken');
+  });
+
   it('a protected server asks for its name first', async () => {
     const page = await open({}, guarded);
     await rollout(page).fill('50');

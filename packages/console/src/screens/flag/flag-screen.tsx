@@ -78,14 +78,16 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
   const { draft, dispatch, changes, issues: certain } = useFlagDraft(saved);
   const [note, setNote] = useState('');
   const [done, setDone] = useState<Done | null>(null);
-  const [ownVersion, setOwnVersion] = useState(0);
+  const history = flag.changes.nodes;
+  const other = useOtherSave({ flag: saved, conflicts: draft.conflicts, history });
   const now = useNow();
   const onDone = (made: Done) => {
     setDone(made);
     onRefresh();
   };
   const commit = useCommit({
-    onFlag: changed => {
+    onFlag: (changed, isOwn) => {
+      if (isOwn) other.noteOwn(changed.version);
       if (changed.key === flag.key) dispatch({ type: 'saved', flag: changed });
     },
     onDone,
@@ -99,25 +101,20 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
     ...refused.filter(one => !certain.some(({ path }) => path.join('/') === one.path.join('/'))),
   ];
   const editing: Editing = { draft, dispatch, changes, issues, canEdit };
-  const history = flag.changes.nodes;
   /** Those of a flag that is on or off are no variants to people. */
   const variants = saved.type === 'BOOLEAN' ? [] : saved.variants;
-  const other = useOtherSave(saved, ownVersion, history);
   const canSave = changes.length > 0 && certain.length === 0 && !commit.isBusy;
 
   const save = async () => {
     if (!canSave) return;
-    setOwnVersion(draft.saved.version + 1);
     const label = savedWords(changes.map(({ path }) => path));
     if (await commit.update(label, { ...patchOf(draft), ...(note.trim() === '' ? {} : { note: note.trim() }) })) {
       setNote('');
       other.dismiss();
     }
   };
-  const toggle = () => {
-    setOwnVersion(draft.saved.version + 1);
-    return commit.update(saved.enabled ? 'Switched off.' : 'Switched on.', { key: flag.key, enabled: !saved.enabled });
-  };
+  const toggle = () =>
+    commit.update(saved.enabled ? 'Switched off.' : 'Switched on.', { key: flag.key, enabled: !saved.enabled });
   const discard = () => {
     dispatch({ type: 'discard' });
     commit.clear();
@@ -136,7 +133,7 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
     // biome-ignore lint/a11y/noStaticElementInteractions: Ctrl and Enter saves from anywhere on the page
     <div className={css.page} onKeyDown={onKeyDown}>
       <Head flag={flag} canEdit={canEdit} isBusy={commit.isBusy} onToggle={toggle} />
-      {other.save !== null && (changes.length > 0 || draft.conflicts.length > 0) ? (
+      {other.save !== null && !commit.isBusy && (changes.length > 0 || draft.conflicts.length > 0) ? (
         <ConflictBanner
           save={other.save}
           changes={changes.length}
@@ -285,6 +282,7 @@ function Head({
 }
 
 function Tabs({ flag }: { readonly flag: FlagData }): ReactNode {
+  const [current, setCurrent] = useState('rules');
   const tabs = [
     ['rules', 'Who gets this', null],
     ...(flag.type !== 'BOOLEAN' ? [['variants', 'Variants', flag.variants.length]] : []),
@@ -294,13 +292,14 @@ function Tabs({ flag }: { readonly flag: FlagData }): ReactNode {
   ] as readonly (readonly [string, string, number | null])[];
   return (
     <nav className={css.tabs} aria-label="Sections">
-      {tabs.map(([id, label, number], index) => (
+      {tabs.map(([id, label, number]) => (
         <a
           key={id}
           href={`#${id}`}
-          aria-current={index === 0}
+          aria-current={id === current}
           onClick={event => {
             event.preventDefault();
+            setCurrent(id);
             document.getElementById(id)?.scrollIntoView();
           }}
         >

@@ -1,27 +1,21 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useState } from 'react';
 import { useQuery } from 'urql';
-import { Link } from 'wouter';
-import type { FlagPageQuery } from '../../data/generated/graphql.js';
 import { patchOf } from '../../draft/draft.js';
 import type { SavedFlag } from '../../draft/fields.js';
 import { namedIssues } from '../../draft/validate.js';
 import { Button } from '../../parts/button.js';
 import { ConfirmDialog } from '../../parts/confirm-dialog.js';
 import { Empty } from '../../parts/empty.js';
-import { Icon } from '../../parts/icon.js';
-import { whyPath } from '../../parts/paths.js';
 import { Receipt } from '../../parts/receipt.js';
-import { SentenceText } from '../../parts/sentence-text.js';
-import { Switch } from '../../parts/switch.js';
 import { type Done, useCommit } from '../../parts/use-commit.js';
 import { useNow } from '../../parts/use-now.js';
 import { count, gainsAndLoses } from '../../words/numbers.js';
-import { sentence } from '../../words/sentence.js';
 import { ConflictBanner } from './conflicts.js';
 import { Details } from './details.js';
 import { FlagPage, RemoveOverride, SetOverride } from './documents.js';
 import type { Editing } from './editing.js';
 import css from './flag.module.css';
+import { type FlagData, Head, Tabs } from './flag-head.js';
 import { FlagHistory } from './history.js';
 import { Overrides } from './overrides.js';
 import { AudienceCard, DraftCard, saveWords } from './rail.js';
@@ -65,8 +59,6 @@ function Skeleton(): ReactNode {
     </div>
   );
 }
-
-type FlagData = NonNullable<FlagPageQuery['flag']>;
 
 interface FlagViewProps extends Omit<FlagScreenProps, 'flagKey'> {
   readonly flag: FlagData;
@@ -236,77 +228,6 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
         />
       )}
     </div>
-  );
-}
-
-function Head({
-  flag,
-  canEdit,
-  isBusy,
-  onToggle,
-}: {
-  flag: FlagData;
-  canEdit: boolean;
-  isBusy: boolean;
-  onToggle: () => void;
-}): ReactNode {
-  const shape = flag as unknown as SavedFlag;
-  const overrides = flag.overrides.nodes;
-  const isWhole = overrides.length === flag.overrides.totalCount;
-  const on = overrides.filter(({ enabled }) => enabled).length;
-  const counted = isWhole ? { overrides: { on, off: overrides.length - on } } : {};
-  return (
-    <>
-      <nav className={css.crumbs} aria-label="Path">
-        <Link href="/">Flags</Link>
-        <span aria-hidden="true">/</span>
-        <span className={css.mono}>{flag.key}</span>
-        <Link className={css.why} href={whyPath('', flag.key)}>
-          <Icon name="why" />
-          Why
-        </Link>
-      </nav>
-      <div className={css.title}>
-        {canEdit ? (
-          <Switch isBig isOn={flag.enabled} isBusy={isBusy} label={flag.name} onChange={onToggle} />
-        ) : (
-          <span className={css.word}>{flag.enabled ? 'On' : 'Off'}</span>
-        )}
-        <h1>{flag.name}</h1>
-      </div>
-      <p className={css.sentence}>
-        <SentenceText parts={sentence(shape, counted)} />
-      </p>
-    </>
-  );
-}
-
-function Tabs({ flag }: { readonly flag: FlagData }): ReactNode {
-  const [current, setCurrent] = useState('rules');
-  const tabs = [
-    ['rules', 'Who gets this', null],
-    ...(flag.type !== 'BOOLEAN' ? [['variants', 'Variants', flag.variants.length]] : []),
-    ['overrides', 'Overrides', flag.overrides.totalCount],
-    ['details', 'Details', null],
-    ['history', 'History', null],
-  ] as readonly (readonly [string, string, number | null])[];
-  return (
-    <nav className={css.tabs} aria-label="Sections">
-      {tabs.map(([id, label, number]) => (
-        <a
-          key={id}
-          href={`#${id}`}
-          aria-current={id === current}
-          onClick={event => {
-            event.preventDefault();
-            setCurrent(id);
-            document.getElementById(id)?.scrollIntoView();
-          }}
-        >
-          {label} {number === null ? null : <span className={css.num}>{count(number)}</span>}
-        </a>
-      ))}
-    </nav>
   );
 }
 

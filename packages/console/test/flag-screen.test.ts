@@ -85,7 +85,8 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     await page.getByText('“Everyone on pro”').waitFor();
     await page.locator('#live').getByText('4', { exact: true }).first().waitFor();
 
-    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('heading', { name: 'Pricing' }).click();
+    await page.keyboard.press('Control+z');
     await page.getByText('Taken back.').waitFor();
     await until(async () => (await stored()).percentage === 0, 'the rollout is back');
     await until(async () => (await rollout(page).inputValue()) === '0', 'the field shows it');

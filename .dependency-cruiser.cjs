@@ -45,8 +45,37 @@ const roomRules = rooms.slice(1).map((room, index) => ({
   },
 }));
 
+/** The layers of the console, from the top; each may import those after it. `words` and `draft` know no React. */
+const consoleLayers = ['main', 'app', 'screens', 'parts', 'data', 'draft', 'words'];
+
+const consoleRules = consoleLayers.slice(1).map((layer, index) => ({
+  name: `console-${layer}`,
+  severity: 'error',
+  comment: `packages/console/src/${layer} may import ${consoleLayers.slice(index + 1).join(', ')}.`,
+  from: { path: `^packages/console/src/${layer}/` },
+  to: { path: `^packages/console/src/(${consoleLayers.slice(0, index + 1).join('|')})(/|\\.tsx?$)` },
+}));
+
+const screensStandAlone = {
+  name: 'console-screens-stand-alone',
+  severity: 'error',
+  comment: 'A screen imports no other screen: what two need is a part.',
+  from: { path: '^packages/console/src/screens/([^/]+)/' },
+  to: { path: '^packages/console/src/screens/', pathNot: '^packages/console/src/screens/$1/' },
+};
+
+const pureLayers = {
+  name: 'console-words-and-draft-are-pure',
+  severity: 'error',
+  from: { path: '^packages/console/src/(words|draft)/' },
+  to: { pathNot: '^packages/console/src/(words|draft)/' },
+};
+
 module.exports = {
   forbidden: [
+    ...consoleRules,
+    screensStandAlone,
+    pureLayers,
     ...layerRules.map(rule =>
       // The composition root is the only layer below the command line that reads the settings.
       rule.name === 'layer-server'

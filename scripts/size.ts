@@ -1,6 +1,7 @@
 // Prints the size of each entry point of @halyard/client, as a page loads it: bundled with what it imports of the package,
-// minified and gzipped. Exits with 1 above a limit, or if a bundle holds something that is not the package's.
-import { existsSync, readFileSync } from 'node:fs';
+// minified and gzipped; and the size of all scripts of the console. Exits with 1 above a limit, or if a bundle of the client holds
+// something that is not the package's.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
@@ -46,7 +47,7 @@ async function bundle(entries: readonly string[]) {
   return { code: outputFiles[0]?.text ?? '', foreign };
 }
 
-const sizeOf = (code: string) => gzipSync(code, { level: 9 }).byteLength;
+const sizeOf = (code: string | Buffer) => gzipSync(code, { level: 9 }).byteLength;
 
 const alone = sizeOf((await bundle(['.'])).code);
 let isFine = true;
@@ -62,5 +63,19 @@ for (const [entry, limit] of Object.entries(limits)) {
   console.log(`${name}${String(size).padStart(6)} of ${limit} bytes${isSmall ? '' : ': too large'}`);
   if (foreign.length > 0) console.log(`  holds code of others: ${foreign.join(', ')}`);
   isFine &&= isSmall && foreign.length === 0;
+}
+
+/** All scripts of the console together, in bytes. */
+const consoleLimit = 200_000;
+const scripts = new URL('../dist/console/assets/', import.meta.url);
+if (!existsSync(scripts)) {
+  console.log(`${'the console'.padEnd(28)}is not built`);
+} else {
+  const names = readdirSync(scripts).filter(name => name.endsWith('.js'));
+  const size = names.reduce((sum, name) => sum + sizeOf(readFileSync(new URL(name, scripts))), 0);
+  console.log(
+    `${'the console'.padEnd(28)}${String(size).padStart(6)} of ${consoleLimit} bytes${size <= consoleLimit ? '' : ': too large'}`,
+  );
+  isFine &&= size <= consoleLimit;
 }
 if (!isFine) process.exitCode = 1;

@@ -96,6 +96,23 @@ describe.runIf(hasRegistry)('the command', { timeout: 120_000 }, () => {
     expect(await run('npx', ['halyard', '--version'], app)).toBe(`${manifest.version}\n`);
   });
 
+  it('serves the console, and signs in with the address that it prints', async () => {
+    await using server = await serve();
+    const printed = await run('npx', ['halyard', 'console', '--url', server.url], app);
+    const address = new URL(printed.trim());
+    const page = await fetch(address);
+    expect(page.status).toBe(200);
+    const script = /<script [^>]*src="([^"]+)"/.exec(await page.text())?.[1] ?? '';
+    expect((await fetch(new URL(script, address))).headers.get('cache-control')).toContain('immutable');
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ code: address.hash.replace('#code=', '') });
+    const session = await fetch(new URL('session', address), { method: 'POST', headers, body });
+    const { token } = (await session.json()) as { token: string };
+    expect((await httpClient(server.url, token).query('{ viewer { role } }')).body).toEqual({
+      data: { viewer: { role: 'ADMIN' } },
+    });
+  });
+
   it('serves, and takes the tokens that it mints', async () => {
     await using server = await serve();
     const anonymous = await httpClient(server.url).query('{ viewer { featureMap } }');

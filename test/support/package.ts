@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
@@ -47,7 +48,13 @@ async function copySources(from: string, to: string): Promise<void> {
 
 /** @param workspace the folder of the package; `project` or below it. */
 async function packProject(project: string, workspace: string, folder: string, name: string): Promise<string> {
-  await symlink(join(root, 'node_modules'), join(project, 'node_modules'));
+  // npm keeps some packages of a workspace below it.
+  for (const place of ['.', 'packages/console']) {
+    const installed = join(root, place, 'node_modules');
+    if (existsSync(installed) && existsSync(join(project, place))) {
+      await symlink(installed, join(project, place, 'node_modules'));
+    }
+  }
   await run('npm', ['pack', '--pack-destination', folder], workspace);
   const packed = join(folder, name);
   await stat(packed);

@@ -17,7 +17,7 @@ describe('the chart of usage', () => {
       ['2026-11-26', 0],
       ['2026-11-27', 4],
     ]);
-    expect(chart).toMatchObject({ total: 7, top: 5, series: [{ name: 'On for everyone', count: 7 }] });
+    expect(chart).toMatchObject({ total: 7, top: 4, series: [{ name: 'On for everyone', count: 7 }] });
   });
 
   it('has up to four series, the greatest first, and the rest in the last one', () => {
@@ -36,9 +36,9 @@ describe('the chart of usage', () => {
   it.each([
     [0, 1],
     [1, 1],
-    [3, 5],
+    [3, 3],
     [5, 5],
-    [6, 10],
+    [7, 8],
     [11, 20],
     [4_816, 5_000],
   ])('has a round scale: %i is below %i', (count, top) => {

@@ -32,7 +32,22 @@ const parts = [
   'FeaturesUpdate',
 ];
 
+/** The errors of mutations. Without them the cache would drop the fields of `... on Error`. */
+export const errorTypes = [
+  'ApiKeyExistsError',
+  'ApiKeyNotFoundError',
+  'ConfirmationRequiredError',
+  'ConflictsError',
+  'FlagExistsError',
+  'FlagNotFoundError',
+  'RevisionNotFoundError',
+  'TooManyApiKeysError',
+  'ValidationError',
+  'VersionConflictError',
+];
+
 export const cacheConfig: CacheExchangeOpts = {
+  possibleTypes: { Error: errorTypes },
   keys: {
     ...Object.fromEntries(parts.map(name => [name, () => null])),
     Server: () => 'server',

@@ -53,7 +53,10 @@ const kinds: { readonly [kind: string]: (change: ChangeShape) => ChangeWords } =
   MEMBERS_REMOVED: change => said(`removed ${whoIn(change)} from group`, change.group),
   USER_UPDATED: change => said('changed the attributes of', whoIn(change)),
   USER_DELETED: change => said('deleted the user', whoIn(change)),
-  API_KEY_CREATED: () => said('made an API key'),
+  API_KEY_CREATED: change => {
+    const name = afterOf(change, 'name');
+    return typeof name === 'string' ? said('made the API key', name) : said('made an API key');
+  },
   API_KEY_REVOKED: () => said('revoked an API key'),
   RESET: () => said('replaced the database'),
 };

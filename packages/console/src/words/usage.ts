@@ -90,9 +90,9 @@ export function usageChart(points: readonly UsagePoint[], length: number, until:
   return { series, days, total, top: roundedUp(Math.max(1, ...days.map(({ count }) => count))) };
 }
 
-/** The next of 1, 2, 5, 10, 20, 50 and so on. */
+/** The next of 1, 2, 3, 4, 5, 6, 8, 10, 20 and so on. */
 function roundedUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 2, 5, 10].find(factor => factor * power >= value) ?? 10;
+  const step = [1, 2, 3, 4, 5, 6, 8].find(factor => factor * power >= value) ?? 10;
   return step * power;
 }

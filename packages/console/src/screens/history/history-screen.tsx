@@ -27,7 +27,11 @@ export function HistoryScreen(): ReactNode {
   const [filters, setFilters] = useFilters();
   const [done, setDone] = useState<Done | null>(null);
   const [subject, setSubject] = useState<string | null>(null);
-  const commit = useCommit({ onFlag: () => undefined, onDone: setDone });
+  const commit = useCommit({
+    onFlag: () => undefined,
+    onDone: made =>
+      setDone(made.batch === null ? { ...made, label: 'Nothing to change: it is as it was then.' } : made),
+  });
   const [{ data: keys }] = useQuery({ query: KeyNames });
   const isFiltered = Object.values(filters).some(value => value !== '');
   const acting: Acting = {

@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import type { StaleFlagsQuery, StalenessKind } from '../../data/generated/graphql.js';
 import { Bones } from '../../parts/bones.js';
 import { Faulty } from '../../parts/faulty.js';
+import { flagPath } from '../../parts/paths.js';
 import { count, plural } from '../../words/numbers.js';
 import { exact, relative } from '../../words/times.js';
 import { StaleFlags as StaleFlagsDocument } from './documents.js';
@@ -31,7 +32,9 @@ export function StaleFlags({ now }: { readonly now: number }): ReactNode {
       <div className={css.secHead}>
         <h2 id="stale-title">No longer needed</h2>
         <span className={css.aside}>
-          {seen < total ? `Looked at ${count(seen)} of ${plural(total, 'flag')}` : plural(total, 'flag')}
+          {seen < total
+            ? `Looked at ${count(seen)} of ${plural(total, 'flag')}`
+            : `${count(flags.length)} of ${plural(total, 'flag')}`}
         </span>
       </div>
       {pages.map((after, index) => (
@@ -53,7 +56,7 @@ export function StaleFlags({ now }: { readonly now: number }): ReactNode {
         {flags.map(({ id, key, name, staleness }) => (
           <li key={id} className={css.stale}>
             <div>
-              <Link className={css.name} href={`/flags/${encodeURIComponent(key)}`}>
+              <Link className={css.name} href={flagPath(key)}>
                 {name}
               </Link>
               <span className={css.key}>{key}</span>

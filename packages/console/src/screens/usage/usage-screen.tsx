@@ -5,6 +5,7 @@ import { Bones } from '../../parts/bones.js';
 import { Button } from '../../parts/button.js';
 import { Faulty } from '../../parts/faulty.js';
 import { PageHead } from '../../parts/page-head.js';
+import { flagPath } from '../../parts/paths.js';
 import { UsageChart } from '../../parts/usage-chart.js';
 import { useNow } from '../../parts/use-now.js';
 import { plural } from '../../words/numbers.js';
@@ -86,7 +87,7 @@ function Chosen({ flagKey, days, now, onClose }: ChosenProps): ReactNode {
           {flag == null ? (
             flagKey
           ) : (
-            <Link className={css.name} href={`/flags/${encodeURIComponent(flagKey)}`}>
+            <Link className={css.name} href={flagPath(flagKey)}>
               {flag.name}
             </Link>
           )}
@@ -94,7 +95,7 @@ function Chosen({ flagKey, days, now, onClose }: ChosenProps): ReactNode {
         {chart === null ? null : <span className={css.aside}>{plural(chart.total, 'question')}</span>}
         {flag?.lastAskedAt == null ? null : (
           <time className={css.aside} dateTime={flag.lastAskedAt} title={exact(flag.lastAskedAt)}>
-            last {relative(flag.lastAskedAt, now)}
+            last asked {relative(flag.lastAskedAt, now)}
           </time>
         )}
         <span className={css.end}>

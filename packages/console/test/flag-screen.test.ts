@@ -85,7 +85,8 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     await page.getByText('“Everyone on pro”').waitFor();
     await page.locator('#live').getByText('4', { exact: true }).first().waitFor();
 
-    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('heading', { name: 'Pricing' }).click();
+    await page.keyboard.press('Control+z');
     await page.getByText('Taken back.').waitFor();
     await until(async () => (await stored()).percentage === 0, 'the rollout is back');
     await until(async () => (await rollout(page).inputValue()) === '0', 'the field shows it');
@@ -151,6 +152,19 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     await save(mine).click();
     await until(async () => (await rollout(theirs).inputValue()) === '60', 'the other tab shows it');
     expect(await stored()).toMatchObject({ percentage: 60, owner: 'growth' });
+  });
+
+  it('a draft survives leaving the page, and meets what was saved meanwhile', async () => {
+    const page = await open();
+    await rollout(page).fill('60');
+    await page.getByRole('navigation', { name: 'Path' }).getByRole('link', { name: 'Flags' }).click();
+    await page.getByRole('heading', { name: 'Flags' }).waitFor();
+    await server.service.management.updateFlag({ key: 'pricing', percentage: 30 });
+    await page.getByRole('link', { name: 'Pricing' }).click();
+    await until(async () => (await rollout(page).inputValue()) === '60', 'the draft is back');
+    await page.getByRole('button', { name: 'Compare' }).click();
+    await page.getByRole('button', { name: 'Take theirs' }).click();
+    await until(async () => (await rollout(page).inputValue()) === '30', 'theirs is taken');
   });
 
   it('a protected server asks for its name first', async () => {

@@ -43,6 +43,19 @@ export function Receipt({ label, revision, onUndo, onDismiss }: ReceiptProps): R
     const timer = setTimeout(() => dismiss.current(), stay);
     return () => clearTimeout(timer);
   }, [isHeld]);
+  const undo = useRef(onUndo);
+  undo.current = onUndo;
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      const isField = (event.target as HTMLElement).matches('input, textarea, select');
+      if (isField || event.key.toLowerCase() !== 'z' || !(event.ctrlKey || event.metaKey) || undo.current === null)
+        return;
+      event.preventDefault();
+      undo.current();
+    };
+    addEventListener('keydown', onKeyDown);
+    return () => removeEventListener('keydown', onKeyDown);
+  }, []);
   return (
     <div
       className={css.receipt}

@@ -36,7 +36,8 @@ export interface Result {
 type Mutation = TypedDocumentNode<{ result: Result }, AnyVariables>;
 
 export interface CommitOptions {
-  readonly onFlag: (flag: SavedFlag) => void;
+  /** @param isOwn whether this change made it; false: it is what somebody else has saved. */
+  readonly onFlag: (flag: SavedFlag, isOwn: boolean) => void;
   readonly onDone: (done: Done) => void;
 }
 
@@ -72,7 +73,8 @@ export function useCommit({ onFlag, onDone }: CommitOptions): Commit {
       setRefusal({ issues: [], fault: error?.graphQLErrors[0]?.message ?? 'The server did not answer. Try again.' });
       return false;
     }
-    for (const flag of [result.flag, ...(result.flags ?? [])]) if (flag !== undefined) onFlag(flag as SavedFlag);
+    for (const flag of [result.flag, ...(result.flags ?? [])])
+      if (flag !== undefined) onFlag(flag as SavedFlag, result.revision !== undefined);
     if (result.revision !== undefined) {
       setRefusal(accepted);
       onDone({ label, revision: result.revision, batch: result.batch ?? null });

@@ -1,27 +1,21 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useState } from 'react';
 import { useQuery } from 'urql';
-import { Link } from 'wouter';
-import type { FlagPageQuery } from '../../data/generated/graphql.js';
 import { patchOf } from '../../draft/draft.js';
 import type { SavedFlag } from '../../draft/fields.js';
 import { namedIssues } from '../../draft/validate.js';
 import { Button } from '../../parts/button.js';
 import { ConfirmDialog } from '../../parts/confirm-dialog.js';
 import { Empty } from '../../parts/empty.js';
-import { Icon } from '../../parts/icon.js';
-import { whyPath } from '../../parts/paths.js';
 import { Receipt } from '../../parts/receipt.js';
-import { SentenceText } from '../../parts/sentence-text.js';
-import { Switch } from '../../parts/switch.js';
 import { type Done, useCommit } from '../../parts/use-commit.js';
 import { useNow } from '../../parts/use-now.js';
 import { count, gainsAndLoses } from '../../words/numbers.js';
-import { sentence } from '../../words/sentence.js';
 import { ConflictBanner } from './conflicts.js';
 import { Details } from './details.js';
 import { FlagPage, RemoveOverride, SetOverride } from './documents.js';
 import type { Editing } from './editing.js';
 import css from './flag.module.css';
+import { type FlagData, Head, Tabs } from './flag-head.js';
 import { FlagHistory } from './history.js';
 import { Overrides } from './overrides.js';
 import { AudienceCard, DraftCard, saveWords } from './rail.js';
@@ -66,8 +60,6 @@ function Skeleton(): ReactNode {
   );
 }
 
-type FlagData = NonNullable<FlagPageQuery['flag']>;
-
 interface FlagViewProps extends Omit<FlagScreenProps, 'flagKey'> {
   readonly flag: FlagData;
   readonly onRefresh: () => void;
@@ -78,14 +70,16 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
   const { draft, dispatch, changes, issues: certain } = useFlagDraft(saved);
   const [note, setNote] = useState('');
   const [done, setDone] = useState<Done | null>(null);
-  const [ownVersion, setOwnVersion] = useState(0);
+  const history = flag.changes.nodes;
+  const other = useOtherSave({ flag: saved, conflicts: draft.conflicts, history });
   const now = useNow();
   const onDone = (made: Done) => {
     setDone(made);
     onRefresh();
   };
   const commit = useCommit({
-    onFlag: changed => {
+    onFlag: (changed, isOwn) => {
+      if (isOwn) other.noteOwn(changed.version);
       if (changed.key === flag.key) dispatch({ type: 'saved', flag: changed });
     },
     onDone,
@@ -99,25 +93,20 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
     ...refused.filter(one => !certain.some(({ path }) => path.join('/') === one.path.join('/'))),
   ];
   const editing: Editing = { draft, dispatch, changes, issues, canEdit };
-  const history = flag.changes.nodes;
   /** Those of a flag that is on or off are no variants to people. */
   const variants = saved.type === 'BOOLEAN' ? [] : saved.variants;
-  const other = useOtherSave(saved, ownVersion, history);
   const canSave = changes.length > 0 && certain.length === 0 && !commit.isBusy;
 
   const save = async () => {
     if (!canSave) return;
-    setOwnVersion(draft.saved.version + 1);
     const label = savedWords(changes.map(({ path }) => path));
     if (await commit.update(label, { ...patchOf(draft), ...(note.trim() === '' ? {} : { note: note.trim() }) })) {
       setNote('');
       other.dismiss();
     }
   };
-  const toggle = () => {
-    setOwnVersion(draft.saved.version + 1);
-    return commit.update(saved.enabled ? 'Switched off.' : 'Switched on.', { key: flag.key, enabled: !saved.enabled });
-  };
+  const toggle = () =>
+    commit.update(saved.enabled ? 'Switched off.' : 'Switched on.', { key: flag.key, enabled: !saved.enabled });
   const discard = () => {
     dispatch({ type: 'discard' });
     commit.clear();
@@ -136,7 +125,7 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
     // biome-ignore lint/a11y/noStaticElementInteractions: Ctrl and Enter saves from anywhere on the page
     <div className={css.page} onKeyDown={onKeyDown}>
       <Head flag={flag} canEdit={canEdit} isBusy={commit.isBusy} onToggle={toggle} />
-      {other.save !== null && (changes.length > 0 || draft.conflicts.length > 0) ? (
+      {other.save !== null && !commit.isBusy && (changes.length > 0 || draft.conflicts.length > 0) ? (
         <ConflictBanner
           save={other.save}
           changes={changes.length}
@@ -239,75 +228,6 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
         />
       )}
     </div>
-  );
-}
-
-function Head({
-  flag,
-  canEdit,
-  isBusy,
-  onToggle,
-}: {
-  flag: FlagData;
-  canEdit: boolean;
-  isBusy: boolean;
-  onToggle: () => void;
-}): ReactNode {
-  const shape = flag as unknown as SavedFlag;
-  const overrides = flag.overrides.nodes;
-  const isWhole = overrides.length === flag.overrides.totalCount;
-  const on = overrides.filter(({ enabled }) => enabled).length;
-  const counted = isWhole ? { overrides: { on, off: overrides.length - on } } : {};
-  return (
-    <>
-      <nav className={css.crumbs} aria-label="Path">
-        <Link href="/">Flags</Link>
-        <span aria-hidden="true">/</span>
-        <span className={css.mono}>{flag.key}</span>
-        <Link className={css.why} href={whyPath('', flag.key)}>
-          <Icon name="why" />
-          Why
-        </Link>
-      </nav>
-      <div className={css.title}>
-        {canEdit ? (
-          <Switch isBig isOn={flag.enabled} isBusy={isBusy} label={flag.name} onChange={onToggle} />
-        ) : (
-          <span className={css.word}>{flag.enabled ? 'On' : 'Off'}</span>
-        )}
-        <h1>{flag.name}</h1>
-      </div>
-      <p className={css.sentence}>
-        <SentenceText parts={sentence(shape, counted)} />
-      </p>
-    </>
-  );
-}
-
-function Tabs({ flag }: { readonly flag: FlagData }): ReactNode {
-  const tabs = [
-    ['rules', 'Who gets this', null],
-    ...(flag.type !== 'BOOLEAN' ? [['variants', 'Variants', flag.variants.length]] : []),
-    ['overrides', 'Overrides', flag.overrides.totalCount],
-    ['details', 'Details', null],
-    ['history', 'History', null],
-  ] as readonly (readonly [string, string, number | null])[];
-  return (
-    <nav className={css.tabs} aria-label="Sections">
-      {tabs.map(([id, label, number], index) => (
-        <a
-          key={id}
-          href={`#${id}`}
-          aria-current={index === 0}
-          onClick={event => {
-            event.preventDefault();
-            document.getElementById(id)?.scrollIntoView();
-          }}
-        >
-          {label} {number === null ? null : <span className={css.num}>{count(number)}</span>}
-        </a>
-      ))}
-    </nav>
   );
 }
 

@@ -12,9 +12,22 @@ export interface FlagDraft {
   readonly issues: readonly Issue[];
 }
 
+/** Drafts of pages that were left, by the key of the flag: coming back loses nothing. */
+const left = new Map<string, Draft>();
+
 /** The draft over a flag, which moves when the flag does. */
 export function useFlagDraft(flag: SavedFlag): FlagDraft {
-  const [draft, dispatch] = useReducer(reduceDraft, flag, startDraft);
+  const [draft, dispatch] = useReducer(reduceDraft, flag, started);
   useEffect(() => dispatch({ type: 'saved', flag }), [flag]);
-  return { draft, dispatch, changes: changesOf(draft), issues: issuesOf(draft.fields, draft.saved.type) };
+  const changes = changesOf(draft);
+  useEffect(() => {
+    if (changesOf(draft).length > 0) left.set(draft.saved.key, draft);
+    else left.delete(draft.saved.key);
+  }, [draft]);
+  return { draft, dispatch, changes, issues: issuesOf(draft.fields, draft.saved.type) };
+}
+
+function started(flag: SavedFlag): Draft {
+  const draft = left.get(flag.key);
+  return draft === undefined ? startDraft(flag) : reduceDraft(draft, { type: 'saved', flag });
 }

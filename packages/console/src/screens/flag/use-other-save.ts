@@ -2,27 +2,38 @@ import { useEffect, useRef, useState } from 'react';
 import type { FlagHistoryFieldsFragment } from '../../data/generated/graphql.js';
 import { changesBetween } from '../../draft/changes.js';
 import type { SavedFlag } from '../../draft/fields.js';
+import type { Conflict } from '../../draft/merge.js';
 import { actorOf } from '../../parts/change-item.js';
 import type { OtherSave } from './conflicts.js';
 
-/**
- * Notices when a flag changes by somebody else.
- * @param ownVersion the version that the last save of this page made.
- * @param history newest first.
- */
-export function useOtherSave(flag: SavedFlag, ownVersion: number, history: readonly FlagHistoryFieldsFragment[]) {
+export interface OtherSaveOptions {
+  readonly flag: SavedFlag;
+  /** What both changed, and nobody has decided yet. */
+  readonly conflicts: readonly Conflict[];
+  /** Newest first. */
+  readonly history: readonly FlagHistoryFieldsFragment[];
+}
+
+/** Notices when a flag changes by somebody else. */
+export function useOtherSave({ flag, conflicts, history }: OtherSaveOptions) {
   const before = useRef(flag);
-  const [save, setSave] = useState<Omit<OtherSave, 'by'> | null>(null);
+  const own = useRef(new Set<number>());
+  const [save, setSave] = useState<{ readonly version: number; readonly fields: number } | null>(null);
   useEffect(() => {
     const earlier = before.current;
     before.current = flag;
-    if (flag.version <= earlier.version || flag.version === ownVersion) return;
+    if (flag.version <= earlier.version) return;
     const fields = new Set(changesBetween(earlier, flag).map(({ path }) => path.slice(0, 2).join('/'))).size;
-    if (fields > 0) setSave({ fields });
-  }, [flag, ownVersion]);
+    if (fields > 0) setSave({ version: flag.version, fields });
+  }, [flag]);
+  // The feed may tell of an own save before its answer has come.
+  const told = save !== null && !own.current.has(save.version) ? save.fields : conflicts.length;
   const last = history.find(({ kind }) => kind === 'FLAG_UPDATED');
+  const other: OtherSave = { by: last === undefined ? 'Somebody' : actorOf(last), fields: told };
   return {
-    save: save === null ? null : { ...save, by: last === undefined ? 'Somebody' : actorOf(last) },
+    save: told === 0 ? null : other,
+    /** A version that this page made. */
+    noteOwn: (version: number) => void own.current.add(version),
     dismiss: () => setSave(null),
   };
 }

@@ -47,6 +47,11 @@ export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
   };
   return (
     <>
+      <nav className={css.crumbs} aria-label="Path">
+        <Link href="/groups">Groups</Link>
+        <span aria-hidden="true">/</span>
+        <span>{name}</span>
+      </nav>
       <div className={css.head}>
         <h1>{name}</h1>
         <span className={css.faint}>{group ? plural(group.memberCount, 'member') : ''}</span>

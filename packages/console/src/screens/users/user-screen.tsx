@@ -38,6 +38,11 @@ export function UserScreen({ userId, ...rest }: UserScreenProps): ReactNode {
   }
   return (
     <>
+      <nav className={css.crumbs} aria-label="Path">
+        <Link href="/users">Users</Link>
+        <span aria-hidden="true">/</span>
+        <span>{userId}</span>
+      </nav>
       <div className={css.head}>
         <h1 className={css.id}>{userId}</h1>
       </div>

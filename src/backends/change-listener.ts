@@ -80,8 +80,8 @@ export class ChangeListener {
     client
       .connect()
       .then(() => client.query(`LISTEN ${echoChannel}`))
-      .then(() => client.query('LISTEN halyard_changes'))
       .then(() => client.query(`LISTEN ${notesChannel}`))
+      .then(() => client.query('LISTEN halyard_changes'))
       .then(() => {
         if (client !== this.#client) return;
         this.#isListening = true;

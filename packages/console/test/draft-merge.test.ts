@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { changesOf, type Draft, type DraftAction, patchOf, reduceDraft, startDraft } from '../src/draft/draft.js';
 import type { SavedFlag } from '../src/draft/fields.js';
-import { rule, saved } from './support-flag.js';
+import { rule, saved } from './support/flag.js';
 
 const edit = (...actions: DraftAction[]) => actions.reduce(reduceDraft, startDraft(saved));
 const paths = (draft: Draft) => changesOf(draft).map(({ path }) => path.join('.'));

@@ -9,7 +9,7 @@ import {
   startDraft,
 } from '../src/draft/draft.js';
 import { issuesAt, issuesOf, namedIssues } from '../src/draft/validate.js';
-import { rule, saved } from './support-flag.js';
+import { rule, saved } from './support/flag.js';
 
 const edit = (...actions: DraftAction[]) => actions.reduce(reduceDraft, startDraft(saved));
 const paths = (draft: Draft) => changesOf(draft).map(({ path }) => path.join('.'));

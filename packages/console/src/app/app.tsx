@@ -36,23 +36,23 @@ function SignedIn({ credential }: { readonly credential: string }): ReactNode {
 
 function Known(): ReactNode {
   const [{ data, error }, ask] = useQuery({ query: Who });
-  const role = data?.viewer.role;
+  // The server tells what it is to admins and readers alone.
+  const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'FORBIDDEN') === true;
   useEffect(() => {
-    if (role === undefined || role === 'ADMIN' || role === 'READER') return;
-    signOut(`This credential has the role ${role}. The console is for admins and readers.`);
-  }, [role]);
+    if (isRefused) signOut('The console is for admins and readers, and this credential is of neither.');
+  }, [isRefused]);
   useEffect(() => {
     const colour = data?.server.colour;
     if (colour != null) document.documentElement.style.setProperty('--env', colour);
   }, [data?.server.colour]);
-  if (data !== undefined) {
+  if (data != null) {
     return (
       <WhoContext.Provider value={data}>
         <Shell />
       </WhoContext.Provider>
     );
   }
-  if (error === undefined) return null;
+  if (error === undefined || isRefused) return null;
   return (
     <Empty title="The server does not answer.">
       It may be starting. <Button onClick={() => ask({ requestPolicy: 'network-only' })}>Try again</Button>{' '}

@@ -5,7 +5,7 @@ import { useWho } from '../data/who.js';
 import { Empty } from '../parts/empty.js';
 import type { IconName } from '../parts/icon.js';
 import { groupPath, userPath, whyPath } from '../parts/paths.js';
-import type { Question } from '../screens/why/documents.js';
+import type { Question } from '../screens/why/question.js';
 
 const Flags = lazy(async () => ({ default: (await import('../screens/flags/flags-screen.js')).FlagsScreen }));
 const FlagPage = lazy(async () => ({ default: (await import('../screens/flag/flag-screen.js')).FlagScreen }));

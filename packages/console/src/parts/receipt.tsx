@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useSubscription } from 'urql';
 import { graphql } from '../data/generated/index.js';
 import { count, duration, plural } from '../words/numbers.js';
@@ -36,11 +36,13 @@ export function Receipt({ label, revision, onUndo, onDismiss }: ReceiptProps): R
   const [{ data }] = useSubscription({ query: Arrival, variables: { revision } });
   const [isHeld, hold] = useState(false);
   const arrival = data?.propagation;
+  const dismiss = useRef(onDismiss);
+  dismiss.current = onDismiss;
   useEffect(() => {
     if (isHeld) return;
-    const timer = setTimeout(onDismiss, stay);
+    const timer = setTimeout(() => dismiss.current(), stay);
     return () => clearTimeout(timer);
-  }, [isHeld, onDismiss]);
+  }, [isHeld]);
   return (
     <div
       className={css.receipt}

@@ -98,13 +98,12 @@ export const FlagPage = graphql(`
   }
 `);
 
+/** The fragment stands alone: the cache, which knows no schema, takes a fragment within a fragment for one that fits every type. */
 export const PreviewFlag = graphql(`
   query PreviewFlag($input: UpdateFlagInput!) {
     previewFlag(input: $input, population: CONNECTED) {
       __typename
-      ... on FlagPreview {
-        ...PreviewFields
-      }
+      ...PreviewFields
       ... on ValidationError {
         code
         message

@@ -100,6 +100,8 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
   ];
   const editing: Editing = { draft, dispatch, changes, issues, canEdit };
   const history = flag.changes.nodes;
+  /** Those of a flag that is on or off are no variants to people. */
+  const variants = saved.type === 'BOOLEAN' ? [] : saved.variants;
   const other = useOtherSave(saved, ownVersion, history);
   const canSave = changes.length > 0 && certain.length === 0 && !commit.isBusy;
 
@@ -151,7 +153,7 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
           <Overrides
             overrides={flag.overrides.nodes}
             total={flag.overrides.totalCount}
-            variants={saved.variants}
+            variants={variants}
             canEdit={canEdit}
             isBusy={overrideCommit.isBusy}
             issues={overrideCommit.issues}
@@ -177,7 +179,7 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
         <aside className={css.rail} aria-label="Live and draft">
           <AudienceCard
             flagKey={flag.key}
-            variants={saved.variants.map(({ key }) => key)}
+            variants={variants.map(({ key }) => key)}
             offVariant={saved.offVariant}
             isLive={isLive}
           />
@@ -285,7 +287,7 @@ function Head({
 function Tabs({ flag }: { readonly flag: FlagData }): ReactNode {
   const tabs = [
     ['rules', 'Who gets this', null],
-    ...(flag.variants.length > 0 ? [['variants', 'Variants', flag.variants.length]] : []),
+    ...(flag.type !== 'BOOLEAN' ? [['variants', 'Variants', flag.variants.length]] : []),
     ['overrides', 'Overrides', flag.overrides.totalCount],
     ['details', 'Details', null],
     ['history', 'History', null],

@@ -102,7 +102,7 @@ interface RuleEditorProps {
 
 function RuleEditor({ rule, editing, onDone, onRename }: RuleEditorProps): ReactNode {
   const { draft, dispatch, issues } = editing;
-  const { variants } = draft.fields;
+  const variants = draft.saved.type === 'BOOLEAN' ? [] : draft.fields.variants;
   const [showsJson, showJson] = useState(false);
   const faultId = useId();
   const path = ['rules', rule.id];

@@ -46,14 +46,24 @@ export function ValuesField({
     pause: !isAsked || attribute === '',
   });
 
+  const add = (texts: readonly string[]) => {
+    const typed = texts.filter(one => one.trim() !== '').map(one => typedValue(one, attribute, operator));
+    if (typed.length === 0) return;
+    const others = values.filter(one => one !== '' && !typed.includes(one));
+    onChange(isList ? [...others, ...new Set(typed)] : typed.slice(-1));
+  };
   const take = () => {
-    if (text.trim() === '') return;
-    const value = typedValue(text, attribute, operator);
-    onChange(isList ? [...values.filter(one => one !== value && one !== ''), value] : [value]);
+    add([text]);
     setText('');
   };
+  /** Several values may be pasted at once; the last one may go on. */
+  const type = (typed: string) => {
+    const parts = !isList || typed.includes('"') ? [typed] : typed.split(/[,\n]/);
+    add(parts.slice(0, -1));
+    setText(parts.at(-1) ?? '');
+  };
   const onKeyDown = (event: KeyboardEvent) => {
-    if ((event.key === 'Enter' && !event.ctrlKey && !event.metaKey) || (event.key === ',' && !text.startsWith('"'))) {
+    if (event.key === 'Enter' && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       take();
     }
@@ -83,7 +93,7 @@ export function ValuesField({
         autoComplete="off"
         placeholder={shown.length === 0 ? 'Value' : ''}
         onFocus={() => ask(true)}
-        onChange={event => setText(event.target.value)}
+        onChange={event => type(event.target.value)}
         onKeyDown={onKeyDown}
         onBlur={take}
       />

@@ -3,7 +3,7 @@ import type { WhyPageQuery } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
 import type { Json } from '../../words/shapes.js';
 import { valueText } from '../../words/values.js';
-import type { Question } from './documents.js';
+import type { Question } from './question.js';
 import css from './why.module.css';
 
 export interface UserCardProps {

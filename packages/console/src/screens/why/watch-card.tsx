@@ -4,8 +4,8 @@ import type { WatchUserSubscription } from '../../data/generated/graphql.js';
 import { Switch } from '../../parts/switch.js';
 import { Value } from '../../parts/value.js';
 import { clock } from '../../words/times.js';
-import type { Question } from './documents.js';
 import { WatchUser } from './documents.js';
+import type { Question } from './question.js';
 import css from './why.module.css';
 
 /** Lines that are kept. */

@@ -1,5 +1,5 @@
-import type { SavedFlag } from '../src/draft/fields.js';
-import type { RuleShape } from '../src/words/shapes.js';
+import type { SavedFlag } from '../../src/draft/fields.js';
+import type { RuleShape } from '../../src/words/shapes.js';
 
 export const rule = (id: string, fields: Partial<RuleShape> = {}): RuleShape => ({
   id,

@@ -1,0 +1,98 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { hasBrowser, launchBrowser } from '../../../test/support/browser.js';
+import { startTestServer, type TestServer } from '../../../test/support/server.js';
+import { openConsole } from './support/page.js';
+
+describe.skipIf(!hasBrowser)('why, users and groups', () => {
+  let browser: Browser;
+  let server: TestServer;
+
+  beforeAll(async () => {
+    [browser, server] = await Promise.all([launchBrowser(), startTestServer()]);
+    const { management } = server.service;
+    await management.createFlag({
+      key: 'pricing',
+      name: 'Pricing',
+      enabled: true,
+      conditions: { attributes: { plan: 'pro' } },
+      rules: [{ id: 'staff', when: { groups: ['staff'] } }],
+    });
+    await management.setUserAttributes({ userId: '100%|ann', attributes: { plan: 'free' } });
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
+  });
+
+  it('a user’s answer is explained, tried with other attributes, and overridden', async () => {
+    const page = await openConsole(browser, server, { path: '/why' });
+    await page.getByLabel('User id').fill('100%|ann');
+    await page.getByRole('combobox', { name: 'Flag' }).fill('pricing');
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await page.getByText('100%|ann does not get Pricing. The conditions of everyone else are not met.').waitFor();
+    expect(await page.locator('tr', { hasText: 'plan' }).last().innerText()).toMatch(/"pro"\s+"free"\s+differs/);
+
+    await page.getByRole('button', { name: 'Try other attributes' }).click();
+    await page.getByLabel('Attributes as JSON').fill('{"plan": "pro"}');
+    await page.getByRole('button', { name: 'Try', exact: true }).click();
+    await page.getByText('100%|ann gets Pricing. The conditions are met.').waitFor();
+    await page.reload();
+    await page.getByText('These are tried, not stored.').waitFor();
+    await page.getByRole('button', { name: 'Use what is stored' }).click();
+
+    await page.getByText('does not get Pricing').waitFor();
+    await page.getByRole('button', { name: 'Turn on for this user' }).click();
+    await page.getByText('100%|ann gets Pricing. An override of this user says so').waitFor();
+    await page.getByRole('button', { name: 'Remove' }).click();
+    await page.getByText('does not get Pricing').waitFor();
+  });
+
+  it('what a user’s clients receive appears while it is watched', async () => {
+    const page = await openConsole(browser, server, { path: '/why?user=bob&flag=pricing' });
+    await page.getByRole('switch', { name: /Watch/ }).click();
+    await page.getByText('Nothing has changed yet.').waitFor();
+    await server.service.management.addToGroup({ group: 'staff', userIds: ['bob'] });
+    await page.locator('[aria-labelledby=h-watch] li', { hasText: 'pricing' }).getByText('On').waitFor();
+    await page.getByText('bob gets Pricing. The rule staff turns it on.').waitFor();
+  });
+
+  it('many ids are added to a group, and a refused one is named', async () => {
+    const page = await openConsole(browser, server, { path: '/groups' });
+    await page.getByLabel('Name of a group').fill('beta');
+    await page.getByRole('button', { name: 'Open' }).click();
+    const ids = Array.from({ length: 1_200 }, (_, number) => `u${number}`).join(', ');
+    await page.getByLabel('User ids, one a line').fill(ids);
+    await page.getByRole('button', { name: 'Add 1,200 users' }).click();
+    await page.getByText('Added 1,200 users to beta.').waitFor();
+    await page.getByText('1,200 members').waitFor();
+    await page
+      .getByRole('link', { name: /^u\d+$/ })
+      .first()
+      .click();
+    await page.getByRole('heading', { name: /^u\d+$/ }).waitFor();
+    await page.getByRole('link', { name: 'beta' }).waitFor();
+
+    await page.goBack();
+    await page.getByLabel('User ids, one a line').fill(`fine, ${'x'.repeat(300)}`);
+    await page.getByRole('button', { name: 'Add 2 users' }).click();
+    await page
+      .getByRole('alert')
+      .getByText(/1 to 255 characters/)
+      .waitFor();
+    expect(await page.getByLabel('User ids, one a line').inputValue()).toContain('fine');
+  });
+
+  it('users are found by the beginning of their id', async () => {
+    const page = await openConsole(browser, server, { path: '/users' });
+    await page.getByRole('searchbox').fill('100%');
+    await page.getByRole('link', { name: '100%|ann' }).click();
+    await page.getByText('plan', { exact: true }).waitFor();
+    await page.getByText('conditions not met').waitFor();
+  });
+});

@@ -131,7 +131,7 @@ describe('changes', () => {
     ],
     [updated({ path: ['rules'], before: ['a', 'b'], after: ['b', 'a'] }), 'moved rules', ''],
     [updated(), 'saved it again', ''],
-    [changeWords({ kind: 'FLAG_UPDATED', reverts: 12, differences: [] }), 'took back revision 12', ''],
+    [changeWords({ kind: 'FLAG_UPDATED', reverts: 12, differences: [] }), 'took back changes (revision 12)', ''],
     [
       changeWords({ kind: 'OVERRIDE_SET', userIds: ['ann'], differences: [{ path: ['enabled'], after: true }] }),
       'turned it on for',

@@ -28,7 +28,8 @@ export interface ChangeWords {
 /** What a change of the log did, in words. */
 export function changeWords(change: ChangeShape): ChangeWords {
   if (change.kind === 'FLAG_UPDATED' && typeof change.reverts === 'number') {
-    return said(`took back revision ${change.reverts}`);
+    // A revert tells the revision that it goes back to, an undo the first one that it takes back: the words are true of both.
+    return said(`took back changes (revision ${change.reverts})`);
   }
   return (kinds[change.kind] ?? (({ kind }) => said(kind.toLowerCase().replaceAll('_', ' '))))(change);
 }

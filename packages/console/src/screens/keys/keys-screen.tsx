@@ -25,7 +25,7 @@ export function KeysScreen(): ReactNode {
     <>
       <PageHead title="Keys">
         {canEdit ? (
-          <Button kind="primary" icon="plus" pressed={isAdding} onClick={() => setAdding(!isAdding)}>
+          <Button kind="primary" icon="plus" disabled={isAdding} onClick={() => setAdding(true)}>
             New key
           </Button>
         ) : null}

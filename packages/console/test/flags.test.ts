@@ -267,6 +267,7 @@ describe.skipIf(!hasBrowser)('the list of flags in a real browser', { timeout: 3
       await page.goto(`${server.url}/console${path}`);
       await page.getByRole('heading', { level: 1 }).waitFor();
       await page.waitForLoadState('networkidle').catch(() => {});
+      expect(await page.title(), path).toMatch(/^.+ · staging · Halyard$/);
       await page.evaluate(`${script}; void 0`);
       const faults = await page.evaluate(async () => {
         // biome-ignore lint/suspicious/noExplicitAny: axe has put itself there

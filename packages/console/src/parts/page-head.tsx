@@ -8,12 +8,17 @@ export interface PageHeadProps {
   readonly children?: ReactNode;
 }
 
-/** The title of a screen, also for the tab of the browser. */
-export function PageHead({ title, children }: PageHeadProps): ReactNode {
+/** The title of the tab. */
+export function useTitle(title: string): void {
   const { environment } = useWho().server;
   useEffect(() => {
     document.title = [title, ...(environment == null ? [] : [environment]), 'Halyard'].join(' · ');
   }, [title, environment]);
+}
+
+/** The title of a screen, also for the tab of the browser. */
+export function PageHead({ title, children }: PageHeadProps): ReactNode {
+  useTitle(title);
   return (
     <div className={css.head}>
       <h1>{title}</h1>

@@ -3,6 +3,7 @@ import { Link } from 'wouter';
 import type { FlagPageQuery } from '../../data/generated/graphql.js';
 import type { SavedFlag } from '../../draft/fields.js';
 import { Icon } from '../../parts/icon.js';
+import { useTitle } from '../../parts/page-head.js';
 import { whyPath } from '../../parts/paths.js';
 import { SentenceText } from '../../parts/sentence-text.js';
 import { Switch } from '../../parts/switch.js';
@@ -21,6 +22,7 @@ export interface HeadProps {
 
 /** Where one is, the switch, and who gets the flag as it is saved. */
 export function Head({ flag, canEdit, isBusy, onToggle }: HeadProps): ReactNode {
+  useTitle(flag.name);
   const shape = flag as unknown as SavedFlag;
   const overrides = flag.overrides.nodes;
   const isWhole = overrides.length === flag.overrides.totalCount;

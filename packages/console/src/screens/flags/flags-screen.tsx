@@ -6,6 +6,7 @@ import { useWho } from '../../data/who.js';
 import { Button } from '../../parts/button.js';
 import { ConfirmDialog } from '../../parts/confirm-dialog.js';
 import { Empty } from '../../parts/empty.js';
+import { useTitle } from '../../parts/page-head.js';
 import { Receipt } from '../../parts/receipt.js';
 import { type Done, useCommit } from '../../parts/use-commit.js';
 import { useNow } from '../../parts/use-now.js';
@@ -25,6 +26,7 @@ import { useRowsInView } from './use-rows-in-view.js';
 /** All flags: who gets them, and who has them now. */
 export function FlagsScreen(): ReactNode {
   const { canEdit, server } = useWho();
+  useTitle('Flags');
   const [, go] = useLocation();
   const address = useListAddress();
   const [{ data: facets }, askFacets] = useQuery({ query: FlagFacets });
@@ -39,9 +41,6 @@ export function FlagsScreen(): ReactNode {
   const inView = useRowsInView(table, listed.length);
   const audiences = useAudiences(listed.slice(inView.from, inView.to).map(({ key }) => key));
   const commit = useCommit({ onFlag: () => undefined, onDone: setDone });
-  useEffect(() => {
-    document.title = `Flags · ${server.environment ?? 'Halyard'} · Halyard`;
-  }, [server.environment]);
 
   const send = async (label: string, changed: readonly ListedFlag[], change: (flag: ListedFlag) => object) => {
     setBusy(new Set(changed.map(({ key }) => key)));

@@ -2,6 +2,7 @@ import { type ReactNode, useState } from 'react';
 import { useMutation, useQuery } from 'urql';
 import { Link } from 'wouter';
 import { Button } from '../../parts/button.js';
+import { useTitle } from '../../parts/page-head.js';
 import { flagPath, userPath } from '../../parts/paths.js';
 import { Receipt } from '../../parts/receipt.js';
 import { errorText } from '../../words/errors.js';
@@ -18,6 +19,7 @@ export interface GroupScreenProps {
 
 /** One group: its members, and the flags that name it. */
 export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
+  useTitle(name);
   const [after, setAfter] = useState<string | null>(null);
   const [{ data, error }, ask] = useQuery({
     query: GroupPage,

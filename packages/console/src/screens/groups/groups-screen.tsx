@@ -3,6 +3,7 @@ import { useQuery } from 'urql';
 import { Link } from 'wouter';
 import { Button } from '../../parts/button.js';
 import { Empty } from '../../parts/empty.js';
+import { useTitle } from '../../parts/page-head.js';
 import { groupPath } from '../../parts/paths.js';
 import { plural } from '../../words/numbers.js';
 import { GroupList } from './documents.js';
@@ -15,6 +16,7 @@ export interface GroupsScreenProps {
 
 /** The groups that have members or that a flag names. */
 export function GroupsScreen({ canEdit, onOpen }: GroupsScreenProps): ReactNode {
+  useTitle('Groups');
   const [after, setAfter] = useState<string | null>(null);
   const [{ data, error }] = useQuery({ query: GroupList, variables: { after }, requestPolicy: 'cache-and-network' });
   const groups = data?.groups.nodes ?? [];

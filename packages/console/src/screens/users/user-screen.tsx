@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import type { UserPageQuery } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
 import { Empty } from '../../parts/empty.js';
+import { useTitle } from '../../parts/page-head.js';
 import { flagPath, groupPath, whyPath } from '../../parts/paths.js';
 import { Receipt } from '../../parts/receipt.js';
 import { Value } from '../../parts/value.js';
@@ -23,6 +24,7 @@ export interface UserScreenProps {
 
 /** One user: what is stored, and what the flags answer. */
 export function UserScreen({ userId, ...rest }: UserScreenProps): ReactNode {
+  useTitle(userId);
   const [{ data, error }, ask] = useQuery({
     query: UserPage,
     variables: { userId },

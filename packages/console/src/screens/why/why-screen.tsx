@@ -3,6 +3,7 @@ import { useQuery } from 'urql';
 import type { WhyPageQuery } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
 import { Empty } from '../../parts/empty.js';
+import { useTitle } from '../../parts/page-head.js';
 import { SentenceText } from '../../parts/sentence-text.js';
 import { count } from '../../words/numbers.js';
 import { clock } from '../../words/times.js';
@@ -24,6 +25,7 @@ export interface WhyScreenProps {
 
 /** Why one user gets one answer. */
 export function WhyScreen({ question, canEdit, isLive, onAsk }: WhyScreenProps): ReactNode {
+  useTitle('Why');
   const isAsked = question.userId !== '' && question.flagKey !== '';
   const context = {
     userId: question.userId,

@@ -10,9 +10,13 @@ const keys: readonly (readonly [string, readonly string[]])[] = [
   ['Open', ['Enter']],
   ['Switch the flag of the row', ['Space']],
   ['Select the row', ['X']],
+  ['Select up to the row', ['Shift', 'X']],
   ['Edit the flag', ['E']],
   ['New flag', ['N']],
   ['Save', ['Ctrl', 'Enter']],
+  ['Move a rule', ['Alt', '↑', '↓']],
+  ['Undo the last save', ['Ctrl', 'Z']],
+  ['Clear the search, then leave it', ['Esc']],
   ['This list', ['?']],
 ];
 

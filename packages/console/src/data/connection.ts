@@ -12,7 +12,7 @@ export const connection = new Store<Connection>({ state: 'connecting' });
 
 /** The connection has ended, or could not be made. */
 export function noteClosed(): void {
-  if (connection.get().state === 'live') connection.set({ state: 'reconnecting', since: Date.now() });
+  if (connection.get().state !== 'reconnecting') connection.set({ state: 'reconnecting', since: Date.now() });
 }
 
 export function useConnection(): Connection {

@@ -34,14 +34,14 @@ export function useSession(): Session {
  * Signs in with the code in the address, if there is one. The code leaves the address before anything else happens.
  */
 export async function redeemCode(): Promise<void> {
-  const code = /^#code=(.+)$/.exec(location.hash)?.[1];
-  if (code === undefined) return;
+  if (!location.hash.startsWith('#code=')) return;
+  const code = new URLSearchParams(location.hash.slice(1)).get('code');
   history.replaceState(null, '', location.pathname + location.search);
   try {
     const response = await fetch(new URL('session', consoleUrl), {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ code: decodeURIComponent(code) }),
+      body: JSON.stringify({ code }),
     });
     const answer = (await response.json()) as { token?: string; errors?: readonly { message: string }[] };
     if (answer.token !== undefined) return signIn(answer.token);

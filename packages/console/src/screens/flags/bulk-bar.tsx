@@ -11,6 +11,9 @@ export interface BulkBarProps {
   readonly onClear: () => void;
 }
 
+/** The most flags that the API changes at once. */
+const most = 500;
+
 /** What can be done with all selected flags, as one change. */
 export function BulkBar({ count, isBusy, onSwitch, onTag, onClear }: BulkBarProps): ReactNode {
   const [tag, setTag] = useState('');
@@ -20,13 +23,16 @@ export function BulkBar({ count, isBusy, onSwitch, onTag, onClear }: BulkBarProp
     onTag(tag.trim());
     setTag('');
   };
+  const isOff = isBusy || count > most;
   return (
     <section className={css.bar} aria-label="Selected flags">
-      <span className={css.count}>{plural(count, 'flag')} selected</span>
-      <Button disabled={isBusy} onClick={() => onSwitch(true)}>
+      <span className={css.count}>
+        {plural(count, 'flag')} selected{count > most ? `. At most ${most} can be changed at once.` : ''}
+      </span>
+      <Button disabled={isOff} onClick={() => onSwitch(true)}>
         Switch on
       </Button>
-      <Button disabled={isBusy} onClick={() => onSwitch(false)}>
+      <Button disabled={isOff} onClick={() => onSwitch(false)}>
         Switch off
       </Button>
       <form className={css.tag} onSubmit={submit}>
@@ -37,7 +43,7 @@ export function BulkBar({ count, isBusy, onSwitch, onTag, onClear }: BulkBarProp
           value={tag}
           onChange={event => setTag(event.target.value)}
         />
-        <Button type="submit" disabled={isBusy || tag.trim() === ''}>
+        <Button type="submit" disabled={isOff || tag.trim() === ''}>
           Add
         </Button>
       </form>

@@ -2,6 +2,7 @@ import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useQuery } from 'urql';
 import { useLocation } from 'wouter';
 import { useAudiences } from '../../data/audience.js';
+import { useConnection } from '../../data/connection.js';
 import { useWho } from '../../data/who.js';
 import { Button } from '../../parts/button.js';
 import { ConfirmDialog } from '../../parts/confirm-dialog.js';
@@ -35,7 +36,9 @@ export function FlagsScreen(): ReactNode {
   const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
   const [isCreating, setCreating] = useState(false);
   const [done, setDone] = useState<Done | null>(null);
-  const now = useNow();
+  // Rounded, so that rows are rendered again only when a time that they show may differ.
+  const now = Math.ceil(useNow() / 30_000) * 30_000;
+  const isLive = useConnection().state === 'live';
   const table = useRef<HTMLDivElement>(null);
   const listed = flags ?? [];
   const inView = useRowsInView(table, listed.length);
@@ -43,15 +46,18 @@ export function FlagsScreen(): ReactNode {
   const commit = useCommit({ onFlag: () => undefined, onDone: setDone });
 
   const send = async (label: string, changed: readonly ListedFlag[], change: (flag: ListedFlag) => object) => {
-    setBusy(new Set(changed.map(({ key }) => key)));
+    const names = changed.map(({ key }) => key);
+    setBusy(before => new Set([...before, ...names]));
     const input = { flags: changed.map(flag => ({ key: flag.key, ...change(flag) })) };
     const isDone = await commit.send(label, UpdateFlags, input);
-    setBusy(new Set());
+    setBusy(before => new Set([...before].filter(name => !names.includes(name))));
     if (isDone) askFacets({ requestPolicy: 'network-only' });
     return isDone;
   };
-  const flip = (flag: ListedFlag) =>
+  const flip = (flag: ListedFlag) => {
+    if (busy.has(flag.key) || !isLive) return;
     void send(`${flag.name} is ${flag.enabled ? 'off' : 'on'}.`, [flag], ({ enabled }) => ({ enabled: !enabled }));
+  };
   const keys = useListKeys(table, listed, {
     select: id => setSelected(before => toggled(before, id)),
     selectAll: ids => setSelected(before => new Set([...before, ...ids])),
@@ -80,6 +86,14 @@ export function FlagsScreen(): ReactNode {
           </Button>
         </p>
       )}
+      {flags !== null && error !== null ? (
+        <p className={css.fault} role="alert">
+          {error.graphQLErrors[0]?.message ?? 'The server did not answer.'} The list may not be what you asked for.{' '}
+          <Button kind="link" onClick={retry}>
+            Try again
+          </Button>
+        </p>
+      ) : null}
       {flags === null ? (
         error === null ? (
           <Bones />
@@ -100,6 +114,7 @@ export function FlagsScreen(): ReactNode {
         <>
           <div
             className={rowCss.table}
+            data-offline={!isLive || undefined}
             role="table"
             aria-label="Flags"
             aria-rowcount={total + 1}
@@ -129,14 +144,14 @@ export function FlagsScreen(): ReactNode {
                 canEdit={canEdit}
                 isCursor={index === keys.cursor}
                 isSelected={selected.has(flag.id)}
-                isBusy={busy.has(flag.key)}
+                isBusy={busy.has(flag.key) || !isLive}
                 onSwitch={keys.flip}
                 onSelect={keys.select}
                 onCursor={keys.setCursor}
               />
             ))}
           </div>
-          {hasMore ? <More onSeen={more} /> : null}
+          {hasMore && error === null ? <More onSeen={more} /> : null}
           <div className={css.legend} data-hidden={chosen.length > 0 || undefined}>
             <span>On now counts the viewers who are connected.</span>
             <span>
@@ -148,7 +163,7 @@ export function FlagsScreen(): ReactNode {
       {chosen.length > 0 && canEdit ? (
         <BulkBar
           count={chosen.length}
-          isBusy={commit.isBusy}
+          isBusy={commit.isBusy || !isLive}
           onSwitch={enabled =>
             void send(`${plural(chosen.length, 'flag')} switched ${enabled ? 'on' : 'off'}.`, chosen, () => ({
               enabled,

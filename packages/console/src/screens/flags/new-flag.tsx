@@ -5,9 +5,13 @@ import { Button } from '../../parts/button.js';
 import { CreateFlag } from './documents.js';
 import css from './new-flag.module.css';
 
+/** Letters that no mark can be taken from. */
+const latin: Readonly<Record<string, string>> = { ß: 'ss', æ: 'ae', ø: 'o', ł: 'l', đ: 'd' };
+
 /** A key that programs can use, from a name for people. */
 export function keyFrom(name: string): string {
   return name
+    .replace(/[ßæøłđ]/gi, letter => latin[letter.toLowerCase()] ?? '')
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .toLowerCase()

@@ -26,6 +26,15 @@ interface Loaded {
   readonly error: CombinedError | null;
 }
 
+/** A page that is followed. */
+interface OpenPage {
+  /** The cursor that it begins after. */
+  readonly after: string | null;
+  /** The cursor that the next page begins after. Null: there is none, or it is not known yet. */
+  next: string | null;
+  close: () => void;
+}
+
 /** The flags that match, page by page. Pages stay up to date. Until the first one of another filter comes, the last ones are shown. */
 export function useFlagPages(filter: FlagFilter): FlagPages {
   const client = useClient();
@@ -35,38 +44,49 @@ export function useFlagPages(filter: FlagFilter): FlagPages {
   const more = useRef(() => {});
   // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt asks again
   useEffect(() => {
-    const open: (() => void)[] = [];
+    const open: OpenPage[] = [];
+    const dropFrom = (index: number) => {
+      for (const page of open.splice(index)) page.close();
+    };
     const follow = (index: number, after: string | null) => {
-      const variables = { filter: JSON.parse(key) as FlagFilter, first: pageSize, after };
-      const request = createRequest(FlagList, variables);
-      const operation = client.executeQuery(request, { requestPolicy: 'cache-and-network', freshness: 'flags' });
+      dropFrom(index);
+      const page: OpenPage = { after, next: null, close: () => {} };
+      open[index] = page;
+      const request = createRequest(FlagList, { filter: JSON.parse(key) as FlagFilter, first: pageSize, after });
       const { unsubscribe } = pipe(
-        operation,
-        subscribe(({ data, error }) =>
+        client.executeQuery(request, { requestPolicy: 'cache-and-network', freshness: 'flags' }),
+        subscribe(({ data, error }) => {
+          if (open[index] !== page) return;
+          if (data === undefined) {
+            // The reader's next step asks for this page again.
+            if (index > 0) dropFrom(index);
+            setLoaded(before => ({ ...before, error: error ?? null }));
+            return;
+          }
+          const { hasNextPage, endCursor } = data.flags.pageInfo;
+          page.next = hasNextPage ? (endCursor ?? null) : null;
+          const following = open[index + 1];
+          const isLast = page.next === null;
           setLoaded(before => {
-            if (data === undefined) return { ...before, error: error ?? null };
-            const pages = before.filter === key ? [...before.pages] : [];
+            const pages = before.filter === key ? before.pages.slice(0, isLast ? index : undefined) : [];
             pages[index] = data.flags;
             return { filter: key, pages, error: null };
-          }),
-        ),
+          });
+          if (isLast) dropFrom(index + 1);
+          // A flag that was made or deleted moves all pages after it.
+          else if (following !== undefined && following.after !== page.next) follow(index + 1, page.next);
+        }),
       );
-      open[index] = unsubscribe;
+      page.close = unsubscribe;
     };
-    more.current = () =>
-      setLoaded(before => {
-        const last = before.pages.at(-1);
-        const next = before.pages.length;
-        if (before.filter === key && last?.pageInfo.hasNextPage && open[next] === undefined) {
-          open[next] = () => {};
-          queueMicrotask(() => follow(next, last.pageInfo.endCursor ?? null));
-        }
-        return before;
-      });
+    more.current = () => {
+      const last = open.at(-1);
+      if (last !== undefined && last.next !== null) follow(open.length, last.next);
+    };
     follow(0, null);
     return () => {
       more.current = () => {};
-      for (const close of open) close?.();
+      dropFrom(0);
     };
   }, [client, key, attempt]);
 

@@ -68,8 +68,9 @@ export function useListKeys(
     };
     const by = moves[event.key];
     if (by !== undefined) move(by);
-    else if (event.key === ' ' && isOnLink && flag !== undefined) actions.flip(flag);
-    else return;
+    else if (event.key === ' ' && isOnLink && flag !== undefined) {
+      if (!event.repeat) actions.flip(flag);
+    } else return;
     event.preventDefault();
   };
 

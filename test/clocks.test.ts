@@ -6,6 +6,7 @@ const source = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** Sources that may ask the clock, each with the instant that they compare it with. */
 const instants: Readonly<Record<string, string>> = {
+  'auth/sign-in-codes.ts': 'when a code is made, and whether it has expired',
   'auth/token.ts': 'when a token begins and expires',
   'auth/verifier.ts': 'when a token expires',
   'backends/directory-lock.ts': 'when a file was written, by the clock of the file system',

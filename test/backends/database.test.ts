@@ -380,7 +380,8 @@ describe('a PostgreSQL server that is away', () => {
   it('does not hand out connections from before it, which may be half-open', async () => {
     const [backend, proxy] = await behindProxy({ statementTimeoutMs: 300, poolSize: 4 });
     const sleep = () => backend.prisma.$queryRaw`SELECT pg_sleep(0.1)::text`;
-    await Promise.all([sleep(), sleep(), sleep(), sleep()]);
+    // On a busy machine four connections may take longer than a statement may.
+    await vi.waitFor(() => Promise.all([sleep(), sleep(), sleep(), sleep()]), 10_000);
     proxy.freeze();
     await expect(backend.definitions()).rejects.toThrow(UnavailableError);
     // New connections get through; the three idle ones stay dead.

@@ -49,7 +49,7 @@ export function useFlagPages(filter: FlagFilter): FlagPages {
       for (const page of open.splice(index)) page.close();
     };
     const follow = (index: number, after: string | null) => {
-      dropFrom(index);
+      open[index]?.close();
       const page: OpenPage = { after, next: null, close: () => {} };
       open[index] = page;
       const request = createRequest(FlagList, { filter: JSON.parse(key) as FlagFilter, first: pageSize, after });

@@ -76,17 +76,6 @@ async function readAll(stream: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of stream);
 }
 
-async function revisionOf(node: Node): Promise<number> {
-  for await (const viewer of follow<{ revision: number }>(
-    node.url,
-    adminToken,
-    'subscription { viewerFeatures(keys: []) { revision } }',
-  )) {
-    return viewer.revision;
-  }
-  throw new Error('The node said no revision.');
-}
-
 const requests = (name: string, bodyOf: (n: number) => string): Scenario => ({
   name,
   async measure(node) {
@@ -108,19 +97,13 @@ const pushes = (name: string, kind: 'openWebSocket' | 'openSse', count: number):
       for (let change = 0; change < changes; change += 1) {
         isOn = !isOn;
         const expected = viewers.receipts.length + count;
-        await admin(
+        const { updateFlag } = (await admin(
           node.url,
-          'mutation($i: UpdateFlagInput!) { updateFlag(input: $i) { __typename ... on Error { code } } }',
+          'mutation($i: UpdateFlagInput!) { updateFlag(input: $i) { ... on UpdateFlagPayload { revision } ... on Error { code } } }',
           { i: { key: 'pushed', enabled: isOn } },
-        );
-        if (isWatched)
-          void readAll(
-            follow(
-              node.url,
-              adminToken,
-              `subscription { propagation(revision: ${await revisionOf(node)}) { p99 isDone } }`,
-            ),
-          );
+        )) as { updateFlag: { revision: number } };
+        const receipt = `subscription { propagation(revision: ${updateFlag.revision}) { p99 isDone } }`;
+        if (isWatched) void readAll(follow(node.url, adminToken, receipt));
         while (viewers.receipts.length < expected) await sleep(5);
       }
       return changes * count;

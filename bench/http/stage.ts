@@ -16,7 +16,7 @@ export interface Staged {
   readonly server: ServerProcess;
   readonly flags: readonly BenchFlag[];
   /** Turns the flag that changes on or off, and waits for the answer. */
-  change(enabled: boolean): Promise<void>;
+  change(enabled: boolean): Promise<unknown>;
 }
 
 export interface StagedHalyard extends Staged {

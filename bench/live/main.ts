@@ -50,8 +50,8 @@ async function createFlags(url: string): Promise<void> {
 
 interface Scenario {
   readonly name: string;
-  act(url: string): Promise<void>;
-  undo(url: string): Promise<void>;
+  act(url: string): Promise<unknown>;
+  undo(url: string): Promise<unknown>;
 }
 
 const scenarios: readonly Scenario[] = [

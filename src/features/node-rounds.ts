@@ -35,6 +35,9 @@ export interface NodeRoundsOptions {
 /** Milliseconds between two rounds. */
 export const roundInterval = 1_000;
 
+/** The least milliseconds between two rounds: many clients may begin to ask at once. */
+const leastPause = 200;
+
 /** Milliseconds until the next look after one has failed, such as on a standby, which has no tables that are not logged. */
 const failedLookInterval = 60_000;
 
@@ -61,6 +64,8 @@ export class NodeRounds {
   #timer: NodeJS.Timeout | null = null;
   #isFailing = false;
   #isClosed = false;
+  /** When the last round ended, as `performance.now()` has it. */
+  #endedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: NodeRoundsOptions) {
     this.#options = options;
@@ -68,7 +73,7 @@ export class NodeRounds {
     this.#beginLater();
   }
 
-  /** Begins a round now, or when the running one is over: what clients ask has changed. */
+  /** Begins a round, now or a moment after the last one: what clients ask has changed. */
   begin(): void {
     if (this.#isClosed) return;
     if (this.#running !== null) {
@@ -77,9 +82,15 @@ export class NodeRounds {
     }
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    const pause = Math.ceil(this.#endedAt + leastPause - performance.now());
+    if (pause > 0) {
+      this.#timer = setTimeout(() => this.begin(), pause).unref();
+      return;
+    }
     this.#isWanted = false;
     this.#running = this.#round().finally(() => {
       this.#running = null;
+      this.#endedAt = performance.now();
       if (this.#isWanted) this.begin();
       else this.#beginLater();
     });

@@ -1,4 +1,4 @@
-import { Part, Receipt } from './receipt.js';
+import { Part, Receipt, type Underway } from './receipt.js';
 import type { Applied } from './replica.js';
 import type { FeaturesUpdate, Subscriber } from './subscriber.js';
 
@@ -81,15 +81,15 @@ export class ReceiptLedger {
 
   /**
    * Counts a viewer whose answers have changed since a stretch of the log, once for each batch.
-   * @returns the receipts to count when the update was taken. Null: there are none.
+   * @returns what is told by the update, until it was taken. Null: it tells of no batch.
    */
-  countAffected(since: number, update: FeaturesUpdate, subscriber: Subscriber): readonly Receipt[] | null {
+  countAffected(since: number, update: FeaturesUpdate, subscriber: Subscriber): Underway | null {
     if (since === 0) return null;
     if (since === this.#last && this.#only !== null) {
-      if (subscriber.counted === this.#only) return null;
+      if (subscriber.counted === this.#only) return this.#only.again;
       this.#only.affected += 1;
       subscriber.counted = this.#only;
-      return this.#only.alone;
+      return this.#only.first;
     }
     const found = new Set<Receipt>();
     for (const [number, { parts }] of this.#stretches) {
@@ -97,19 +97,18 @@ export class ReceiptLedger {
         if (part.explains(update, subscriber.audience.storedId)) found.add(part.receipt);
       }
     }
-    const { counted } = subscriber;
-    for (const receipt of found) {
-      if (receipt === counted) found.delete(receipt);
-      else receipt.affected += 1;
-      subscriber.counted = receipt;
-    }
-    return found.size === 0 ? null : [...found];
+    if (found.size === 0) return null;
+    const of = [...found];
+    const toCount = of.filter(receipt => receipt !== subscriber.counted);
+    for (const receipt of toCount) receipt.affected += 1;
+    subscriber.counted = of.at(-1) ?? null;
+    return { of, toCount };
   }
 
   /** The transport has taken an update. */
-  countHanded(receipts: readonly Receipt[]): void {
+  countHanded({ toCount }: Underway): void {
     const now = performance.now();
-    for (const receipt of receipts) {
+    for (const receipt of toCount) {
       receipt.handed += 1;
       receipt.latencies.add(now - receipt.appliedAt);
     }

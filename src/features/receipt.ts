@@ -2,14 +2,24 @@ import type { Change } from '../backends/backend.js';
 import { Latencies } from '../core/latencies.js';
 import type { ReceiptCount } from '../core/receipt.js';
 
+/** An update that a transport has yet to take. */
+export interface Underway {
+  /** The batches that are not with the viewer before it is taken. */
+  readonly of: readonly Receipt[];
+  /** Those of them whose viewer was not counted by an earlier update. */
+  readonly toCount: readonly Receipt[];
+}
+
 /** How far the changes of one batch have come to the viewers of this process. */
 export class Receipt {
   affected = 0;
   handed = 0;
   readonly latencies = new Latencies();
   readonly parts: Part[] = [];
-  /** A list of this one, as most updates are of one batch. */
-  readonly alone: readonly Receipt[] = [this];
+  /** Most updates are of one batch. */
+  readonly first: Underway = { of: [this], toCount: [this] };
+  /** A batch that comes in parts may reach a viewer several times, who counts once. */
+  readonly again: Underway = { of: [this], toCount: [] };
 
   /** @param appliedAt when the batch was applied, as `performance.now()` has it. */
   constructor(readonly appliedAt: number) {}

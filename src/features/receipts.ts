@@ -220,7 +220,7 @@ export class Receipts {
       // The first answers of a viewer are no update.
       if (handed === null || subscriber.state === 'closed' || (touchedSince === 0 && underway === null)) continue;
       for (const receipt of receipts) {
-        if (!underway?.includes(receipt) && !receipt.concerns(touchedSince, keys, audience.storedId)) continue;
+        if (!underway?.of.includes(receipt) && !receipt.concerns(touchedSince, keys, audience.storedId)) continue;
         behind.set(receipt, 1 + (behind.get(receipt) ?? 0));
       }
     }

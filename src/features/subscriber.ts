@@ -2,7 +2,7 @@ import type { Targeting } from '../backends/backend.js';
 import { type Evaluation, sameAnswer } from '../core/evaluate.js';
 import type { Subject } from '../core/subject.js';
 import type { LastAnswers } from './last-answers.js';
-import type { Receipt } from './receipt.js';
+import type { Receipt, Underway } from './receipt.js';
 
 /** One update of a subscriber. */
 export interface FeaturesUpdate {
@@ -92,8 +92,8 @@ export class Subscriber implements Viewer {
   dueSince: number | null = null;
   /** The number of the first stretch of the log that has touched it since it was last evaluated; 0: none has. */
   touchedSince = 0;
-  /** The receipts of the update that its transport has yet to take; null: there are none. */
-  underway: readonly Receipt[] | null = null;
+  /** The update that its transport has yet to take; null: there is none. */
+  underway: Underway | null = null;
   /** The last receipt that has counted it. */
   counted: Receipt | null = null;
 

@@ -41,17 +41,9 @@ export const places: readonly Place[] = [
 
 function Flag(): ReactNode {
   const { key = '' } = useParams<{ key: string }>();
-  const { canEdit, server } = useWho();
+  const { canEdit } = useWho();
   const isLive = useConnection().state === 'live';
-  return (
-    <FlagPage
-      key={key}
-      flagKey={key}
-      canEdit={canEdit}
-      isLive={isLive}
-      environment={server.isProtected ? (server.environment ?? null) : null}
-    />
-  );
+  return <FlagPage key={key} flagKey={key} canEdit={canEdit} isLive={isLive} />;
 }
 
 /** The user, the flag and the attributes that are tried stand in the address. */

@@ -6,6 +6,7 @@ import { useWho } from '../data/who.js';
 import { Button } from '../parts/button.js';
 import { Icon } from '../parts/icon.js';
 import { clock } from '../words/times.js';
+import { initials } from '../words/values.js';
 import { KeyHelp } from './key-help.js';
 import { places, Screens } from './screens.js';
 import css from './shell.module.css';
@@ -133,20 +134,10 @@ const roleWords: Readonly<Record<string, string>> = {
 function Person(): ReactNode {
   const { viewer } = useWho();
   const name = viewer.userId ?? 'An API key or token without a name';
-  const initials = viewer.userId
-    ?.replace(/^.*[|:/]/, '')
-    .replace(/[^\p{L}\p{N}]+/gu, ' ')
-    .trim()
-    .split(' ');
-  const letters =
-    initials
-      ?.map(word => word[0] ?? '')
-      .join('')
-      .slice(0, 2) || '?';
   return (
     <div className={css.who}>
       <span className={css.avatar} aria-hidden="true">
-        {letters.toUpperCase()}
+        {viewer.userId == null ? '?' : initials(viewer.userId)}
       </span>
       <span className={css.person}>
         <span title={name}>{name}</span>

@@ -54,3 +54,14 @@ export function useAudiences(keys: readonly string[]): ReadonlyMap<string, Audie
   }, [client, names]);
   return audiences;
 }
+
+/** Viewers who are on, by variant. The off variant counts also those who are off, and no other variant does. */
+export function turnedOnBy(
+  { on, variants }: Audience,
+  keys: readonly string[],
+  offVariant: string,
+): ReadonlyMap<string, number> {
+  const others = keys.filter(key => key !== offVariant).map(key => [key, variants[key] ?? 0] as const);
+  const sum = others.reduce((total, [, number]) => total + number, 0);
+  return new Map([...others, [offVariant, Math.max(0, on - sum)]]);
+}

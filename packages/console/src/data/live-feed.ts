@@ -23,36 +23,7 @@ const Changes = graphql(`
       revision
       kind
       flag {
-        id
-        key
-        name
-        description
-        enabled
-        percentage
-        conditions
-        type
-        variants {
-          key
-          value
-          weight
-        }
-        offVariant
-        rules {
-          id
-          when
-          percentage
-          on
-          serve {
-            variant
-            weight
-          }
-        }
-        bucketBy
-        tags
-        owner
-        expectedUntil
-        version
-        updatedAt
+        ...FlagDefinition
       }
     }
   }

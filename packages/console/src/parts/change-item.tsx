@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import { type ChangeShape, changeWords, type DifferenceShape, differenceText } from '../words/changes.js';
 import type { Json } from '../words/shapes.js';
 import { exact, relative } from '../words/times.js';
+import { initials } from '../words/values.js';
 import css from './change-item.module.css';
 
 /** An entry of the change log, as the API has it. */
@@ -71,12 +72,6 @@ export function actorOf(
   if (apiKeyId === null || apiKeyId === undefined) return 'Somebody';
   const name = keyNames?.get(apiKeyId);
   return name === undefined ? 'An API key' : `API key ${name}`;
-}
-
-function initials(name: string): string {
-  const letters = (name.split(/[|/]/).at(-1) ?? name).split(/[^\p{L}\p{N}]+/u).filter(Boolean);
-  const [first = '', second] = letters;
-  return (second === undefined ? first.slice(0, 2) : first.charAt(0) + second.charAt(0)).toUpperCase();
 }
 
 /** Kinds whose differences say no more than the sentence: those of something that is new or gone. */

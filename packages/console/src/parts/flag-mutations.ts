@@ -88,3 +88,51 @@ export const UndoBatch = graphql(`
     }
   }
 `);
+
+export const SetOverride = graphql(`
+  mutation SetOverride($input: SetOverrideInput!) {
+    result: setOverride(input: $input) {
+      __typename
+      ... on SetOverridePayload {
+        override {
+          ...OverrideFields
+        }
+        revision
+        batch
+      }
+      ... on ValidationError {
+        code
+        message
+        issues {
+          path
+          message
+        }
+      }
+      ... on FlagNotFoundError {
+        code
+        message
+      }
+    }
+  }
+`);
+
+export const RemoveOverride = graphql(`
+  mutation RemoveOverride($input: RemoveOverrideInput!) {
+    result: removeOverride(input: $input) {
+      __typename
+      ... on RemoveOverridePayload {
+        removed
+        revision
+        batch
+      }
+      ... on ValidationError {
+        code
+        message
+        issues {
+          path
+          message
+        }
+      }
+    }
+  }
+`);

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { Audience } from '../data/audience.js';
+import { type Audience, turnedOnBy } from '../data/audience.js';
 import { count, plural, share } from '../words/numbers.js';
 import css from './meter.module.css';
 
@@ -14,10 +14,8 @@ export interface MeterProps {
 /** How many of the connected viewers have a flag now. */
 export function Meter({ audience, variants, offVariant, isOff }: MeterProps): ReactNode {
   const { viewers, on, behind } = audience;
-  const served = variants?.filter(key => key !== offVariant || on === viewers) ?? null;
-  const sum = served?.reduce((total, key) => total + (audience.variants[key] ?? 0), 0) ?? 0;
-  // Where a variant is also served when off, the parts would be more than those for whom it is on.
-  const parts = served === null || sum !== on ? [on] : served.map(key => audience.variants[key] ?? 0);
+  const turnedOn = variants === null ? null : turnedOnBy(audience, variants, offVariant);
+  const parts = turnedOn === null ? [on] : (variants ?? []).map(key => turnedOn.get(key) ?? 0);
   return (
     <div
       className={css.meter}

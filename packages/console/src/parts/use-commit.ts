@@ -3,6 +3,7 @@ import { type AnyVariables, type TypedDocumentNode, useClient } from 'urql';
 import type { PreviewFieldsFragment } from '../data/generated/graphql.js';
 import type { SavedFlag } from '../draft/fields.js';
 import type { Issue } from '../draft/validate.js';
+import { errorText } from '../words/errors.js';
 import { RevertFlag, UndoBatch, UpdateFlag } from './flag-mutations.js';
 
 /** A change that the server has made. */
@@ -37,16 +38,20 @@ type Mutation = TypedDocumentNode<{ result: Result }, AnyVariables>;
 
 export interface CommitOptions {
   /** @param isOwn whether this change made it; false: it is what somebody else has saved. */
-  readonly onFlag: (flag: SavedFlag, isOwn: boolean) => void;
-  readonly onDone: (done: Done) => void;
+  readonly onFlag?: (flag: SavedFlag, isOwn: boolean) => void;
+  readonly onDone?: (done: Done) => void;
 }
 
 export interface Commit {
   readonly isBusy: boolean;
   readonly waiting: Waiting | null;
+  /** The last change that the server made, until its receipt is dismissed. */
+  readonly done: Done | null;
   /** Why the last change was refused, at fields and without one. */
   readonly issues: readonly Issue[];
   readonly fault: string | null;
+  /** The same in one line, where there are no fields. */
+  readonly refusal: string | null;
   /** Resolves with whether the server made the change. */
   readonly update: (label: string, input: object) => Promise<boolean>;
   readonly revert: (label: string, input: object) => Promise<boolean>;
@@ -54,14 +59,17 @@ export interface Commit {
   readonly send: (label: string, mutation: unknown, input: object) => Promise<boolean>;
   readonly cancel: () => void;
   readonly clear: () => void;
+  /** Shows the receipt of a change that was sent in another way; null: shows none. */
+  readonly show: (done: Done | null) => void;
 }
 
 /** Sends changes, and keeps what the server says of them. */
-export function useCommit({ onFlag, onDone }: CommitOptions): Commit {
+export function useCommit({ onFlag, onDone }: CommitOptions = {}): Commit {
   const client = useClient();
   const [isBusy, setBusy] = useState(false);
   const [waiting, setWaiting] = useState<Waiting | null>(null);
-  const [refusal, setRefusal] = useState<{ issues: readonly Issue[]; fault: string | null }>(accepted);
+  const [done, show] = useState<Done | null>(null);
+  const [refusal, setRefusal] = useState<Refusal>(accepted);
 
   const send = async (label: string, mutation: unknown, input: object): Promise<boolean> => {
     setBusy(true);
@@ -70,23 +78,30 @@ export function useCommit({ onFlag, onDone }: CommitOptions): Commit {
     setBusy(false);
     const result = data?.result;
     if (result === undefined) {
-      setRefusal({ issues: [], fault: error?.graphQLErrors[0]?.message ?? 'The server did not answer. Try again.' });
+      const fault = error?.graphQLErrors[0]?.message ?? 'The server did not answer. Try again.';
+      setRefusal({ issues: [], fault, refusal: fault });
       return false;
     }
     for (const flag of [result.flag, ...(result.flags ?? [])])
-      if (flag !== undefined) onFlag(flag as SavedFlag, result.revision !== undefined);
+      if (flag !== undefined) onFlag?.(flag as SavedFlag, result.revision !== undefined);
     if (result.revision !== undefined) {
       setRefusal(accepted);
-      onDone({ label, revision: result.revision, batch: result.batch ?? null });
+      const batch = result.batch ?? null;
+      const made = { label: batch === null ? unchanged : label, revision: result.revision, batch };
+      show(made);
+      onDone?.(made);
       return true;
     }
     const { preview } = result;
     if (preview !== undefined)
       setWaiting({ label, preview, send: async confirm => void (await send(label, mutation, { ...input, confirm })) });
     const isConflict = result.__typename === 'VersionConflictError';
+    const isShown = preview !== undefined || isConflict;
+    const message = result.message ?? '';
     setRefusal({
       issues: result.issues ?? [],
-      fault: preview !== undefined || isConflict || result.issues !== undefined ? null : (result.message ?? null),
+      fault: isShown || result.issues !== undefined ? null : message,
+      refusal: isShown ? null : errorText({ code: '', message, ...(result.issues && { issues: result.issues }) }),
     });
     return false;
   };
@@ -94,6 +109,7 @@ export function useCommit({ onFlag, onDone }: CommitOptions): Commit {
   return {
     isBusy,
     waiting,
+    done,
     ...refusal,
     send,
     update: (label, input) => send(label, UpdateFlag, input),
@@ -101,7 +117,11 @@ export function useCommit({ onFlag, onDone }: CommitOptions): Commit {
     undo: (label, batch) => send(label, UndoBatch, { batch }),
     cancel: () => setWaiting(null),
     clear: () => setRefusal(accepted),
+    show,
   };
 }
 
-const accepted = { issues: [], fault: null };
+type Refusal = Pick<Commit, 'issues' | 'fault' | 'refusal'>;
+
+const accepted: Refusal = { issues: [], fault: null, refusal: null };
+const unchanged = 'Nothing to change: it is as it was then.';

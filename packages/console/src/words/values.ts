@@ -58,3 +58,10 @@ export function attributeName(name: string): string {
 export function conditionsCount(number: number, more: boolean): string {
   return plural(number, more ? 'more condition' : 'condition');
 }
+
+/** Two letters for the id of a person, without the name of the identity provider before it. */
+export function initials(name: string): string {
+  const letters = (name.split(/[|/]/).at(-1) ?? name).split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+  const [first = '', second] = letters;
+  return (second === undefined ? first.slice(0, 2) : first.charAt(0) + second.charAt(0)).toUpperCase();
+}

@@ -23,37 +23,8 @@ export const FlagPage = graphql(`
   }
 
   fragment FlagPageFields on Flag {
-    id
-    key
-    name
-    description
-    enabled
-    percentage
-    conditions
-    type
-    variants {
-      key
-      value
-      weight
-    }
-    offVariant
-    rules {
-      id
-      when
-      percentage
-      on
-      serve {
-        variant
-        weight
-      }
-    }
-    bucketBy
-    tags
-    owner
-    expectedUntil
-    version
+    ...FlagDefinition
     createdAt
-    updatedAt
     lastAskedAt
     staleness {
       kind
@@ -143,65 +114,5 @@ export const PreviewFlag = graphql(`
       attributes
     }
     confirm
-  }
-`);
-
-export const SetOverride = graphql(`
-  mutation SetOverride($input: SetOverrideInput!) {
-    result: setOverride(input: $input) {
-      __typename
-      ... on SetOverridePayload {
-        override {
-          ...OverrideFields
-        }
-        revision
-        batch
-      }
-      ... on ValidationError {
-        code
-        message
-        issues {
-          path
-          message
-        }
-      }
-      ... on FlagNotFoundError {
-        code
-        message
-      }
-    }
-  }
-`);
-
-export const RemoveOverride = graphql(`
-  mutation RemoveOverride($input: RemoveOverrideInput!) {
-    result: removeOverride(input: $input) {
-      __typename
-      ... on RemoveOverridePayload {
-        removed
-        revision
-        batch
-      }
-      ... on ValidationError {
-        code
-        message
-        issues {
-          path
-          message
-        }
-      }
-    }
-  }
-`);
-
-export const Audience = graphql(`
-  subscription Audience($keys: [String!]) {
-    flagAudience(keys: $keys) {
-      key
-      viewers
-      on
-      variants
-      behind
-    }
   }
 `);

@@ -4,15 +4,16 @@ import { patchOf } from '../../draft/draft.js';
 import type { SavedFlag } from '../../draft/fields.js';
 import { namedIssues } from '../../draft/validate.js';
 import { Button } from '../../parts/button.js';
-import { ConfirmDialog } from '../../parts/confirm-dialog.js';
 import { Empty } from '../../parts/empty.js';
-import { Receipt } from '../../parts/receipt.js';
-import { type Done, useCommit } from '../../parts/use-commit.js';
+import { Faulty } from '../../parts/faulty.js';
+import { RemoveOverride, SetOverride } from '../../parts/flag-mutations.js';
+import { Outcome } from '../../parts/outcome.js';
+import { useCommit } from '../../parts/use-commit.js';
 import { useNow } from '../../parts/use-now.js';
-import { count, gainsAndLoses } from '../../words/numbers.js';
+import { count } from '../../words/numbers.js';
 import { ConflictBanner } from './conflicts.js';
 import { Details } from './details.js';
-import { FlagPage, RemoveOverride, SetOverride } from './documents.js';
+import { FlagPage } from './documents.js';
 import type { Editing } from './editing.js';
 import css from './flag.module.css';
 import { type FlagData, Head, Tabs } from './flag-head.js';
@@ -29,8 +30,6 @@ export interface FlagScreenProps {
   readonly flagKey: string;
   readonly canEdit: boolean;
   readonly isLive: boolean;
-  /** What a protected server asks to type; null if it has no name. */
-  readonly environment: string | null;
 }
 
 /** One flag: who gets it, what would change, and what has changed. */
@@ -41,11 +40,7 @@ export function FlagScreen({ flagKey, ...rest }: FlagScreenProps): ReactNode {
   if (flag !== null && flag !== undefined) return <FlagView key={flag.key} flag={flag} onRefresh={refresh} {...rest} />;
   if (fetching) return <Skeleton />;
   if (error !== undefined) {
-    return (
-      <Empty title="This flag could not be read.">
-        {error.graphQLErrors[0]?.message ?? 'The server does not answer.'} <Button onClick={refresh}>Try again</Button>
-      </Empty>
-    );
+    return <Faulty error={error} onRetry={refresh} />;
   }
   return <Empty title={`No flag has the key ${flagKey}.`}>It was deleted, or the address has a mistake.</Empty>;
 }
@@ -65,26 +60,30 @@ interface FlagViewProps extends Omit<FlagScreenProps, 'flagKey'> {
   readonly onRefresh: () => void;
 }
 
-function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewProps): ReactNode {
+function FlagView({ flag, canEdit, isLive, onRefresh }: FlagViewProps): ReactNode {
   const saved = useMemo(() => flag as unknown as SavedFlag, [flag]);
   const { draft, dispatch, changes, issues: certain } = useFlagDraft(saved);
   const [note, setNote] = useState('');
-  const [done, setDone] = useState<Done | null>(null);
   const history = flag.changes.nodes;
   const other = useOtherSave({ flag: saved, conflicts: draft.conflicts, history });
   const now = useNow();
-  const onDone = (made: Done) => {
-    setDone(made);
-    onRefresh();
-  };
   const commit = useCommit({
     onFlag: (changed, isOwn) => {
       if (isOwn) other.noteOwn(changed.version);
       if (changed.key === flag.key) dispatch({ type: 'saved', flag: changed });
     },
-    onDone,
+    onDone: () => {
+      overrideCommit.show(null);
+      onRefresh();
+    },
   });
-  const overrideCommit = useCommit({ onFlag: () => undefined, onDone });
+  // Apart, so that what is refused of an override is not told at a field of the flag.
+  const overrideCommit = useCommit({
+    onDone: () => {
+      commit.show(null);
+      onRefresh();
+    },
+  });
   const canPreview = canEdit && changes.length > 0 && certain.length === 0;
   const preview = usePreview(canPreview ? patchOf(draft) : null);
   const refused = namedIssues(changes.length > 0 ? [...commit.issues, ...preview.issues] : [], draft.fields);
@@ -146,6 +145,7 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
             canEdit={canEdit}
             isBusy={overrideCommit.isBusy}
             issues={overrideCommit.issues}
+            fault={overrideCommit.fault}
             now={now}
             onSet={input =>
               overrideCommit.send(`Set the override of ${input.userId}.`, SetOverride, { flagKey: flag.key, ...input })
@@ -208,25 +208,8 @@ function FlagView({ flag, canEdit, isLive, environment, onRefresh }: FlagViewPro
           </Button>
         </section>
       ) : null}
-      {commit.waiting === null ? null : (
-        <ConfirmDialog
-          title={`Save to ${environment ?? 'this server'}?`}
-          environment={environment}
-          onCancel={commit.cancel}
-          onConfirm={() => commit.waiting?.send(commit.waiting.preview.confirm)}
-        >
-          {gainsAndLoses(commit.waiting.preview.gain, commit.waiting.preview.lose, commit.waiting.preview.isComplete)}.
-        </ConfirmDialog>
-      )}
-      {done === null ? null : (
-        <Receipt
-          key={done.revision}
-          label={done.label}
-          revision={done.revision}
-          onUndo={done.batch === null ? null : () => commit.undo('Taken back.', done.batch as string)}
-          onDismiss={() => setDone(null)}
-        />
-      )}
+      <Outcome commit={commit} />
+      <Outcome commit={overrideCommit} />
     </div>
   );
 }

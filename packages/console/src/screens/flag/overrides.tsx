@@ -24,6 +24,8 @@ export interface OverridesProps {
   readonly canEdit: boolean;
   readonly isBusy: boolean;
   readonly issues: readonly Issue[];
+  /** Why the last change of an override failed, if it is about no field. */
+  readonly fault: string | null;
   readonly now: number;
   /** Resolves with whether it was set. */
   readonly onSet: (input: OverrideInput) => Promise<boolean>;
@@ -32,7 +34,7 @@ export interface OverridesProps {
 
 /** Users whose answer does not follow from the rules. */
 export function Overrides(props: OverridesProps): ReactNode {
-  const { overrides, total, canEdit, now, onRemove } = props;
+  const { overrides, total, canEdit, fault, now, onRemove } = props;
   const [isAdding, setAdding] = useState(false);
   return (
     <section className={css.sec} id="overrides" aria-labelledby="h-overrides">
@@ -47,6 +49,9 @@ export function Overrides(props: OverridesProps): ReactNode {
         ) : null}
       </div>
       {isAdding ? <OverrideForm {...props} onDone={() => setAdding(false)} /> : null}
+      <p className={css.fault} role="alert">
+        {fault}
+      </p>
       {overrides.length === 0 ? (
         <p className={css.none}>No override. An override sets the answer for one user, whatever the rules say.</p>
       ) : (

@@ -1,11 +1,10 @@
 import type { ReactNode } from 'react';
-import { useSubscription } from 'urql';
+import { turnedOnBy, useAudiences } from '../../data/audience.js';
 import type { PreviewFieldsFragment } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
 import { count, plural } from '../../words/numbers.js';
 import type { Json } from '../../words/shapes.js';
 import { valueText } from '../../words/values.js';
-import { Audience } from './documents.js';
 import type { Editing } from './editing.js';
 import css from './rail.module.css';
 import type { Preview } from './use-preview.js';
@@ -20,8 +19,7 @@ export interface AudienceCardProps {
 
 /** How many of the connected viewers have the flag now. */
 export function AudienceCard({ flagKey, variants, offVariant, isLive }: AudienceCardProps): ReactNode {
-  const [{ data }] = useSubscription({ query: Audience, variables: { keys: [flagKey] } });
-  const audience = data?.flagAudience;
+  const audience = useAudiences([flagKey]).get(flagKey);
   const turnedOn = audience === undefined ? new Map<string, number>() : turnedOnBy(audience, variants, offVariant);
   return (
     <section className={css.card} id="live" aria-labelledby="h-live" data-stale={isLive ? undefined : true}>
@@ -79,18 +77,6 @@ export function AudienceCard({ flagKey, variants, offVariant, isLive }: Audience
       )}
     </section>
   );
-}
-
-/** Viewers who are on, by variant. The off variant counts also those who are off, and no other variant does. */
-function turnedOnBy(
-  audience: { readonly on: number; readonly variants: unknown },
-  keys: readonly string[],
-  offVariant: string,
-): ReadonlyMap<string, number> {
-  const served = audience.variants as { readonly [variant: string]: number };
-  const others = keys.filter(key => key !== offVariant).map(key => [key, served[key] ?? 0] as const);
-  const sum = others.reduce((total, [, number]) => total + number, 0);
-  return new Map([...others, [offVariant, Math.max(0, audience.on - sum)]]);
 }
 
 const width = (part: number, whole: number) =>

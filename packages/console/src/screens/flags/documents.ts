@@ -9,33 +9,7 @@ export const FlagList = graphql(`
         endCursor
       }
       nodes {
-        id
-        key
-        name
-        enabled
-        percentage
-        conditions
-        type
-        variants {
-          key
-          value
-          weight
-        }
-        offVariant
-        rules {
-          id
-          when
-          percentage
-          on
-          serve {
-            variant
-            weight
-          }
-        }
-        bucketBy
-        tags
-        owner
-        version
+        ...FlagDefinition
         lastAskedAt
         staleness {
           kind

@@ -4,14 +4,15 @@ import { useLocation } from 'wouter';
 import { useAudiences } from '../../data/audience.js';
 import { useConnection } from '../../data/connection.js';
 import { useWho } from '../../data/who.js';
+import { Bones } from '../../parts/bones.js';
 import { Button } from '../../parts/button.js';
-import { ConfirmDialog } from '../../parts/confirm-dialog.js';
 import { Empty } from '../../parts/empty.js';
-import { useTitle } from '../../parts/page-head.js';
-import { Receipt } from '../../parts/receipt.js';
-import { type Done, useCommit } from '../../parts/use-commit.js';
+import { Faulty } from '../../parts/faulty.js';
+import { Outcome } from '../../parts/outcome.js';
+import { PageHead } from '../../parts/page-head.js';
+import { useCommit } from '../../parts/use-commit.js';
 import { useNow } from '../../parts/use-now.js';
-import { gainsAndLoses, plural } from '../../words/numbers.js';
+import { plural } from '../../words/numbers.js';
 import { BulkBar } from './bulk-bar.js';
 import { FlagFacets, UpdateFlags } from './documents.js';
 import { toApi, useListAddress } from './filter.js';
@@ -26,8 +27,7 @@ import { useRowsInView } from './use-rows-in-view.js';
 
 /** All flags: who gets them, and who has them now. */
 export function FlagsScreen(): ReactNode {
-  const { canEdit, server } = useWho();
-  useTitle('Flags');
+  const { canEdit } = useWho();
   const [, go] = useLocation();
   const address = useListAddress();
   const [{ data: facets }, askFacets] = useQuery({ query: FlagFacets });
@@ -35,7 +35,6 @@ export function FlagsScreen(): ReactNode {
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
   const [isCreating, setCreating] = useState(false);
-  const [done, setDone] = useState<Done | null>(null);
   // Rounded, so that rows are rendered again only when a time that they show may differ.
   const now = Math.ceil(useNow() / 30_000) * 30_000;
   const isLive = useConnection().state === 'live';
@@ -43,7 +42,7 @@ export function FlagsScreen(): ReactNode {
   const listed = flags ?? [];
   const inView = useRowsInView(table, listed.length);
   const audiences = useAudiences(listed.slice(inView.from, inView.to).map(({ key }) => key));
-  const commit = useCommit({ onFlag: () => undefined, onDone: setDone });
+  const commit = useCommit();
 
   const send = async (label: string, changed: readonly ListedFlag[], change: (flag: ListedFlag) => object) => {
     const names = changed.map(({ key }) => key);
@@ -69,14 +68,13 @@ export function FlagsScreen(): ReactNode {
 
   return (
     <>
-      <div className={css.head}>
-        <h1>Flags</h1>
+      <PageHead title="Flags">
         {canEdit ? (
           <Button kind="primary" icon="plus" onClick={() => setCreating(true)}>
             New flag
           </Button>
         ) : null}
-      </div>
+      </PageHead>
       <Filters address={address} facets={facets} shown={total} />
       {commit.fault === null ? null : (
         <p className={css.fault} role="alert">
@@ -96,12 +94,9 @@ export function FlagsScreen(): ReactNode {
       ) : null}
       {flags === null ? (
         error === null ? (
-          <Bones />
+          <Bones rows={6} />
         ) : (
-          <Empty title="The flags could not be read.">
-            {error.graphQLErrors[0]?.message ?? 'The server does not answer.'}{' '}
-            <Button onClick={retry}>Try again</Button>
-          </Empty>
+          <Faulty error={error} onRetry={retry} />
         )
       ) : flags.length === 0 ? (
         <Nothing
@@ -178,25 +173,7 @@ export function FlagsScreen(): ReactNode {
         />
       ) : null}
       {isCreating ? <NewFlag onClose={() => setCreating(false)} /> : null}
-      {commit.waiting === null ? null : (
-        <ConfirmDialog
-          title={`Save to ${server.environment ?? 'this server'}?`}
-          environment={server.environment ?? null}
-          onCancel={commit.cancel}
-          onConfirm={() => commit.waiting?.send(commit.waiting.preview.confirm)}
-        >
-          {gainsAndLoses(commit.waiting.preview.gain, commit.waiting.preview.lose, commit.waiting.preview.isComplete)}.
-        </ConfirmDialog>
-      )}
-      {done === null ? null : (
-        <Receipt
-          key={done.revision}
-          label={done.label}
-          revision={done.revision}
-          onUndo={done.batch === null ? null : () => commit.undo('Taken back.', done.batch as string)}
-          onDismiss={() => setDone(null)}
-        />
-      )}
+      <Outcome commit={commit} />
     </>
   );
 }
@@ -221,16 +198,6 @@ function More({ onSeen }: { readonly onSeen: () => void }): ReactNode {
     return () => observer.disconnect();
   });
   return <div ref={mark} className={css.more} />;
-}
-
-function Bones(): ReactNode {
-  return (
-    <div className={css.bones} role="status" aria-label="Loading flags">
-      {['a', 'b', 'c', 'd', 'e', 'f'].map(name => (
-        <span key={name} />
-      ))}
-    </div>
-  );
 }
 
 interface NothingProps {

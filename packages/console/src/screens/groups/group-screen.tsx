@@ -1,11 +1,11 @@
 import { type ReactNode, useState } from 'react';
-import { useMutation, useQuery } from 'urql';
+import { useQuery } from 'urql';
 import { Link } from 'wouter';
 import { Button } from '../../parts/button.js';
-import { useTitle } from '../../parts/page-head.js';
+import { Outcome } from '../../parts/outcome.js';
+import { PageHead } from '../../parts/page-head.js';
 import { flagPath, userPath } from '../../parts/paths.js';
-import { Receipt } from '../../parts/receipt.js';
-import { errorText } from '../../words/errors.js';
+import { useCommit } from '../../parts/use-commit.js';
 import { count, plural } from '../../words/numbers.js';
 import { exact, relative } from '../../words/times.js';
 import { AddMembersForm } from './add-members.js';
@@ -19,34 +19,19 @@ export interface GroupScreenProps {
 
 /** One group: its members, and the flags that name it. */
 export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
-  useTitle(name);
   const [after, setAfter] = useState<string | null>(null);
   const [{ data, error }, ask] = useQuery({
     query: GroupPage,
     variables: { name, after },
     requestPolicy: 'cache-and-network',
   });
-  const [{ fetching }, remove] = useMutation(RemoveMembers);
-  const [done, setDone] = useState<{ label: string; revision: number } | null>(null);
-  const [fault, setFault] = useState<string | null>(null);
   const refresh = () => ask({ requestPolicy: 'network-only' });
   const group = data?.group;
   const members = group?.members.edges ?? [];
 
-  const onRemove = async (userId: string) => {
-    const answer = await remove({ input: { group: name, userIds: [userId] } });
-    const result = answer.data?.result;
-    if (result?.__typename === 'RemoveFromGroupPayload') {
-      setFault(null);
-      setDone({ label: `Removed ${userId} from ${name}.`, revision: result.revision });
-      refresh();
-    } else
-      setFault(
-        result === undefined
-          ? (answer.error?.graphQLErrors[0]?.message ?? 'The server did not answer. Try again.')
-          : errorText(result as never),
-      );
-  };
+  const commit = useCommit({ onDone: refresh });
+  const onRemove = (userId: string) =>
+    commit.send(`Removed ${userId} from ${name}.`, RemoveMembers, { group: name, userIds: [userId] });
   return (
     <>
       <nav className={css.crumbs} aria-label="Path">
@@ -54,10 +39,7 @@ export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
         <span aria-hidden="true">/</span>
         <span>{name}</span>
       </nav>
-      <div className={css.head}>
-        <h1>{name}</h1>
-        <span className={css.faint}>{group ? plural(group.memberCount, 'member') : ''}</span>
-      </div>
+      <PageHead title={name}>{group ? plural(group.memberCount, 'member') : ''}</PageHead>
       {error === undefined ? null : (
         <p className={css.fault}>{error.graphQLErrors[0]?.message ?? 'The server does not answer.'}</p>
       )}
@@ -67,7 +49,7 @@ export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
             <h2 id="h-members">Members</h2>
           </div>
           <p className={css.fault} role="alert">
-            {fault}
+            {commit.refusal}
           </p>
           {data !== undefined && members.length === 0 ? (
             <p className={css.faint}>No member yet. Paste ids to add some.</p>
@@ -85,7 +67,7 @@ export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
                     small
                     icon="close"
                     label={`Remove ${node.userId}`}
-                    disabled={fetching}
+                    disabled={commit.isBusy}
                     onClick={() => onRemove(node.userId)}
                   />
                 ) : null}
@@ -104,7 +86,8 @@ export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
             <AddMembersForm
               group={name}
               onDone={(added, revision) => {
-                setDone({ label: `Added ${plural(added, 'user')} to ${name}.`, revision });
+                // Of several slices each is a batch of its own, so there is no one undo.
+                commit.show({ label: `Added ${plural(added, 'user')} to ${name}.`, revision, batch: null });
                 refresh();
               }}
             />
@@ -124,15 +107,7 @@ export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
           </section>
         </aside>
       </div>
-      {done === null ? null : (
-        <Receipt
-          key={done.revision}
-          label={done.label}
-          revision={done.revision}
-          onUndo={null}
-          onDismiss={() => setDone(null)}
-        />
-      )}
+      <Outcome commit={commit} />
     </>
   );
 }

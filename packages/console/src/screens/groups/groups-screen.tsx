@@ -3,7 +3,7 @@ import { useQuery } from 'urql';
 import { Link } from 'wouter';
 import { Button } from '../../parts/button.js';
 import { Empty } from '../../parts/empty.js';
-import { useTitle } from '../../parts/page-head.js';
+import { PageHead } from '../../parts/page-head.js';
 import { groupPath } from '../../parts/paths.js';
 import { plural } from '../../words/numbers.js';
 import { GroupList } from './documents.js';
@@ -16,20 +16,18 @@ export interface GroupsScreenProps {
 
 /** The groups that have members or that a flag names. */
 export function GroupsScreen({ canEdit, onOpen }: GroupsScreenProps): ReactNode {
-  useTitle('Groups');
   const [after, setAfter] = useState<string | null>(null);
   const [{ data, error }] = useQuery({ query: GroupList, variables: { after }, requestPolicy: 'cache-and-network' });
   const groups = data?.groups.nodes ?? [];
   const next = data?.groups.pageInfo;
   return (
     <>
-      <div className={css.head}>
-        <h1>Groups</h1>
+      <PageHead title="Groups">
         <Link className={css.other} href="/users">
           Users
         </Link>
         {canEdit ? <NewGroup onOpen={onOpen} /> : null}
-      </div>
+      </PageHead>
       {error === undefined ? null : (
         <p className={css.fault}>{error.graphQLErrors[0]?.message ?? 'The server does not answer.'}</p>
       )}

@@ -6,14 +6,13 @@ import { useWho } from '../../data/who.js';
 import { Bones } from '../../parts/bones.js';
 import { Button } from '../../parts/button.js';
 import { ChangeItem } from '../../parts/change-item.js';
-import { ConfirmDialog } from '../../parts/confirm-dialog.js';
 import { Empty } from '../../parts/empty.js';
 import { Faulty } from '../../parts/faulty.js';
+import { Outcome } from '../../parts/outcome.js';
 import { PageHead } from '../../parts/page-head.js';
-import { Receipt } from '../../parts/receipt.js';
-import { type Commit, type Done, useCommit } from '../../parts/use-commit.js';
+import { type Commit, useCommit } from '../../parts/use-commit.js';
 import { useNow } from '../../parts/use-now.js';
-import { count, gainsAndLoses } from '../../words/numbers.js';
+import { count } from '../../words/numbers.js';
 import { About } from './about.js';
 import { KeyNames, LogPage } from './documents.js';
 import { FilterBar } from './filter-bar.js';
@@ -22,16 +21,11 @@ import css from './history.module.css';
 
 /** All changes, newest first, as they are made. */
 export function HistoryScreen(): ReactNode {
-  const { canEdit, server } = useWho();
+  const { canEdit } = useWho();
   const isLive = useConnection().state === 'live';
   const [filters, setFilters] = useFilters();
-  const [done, setDone] = useState<Done | null>(null);
   const [subject, setSubject] = useState<string | null>(null);
-  const commit = useCommit({
-    onFlag: () => undefined,
-    onDone: made =>
-      setDone(made.batch === null ? { ...made, label: 'Nothing to change: it is as it was then.' } : made),
-  });
+  const commit = useCommit();
   const [{ data: keys }] = useQuery({ query: KeyNames });
   const isFiltered = Object.values(filters).some(value => value !== '');
   const acting: Acting = {
@@ -42,7 +36,6 @@ export function HistoryScreen(): ReactNode {
     subject,
     onSubject: setSubject,
   };
-  const environment = server.isProtected ? (server.environment ?? null) : null;
   return (
     <>
       <PageHead title="History">
@@ -69,25 +62,7 @@ export function HistoryScreen(): ReactNode {
           )
         }
       />
-      {commit.waiting === null ? null : (
-        <ConfirmDialog
-          title={`Save to ${environment ?? 'this server'}?`}
-          environment={environment}
-          onCancel={commit.cancel}
-          onConfirm={() => commit.waiting?.send(commit.waiting.preview.confirm)}
-        >
-          {gainsAndLoses(commit.waiting.preview.gain, commit.waiting.preview.lose, commit.waiting.preview.isComplete)}.
-        </ConfirmDialog>
-      )}
-      {done === null ? null : (
-        <Receipt
-          key={done.revision}
-          label={done.label}
-          revision={done.revision}
-          onUndo={done.batch === null ? null : () => commit.undo('Taken back.', done.batch as string)}
-          onDismiss={() => setDone(null)}
-        />
-      )}
+      <Outcome commit={commit} />
     </>
   );
 }

@@ -87,7 +87,7 @@ function Table({ keys, label, onChange }: TableProps): ReactNode {
   const { canEdit } = useWho();
   const now = useNow();
   const [revoking, setRevoking] = useState<KeyRowFragment | null>(null);
-  const commit = useCommit({ onFlag: () => undefined, onDone: onChange });
+  const commit = useCommit({ onDone: onChange });
   if (keys.length === 0) return null;
   return (
     <>
@@ -154,7 +154,7 @@ function Table({ keys, label, onChange }: TableProps): ReactNode {
         >
           {revoking.lastUsedAt == null
             ? 'It was never used.'
-            : `It was last used ${relative(revoking.lastUsedAt, now)}. Programs with it are refused within a second, and their connections end.`}
+            : `It was last used ${relative(revoking.lastUsedAt, now)}. Programs with it are refused within seconds, and their connections end.`}
         </ConfirmDialog>
       )}
     </>

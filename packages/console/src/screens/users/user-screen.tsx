@@ -1,14 +1,14 @@
 import { type ReactNode, useState } from 'react';
-import { useMutation, useQuery } from 'urql';
+import { useQuery } from 'urql';
 import { Link } from 'wouter';
 import type { UserPageQuery } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
-import { Empty } from '../../parts/empty.js';
-import { useTitle } from '../../parts/page-head.js';
+import { Faulty } from '../../parts/faulty.js';
+import { Outcome } from '../../parts/outcome.js';
+import { PageHead } from '../../parts/page-head.js';
 import { flagPath, groupPath, whyPath } from '../../parts/paths.js';
-import { Receipt } from '../../parts/receipt.js';
+import { useCommit } from '../../parts/use-commit.js';
 import { Value } from '../../parts/value.js';
-import { type ErrorShape, errorText } from '../../words/errors.js';
 import { count } from '../../words/numbers.js';
 import type { Json } from '../../words/shapes.js';
 import { ending } from '../../words/times.js';
@@ -24,7 +24,6 @@ export interface UserScreenProps {
 
 /** One user: what is stored, and what the flags answer. */
 export function UserScreen({ userId, ...rest }: UserScreenProps): ReactNode {
-  useTitle(userId);
   const [{ data, error }, ask] = useQuery({
     query: UserPage,
     variables: { userId },
@@ -32,11 +31,7 @@ export function UserScreen({ userId, ...rest }: UserScreenProps): ReactNode {
   });
   const refresh = () => ask({ requestPolicy: 'network-only' });
   if (error !== undefined && data === undefined) {
-    return (
-      <Empty title="This user could not be read.">
-        {error.graphQLErrors[0]?.message ?? 'The server does not answer.'} <Button onClick={refresh}>Try again</Button>
-      </Empty>
-    );
+    return <Faulty error={error} onRetry={refresh} />;
   }
   return (
     <>
@@ -45,9 +40,7 @@ export function UserScreen({ userId, ...rest }: UserScreenProps): ReactNode {
         <span aria-hidden="true">/</span>
         <span>{userId}</span>
       </nav>
-      <div className={css.head}>
-        <h1 className={css.id}>{userId}</h1>
-      </div>
+      <PageHead title={userId} />
       {data === undefined ? (
         <div className={css.bone} />
       ) : (
@@ -137,26 +130,15 @@ function AttributesCard({
   onRefresh: () => void;
 }): ReactNode {
   const [text, setText] = useState<string | null>(null);
-  const [fault, setFault] = useState<string | null>(null);
-  const [done, setDone] = useState<number | null>(null);
-  const [{ fetching }, send] = useMutation(SetAttributes);
+  const [isNoObject, setNoObject] = useState(false);
+  const commit = useCommit({ onDone: onRefresh });
   const entries = Object.entries(user.attributes as { readonly [name: string]: Json });
   const save = async () => {
     const attributes = read(text ?? '');
-    if (attributes === null) return setFault('Write an object, such as {"plan": "pro"}.');
-    const { data, error } = await send({ input: { userId: user.userId, attributes } });
-    const result = data?.result;
-    if (result?.__typename === 'SetUserAttributesPayload') {
-      setText(null);
-      setFault(null);
-      setDone(result.revision);
-      onRefresh();
-    } else
-      setFault(
-        result === undefined
-          ? (error?.graphQLErrors[0]?.message ?? 'The server did not answer. Try again.')
-          : errorText(result as ErrorShape),
-      );
+    setNoObject(attributes === null);
+    if (attributes === null) return;
+    const input = { userId: user.userId, attributes };
+    if (await commit.send(`Saved the attributes of ${user.userId}.`, SetAttributes, input)) setText(null);
   };
   return (
     <section className={css.card} aria-labelledby="h-attributes">
@@ -193,25 +175,17 @@ function AttributesCard({
             onChange={event => setText(event.target.value)}
           />
           <p className={css.fault} role="alert">
-            {fault}
+            {isNoObject ? 'Write an object, such as {"plan": "pro"}.' : commit.refusal}
           </p>
           <div className={css.actions}>
-            <Button kind="primary" disabled={fetching} onClick={save}>
+            <Button kind="primary" disabled={commit.isBusy} onClick={save}>
               Save attributes
             </Button>
             <Button onClick={() => setText(null)}>Cancel</Button>
           </div>
         </>
       )}
-      {done === null ? null : (
-        <Receipt
-          key={done}
-          label={`Saved the attributes of ${user.userId}.`}
-          revision={done}
-          onUndo={null}
-          onDismiss={() => setDone(null)}
-        />
-      )}
+      <Outcome commit={commit} />
     </section>
   );
 }

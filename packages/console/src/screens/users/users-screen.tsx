@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import type { UserListQuery } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
 import { Empty } from '../../parts/empty.js';
-import { useTitle } from '../../parts/page-head.js';
+import { PageHead } from '../../parts/page-head.js';
 import { userPath } from '../../parts/paths.js';
 import { plural } from '../../words/numbers.js';
 import type { Json } from '../../words/shapes.js';
@@ -21,16 +21,14 @@ export interface UsersScreenProps {
 
 /** The users for whom something is stored, and any other by its id. */
 export function UsersScreen({ search, onSearch, onOpen }: UsersScreenProps): ReactNode {
-  useTitle('Users');
   const [pages, setPages] = useState<readonly (string | null)[]>([null]);
   return (
     <>
-      <div className={css.head}>
-        <h1>Users</h1>
+      <PageHead title="Users">
         <Link className={css.other} href="/groups">
           Groups
         </Link>
-      </div>
+      </PageHead>
       <form
         className={css.search}
         onSubmit={event => {

@@ -3,7 +3,7 @@ import { useQuery } from 'urql';
 import type { WhyPageQuery } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
 import { Empty } from '../../parts/empty.js';
-import { useTitle } from '../../parts/page-head.js';
+import { PageHead } from '../../parts/page-head.js';
 import { SentenceText } from '../../parts/sentence-text.js';
 import { count } from '../../words/numbers.js';
 import { clock } from '../../words/times.js';
@@ -25,7 +25,6 @@ export interface WhyScreenProps {
 
 /** Why one user gets one answer. */
 export function WhyScreen({ question, canEdit, isLive, onAsk }: WhyScreenProps): ReactNode {
-  useTitle('Why');
   const isAsked = question.userId !== '' && question.flagKey !== '';
   const context = {
     userId: question.userId,
@@ -42,15 +41,14 @@ export function WhyScreen({ question, canEdit, isLive, onAsk }: WhyScreenProps):
   const fault = error?.graphQLErrors[0]?.message ?? (error === undefined ? null : 'The server does not answer.');
   return (
     <>
-      <div className={css.head}>
-        <h1>Why</h1>
+      <PageHead title="Why">
         {flag ? (
           <span className={css.live}>
             {isLive ? <span className={css.dot} /> : null}
             {`${isLive ? 'Live, revision' : 'Revision'} ${count(flag.explain.revision)}`}
           </span>
         ) : null}
-      </div>
+      </PageHead>
       <AskForm key={`${question.userId} ${question.flagKey}`} question={question} onAsk={onAsk} onAgain={refresh} />
       {fault !== null && isAsked ? (
         <p className={css.fault} role="alert">

@@ -17,34 +17,32 @@ import { markdownTable } from './support/markdown-table.js';
 const help = `npm run bench:pairs -- <checkout> [options]
 
 Compares the processor time of this checkout with that of another one, both built (npm ci && npm run build).
-Each pair runs both, in new processes and in alternating order. A ratio over 1: this checkout is slower.
+Each pair runs both in new processes, which take turns: what slows the machine down for a while slows both down.
+A ratio over 1: this checkout is slower. Compared with itself, it says what the ratios are worth.
 
   --pairs <n>      pairs, of which the median counts (default 7)
-  --seconds <n>    how long requests are counted in each (default 3)
+  --turns <n>      turns of each process in a pair (default 6)
   --watched        readers follow receipts and audiences in this checkout, and nobody does in the other one
   --only <text>    only scenarios with this in their name; repeatable
   --help`;
 
 interface Scenario {
   readonly name: string;
-  /**
-   * @param isOwn whether the node runs this checkout.
-   * @returns microseconds of processor time for one request or push.
-   */
-  measure(node: Node, isOwn: boolean): Promise<number>;
+  /** @param isWatched whether readers follow what comes of each change. */
+  begin(node: Node, isWatched: boolean): Promise<Underway>;
+}
+
+/** A scenario at one node. */
+interface Underway {
+  /** @returns how often the node did what is counted. */
+  turn(): Promise<number>;
+  end(): Promise<void>;
 }
 
 const secret = randomBytes(32).toString('hex');
 const adminToken = sign(secret, { role: 'admin' });
 const admin = createAdmin(adminToken);
 const tokens = Array.from({ length: 1_500 }, (_, i) => sign(secret, { sub: userId(i) }));
-
-/** What `use` cost a node, for each of the things that it counts. */
-async function costOf(node: Node, use: () => Promise<number>): Promise<number> {
-  const before = await node.cpu();
-  const count = await use();
-  return ((await node.cpu()) - before) / count;
-}
 
 /** Keeps 32 connections busy, and counts the answers. */
 async function ask(node: Node, seconds: number, bodyOf: (n: number) => string): Promise<number> {
@@ -78,42 +76,39 @@ async function readAll(stream: AsyncIterable<unknown>): Promise<void> {
 
 const requests = (name: string, bodyOf: (n: number) => string): Scenario => ({
   name,
-  async measure(node) {
-    await ask(node, Number(values.seconds), bodyOf);
-    return costOf(node, () => ask(node, Number(values.seconds), bodyOf));
-  },
+  begin: async node => ({ turn: () => ask(node, 1, bodyOf), end: async () => {} }),
 });
 
 const pushes = (name: string, kind: 'openWebSocket' | 'openSse', count: number): Scenario => ({
   name,
-  async measure(node, isOwn) {
+  async begin(node, isWatched) {
     const viewers = new Viewers();
-    const isWatched = values.watched && isOwn;
     const watch = new AbortController();
     if (isWatched) void readAll(follow(node.url, adminToken, 'subscription { flagAudience { on } }', watch));
     for (const token of tokens.slice(0, count)) await viewers[kind](node.url, token);
     let isOn = false;
-    const push = async (changes: number) => {
-      for (let change = 0; change < changes; change += 1) {
-        isOn = !isOn;
-        const expected = viewers.receipts.length + count;
-        const { updateFlag } = (await admin(
-          node.url,
-          'mutation($i: UpdateFlagInput!) { updateFlag(input: $i) { ... on UpdateFlagPayload { revision } ... on Error { code } } }',
-          { i: { key: 'pushed', enabled: isOn } },
-        )) as { updateFlag: { revision: number } };
-        const receipt = `subscription { propagation(revision: ${updateFlag.revision}) { p99 isDone } }`;
-        if (isWatched) void readAll(follow(node.url, adminToken, receipt));
-        while (viewers.receipts.length < expected) await sleep(5);
-      }
-      return changes * count;
+    return {
+      async turn() {
+        for (let change = 0; change < 10; change += 1) {
+          isOn = !isOn;
+          const expected = viewers.receipts.length + count;
+          const { updateFlag } = (await admin(
+            node.url,
+            'mutation($i: UpdateFlagInput!) { updateFlag(input: $i) { ... on UpdateFlagPayload { revision } ... on Error { code } } }',
+            { i: { key: 'pushed', enabled: isOn } },
+          )) as { updateFlag: { revision: number } };
+          const receipt = `subscription { propagation(revision: ${updateFlag.revision}) { p99 isDone } }`;
+          if (isWatched) void readAll(follow(node.url, adminToken, receipt));
+          while (viewers.receipts.length < expected) await sleep(5);
+        }
+        return 10 * count;
+      },
+      async end() {
+        watch.abort();
+        viewers.close();
+        await sleep(500);
+      },
     };
-    await push(10);
-    const cost = await costOf(node, () => push(20));
-    watch.abort();
-    viewers.close();
-    await sleep(500);
-    return cost;
   },
 });
 
@@ -129,7 +124,7 @@ const scenarios: readonly Scenario[] = [
   pushes('a push to one of 500 streams of events', 'openSse', 500),
 ];
 
-async function measure(dist: string, isOwn: boolean, wanted: readonly Scenario[]): Promise<number[]> {
+async function start(dist: string): Promise<Node> {
   const node = await startNode({
     BENCH_DIST: dist,
     FEATURE_BACKEND: 'memory',
@@ -138,17 +133,55 @@ async function measure(dist: string, isOwn: boolean, wanted: readonly Scenario[]
     NODE_ENV: 'production',
     MAX_CONNECTIONS_PER_ADDRESS: '100000',
   });
-  try {
-    const created = 'mutation($i: CreateFlagInput!) { createFlag(input: $i) { __typename ... on Error { code } } }';
-    const pushed = { key: 'pushed', enabled: false, percentage: 100, conditions: {} };
-    for (const { key, enabled, percentage, conditions } of [...mixedFlags(99).map(flag => flag.definition), pushed]) {
-      await admin(node.url, created, { i: { name: key, key, enabled, percentage, conditions } });
+  const created = 'mutation($i: CreateFlagInput!) { createFlag(input: $i) { __typename ... on Error { code } } }';
+  const pushed = { key: 'pushed', enabled: false, percentage: 100, conditions: {} };
+  for (const { key, enabled, percentage, conditions } of [...mixedFlags(99).map(flag => flag.definition), pushed]) {
+    await admin(node.url, created, { i: { name: key, key, enabled, percentage, conditions } });
+  }
+  return node;
+}
+
+/** Of this checkout, and of the other one: microseconds of processor time for one request or push. */
+interface Sides<T> {
+  readonly own: T;
+  readonly other: T;
+}
+type Costs = Sides<number>;
+
+/** Turns that are not counted. */
+const warmUps = 2;
+
+/** The first turns of each are for warming up. */
+async function compare({ begin }: Scenario, own: Node, other: Node, turns: number): Promise<Costs> {
+  const sides = [
+    { node: own, at: await begin(own, values.watched), cost: 0, count: 0 },
+    { node: other, at: await begin(other, false), cost: 0, count: 0 },
+  ];
+  for (let turn = -warmUps; turn < turns; turn += 1) {
+    for (const side of turn % 2 === 0 ? sides : [...sides].reverse()) {
+      const before = await side.node.cpu();
+      const count = await side.at.turn();
+      if (turn < 0) continue;
+      side.cost += (await side.node.cpu()) - before;
+      side.count += count;
     }
-    const costs: number[] = [];
-    for (const scenario of wanted) costs.push(await scenario.measure(node, isOwn));
+  }
+  for (const { at } of sides) await at.end();
+  const [mine, theirs] = sides.map(({ cost, count }) => cost / count);
+  return { own: mine ?? 0, other: theirs ?? 0 };
+}
+
+/** @param isOwnFirst which of the two starts first, which may matter by itself. */
+async function pairOf(dists: Sides<string>, isOwnFirst: boolean, wanted: readonly Scenario[]): Promise<Costs[]> {
+  const nodes: Node[] = [];
+  try {
+    for (const dist of isOwnFirst ? [dists.own, dists.other] : [dists.other, dists.own]) nodes.push(await start(dist));
+    const [own, other] = (isOwnFirst ? nodes : nodes.reverse()) as [Node, Node];
+    const costs: Costs[] = [];
+    for (const scenario of wanted) costs.push(await compare(scenario, own, other, Number(values.turns)));
     return costs;
   } finally {
-    await node.stop();
+    await Promise.all(nodes.map(node => node.stop()));
   }
 }
 
@@ -158,7 +191,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     pairs: { type: 'string', default: '7' },
-    seconds: { type: 'string', default: '3' },
+    turns: { type: 'string', default: '6' },
     watched: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     help: { type: 'boolean', default: false },
@@ -175,18 +208,14 @@ if (values.help || checkout === undefined) {
   const wanted = scenarios.filter(
     ({ name }) => values.only.length === 0 || values.only.some(text => name.includes(text)),
   );
-  const costs: { readonly own: number[]; readonly other: number[] }[] = [];
+  const pairs: Costs[][] = [];
   for (let pair = 0; pair < Number(values.pairs); pair += 1) {
-    const order = pair % 2 === 0 ? ([other, own] as const) : ([own, other] as const);
-    const [first, second] = [
-      await measure(order[0], order[0] === own, wanted),
-      await measure(order[1], order[1] === own, wanted),
-    ];
-    costs.push(order[0] === own ? { own: first, other: second } : { own: second, other: first });
+    pairs.push(await pairOf({ own, other }, pair % 2 === 0, wanted));
     process.stderr.write(`pair ${pair + 1} of ${values.pairs}\n`);
   }
   const rows = wanted.map(({ name }, i) => {
-    const [mine, theirs] = [costs.map(({ own }) => own[i] ?? 0), costs.map(({ other }) => other[i] ?? 0)];
+    const costs = pairs.map(pair => pair[i] as Costs);
+    const [mine, theirs] = [costs.map(({ own }) => own), costs.map(({ other }) => other)];
     const ratios = mine.map((cost, pair) => cost / (theirs[pair] ?? 0));
     const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
     return [name, median(theirs).toFixed(1), median(mine).toFixed(1), median(ratios).toFixed(2), spread];

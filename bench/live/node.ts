@@ -1,4 +1,5 @@
 // A node under measurement: the product's server in a process of its own, which reports its memory and processor time.
+import { Session } from 'node:inspector/promises';
 import { pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 
@@ -8,6 +9,8 @@ const { readConfig }: typeof import('../../dist/config.js') = await import(`${di
 const { startServer }: typeof import('../../dist/server/index.js') = await import(`${dist}/server/index.js`);
 
 const server = await startServer(readConfig(process.env), { log: pino({ level: 'warn' }) });
+
+const session = new Session();
 
 process.on('message', async message => {
   if (message === 'memory') {
@@ -19,6 +22,16 @@ process.on('message', async message => {
   if (message === 'cpu') {
     const { user, system } = process.cpuUsage();
     process.send?.({ heapUsed: 0, rss: 0, cpu: user + system });
+  }
+  if (message === 'profile') {
+    session.connect();
+    await session.post('Profiler.enable');
+    await session.post('Profiler.start');
+    process.send?.({});
+  }
+  if (message === 'profiled') {
+    process.send?.(await session.post('Profiler.stop'));
+    session.disconnect();
   }
   if (message === 'stop') {
     await server.close();

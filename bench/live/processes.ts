@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import type { Profiler } from 'node:inspector';
 import { fileURLToPath } from 'node:url';
 
 /** A node's numbers about itself. Bytes, and microseconds of processor time since it started. */
@@ -15,6 +16,8 @@ export interface Node {
   memory(): Promise<Usage>;
   /** Processor time alone, without a collection. */
   cpu(): Promise<number>;
+  /** What its JavaScript did meanwhile. */
+  profile(act: () => Promise<unknown>): Promise<Profiler.Profile>;
   stop(): Promise<void>;
 }
 
@@ -26,12 +29,17 @@ export async function startNode(env: Record<string, string>): Promise<Node> {
   const { url } = (await reply(child)) as { url: string };
   const ask = async (question: string) => {
     child.send(question);
-    return (await reply(child)) as Usage;
+    return await reply(child);
   };
   return {
     url,
-    memory: () => ask('memory'),
-    cpu: async () => (await ask('cpu')).cpu,
+    memory: async () => (await ask('memory')) as Usage,
+    cpu: async () => ((await ask('cpu')) as Usage).cpu,
+    profile: async act => {
+      await ask('profile');
+      await act();
+      return ((await ask('profiled')) as { profile: Profiler.Profile }).profile;
+    },
     stop: async () => {
       const exited = once(child, 'exit');
       child.send('stop');

@@ -7,6 +7,7 @@ import { formatErrors, type maskError } from '../operations/mask-error.js';
 import type { OpenStreams } from '../operations/open-streams.js';
 import type { Operations } from '../operations/operations.js';
 import type { OperationOrigin } from '../operations/origin.js';
+import { resultText } from '../operations/result-text.js';
 import type { PreparedOperation } from '../operations/runner.js';
 import type { EventForm, EventStreams } from './event-stream.js';
 import type { Params } from './graphql-params.js';
@@ -81,10 +82,7 @@ function formOf(isCut = () => false): EventForm<ExecutionResult> {
   };
 }
 
-function eventOf({ errors, ...rest }: ExecutionResult): string {
-  const payload = errors === undefined ? rest : { ...rest, errors: formatErrors(errors) };
-  return `event: next\ndata: ${JSON.stringify(payload)}\n\n`;
-}
+const eventOf = (result: ExecutionResult): string => `event: next\ndata: ${resultText(result)}\n\n`;
 
 async function* onlyResult(result: ExecutionResult): AsyncGenerator<ExecutionResult> {
   yield result;

@@ -22,6 +22,7 @@ import type { OpenStreams } from '../operations/open-streams.js';
 import type { Operations } from '../operations/operations.js';
 import { RequestOrigin } from '../operations/origin.js';
 import type { PreparedOperation, ResultStream } from '../operations/runner.js';
+import { PushedResults } from './pushed-results.js';
 import { type Introduction, SocketConnection, tryAgainLater } from './socket-connection.js';
 import type { SocketLimits } from './socket-inbox.js';
 import type { TokenEnds } from './token-ends.js';
@@ -107,9 +108,12 @@ export function createSockets(options: SocketsOptions): Sockets {
       extra.inbox.markOpen(run, bytes);
       return prepared;
     },
-    onOperation: ({ extra }, _id, _payload, args, result) =>
+    onOperation({ extra }, id, _payload, args, result) {
+      if (!isAsyncIterable(result)) return;
       // The server ends it, whether or not the protocol library still knows it.
-      isAsyncIterable(result) ? extra.streams.open(result as ResultStream, args as PreparedOperation) : undefined,
+      const open = extra.streams.open(result as ResultStream, args as PreparedOperation);
+      return isAsyncIterable(open) ? new PushedResults(open, id, message => extra.send(message)) : open;
+    },
     onComplete: ({ extra }, id) => extra.inbox.markOver(id),
     execute: (args: ExecutionArgs) => operations.execute(args as PreparedOperation),
     subscribe: (args: ExecutionArgs) => operations.subscribe(args as PreparedOperation),

@@ -13,6 +13,7 @@ import { maxLingerTime } from '../http/send.js';
 import { type Reader, ReaderProgress, type UnsentBytes } from '../http/unsent-bytes.js';
 import type { ConnectionStreams } from '../operations/open-streams.js';
 import { SocketInbox, type SocketLimits } from './socket-inbox.js';
+import { textFrame } from './text-frame.js';
 import { UnfinishedMessage } from './unfinished-message.js';
 
 export const tryAgainLater = 1013;
@@ -173,7 +174,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
     // Until its operations are told to end, a closing socket holds them up: nothing else would stop a busy one.
     if (socket.readyState !== socket.OPEN) return this.#whenClosed;
     return new Promise(resolve => {
-      socket.send(data, () => {
+      // Nothing waits in the library itself: it neither compresses nor sends anything else in parts.
+      this.transport.write(textFrame(data), () => {
         this.#count();
         resolve();
       });

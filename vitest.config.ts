@@ -3,12 +3,28 @@ import { defineConfig } from 'vitest/config';
 
 const require = createRequire(import.meta.url);
 
+/** Files that keep both cores busy, and judge how long a server takes meanwhile. They run one by one, when all others have. */
+const demanding = ['test/hostile/*.test.ts', 'test/chaos/chaos.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'side by side',
+          include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+          exclude: demanding,
+          // Many tests wait for a database, a lock or a socket rather than for the processor.
+          maxWorkers: '100%',
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'one by one', include: demanding, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
     globalSetup: ['test/support/global-setup.ts'],
-    // Many tests wait for a database, a lock or a socket rather than for the processor.
-    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Tests that look for leaks collect garbage first.

@@ -311,12 +311,8 @@ export interface Backend {
    */
   usersAfter(storedId: string | null, limit: number, needs: TargetingNeeds): Promise<readonly TargetedUser[]>;
 
-  /**
-   * The number of stored users.
-   * @param patienceMs milliseconds for an exact number. If the store cannot count them in time, it gives an estimate. 0: it
-   * gives the estimate at once.
-   */
-  countUsers(patienceMs: number): Promise<number>;
+  /** The number of stored users, or an estimate where there are so many that to count them would hold up others. */
+  countUsers(): Promise<number>;
 
   /** The stored flag; null if there is none. */
   getFlag(key: string): Promise<Flag | null>;

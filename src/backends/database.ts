@@ -324,8 +324,8 @@ export class DatabaseBackend implements Backend {
     return readUsersAfter(this.prisma, storedId, limit, needs);
   }
 
-  countUsers(patienceMs: number): Promise<number> {
-    return readUserCount(this.prisma, patienceMs);
+  countUsers(): Promise<number> {
+    return readUserCount(this.prisma);
   }
 
   overriddenVariants(flagKeys: readonly string[]): Promise<OverriddenVariants> {

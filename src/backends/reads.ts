@@ -16,7 +16,7 @@ import type {
   TargetingNeeds,
   TargetingRead,
 } from './backend.js';
-import { sqlState, toUnavailable } from './errors.js';
+import { toUnavailable } from './errors.js';
 import { searchCondition } from './log-search.js';
 import { flagOf, flagState, json, overrideOf, overrideState, type Row, uuids } from './sql.js';
 
@@ -204,26 +204,18 @@ export async function readUsersAfter(
   }));
 }
 
-/** The number of stored users. If PostgreSQL cannot count them within the patience: the estimate of its planner. */
-export async function readUserCount(prisma: PrismaClient, patienceMs: number): Promise<number> {
-  if (patienceMs === 0) return estimateUsers(prisma);
-  try {
-    const [, [row]] = await prisma.$transaction([
-      prisma.$queryRaw`SELECT set_config('statement_timeout', ${String(patienceMs)}, true)`,
-      prisma.$queryRaw<Row[]>`SELECT count(*)::text AS count FROM users`,
-    ]);
-    return Number(row?.['count']);
-  } catch (error) {
-    if (sqlState(error) === '57014') return estimateUsers(prisma);
-    throw toUnavailable(error) ?? error;
-  }
-}
+/** PostgreSQL counts so many users in some milliseconds. To count millions takes all cores, and others wait for them. */
+const mostCounted = 100_000;
 
-async function estimateUsers(prisma: PrismaClient): Promise<number> {
+/** The number of stored users; of more than PostgreSQL counts in a moment, the estimate of its planner. */
+export async function readUserCount(prisma: PrismaClient): Promise<number> {
   const [row] = await read(prisma, Prisma.sql`EXPLAIN (FORMAT JSON) SELECT FROM users`);
   const found = row?.['QUERY PLAN'];
   const [top] = (typeof found === 'string' ? json(found) : found) as readonly { Plan: { 'Plan Rows': number } }[];
-  return top?.Plan['Plan Rows'] ?? 0;
+  const estimate = top?.Plan['Plan Rows'] ?? 0;
+  if (estimate > mostCounted) return estimate;
+  const [counted] = await read(prisma, Prisma.sql`SELECT count(*)::text AS count FROM users`);
+  return Number(counted?.['count']);
 }
 
 /** The overrides of these users and flags, in this order; null where there is none. */

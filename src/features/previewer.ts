@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend, TargetedUser, Targeting } from '../backends/backend.js';
 import { UnavailableError } from '../core/errors.js';
@@ -20,12 +21,16 @@ export interface PreviewerOptions {
 
 /** Connected users whose targeting is read in one query. */
 const loadedAtOnce = 100;
-/** Stored users in one page: few enough that evaluations hardly wait for its work. */
-const pageSize = 250;
-/** The part of the time of a preview that remains for counting the stored users that it does not reach. */
-const shareOfCounting = 0.25;
-/** The part of this time that the count itself may take: the rest is for the way to the store and back. */
-const patienceOfCounting = 0.7;
+/** Stored users in one page: few enough that evaluations hardly wait for its work, part of which cannot be cut into slices. */
+const pageSize = 100;
+/** Milliseconds of a slice of such a page. */
+const pageSlice = 2;
+/** The part of a pause in which the event loop works for others, from which on they count as busy. */
+const busyShare = 0.02;
+/** How many more pauses there are then. */
+const morePauses = 3;
+/** Milliseconds for the number of stored users, which was asked for long before. */
+const patienceForTotal = 100;
 /** The message of a preview that does not get its turn. */
 const busy = 'This node previews another change for the stored users. Try again in a few seconds.';
 
@@ -50,7 +55,7 @@ export class Previewer {
   ): Promise<FlagPreview> {
     const end = performance.now() + time;
     const count = await PreviewCount.of(changes, this.#options.now(), this.#options.defaultEnabled);
-    return population === 'CONNECTED' ? this.#connected(count, end) : this.#stored(count, end, time);
+    return population === 'CONNECTED' ? this.#connected(count, end) : this.#stored(count, end - patienceForTotal);
   }
 
   /** A user with several connections counts once, with the context of the first one. So does a device. */
@@ -104,7 +109,7 @@ export class Previewer {
   }
 
   /** One preview at a time: each takes a connection of the pool again and again. */
-  async #stored(count: PreviewCount, end: number, time: number): Promise<FlagPreview> {
+  async #stored(count: PreviewCount, end: number): Promise<FlagPreview> {
     while (this.#storedTurn !== null) {
       if (
         (await inTime(
@@ -128,50 +133,51 @@ export class Previewer {
       return reading;
     };
     try {
-      return await this.#scan(count, end, time * shareOfCounting, read);
+      return await this.#scan(count, end, read);
     } finally {
       // A read that the preview did not wait for still has its connection.
       void Promise.all(open).then(release);
     }
   }
 
-  async #scan(
-    count: PreviewCount,
-    end: number,
-    timeToCount: number,
-    read: <T>(reading: Promise<T>) => Promise<T>,
-  ): Promise<FlagPreview> {
+  async #scan(count: PreviewCount, end: number, read: <T>(reading: Promise<T>) => Promise<T>): Promise<FlagPreview> {
     const { backend } = this.#options;
     const { needs } = count;
     let after: string | null = null;
-    let estimate: Promise<number> | null = null;
-    while (performance.now() < end - timeToCount) {
+    let stored: Promise<number> | null = null;
+    while (performance.now() < end) {
       const startedAt = performance.now();
-      const users: readonly TargetedUser[] | null = await inTime(
-        end - timeToCount,
-        read(backend.usersAfter(after, pageSize, needs)),
-      );
+      const users: readonly TargetedUser[] | null = await inTime(end, read(backend.usersAfter(after, pageSize, needs)));
       if (users === null) break;
-      const slice = new TimeSlice();
+      const slice = new TimeSlice(pageSlice);
       let isLate = false;
       for (const { id, targeting } of users) {
         if (slice.isOver) await slice.next();
-        isLate = performance.now() > end - timeToCount;
+        isLate = performance.now() > end;
         if (isLate) break;
         count.count(createSubject({ userId: id, ...targeting }));
       }
       if (isLate) break;
       if (users.length < pageSize) return count.result(count.counted, true);
       after = users.at(-1)?.storedId ?? null;
-      estimate ??= read(backend.countUsers(0));
-      // A pause as long as the page took, so that evaluations have at least half of the event loop, and of what the database can do.
-      await sleep(Math.min(performance.now() - startedAt, Math.max(end - timeToCount - performance.now(), 0)));
+      stored ??= read(backend.countUsers());
+      await pause(performance.now() - startedAt, end);
     }
-    const left = Math.floor((end - performance.now()) * patienceOfCounting);
-    const exact = left < 1 ? null : await inTime(end, read(backend.countUsers(left)));
-    const total = exact ?? (estimate === null ? null : await inTime(end + timeToCount, estimate)) ?? 0;
-    return count.result(Math.max(total, count.counted + 1), false);
+    const total = stored === null ? null : await inTime(performance.now() + patienceForTotal, stored);
+    return count.result(Math.max(total ?? 0, count.counted + 1), false);
   }
+}
+
+/**
+ * A pause as long as a page took, so that others have half of the event loop, and of what the database can do. While others are seen to
+ * need them, it is several times as long.
+ * @param end when it ends at the latest, in the time of `performance.now()`.
+ */
+async function pause(time: number, end: number): Promise<void> {
+  const rest = (part: number) => sleep(Math.min(part, Math.max(end - performance.now(), 0)));
+  const before = performance.eventLoopUtilization();
+  await rest(time);
+  if (performance.eventLoopUtilization(before).utilization > busyShare) await rest(time * morePauses);
 }
 
 /** The identity of a viewer without a user. Null: each such connection is a viewer of its own. */

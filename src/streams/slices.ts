@@ -1,11 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** How long a slice keeps the event loop, in milliseconds. */
+/** Milliseconds, unless stated otherwise. */
 const sliceTime = 5;
 
 /** Work that may take long is done in slices, with a turn of the event loop between two. One begins when this is made. */
 export class TimeSlice {
-  #end = performance.now() + sliceTime;
+  readonly #time: number;
+  #end: number;
+
+  /** @param time how long a slice keeps the event loop, in milliseconds. */
+  constructor(time = sliceTime) {
+    this.#time = time;
+    this.#end = performance.now() + time;
+  }
 
   get isOver(): boolean {
     return performance.now() > this.#end;
@@ -14,7 +21,7 @@ export class TimeSlice {
   /** Gives others their turn; then the next slice begins. */
   async next(): Promise<void> {
     await nextTurn();
-    this.#end = performance.now() + sliceTime;
+    this.#end = performance.now() + this.#time;
   }
 }
 

@@ -790,7 +790,7 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
           if (page.length < 3) break;
         }
         expect(ids.map(id => found.get(storedUserId(id)))).toEqual(ids);
-        expect(found.size).toBe(await backend.countUsers(10_000));
+        expect(found.size).toBe(await backend.countUsers());
       });
 
       it('hold the attributes, and of groups and overrides those that are needed', async () => {
@@ -825,11 +825,10 @@ export function describeContract(name: string, open: () => Promise<ContractSubje
         expect(bare?.targeting).toEqual({ attributes: awkward, groups: new Set(), overrides: new Map() });
       });
 
-      it('are counted, or estimated at once', async () => {
-        await backend.addToGroup(key(), [user()], null);
-        expect(await backend.countUsers(10_000)).toBeGreaterThan(0);
-        const estimate = await backend.countUsers(0);
-        expect(Number.isInteger(estimate) && estimate > 0).toBe(true);
+      it('are counted', async () => {
+        const before = await backend.countUsers();
+        await backend.addToGroup(key(), [user(), user()], null);
+        expect(await backend.countUsers()).toBe(before + 2);
       });
 
       it('end after the last user', async () => {

@@ -94,7 +94,7 @@ const facts: {
     ['the weights of the flag are', `the variant "${variant}"`].map(text => new RegExp(text, 'i')),
 };
 
-it('explain and evaluate agree, one step decides, and the text names its fact', () => {
+it('explain and evaluate agree, one step decides, and the text names its fact', { timeout: 30_000 + cases * 2 }, () => {
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(fc.nat(), conditions, attributes, groups, (seed, some, more, names) => {

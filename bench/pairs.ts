@@ -45,7 +45,7 @@ const admin = createAdmin(adminToken);
 const tokens = Array.from({ length: 1_500 }, (_, i) => sign(secret, { sub: userId(i) }));
 
 /** Keeps 32 connections busy, and counts the answers. */
-async function ask(node: Node, seconds: number, bodyOf: (n: number) => string): Promise<number> {
+async function ask(node: Node, seconds: number, path: string, bodyOf: (n: number) => string): Promise<number> {
   const end = performance.now() + seconds * 1_000;
   let sent = 0;
   let answered = 0;
@@ -55,7 +55,7 @@ async function ask(node: Node, seconds: number, bodyOf: (n: number) => string): 
       while (performance.now() < end) {
         const n = sent++;
         const body = bodyOf(n);
-        const head = `POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer ${tokens[n % 100]}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
+        const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer ${tokens[n % 100]}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
         const answer = await new Promise<number | null>(done => once(connection, head + body, done));
         if (answer !== 200) throw new Error(`A request was answered ${answer}.`);
         answered += 1;
@@ -74,9 +74,9 @@ async function readAll(stream: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of stream);
 }
 
-const requests = (name: string, bodyOf: (n: number) => string): Scenario => ({
+const requests = (name: string, path: string, bodyOf: (n: number) => string): Scenario => ({
   name,
-  begin: async node => ({ turn: () => ask(node, 1, bodyOf), end: async () => {} }),
+  begin: async node => ({ turn: () => ask(node, 1, path, bodyOf), end: async () => {} }),
 });
 
 const pushes = (name: string, kind: 'openWebSocket' | 'openSse', count: number): Scenario => ({
@@ -113,8 +113,9 @@ const pushes = (name: string, kind: 'openWebSocket' | 'openSse', count: number):
 });
 
 const scenarios: readonly Scenario[] = [
-  requests('an answer given again, 100 flags', () => '{"query":"{ viewer { featureMap } }"}'),
-  requests('an answer executed, 100 flags', n =>
+  requests('an answer given again, 100 flags', '/graphql', () => '{"query":"{ viewer { featureMap } }"}'),
+  requests('the same over OFREP', '/ofrep/v1/evaluate/flags', () => '{}'),
+  requests('an answer executed, 100 flags', '/graphql', n =>
     JSON.stringify({
       query: 'query($k: String!) { isEnabled(key: $k) viewer { featureMap } }',
       variables: { k: `k${n}` },

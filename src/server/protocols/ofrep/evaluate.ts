@@ -104,8 +104,7 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
       return refuse(response, 404, 'FLAG_NOT_FOUND', `There is no flag with the key "${shortened(key)}".`, rest);
     }
     const body = asked.isContextIgnored ? withIgnoredContext(written) : written;
-    response.appendHeader('vary', 'Authorization');
-    send(response, isFailure(evaluation) ? 400 : 200, body, Buffer.byteLength(body));
+    send(response, isFailure(evaluation) ? 400 : 200, body, Buffer.byteLength(body), { vary: varyOf(response) });
   }
 
   async function evaluateAll(exchange: Exchange, text: string, caller: Caller, device: string | null): Promise<void> {
@@ -130,10 +129,9 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
     }
     const { ticket, watched, etag, body, length } = answer;
     contexts.remember(ticket.id, watched);
-    response.setHeader('etag', etag);
-    response.appendHeader('vary', 'Authorization');
-    if (isKnown(request.headers['if-none-match'], etag)) response.writeHead(304).end();
-    else send(response, 200, body, length);
+    const headers = { etag, vary: varyOf(response) };
+    if (isKnown(request.headers['if-none-match'], etag)) response.writeHead(304, headers).end();
+    else send(response, 200, body, length, headers);
   }
 
   async function bulkAnswer(asked: Asked, caller: Caller, publicUrl: string): Promise<Omit<BulkAnswer, 'stamp'>> {
@@ -175,10 +173,26 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
   ];
 }
 
-function send(response: HttpResponse<HttpRequest>, status: number, body: string, length: number): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': length });
+/** All headers at once: each that is set before costs Node about a microsecond. */
+function send(
+  response: HttpResponse<HttpRequest>,
+  status: number,
+  body: string,
+  length: number,
+  headers: Readonly<Record<string, string>>,
+): void {
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': length,
+    ...headers,
+  });
   // Where each character is a byte, nothing need be encoded.
   response.end(body, length === body.length ? 'latin1' : 'utf8');
+}
+
+function varyOf(response: HttpResponse<HttpRequest>): string {
+  const known = response.getHeader('vary');
+  return known === undefined ? 'Authorization' : `${known}, Authorization`;
 }
 
 /** The mark in the event that the request follows; empty where it follows none. */

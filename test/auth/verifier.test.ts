@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { SignJWT, UnsecuredJWT } from 'jose';
+import fc from 'fast-check';
+import { jwtVerify, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { anonymous, type Caller, hasExpired, InvalidTokenError } from '../../src/auth/caller.js';
 import { mintToken } from '../../src/auth/token.js';
@@ -21,6 +22,41 @@ function signRaw(payload: string, header = '{"alg":"HS256"}'): string {
   const body = `${Buffer.from(header).toString('base64url')}.${Buffer.from(payload).toString('base64url')}`;
   return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`;
 }
+
+describe('a verifier with a secret', () => {
+  it('accepts the tokens that the library accepts, however they are damaged', async () => {
+    const verifier = createVerifier({ keys: { kind: 'secret', secrets: [secret] } });
+    const alphabet = 'abcXYZ019-_.=+/ \n';
+    const outcomes = new Set<boolean>();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(
+          '{"alg":"HS256"}',
+          '{"alg":"HS256","typ":"JWT"}',
+          '{"typ":"JWT","alg":"HS256"}',
+          '{"alg":"none"}',
+        ),
+        fc.constantFrom(`{"sub":"${user}","exp":${soon() + 600}}`, `{"sub":"${user}","exp":1}`, '[]', '{"exp":"soon"}'),
+        fc.array(fc.record({ at: fc.nat(), text: fc.constantFrom(...alphabet, ''), cut: fc.nat(1) }), { maxLength: 2 }),
+        async (header, payload, damages) => {
+          let token = signRaw(payload, header);
+          for (const { at, text, cut } of damages) {
+            const place = at % (token.length + 1);
+            token = token.slice(0, place) + text + token.slice(place + cut);
+          }
+          const accepted = (promise: Promise<unknown>) => promise.then(() => true).catch(() => false);
+          const byLibrary = await accepted(
+            jwtVerify(token, secret, { algorithms: ['HS256'], requiredClaims: ['exp'] }),
+          );
+          expect(await accepted(verifier.verify({ token }))).toBe(byLibrary);
+          outcomes.add(byLibrary);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+    expect(outcomes.size).toBe(2);
+  });
+});
 
 describe('a verifier with several secrets', () => {
   const [old, fresh] = ['old', 'fresh'].map(name => new TextEncoder().encode(name.padEnd(32, '-'))) as [

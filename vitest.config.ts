@@ -25,8 +25,8 @@ export default defineConfig({
       },
     ],
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     // Tests that look for leaks collect garbage first.
     execArgv: ['--expose-gc'],
   },

@@ -29,7 +29,7 @@ const pageSlice = 2;
 const busyShare = 0.02;
 /** How many more pauses there are then. */
 const morePauses = 3;
-/** Milliseconds for the number of stored users, which was asked for long before. */
+/** Milliseconds at the end of a preview for the number of stored users, which is usually asked for long before. */
 const patienceForTotal = 100;
 /** The message of a preview that does not get its turn. */
 const busy = 'This node previews another change for the stored users. Try again in a few seconds.';
@@ -163,7 +163,8 @@ export class Previewer {
       stored ??= read(backend.countUsers());
       await pause(performance.now() - startedAt, end);
     }
-    const total = stored === null ? null : await inTime(performance.now() + patienceForTotal, stored);
+    stored ??= read(backend.countUsers());
+    const total = await inTime(performance.now() + patienceForTotal, stored);
     return count.result(Math.max(total ?? 0, count.counted + 1), false);
   }
 }

@@ -50,6 +50,8 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
   #patience = 0;
   #isWatched = false;
   #isShared = false;
+  /** Whether anything of the body was written. */
+  #hasBegun = false;
   #isClosed = false;
   #onClosed: (() => void)[] = [];
 
@@ -99,6 +101,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
 
   // biome-ignore lint/suspicious/noExplicitAny: the signatures are handed on as they are.
   override write(...args: any[]): boolean {
+    this.#hasBegun = true;
     const callback = typeof args.at(-1) === 'function' ? args.pop() : undefined;
     // biome-ignore lint/suspicious/noExplicitAny: as above.
     const isTaken = super.write(...(args as [any]), (error?: Error | null) => {
@@ -107,6 +110,24 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
     });
     this.#count();
     return isTaken;
+  }
+
+  /**
+   * Writes a part of the body, like `write`: the head of a chunk, its text and its end at once, of which Node makes four writes.
+   * @param taken called when the operating system has taken it, or the connection is gone.
+   */
+  writeChunk(text: string, taken: () => void): void {
+    // The first write sends the headers. A response behind others has no socket of its own yet. Old clients know no chunks.
+    if (!this.#hasBegun || this.socket === null || !this.chunkedEncoding || text === '') {
+      this.write(text, taken);
+      return;
+    }
+    const chunk = Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
+    this.socket.write(chunk, () => {
+      this.#count();
+      taken();
+    });
+    this.#count();
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: as above.

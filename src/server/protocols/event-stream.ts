@@ -94,12 +94,12 @@ class EventWriter {
         this.#taken = null;
         resolve();
       };
-      this.#response.write(text, () => this.#taken?.());
+      this.#response.writeChunk(text, () => this.#taken?.());
     });
   }
 
   /** Skipped while an earlier write waits. */
   ping(): void {
-    if (this.#taken === null && !this.#response.destroyed) this.#response.write(ping);
+    if (this.#taken === null && !this.#response.destroyed) this.#response.writeChunk(ping, () => {});
   }
 }

@@ -88,6 +88,30 @@ describe.skipIf(!hasBrowser)('why, users and groups', () => {
     expect(await page.getByLabel('User ids, one a line').inputValue()).toContain('fine');
   });
 
+  it.each(['ann@example.com', 'a/b', 'a%2Fb', '%41', 'a+b&c=d#e?f', '<b>é😀</b>'])(
+    'the id %s is the same on each screen, and after a reload',
+    async userId => {
+      const page = await openConsole(browser, server, { path: '/users' });
+      await page.getByRole('searchbox').pressSequentially(userId);
+      expect(await page.getByRole('searchbox').inputValue()).toBe(userId);
+      await page.getByRole('button', { name: 'Open this id' }).click();
+      const heading = page.getByRole('heading', { level: 1, name: userId, exact: true });
+      await heading.waitFor();
+      await page.reload();
+      await heading.waitFor();
+      await page.getByRole('main').getByRole('link', { name: 'Why' }).click();
+      await page.getByText(`${userId} does not get Pricing.`).waitFor();
+      expect(await page.getByLabel('User id').inputValue()).toBe(userId);
+      await page.goBack();
+      await heading.waitFor();
+    },
+  );
+
+  it('attributes in the address that are no object are not tried', async () => {
+    const page = await openConsole(browser, server, { path: '/why?user=bob&flag=pricing&with=[1]' });
+    await page.getByText('bob does not get Pricing.').waitFor();
+  });
+
   it('users are found by the beginning of their id', async () => {
     const page = await openConsole(browser, server, { path: '/users' });
     await page.getByRole('searchbox').fill('100%');

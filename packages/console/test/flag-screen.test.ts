@@ -191,6 +191,34 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     await page.getByText('No override.').waitFor();
   });
 
+  it('an end that is no time is refused in words', async () => {
+    const page = await open();
+    await page.getByRole('button', { name: 'Override', exact: true }).click();
+    await page.getByLabel('User id').fill('auth0|2');
+    const ends = page.getByLabel('Ends');
+    expect(await ends.getAttribute('max')).toBe('9999-12-31T23:59');
+    await ends.evaluate((field: HTMLInputElement) => field.removeAttribute('max'));
+    await ends.fill('20266-12-31T10:00');
+    await page.getByRole('button', { name: 'Set override' }).click();
+    await page
+      .locator('#overrides')
+      .getByText(/invalid value "20266-12-31T10:00"/)
+      .waitFor();
+  });
+
+  it('a save whose answer is lost is not said to have failed', async () => {
+    const page = await open();
+    await page.route('**/graphql', async route => {
+      if (!route.request().postData()?.includes('mutation UpdateFlag')) return route.continue();
+      await route.fetch();
+      await route.abort();
+    });
+    await page.getByLabel('Owner').fill('me');
+    await save(page).click();
+    await page.getByText('It may have saved this or not').waitFor();
+    await until(async () => (await stored()).owner === 'me', 'it was saved');
+  });
+
   it('a reader sees everything and nothing that does nothing', async () => {
     const page = await open({ role: 'reader' });
     await page.getByText('On for everyone in group staff.').waitFor();

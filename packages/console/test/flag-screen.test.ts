@@ -180,6 +180,17 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     expect((await stored(guarded)).percentage).toBe(50);
   });
 
+  it('a confirmation that is cancelled gives the focus back to the save', async () => {
+    const page = await open({}, guarded);
+    await rollout(page).fill('50');
+    await save(page).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Save 1 change');
+  });
+
   it('an override is set and removed', async () => {
     const page = await open();
     await page.getByRole('button', { name: 'Override', exact: true }).click();

@@ -3,4 +3,6 @@ import { App } from './app/app.js';
 import { redeemCode } from './data/session.js';
 
 await redeemCode();
+// An address with a code that is pasted into an open console loads no page.
+addEventListener('hashchange', redeemCode);
 createRoot(document.getElementById('console') as HTMLElement).render(<App />);

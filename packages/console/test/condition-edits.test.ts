@@ -64,6 +64,12 @@ describe('edits of conditions', () => {
     expect(wishOf(testsOf(wish))).toEqual(wish);
   });
 
+  it('leave a text what would be another number', () => {
+    const texts = ['007', '1234567890123456789', '-00', '1e999'];
+    expect(texts.map(text => typedValue(text, 'account', 'eq'))).toEqual(texts);
+    expect(['0', '-0.5', '0.25', '1e3'].map(text => typedValue(text, 'account', 'eq'))).toEqual([0, -0.5, 0.25, 1000]);
+  });
+
   it('makes conditions that the server takes', () => {
     const flag = compileFlag({
       key: 'x',

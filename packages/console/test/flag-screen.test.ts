@@ -180,6 +180,17 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     expect((await stored(guarded)).percentage).toBe(50);
   });
 
+  it('a confirmation that is cancelled gives the focus back to the save', async () => {
+    const page = await open({}, guarded);
+    await rollout(page).fill('50');
+    await save(page).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Save 1 change');
+  });
+
   it('an override is set and removed', async () => {
     const page = await open();
     await page.getByRole('button', { name: 'Override', exact: true }).click();
@@ -189,6 +200,34 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     await page.locator('#overrides li').getByText('no end').waitFor();
     await page.getByRole('button', { name: 'Remove the override of auth0|1' }).click();
     await page.getByText('No override.').waitFor();
+  });
+
+  it('an end that is no time is refused in words', async () => {
+    const page = await open();
+    await page.getByRole('button', { name: 'Override', exact: true }).click();
+    await page.getByLabel('User id').fill('auth0|2');
+    const ends = page.getByLabel('Ends');
+    expect(await ends.getAttribute('max')).toBe('9999-12-31T23:59');
+    await ends.evaluate((field: HTMLInputElement) => field.removeAttribute('max'));
+    await ends.fill('20266-12-31T10:00');
+    await page.getByRole('button', { name: 'Set override' }).click();
+    await page
+      .locator('#overrides')
+      .getByText(/invalid value "20266-12-31T10:00"/)
+      .waitFor();
+  });
+
+  it('a save whose answer is lost is not said to have failed', async () => {
+    const page = await open();
+    await page.route('**/graphql', async route => {
+      if (!route.request().postData()?.includes('mutation UpdateFlag')) return route.continue();
+      await route.fetch();
+      await route.abort();
+    });
+    await page.getByLabel('Owner').fill('me');
+    await save(page).click();
+    await page.getByText('It may have saved this or not').waitFor();
+    await until(async () => (await stored()).owner === 'me', 'it was saved');
   });
 
   it('a reader sees everything and nothing that does nothing', async () => {

@@ -220,6 +220,46 @@ describe.skipIf(!hasBrowser)('the list of flags in a real browser', { timeout: 3
     await page.getByRole('heading', { name: 'Flags' }).waitFor();
   });
 
+  it('takes a code that is pasted into the address of a console that is open', async () => {
+    const page = await open('/');
+    await page.getByRole('heading', { name: 'Flags' }).waitFor();
+    await page.evaluate(() => {
+      location.hash = '#code=old';
+    });
+    await page.getByRole('heading', { name: 'Sign in to Halyard' }).waitFor();
+    expect(page.url()).not.toContain('code');
+    expect(await page.getByRole('alert').innerText()).not.toBe('');
+    complaints = complaints.filter(text => !/status of 40[01]/.test(text));
+  });
+
+  it('ends a refused session without an error that nobody caught', async () => {
+    const page = await open('/');
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Token or API key').fill('no.token.atall');
+    await page.keyboard.press('Enter');
+    await page.getByText('not a well-formed').waitFor();
+    await page.waitForTimeout(300);
+    complaints = complaints.filter(text => !/status of 401|WebSocket/.test(text));
+  });
+
+  it('says why the server refuses a search', async () => {
+    await create('alpha');
+    const page = await open('/');
+    await page.getByRole('link', { name: 'The alpha' }).waitFor();
+    await page.goto(`${server.url}/console/?search=%00`);
+    await page.getByText('This could not be read.').waitFor();
+    await page.getByText('search:').waitFor();
+    complaints = complaints.filter(text => !/status of 400/.test(text));
+  });
+
+  it('gives the focus back when a dialog is cancelled', async () => {
+    const page = await open('/');
+    await page.getByRole('button', { name: 'New flag' }).first().click();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('New flag');
+  });
+
   it('keeps what it shows while the server is away, and goes on without a click', async () => {
     const database = await openPGlite();
     await server.close();

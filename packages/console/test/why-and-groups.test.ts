@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, launchBrowser } from '../../../test/support/browser.js';
 import { startTestServer, type TestServer } from '../../../test/support/server.js';
+import { until } from '../../../test/support/wait.js';
 import { openConsole } from './support/page.js';
 
 describe.skipIf(!hasBrowser)('why, users and groups', () => {
@@ -86,6 +87,64 @@ describe.skipIf(!hasBrowser)('why, users and groups', () => {
       .getByText(/1 to 255 characters/)
       .waitFor();
     expect(await page.getByLabel('User ids, one a line').inputValue()).toContain('fine');
+  });
+
+  it.each(['ann@example.com', 'a/b', 'a%2Fb', '%41', 'a+b&c=d#e?f', '<b>é😀</b>'])(
+    'the id %s is the same on each screen, and after a reload',
+    async userId => {
+      const page = await openConsole(browser, server, { path: '/users' });
+      await page.getByRole('searchbox').pressSequentially(userId);
+      expect(await page.getByRole('searchbox').inputValue()).toBe(userId);
+      await page.getByRole('button', { name: 'Open this id' }).click();
+      const heading = page.getByRole('heading', { level: 1, name: userId, exact: true });
+      await heading.waitFor();
+      await page.reload();
+      await heading.waitFor();
+      await page.getByRole('main').getByRole('link', { name: 'Why' }).click();
+      await page.getByText(`${userId} does not get Pricing.`).waitFor();
+      expect(await page.getByLabel('User id').inputValue()).toBe(userId);
+      await page.goBack();
+      await heading.waitFor();
+    },
+  );
+
+  it('attributes in the address that are no object are not tried', async () => {
+    const page = await openConsole(browser, server, { path: '/why?user=bob&flag=pricing&with=[1]' });
+    await page.getByText('bob does not get Pricing.').waitFor();
+  });
+
+  it('a user with more overrides than are listed is told so, and a cancelled edit leaves no fault', async () => {
+    const { management } = server.service;
+    for (let number = 0; number < 51; number += 1) {
+      await management.createFlag({ key: `many-${number}`, name: `Many ${number}` });
+      await management.setOverride({ flagKey: `many-${number}`, userId: 'much', enabled: true });
+    }
+    const page = await openConsole(browser, server, { path: '/users/much' });
+    await page.getByText('The first 50 of 51 overrides.').waitFor();
+    await page.getByRole('button', { name: 'Edit' }).click();
+    await page.getByLabel('Attributes as JSON').fill('[');
+    await page.getByRole('button', { name: 'Save attributes' }).click();
+    await page.getByText('Write an object').waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Edit' }).click();
+    expect(await page.getByText('Write an object').count()).toBe(0);
+  });
+
+  it('a later page of a group that has become empty does not say that the group has no member', async () => {
+    const { management } = server.service;
+    const userIds = Array.from({ length: 120 }, (_, number) => `m${String(number).padStart(3, '0')}`);
+    await management.addToGroup({ group: 'pages', userIds });
+    const page = await openConsole(browser, server, { path: '/groups/pages' });
+    await page.getByRole('button', { name: 'Next page' }).click();
+    await page.getByRole('button', { name: 'First page' }).waitFor();
+    const members = page.getByRole('button', { name: /^Remove / });
+    await until(async () => (await members.count()) === 20, 'the page is there');
+    const names = await members.evaluateAll(all => all.map(one => one.getAttribute('aria-label')?.slice(7) ?? ''));
+    await management.removeFromGroup({ group: 'pages', userIds: names });
+    await until(async () => (await members.count()) === 0, 'nobody is on it');
+    expect(await page.getByText('No member yet.').count()).toBe(0);
+    await page.getByRole('button', { name: 'First page' }).click();
+    await until(async () => (await members.count()) === 100, 'the others are there');
   });
 
   it('users are found by the beginning of their id', async () => {

@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useState } from 'react';
 import { Provider, useQuery } from 'urql';
 import { Router } from 'wouter';
+import { useSearch } from 'wouter/use-browser-location';
 import { openData } from '../data/client.js';
 import { basePath } from '../data/place.js';
 import { signOut, useSession } from '../data/session.js';
@@ -27,11 +28,16 @@ function SignedIn({ credential }: { readonly credential: string }): ReactNode {
   if (data === null) return null;
   return (
     <Provider value={data.client}>
-      <Router base={basePath}>
+      <Router base={basePath} searchHook={useSearchAsItStands}>
         <Known />
       </Router>
     </Provider>
   );
+}
+
+/** Encoded once more for the router, which decodes it before it is read as parameters: a user `%41` would become `A`. */
+function useSearchAsItStands(): string {
+  return useSearch().replaceAll('%', '%25');
 }
 
 function Known(): ReactNode {

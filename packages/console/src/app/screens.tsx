@@ -4,8 +4,9 @@ import { useConnection } from '../data/connection.js';
 import { useWho } from '../data/who.js';
 import { Empty } from '../parts/empty.js';
 import type { IconName } from '../parts/icon.js';
-import { groupPath, userPath, whyPath } from '../parts/paths.js';
+import { groupPath, nameIn, userPath, whyPath } from '../parts/paths.js';
 import type { Question } from '../screens/why/question.js';
+import { isObject, type Json } from '../words/shapes.js';
 
 const Flags = lazy(async () => ({ default: (await import('../screens/flags/flags-screen.js')).FlagsScreen }));
 const FlagPage = lazy(async () => ({ default: (await import('../screens/flag/flag-screen.js')).FlagScreen }));
@@ -39,8 +40,14 @@ export const places: readonly Place[] = [
   { path: '/keys', roots: ['/keys'], name: 'Keys', icon: 'key', shortcut: 'k' },
 ];
 
+/** The name at the end of the address. The router would decode it by half: `ann%40example.com` is none of our users. */
+function useNamed(): string {
+  useParams();
+  return nameIn(location.pathname);
+}
+
 function Flag(): ReactNode {
-  const { key = '' } = useParams<{ key: string }>();
+  const key = useNamed();
   const { canEdit } = useWho();
   const isLive = useConnection().state === 'live';
   return <FlagPage key={key} flagKey={key} canEdit={canEdit} isLive={isLive} />;
@@ -66,7 +73,8 @@ function WhyPlace(): ReactNode {
 
 function tried(text: string | null): Record<string, unknown> | null {
   try {
-    return text === null ? null : (JSON.parse(text) as Record<string, unknown>);
+    const value: unknown = text === null ? null : JSON.parse(text);
+    return isObject(value as Json) ? (value as Record<string, unknown>) : null;
   } catch {
     return null;
   }
@@ -80,7 +88,7 @@ function UsersPlace(): ReactNode {
 }
 
 function UserPlace(): ReactNode {
-  const { id = '' } = useParams<{ id: string }>();
+  const id = useNamed();
   return <UserPage key={id} userId={id} canEdit={useWho().canEdit} />;
 }
 
@@ -90,7 +98,7 @@ function GroupsPlace(): ReactNode {
 }
 
 function GroupPlace(): ReactNode {
-  const { name = '' } = useParams<{ name: string }>();
+  const name = useNamed();
   return <GroupPage key={name} name={name} canEdit={useWho().canEdit} />;
 }
 

@@ -64,7 +64,8 @@ export function openData(credential: string): Data {
     client,
     close: () => {
       feed.stop();
-      void socket.dispose();
+      // It ends with the close of a socket that never opened, which was told where it happened.
+      Promise.resolve(socket.dispose()).catch(() => {});
       connection.set({ state: 'connecting' });
     },
   };

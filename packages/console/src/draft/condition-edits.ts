@@ -76,6 +76,12 @@ export const takesList = (operator: string) => listOperators.includes(operator);
 const takesText = (name: string, operator: string) =>
   textOperators.includes(operator) || operator.startsWith('semver_') || name.startsWith('$');
 
+/** `007` and an id of 19 digits would not be themselves as numbers. */
+const isExact = (digits: string) =>
+  !/^-?0\d/.test(digits) &&
+  Number.isFinite(Number(digits)) &&
+  (/[.e]/i.test(digits) || Number.isSafeInteger(Number(digits)));
+
 /** A value that somebody typed. What looks like a number is one, unless it is in quotes or the operator takes text. */
 export function typedValue(text: string, name: string, operator: string): Json {
   const trimmed = text.trim();
@@ -88,7 +94,9 @@ export function typedValue(text: string, name: string, operator: string): Json {
   }
   if (takesText(name, operator)) return trimmed;
   if (trimmed === 'true' || trimmed === 'false') return trimmed === 'true';
-  return trimmed !== '' && /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed) ? Number(trimmed) : trimmed;
+  return trimmed !== '' && /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed) && isExact(trimmed)
+    ? Number(trimmed)
+    : trimmed;
 }
 
 /** One test of an attribute: its operator and its values. */

@@ -1,6 +1,7 @@
-import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { type FormEvent, type ReactNode, useId, useRef, useState } from 'react';
 import { Button } from './button.js';
 import css from './confirm-dialog.module.css';
+import { useModal } from './use-modal.js';
 
 export interface ConfirmDialogProps {
   readonly title: string;
@@ -29,9 +30,7 @@ export function ConfirmDialog({
   const dialog = useRef<HTMLDialogElement>(null);
   const [typed, setTyped] = useState('');
   const id = useId();
-  useEffect(() => {
-    if (dialog.current?.open === false) dialog.current.showModal();
-  }, []);
+  useModal(dialog);
   const isMatch = environment === null || typed.trim() === environment;
   const submit = (event: FormEvent) => {
     event.preventDefault();

@@ -6,3 +6,13 @@ export const groupPath = (group: string) => `/groups/${encodeURIComponent(group)
 export function whyPath(userId: string, flagKey: string): string {
   return `/why?${new URLSearchParams({ user: userId, flag: flagKey })}`;
 }
+
+/** The last name in the path of an address, as it was before it was encoded. */
+export function nameIn(path: string): string {
+  const name = path.replace(/\/$/, '').split('/').at(-1) ?? '';
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}

@@ -3,7 +3,7 @@ import { type AnyVariables, type TypedDocumentNode, useClient } from 'urql';
 import type { PreviewFieldsFragment } from '../data/generated/graphql.js';
 import type { SavedFlag } from '../draft/fields.js';
 import type { Issue } from '../draft/validate.js';
-import { errorText } from '../words/errors.js';
+import { errorText, noAnswer } from '../words/errors.js';
 import { RevertFlag, UndoBatch, UpdateFlag } from './flag-mutations.js';
 
 /** A change that the server has made. */
@@ -78,7 +78,7 @@ export function useCommit({ onFlag, onDone }: CommitOptions = {}): Commit {
     setBusy(false);
     const result = data?.result;
     if (result === undefined) {
-      const fault = error?.graphQLErrors[0]?.message ?? 'The server did not answer. Try again.';
+      const fault = error?.graphQLErrors[0]?.message ?? noAnswer;
       setRefusal({ issues: [], fault, refusal: fault });
       return false;
     }

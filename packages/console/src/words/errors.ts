@@ -58,6 +58,9 @@ export function errorText(
   return more.length === 0 ? text : `${text} And ${plural(more.length, 'more fault')}.`;
 }
 
+/** What is told of a change whose answer was lost: it may have been made. */
+export const noAnswer = 'The server did not answer. It may have saved this or not: look, and try again if not.';
+
 /** A rollout that is out of range: what was given, and what is expected. */
 export function rolloutFault(value: number, decimals: 0 | 2): string | null {
   if (Number.isNaN(value)) return 'Write a number from 0 to 100.';

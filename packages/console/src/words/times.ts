@@ -52,3 +52,13 @@ export function ending(time: Time | null | undefined, now: Time, locale?: string
   if (Math.abs(ms(time) - ms(now)) < 7 * day) return `${hasEnded ? 'ended' : 'ends'} ${relative(time, now, locale)}`;
   return `${hasEnded ? 'ended' : 'ends'} on ${relative(time, now, locale)}`;
 }
+
+/** The last minute of a field: without it, a year may get six digits, which is no time to anybody else. */
+export const latestMinute = '9999-12-31T23:59';
+
+/** The instant of a field with a local time; null where it is empty. What is no time is left as it is, for the server to refuse. */
+export function instantOf(typed: string): string | null {
+  if (typed === '') return null;
+  const time = new Date(typed);
+  return Number.isNaN(time.getTime()) ? typed : time.toISOString();
+}

@@ -1,6 +1,6 @@
 import { type ReactNode, useEffect, useState } from 'react';
 import { issuesAt } from '../../draft/validate.js';
-import { exact } from '../../words/times.js';
+import { exact, latestMinute } from '../../words/times.js';
 import type { Editing } from './editing.js';
 import css from './overrides.module.css';
 
@@ -56,6 +56,7 @@ export function Details({ editing }: { readonly editing: Editing }): ReactNode {
           <input
             className={css.input}
             type="date"
+            max={latestMinute.slice(0, 10)}
             value={fields.expectedUntil?.slice(0, 10) ?? ''}
             onChange={event =>
               dispatch({

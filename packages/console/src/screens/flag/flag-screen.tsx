@@ -184,9 +184,9 @@ function FlagView({ flag, canEdit, isLive, onRefresh }: FlagViewProps): ReactNod
               onSave={save}
               onDiscard={discard}
             />
-          ) : commit.fault === null ? null : (
+          ) : commit.refusal === null ? null : (
             <p className={css.fault} role="alert">
-              {commit.fault}
+              {commit.refusal}
             </p>
           )}
         </aside>

@@ -5,7 +5,7 @@ import { Button } from '../../parts/button.js';
 import { Value } from '../../parts/value.js';
 import { count, plural } from '../../words/numbers.js';
 import type { VariantShape } from '../../words/shapes.js';
-import { ending, exact } from '../../words/times.js';
+import { ending, exact, instantOf, latestMinute } from '../../words/times.js';
 import css from './overrides.module.css';
 import { State } from './state.js';
 
@@ -103,7 +103,7 @@ function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProp
       enabled: answer !== 'off',
       variant: answer.startsWith('variant ') ? answer.slice('variant '.length) : null,
       reason: reason.trim() === '' ? null : reason.trim(),
-      expiresAt: ends === '' ? null : new Date(ends).toISOString(),
+      expiresAt: instantOf(ends),
     });
     if (wasSet) onDone();
   };
@@ -136,6 +136,7 @@ function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProp
         <input
           className={css.input}
           type="datetime-local"
+          max={latestMinute}
           value={ends}
           onChange={event => setEnds(event.target.value)}
         />

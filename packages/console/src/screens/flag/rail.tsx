@@ -144,7 +144,13 @@ export function DraftCard({
         </p>
       )}
       <div className={css.actions}>
-        <Button kind="primary" disabled={!canSave} onClick={onSave} title={canSave ? 'Ctrl + Enter' : undefined}>
+        {/* Not disabled while it saves: a button that is loses the focus, and a dialog could not give it back. */}
+        <Button
+          kind="primary"
+          disabled={!canSave && !isBusy}
+          onClick={onSave}
+          title={canSave ? 'Ctrl + Enter' : undefined}
+        >
           {isBusy ? 'Saving…' : saveWords(changes.length)}
         </Button>
         <Button onClick={onDiscard}>Discard</Button>

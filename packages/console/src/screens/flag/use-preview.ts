@@ -44,7 +44,7 @@ export function usePreview(patch: FlagPatch | null): Preview {
           ...before,
           isCounting: false,
           issues: [],
-          fault: result?.message ?? error?.message ?? null,
+          fault: result?.message ?? error?.graphQLErrors[0]?.message ?? error?.message ?? null,
         }));
     }, pause);
     return () => {

@@ -1,7 +1,9 @@
-import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import { type FormEvent, type ReactNode, useRef, useState } from 'react';
 import { useMutation } from 'urql';
 import { useLocation } from 'wouter';
 import { Button } from '../../parts/button.js';
+import { useModal } from '../../parts/use-modal.js';
+import { noAnswer } from '../../words/errors.js';
 import { CreateFlag } from './documents.js';
 import css from './new-flag.module.css';
 
@@ -31,9 +33,7 @@ export function NewFlag({ onClose }: { readonly onClose: () => void }): ReactNod
   const [ownKey, setOwnKey] = useState<string | null>(null);
   const [faults, setFaults] = useState<Faults>({});
   const key = ownKey ?? keyFrom(name);
-  useEffect(() => {
-    dialog.current?.showModal();
-  }, []);
+  useModal(dialog);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     if (name.trim() === '') return setFaults({ name: 'A flag needs a name for people.' });
@@ -41,7 +41,7 @@ export function NewFlag({ onClose }: { readonly onClose: () => void }): ReactNod
     const { data, error } = await create({ input: { name: name.trim(), key } });
     const result = data?.result;
     if (result === undefined) {
-      return setFaults({ all: error?.graphQLErrors[0]?.message ?? 'The server did not answer. Try again.' });
+      return setFaults({ all: error?.graphQLErrors[0]?.message ?? noAnswer });
     }
     if (result.__typename === 'CreateFlagPayload') {
       onClose();

@@ -57,7 +57,8 @@ export function useFlagPages(filter: FlagFilter): FlagPages {
         client.executeQuery(request, { requestPolicy: 'cache-and-network', freshness: 'flags' }),
         subscribe(({ data, error }) => {
           if (open[index] !== page) return;
-          if (data === undefined) {
+          // Null, whatever its type says, where the server refuses the whole question.
+          if (data == null) {
             // The reader's next step asks for this page again.
             if (index > 0) dropFrom(index);
             setLoaded(before => ({ ...before, error: error ?? null }));

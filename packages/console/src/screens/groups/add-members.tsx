@@ -2,7 +2,7 @@ import { type ReactNode, useRef, useState } from 'react';
 import { useClient } from 'urql';
 import { pastedIds, slicesOf } from '../../draft/pasted-ids.js';
 import { Button } from '../../parts/button.js';
-import { errorText } from '../../words/errors.js';
+import { errorText, noAnswer } from '../../words/errors.js';
 import { count, plural } from '../../words/numbers.js';
 import { AddMembers } from './documents.js';
 import css from './groups.module.css';
@@ -32,11 +32,7 @@ export function AddMembersForm({ group, onDone }: AddMembersFormProps): ReactNod
       const answer = await client.mutation(AddMembers, { input: { group, userIds: [...slice] } });
       const result = answer.data?.result;
       if (result?.__typename !== 'AddToGroupPayload') {
-        setFault(
-          result === undefined
-            ? (answer.error?.graphQLErrors[0]?.message ?? 'The server did not answer.')
-            : faultOf(result, slice),
-        );
+        setFault(result === undefined ? (answer.error?.graphQLErrors[0]?.message ?? noAnswer) : faultOf(result, slice));
         break;
       }
       done += slice.length;

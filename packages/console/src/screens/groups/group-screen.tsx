@@ -51,7 +51,7 @@ export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
           <p className={css.fault} role="alert">
             {commit.refusal}
           </p>
-          {data !== undefined && members.length === 0 ? (
+          {data !== undefined && members.length === 0 && after === null ? (
             <p className={css.faint}>No member yet. Paste ids to add some.</p>
           ) : null}
           <ul className={css.list}>

@@ -31,7 +31,7 @@ export function GroupsScreen({ canEdit, onOpen }: GroupsScreenProps): ReactNode 
       {error === undefined ? null : (
         <p className={css.fault}>{error.graphQLErrors[0]?.message ?? 'The server does not answer.'}</p>
       )}
-      {data !== undefined && groups.length === 0 ? (
+      {data !== undefined && groups.length === 0 && after === null ? (
         <Empty title="There is no group yet.">
           A group is a list of users that rules can name. It is there as soon as it has a member.
         </Empty>
@@ -47,7 +47,10 @@ export function GroupsScreen({ canEdit, onOpen }: GroupsScreenProps): ReactNode 
           </li>
         ))}
       </ul>
-      {next?.hasNextPage ? <Button onClick={() => setAfter(next.endCursor ?? null)}>Next page</Button> : null}
+      <div className={css.actions}>
+        {after === null ? null : <Button onClick={() => setAfter(null)}>First page</Button>}
+        {next?.hasNextPage ? <Button onClick={() => setAfter(next.endCursor ?? null)}>Next page</Button> : null}
+      </div>
     </>
   );
 }

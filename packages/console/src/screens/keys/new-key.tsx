@@ -2,6 +2,7 @@ import { type FormEvent, type ReactNode, useState } from 'react';
 import { useMutation } from 'urql';
 import type { ApiKeyRole } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
+import { noAnswer } from '../../words/errors.js';
 import { CreateKey } from './documents.js';
 import css from './keys.module.css';
 import { Secret } from './secret.js';
@@ -41,9 +42,7 @@ export function NewKey({ onClose }: { readonly onClose: () => void }): ReactNode
     void create({ input: { name: name.trim(), role, ...(expiresAt === null ? {} : { expiresAt }) } });
   };
   const issue = result?.__typename === 'ValidationError' ? result.issues[0]?.message : result?.message;
-  const fault =
-    issue ??
-    (error === undefined ? null : (error.graphQLErrors[0]?.message ?? 'The server did not answer. Try again.'));
+  const fault = issue ?? (error === undefined ? null : (error.graphQLErrors[0]?.message ?? noAnswer));
   return (
     <form className={css.form} onSubmit={submit} aria-label="New key">
       <label className={css.field}>

@@ -9,7 +9,7 @@ import { PageHead } from '../../parts/page-head.js';
 import { flagPath, groupPath, whyPath } from '../../parts/paths.js';
 import { useCommit } from '../../parts/use-commit.js';
 import { Value } from '../../parts/value.js';
-import { count } from '../../words/numbers.js';
+import { count, plural } from '../../words/numbers.js';
 import type { Json } from '../../words/shapes.js';
 import { ending } from '../../words/times.js';
 import { valueText } from '../../words/values.js';
@@ -114,6 +114,11 @@ function UserView({ user, canEdit, onRefresh }: UserScreenProps & { user: User; 
               </li>
             ))}
           </ul>
+          {user.overrides.totalCount > user.overrides.nodes.length ? (
+            <p className={css.faint}>
+              {`The first ${count(user.overrides.nodes.length)} of ${plural(user.overrides.totalCount, 'override')}.`}
+            </p>
+          ) : null}
         </section>
       </aside>
     </div>
@@ -139,6 +144,11 @@ function AttributesCard({
     if (attributes === null) return;
     const input = { userId: user.userId, attributes };
     if (await commit.send(`Saved the attributes of ${user.userId}.`, SetAttributes, input)) setText(null);
+  };
+  const cancel = () => {
+    setText(null);
+    setNoObject(false);
+    commit.clear();
   };
   return (
     <section className={css.card} aria-labelledby="h-attributes">
@@ -181,7 +191,7 @@ function AttributesCard({
             <Button kind="primary" disabled={commit.isBusy} onClick={save}>
               Save attributes
             </Button>
-            <Button onClick={() => setText(null)}>Cancel</Button>
+            <Button onClick={cancel}>Cancel</Button>
           </div>
         </>
       )}

@@ -3,7 +3,7 @@ import { Button } from '../../parts/button.js';
 import { RemoveOverride, SetOverride } from '../../parts/flag-mutations.js';
 import { Outcome } from '../../parts/outcome.js';
 import { useCommit } from '../../parts/use-commit.js';
-import { ending } from '../../words/times.js';
+import { ending, instantOf, latestMinute } from '../../words/times.js';
 import css from './why.module.css';
 
 export interface OverrideCardProps {
@@ -27,7 +27,7 @@ export function OverrideCard({ userId, flagKey, variants, override, onChanged }:
   const onSet = () => {
     const enabled = answer !== 'off';
     const variant = answer.startsWith('variant ') ? answer.slice('variant '.length) : null;
-    const expiresAt = ends === '' ? null : new Date(ends).toISOString();
+    const expiresAt = instantOf(ends);
     const input = { userId, flagKey, enabled, variant, expiresAt };
     return commit.send(`Turned ${enabled ? 'on' : 'off'} for ${userId}.`, SetOverride, input);
   };
@@ -63,6 +63,7 @@ export function OverrideCard({ userId, flagKey, variants, override, onChanged }:
           <input
             className={css.input}
             type="datetime-local"
+            max={latestMinute}
             value={ends}
             onChange={event => setEnds(event.target.value)}
           />

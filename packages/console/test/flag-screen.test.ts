@@ -230,6 +230,21 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     await until(async () => (await stored()).owner === 'me', 'it was saved');
   });
 
+  it('the page leads to how often the flag is asked for, and to its earlier changes', async () => {
+    for (let percentage = 1; percentage <= 20; percentage += 1) {
+      await server.service.management.updateFlag({ key: 'pricing', percentage });
+    }
+    const page = await open();
+    await page.getByRole('heading', { name: 'Usage' }).waitFor();
+    await page.getByRole('link', { name: 'Earlier changes' }).click();
+    await page.waitForURL('**/history?flag=pricing');
+    await page.getByText('created the flag').first().waitFor();
+    await page.goBack();
+    await page.getByRole('link', { name: 'By day and reason' }).click();
+    await page.waitForURL('**/usage?flag=pricing');
+    await page.getByRole('heading', { name: 'Pricing' }).first().waitFor();
+  });
+
   it('a reader sees everything and nothing that does nothing', async () => {
     const page = await open({ role: 'reader' });
     await page.getByText('On for everyone in group staff.').waitFor();

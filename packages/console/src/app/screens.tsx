@@ -8,7 +8,12 @@ import { groupPath, nameIn, userPath, whyPath } from '../parts/paths.js';
 import type { Question } from '../screens/why/question.js';
 import { isObject, type Json } from '../words/shapes.js';
 
-const Flags = lazy(async () => ({ default: (await import('../screens/flags/flags-screen.js')).FlagsScreen }));
+const flagsScreen = () => import('../screens/flags/flags-screen.js');
+
+/** Fetches the screen that most come for, while the server is asked who they are. Most of it is part of other screens too. */
+export const prefetchFlags = (): void => void flagsScreen().catch(() => {});
+
+const Flags = lazy(async () => ({ default: (await flagsScreen()).FlagsScreen }));
 const FlagPage = lazy(async () => ({ default: (await import('../screens/flag/flag-screen.js')).FlagScreen }));
 const History = lazy(async () => ({ default: (await import('../screens/history/history-screen.js')).HistoryScreen }));
 const Usage = lazy(async () => ({ default: (await import('../screens/usage/usage-screen.js')).UsageScreen }));

@@ -7,6 +7,9 @@ export function whyPath(userId: string, flagKey: string): string {
   return `/why?${new URLSearchParams({ user: userId, flag: flagKey })}`;
 }
 
+export const usagePath = (flagKey: string) => `/usage?${new URLSearchParams({ flag: flagKey })}`;
+export const historyPath = (flagKey: string) => `/history?${new URLSearchParams({ flag: flagKey })}`;
+
 /** The last name in the path of an address, as it was before it was encoded. */
 export function nameIn(path: string): string {
   const name = path.replace(/\/$/, '').split('/').at(-1) ?? '';

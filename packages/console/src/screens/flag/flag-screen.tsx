@@ -19,7 +19,7 @@ import css from './flag.module.css';
 import { type FlagData, Head, Tabs } from './flag-head.js';
 import { FlagHistory } from './history.js';
 import { Overrides } from './overrides.js';
-import { AudienceCard, DraftCard, saveWords } from './rail.js';
+import { AudienceCard, DraftCard, saveWords, UsageCard } from './rail.js';
 import { Rules } from './rules.js';
 import { useFlagDraft } from './use-flag-draft.js';
 import { useOtherSave } from './use-other-save.js';
@@ -156,7 +156,9 @@ function FlagView({ flag, canEdit, isLive, onRefresh }: FlagViewProps): ReactNod
           />
           <Details editing={editing} />
           <FlagHistory
+            flagKey={flag.key}
             changes={history}
+            hasMore={flag.changes.pageInfo.hasNextPage}
             now={now}
             canEdit={canEdit}
             isLive={isLive}
@@ -189,6 +191,7 @@ function FlagView({ flag, canEdit, isLive, onRefresh }: FlagViewProps): ReactNod
               {commit.refusal}
             </p>
           )}
+          <UsageCard flag={flag} now={now} />
         </aside>
       </div>
       {changes.length > 0 ? (

@@ -1,11 +1,16 @@
 import type { ReactNode } from 'react';
+import { Link } from 'wouter';
 import type { FlagHistoryFieldsFragment } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
 import { ChangeItem } from '../../parts/change-item.js';
+import { historyPath } from '../../parts/paths.js';
 import css from './history.module.css';
 
 export interface FlagHistoryProps {
+  readonly flagKey: string;
   readonly changes: readonly FlagHistoryFieldsFragment[];
+  /** Whether there are earlier ones. */
+  readonly hasMore: boolean;
   readonly now: number;
   readonly canEdit: boolean;
   readonly isLive: boolean;
@@ -13,7 +18,15 @@ export interface FlagHistoryProps {
 }
 
 /** What was done to the flag, newest first. */
-export function FlagHistory({ changes, now, canEdit, isLive, onRevert }: FlagHistoryProps): ReactNode {
+export function FlagHistory({
+  flagKey,
+  changes,
+  hasMore,
+  now,
+  canEdit,
+  isLive,
+  onRevert,
+}: FlagHistoryProps): ReactNode {
   return (
     <section className={css.sec} id="history" aria-labelledby="h-history">
       <div className={css.head}>
@@ -40,6 +53,7 @@ export function FlagHistory({ changes, now, canEdit, isLive, onRevert }: FlagHis
           </ChangeItem>
         ))}
       </ol>
+      {hasMore ? <Link href={historyPath(flagKey)}>Earlier changes</Link> : null}
     </section>
   );
 }

@@ -1,11 +1,15 @@
 import type { ReactNode } from 'react';
+import { Link } from 'wouter';
 import { turnedOnBy, useAudiences } from '../../data/audience.js';
 import type { PreviewFieldsFragment } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
+import { usagePath } from '../../parts/paths.js';
 import { count, plural } from '../../words/numbers.js';
 import type { Json } from '../../words/shapes.js';
+import { exact, relative } from '../../words/times.js';
 import { valueText } from '../../words/values.js';
 import type { Editing } from './editing.js';
+import type { FlagData } from './flag-head.js';
 import css from './rail.module.css';
 import type { Preview } from './use-preview.js';
 
@@ -75,6 +79,40 @@ export function AudienceCard({ flagKey, variants, offVariant, isLive }: Audience
           {audience.behind > 0 ? <p className={css.off}>{count(audience.behind)} catching up</p> : null}
         </>
       )}
+    </section>
+  );
+}
+
+export interface UsageCardProps {
+  readonly flag: Pick<FlagData, 'key' | 'lastAskedAt' | 'staleness'>;
+  readonly now: number;
+}
+
+/** When the flag was last asked for, and whether it can go. */
+export function UsageCard({ flag, now }: UsageCardProps): ReactNode {
+  const { key, lastAskedAt, staleness } = flag;
+  return (
+    <section className={css.card} aria-labelledby="h-usage">
+      <div className={css.head}>
+        <h2 id="h-usage">Usage</h2>
+        <Link className={css.more} href={usagePath(key)}>
+          By day and reason
+        </Link>
+      </div>
+      <p className={css.muted}>
+        {lastAskedAt == null ? (
+          'No question has named it yet.'
+        ) : (
+          <>
+            Last asked for by name <time title={exact(lastAskedAt)}>{relative(lastAskedAt, now)}</time>.
+          </>
+        )}
+      </p>
+      {staleness.map(({ kind, text }) => (
+        <p key={kind} className={css.muted}>
+          {text}
+        </p>
+      ))}
     </section>
   );
 }

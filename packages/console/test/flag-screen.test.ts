@@ -4,6 +4,7 @@ import { hasBrowser, launchBrowser } from '../../../test/support/browser.js';
 import { httpClient, type WsClient, wsClient } from '../../../test/support/clients.js';
 import { startTestServer, type TestServer } from '../../../test/support/server.js';
 import { until } from '../../../test/support/wait.js';
+import { seriousFaults } from './support/axe.js';
 import { type ConsoleOptions, openConsole } from './support/page.js';
 
 interface Stored {
@@ -97,6 +98,7 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     await rollout(page).fill('140');
     await page.getByText('140 is too high. A rollout is 0 to 100.').waitFor();
     expect(await rollout(page).getAttribute('aria-invalid')).toBe('true');
+    expect(await seriousFaults(page)).toEqual([]);
     expect(await save(page).isDisabled()).toBe(true);
     await rollout(page).fill('40');
     await until(async () => !(await save(page).isDisabled()), 'it can be saved');
@@ -148,6 +150,8 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     expect(await rollout(mine).inputValue()).toBe('60');
     expect(await mine.getByLabel('Owner').inputValue()).toBe('growth');
     await mine.getByRole('button', { name: 'Compare' }).click();
+    await mine.getByRole('button', { name: 'Keep mine' }).waitFor();
+    expect(await seriousFaults(mine)).toEqual([]);
     await mine.getByRole('button', { name: 'Keep mine' }).click();
     await save(mine).click();
     await until(async () => (await rollout(theirs).inputValue()) === '60', 'the other tab shows it');
@@ -173,6 +177,7 @@ describe.skipIf(!hasBrowser)('the page of a flag', () => {
     await save(page).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByText('viewers gain it').waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
     expect(await dialog.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
     await dialog.getByRole('textbox').fill('production');
     await dialog.getByRole('button', { name: 'Save' }).click();

@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasBrowser, launchBrowser } from '../../../test/support/browser.js';
 import { openPGlite } from '../../../test/support/pglite.js';
 import { startTestServer, type TestServer } from '../../../test/support/server.js';
 import { until } from '../../../test/support/wait.js';
+import { seriousFaults } from './support/axe.js';
 import { type ConsoleOptions, openConsole } from './support/page.js';
 
 const patience = 30_000;
@@ -15,8 +14,6 @@ const views = [
   ['zoomed to 200 %', 640, 430],
   ['at 390 px', 390, 844],
 ] as const;
-
-const axeScript = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 describe.skipIf(!hasBrowser)('the list of flags in a real browser', { timeout: 3 * patience }, () => {
   let browser: Browser;
@@ -215,6 +212,7 @@ describe.skipIf(!hasBrowser)('the list of flags in a real browser', { timeout: 3
     await page.getByLabel('Token or API key').fill('no token');
     await page.keyboard.press('Enter');
     await page.getByText('has no blanks').waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
     await page.getByLabel('Token or API key').fill((await server.token('admin')) as string);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('heading', { name: 'Flags' }).waitFor();
@@ -274,6 +272,7 @@ describe.skipIf(!hasBrowser)('the list of flags in a real browser', { timeout: 3
     await server.close();
     await page.getByText(/Showing what was true at/).waitFor();
     await page.getByRole('link', { name: 'The alpha' }).waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
     server = await startTestServer({ ...env, PORT: String(port) }, { database });
     await create('beta');
     await page.getByRole('link', { name: 'The beta' }).waitFor();
@@ -324,7 +323,6 @@ describe.skipIf(!hasBrowser)('the list of flags in a real browser', { timeout: 3
       '/usage',
       '/keys',
     ];
-    const script = await axeScript;
     const page = await open('/', { colorScheme, reducedMotion: 'reduce' });
     const found: string[] = [];
     for (const path of screens) {
@@ -332,15 +330,7 @@ describe.skipIf(!hasBrowser)('the list of flags in a real browser', { timeout: 3
       await page.getByRole('heading', { level: 1 }).waitFor();
       await page.waitForLoadState('networkidle').catch(() => {});
       expect(await page.title(), path).toMatch(/^.+ · staging · Halyard$/);
-      await page.evaluate(`${script}; void 0`);
-      const faults = await page.evaluate(async () => {
-        // biome-ignore lint/suspicious/noExplicitAny: axe has put itself there
-        const { violations } = await (globalThis as any).axe.run();
-        return violations
-          .filter(({ impact }: { impact: string }) => impact === 'serious' || impact === 'critical')
-          .map(({ id, nodes }: { id: string; nodes: { html: string }[] }) => `${id}: ${nodes[0]?.html.slice(0, 150)}`);
-      });
-      found.push(...faults.map((fault: string) => `${path} ${fault}`));
+      found.push(...(await seriousFaults(page)).map(fault => `${path} ${fault}`));
       for (const [view, width, height] of views) {
         await page.setViewportSize({ width, height });
         const isWide = await page.evaluate(

@@ -109,8 +109,8 @@ describe.skipIf(!hasBrowser)('why, users and groups', () => {
   );
 
   it('attributes in the address that are no object are not tried', async () => {
-    const page = await openConsole(browser, server, { path: '/why?user=bob&flag=pricing&with=[1]' });
-    await page.getByText('bob does not get Pricing.').waitFor();
+    const page = await openConsole(browser, server, { path: '/why?user=carl&flag=pricing&with=[1]' });
+    await page.getByText('carl does not get Pricing.').waitFor();
   });
 
   it('a user with more overrides than are listed is told so, and a cancelled edit leaves no fault', async () => {

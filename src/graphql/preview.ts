@@ -29,7 +29,7 @@ export const FlagPreview = builder.objectRef<ConfirmablePreview>('FlagPreview').
     counted: t.exposeInt('counted', { description: 'Users that were compared.' }),
     total: t.exposeInt('total', {
       description:
-        'All users of the population. An estimate of the database if `isComplete` is false and the stored users are too many to count in time.',
+        'All users of the population. If `isComplete` is false and more than 100,000 users are stored, an estimate of the database.',
     }),
     isComplete: t.exposeBoolean('isComplete', {
       description: `Whether every user of the population was compared. A preview answers within ${time / 1_000} seconds, for the users that it has compared until then. Stored users are compared in the order of their stored ids.`,

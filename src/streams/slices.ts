@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Milliseconds, unless stated otherwise. */
+/** How long a slice keeps the event loop unless stated otherwise, in milliseconds. */
 const sliceTime = 5;
 
 /** Work that may take long is done in slices, with a turn of the event loop between two. One begins when this is made. */

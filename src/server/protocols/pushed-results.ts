@@ -4,8 +4,8 @@ import type { ResultStream } from '../operations/runner.js';
 
 /**
  * The results of a subscription on a WebSocket, as the protocol library iterates over them. They are sent from here, each when the
- * one before was taken, so the library sees nothing but the end: its own way of sending a result costs a push seven promises
- * and the writing of a result that thousands share.
+ * one before was taken, so the library sees nothing but the end: its own way of sending makes the text of a result again for
+ * each of the thousands who share it, and several promises for each.
  */
 export class PushedResults implements AsyncGenerator<never, void, undefined> {
   readonly #source: ResultStream;

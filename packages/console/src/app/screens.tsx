@@ -47,6 +47,7 @@ export const places: readonly Place[] = [
 
 /** The name at the end of the address. The router would decode it by half: `ann%40example.com` is none of our users. */
 function useNamed(): string {
+  // Renders again when the address changes.
   useParams();
   return nameIn(location.pathname);
 }

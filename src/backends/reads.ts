@@ -204,7 +204,7 @@ export async function readUsersAfter(
   }));
 }
 
-/** PostgreSQL counts so many users in some milliseconds. To count millions takes all cores, and others wait for them. */
+/** PostgreSQL counts so many users within a tenth of a second. To count millions takes all cores, and others wait for them. */
 const mostCounted = 100_000;
 
 /** The number of stored users; of more than PostgreSQL counts in a moment, the estimate of its planner. */

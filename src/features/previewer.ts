@@ -44,16 +44,9 @@ export class Previewer {
     this.#options = options;
   }
 
-  /**
-   * @param time milliseconds that the preview takes at most.
-   * @throws UnavailableError if other previews of stored users leave no time for this one.
-   */
-  async preview(
-    changes: readonly DefinitionChange[],
-    population: Population,
-    time: number = previewLimits.time,
-  ): Promise<FlagPreview> {
-    const end = performance.now() + time;
+  /** @throws UnavailableError if other previews of stored users leave no time for this one. */
+  async preview(changes: readonly DefinitionChange[], population: Population): Promise<FlagPreview> {
+    const end = performance.now() + previewLimits.time;
     const count = await PreviewCount.of(changes, this.#options.now(), this.#options.defaultEnabled);
     return population === 'CONNECTED' ? this.#connected(count, end) : this.#stored(count, end - patienceForTotal);
   }

@@ -202,6 +202,25 @@ describe('the Prisma client, for reads by other floors', () => {
   });
 });
 
+describe('stored users on PostgreSQL', () => {
+  it('are counted, and where there are very many, estimated without counting', async () => {
+    const [backend, database] = await onPostgres();
+    const store = (from: number, to: number) =>
+      database.query(
+        `INSERT INTO users (id) SELECT ('00000000-0000-4000-8000-' || lpad(i::text, 12, '0'))::uuid FROM generate_series(${from}, ${to}) AS i`,
+      );
+    await store(1, 3);
+    const counting = await queries(backend, async () => expect(await backend.countUsers()).toBe(3));
+    expect(counting.some(sql => sql.includes('count(*)'))).toBe(true);
+    await store(4, 150_000);
+    await database.query('ANALYZE users');
+    const estimating = await queries(backend, async () =>
+      expect(Math.abs((await backend.countUsers()) / 150_000 - 1)).toBeLessThan(0.05),
+    );
+    expect(estimating.some(sql => sql.includes('count(*)'))).toBe(false);
+  });
+});
+
 describe('an embedded database', () => {
   // A garbage collection on a busy machine may fall on the longest turn; what the database itself does comes every time.
   it('lets the event loop breathe while twenty thousand members are written, again and again, and read', {

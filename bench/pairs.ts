@@ -1,18 +1,11 @@
 // `npm run bench:pairs -- <checkout>`: what this checkout costs beside another one, such as the commit before.
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Connection } from './http/connection.js';
-import { mixedFlags } from './http/flags.js';
-import { sign, userId } from './http/tokens.js';
-import { type Node, startNode } from './live/processes.js';
-import { Viewers } from './live/viewers.js';
-import { createAdmin } from './support/admin.js';
-import { follow } from './support/follow.js';
+import type { Node } from './live/processes.js';
 import { markdownTable } from './support/markdown-table.js';
+import { executed, pushedToSockets, pushes, requests, type Scenario, startWithFlags } from './support/scenarios.js';
 
 const help = `npm run bench:pairs -- <checkout> [options]
 
@@ -26,121 +19,16 @@ A ratio over 1: this checkout is slower. Compared with itself, it says what the 
   --only <text>    only scenarios with this in their name; repeatable
   --help`;
 
-interface Scenario {
-  readonly name: string;
-  /** @param isWatched whether readers follow what comes of each change. */
-  begin(node: Node, isWatched: boolean): Promise<Underway>;
-}
-
-/** A scenario at one node. */
-interface Underway {
-  /** @returns how often the node did what is counted. */
-  turn(): Promise<number>;
-  end(): Promise<void>;
-}
-
-const secret = randomBytes(32).toString('hex');
-const adminToken = sign(secret, { role: 'admin' });
-const admin = createAdmin(adminToken);
-const tokens = Array.from({ length: 1_500 }, (_, i) => sign(secret, { sub: userId(i) }));
-
-/** Keeps 32 connections busy, and counts the answers. */
-async function ask(node: Node, seconds: number, path: string, bodyOf: (n: number) => string): Promise<number> {
-  const end = performance.now() + seconds * 1_000;
-  let sent = 0;
-  let answered = 0;
-  await Promise.all(
-    Array.from({ length: 32 }, async () => {
-      const connection = new Connection(Number(new URL(node.url).port), () => {});
-      while (performance.now() < end) {
-        const n = sent++;
-        const body = bodyOf(n);
-        const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer ${tokens[n % 100]}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
-        const answer = await new Promise<number | null>(done => once(connection, head + body, done));
-        if (answer !== 200) throw new Error(`A request was answered ${answer}.`);
-        answered += 1;
-      }
-      connection.close();
-    }),
-  );
-  return answered;
-}
-
-function once(connection: Connection, text: string, done: (status: number | null) => void): void {
-  connection.send(Buffer.from(text), false, answer => done(answer?.status ?? null));
-}
-
-async function readAll(stream: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of stream);
-}
-
-const requests = (name: string, path: string, bodyOf: (n: number) => string): Scenario => ({
-  name,
-  begin: async node => ({ turn: () => ask(node, 1, path, bodyOf), end: async () => {} }),
-});
-
-const pushes = (name: string, kind: 'openWebSocket' | 'openSse', count: number): Scenario => ({
-  name,
-  async begin(node, isWatched) {
-    const viewers = new Viewers();
-    const watch = new AbortController();
-    if (isWatched) void readAll(follow(node.url, adminToken, 'subscription { flagAudience { on } }', watch));
-    for (const token of tokens.slice(0, count)) await viewers[kind](node.url, token);
-    let isOn = false;
-    return {
-      async turn() {
-        for (let change = 0; change < 10; change += 1) {
-          isOn = !isOn;
-          const expected = viewers.receipts.length + count;
-          const { updateFlag } = (await admin(
-            node.url,
-            'mutation($i: UpdateFlagInput!) { updateFlag(input: $i) { ... on UpdateFlagPayload { revision } ... on Error { code } } }',
-            { i: { key: 'pushed', enabled: isOn } },
-          )) as { updateFlag: { revision: number } };
-          const receipt = `subscription { propagation(revision: ${updateFlag.revision}) { p99 isDone } }`;
-          if (isWatched) void readAll(follow(node.url, adminToken, receipt));
-          while (viewers.receipts.length < expected) await sleep(5);
-        }
-        return 10 * count;
-      },
-      async end() {
-        watch.abort();
-        viewers.close();
-        await sleep(500);
-      },
-    };
-  },
-});
-
 const scenarios: readonly Scenario[] = [
-  requests('an answer given again, 100 flags', '/graphql', () => '{"query":"{ viewer { featureMap } }"}'),
-  requests('the same over OFREP', '/ofrep/v1/evaluate/flags', () => '{}'),
-  requests('an answer executed, 100 flags', '/graphql', n =>
-    JSON.stringify({
-      query: 'query($k: String!) { isEnabled(key: $k) viewer { featureMap } }',
-      variables: { k: `k${n}` },
-    }),
-  ),
-  pushes('a push to one of 1,500 WebSockets', 'openWebSocket', 1_500),
+  requests('an answer given again, 100 flags', {
+    path: '/graphql',
+    body: () => '{"query":"{ viewer { featureMap } }"}',
+  }),
+  requests('the same over OFREP', { path: '/ofrep/v1/evaluate/flags', body: () => '{}' }),
+  executed,
+  pushedToSockets,
   pushes('a push to one of 500 streams of events', 'openSse', 500),
 ];
-
-async function start(dist: string): Promise<Node> {
-  const node = await startNode({
-    BENCH_DIST: dist,
-    FEATURE_BACKEND: 'memory',
-    AUTH_JWT_SECRET: secret,
-    PORT: '0',
-    NODE_ENV: 'production',
-    MAX_CONNECTIONS_PER_ADDRESS: '100000',
-  });
-  const created = 'mutation($i: CreateFlagInput!) { createFlag(input: $i) { __typename ... on Error { code } } }';
-  const pushed = { key: 'pushed', enabled: false, percentage: 100, conditions: {} };
-  for (const { key, enabled, percentage, conditions } of [...mixedFlags(99).map(flag => flag.definition), pushed]) {
-    await admin(node.url, created, { i: { name: key, key, enabled, percentage, conditions } });
-  }
-  return node;
-}
 
 /** Of this checkout, and of the other one: microseconds of processor time for one request or push. */
 interface Sides<T> {
@@ -176,7 +64,8 @@ async function compare({ begin }: Scenario, own: Node, other: Node, turns: numbe
 async function pairOf(dists: Sides<string>, isOwnFirst: boolean, wanted: readonly Scenario[]): Promise<Costs[]> {
   const nodes: Node[] = [];
   try {
-    for (const dist of isOwnFirst ? [dists.own, dists.other] : [dists.other, dists.own]) nodes.push(await start(dist));
+    for (const dist of isOwnFirst ? [dists.own, dists.other] : [dists.other, dists.own])
+      nodes.push(await startWithFlags({ BENCH_DIST: dist, FEATURE_BACKEND: 'memory' }));
     const [own, other] = (isOwnFirst ? nodes : nodes.reverse()) as [Node, Node];
     const costs: Costs[] = [];
     for (const scenario of wanted) costs.push(await compare(scenario, own, other, Number(values.turns)));

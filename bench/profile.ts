@@ -1,20 +1,21 @@
 // `npm run bench:profile`: where the processor time of a node goes.
-import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import type { Profiler } from 'node:inspector';
 import { cpus } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { openDatabase } from '../dist/backends/database.js';
 import { PostgresServer } from '../test/support/postgres-server.js';
-import { Connection } from './http/connection.js';
-import { mixedFlags } from './http/flags.js';
-import { sign, userId } from './http/tokens.js';
 import { storeUsers } from './http/users.js';
-import { startNode } from './live/processes.js';
-import { Viewers } from './live/viewers.js';
-import { createAdmin } from './support/admin.js';
 import { markdownTable } from './support/markdown-table.js';
+import {
+  executed,
+  pushedToSockets,
+  requests,
+  type Scenario,
+  startWithFlags,
+  tokenOf,
+  type Underway,
+} from './support/scenarios.js';
 
 const help = `npm run bench:profile -- [options]
 
@@ -36,10 +37,6 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-const secret = randomBytes(32).toString('hex');
-const adminToken = sign(secret, { role: 'admin' });
-const admin = createAdmin(adminToken);
-const viewerCount = 1_500;
 const storedCount = 100_000;
 
 /** Parts of a node, by the place of a function. The first that matches counts. */
@@ -75,114 +72,46 @@ function table({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile, units
   return [...list(times), ...list(functions).slice(0, Number(values.functions))];
 }
 
-/** Does what is looked at for about so many milliseconds. @returns how often. */
-type Act = (time: number) => Promise<number>;
-
-interface Scenario {
-  readonly isStored?: true;
-  begin(url: string): Promise<Act>;
-}
-
-async function repeatedly(time: number, act: () => Promise<number>): Promise<number> {
-  const end = performance.now() + time;
-  let count = 0;
-  while (performance.now() < end) count += await act();
-  return count;
-}
-
-/** Requests over 32 connections, one at a time on each. */
-function asking(url: string, body: (n: number) => string, token: (n: number) => string): Act {
-  let asked = 0;
-  return async time => {
-    const counts = Array.from({ length: 32 }, async () => {
-      const connection = new Connection(Number(new URL(url).port), () => {});
-      const count = await repeatedly(time, async () => {
-        const text = body(asked);
-        const head = `POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer ${token(asked++)}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n`;
-        const status = await new Promise(done =>
-          connection.send(Buffer.from(head + text), false, answer => done(answer?.status)),
-        );
-        if (status !== 200) throw new Error(`A request was answered ${status}.`);
-        return 1;
-      });
-      connection.close();
-      return count;
-    });
-    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
-  };
-}
-
-const scenarios: Readonly<Record<string, Scenario>> = {
-  push: {
-    async begin(url) {
-      const viewers = new Viewers();
-      for (let i = 0; i < viewerCount; i += 1) await viewers.openWebSocket(url, sign(secret, { sub: userId(i) }));
-      let isOn = false;
-      return time =>
-        repeatedly(time, async () => {
-          isOn = !isOn;
-          const expected = viewers.receipts.length + viewerCount;
-          await admin(
-            url,
-            'mutation($i: UpdateFlagInput!) { updateFlag(input: $i) { __typename ... on Error { code } } }',
-            { i: { key: 'pushed', enabled: isOn } },
-          );
-          while (viewers.receipts.length < expected) await sleep(5);
-          return viewerCount;
-        });
-    },
-  },
-  executed: {
-    async begin(url) {
-      const token = sign(secret, { sub: userId(1) });
-      const query = 'query($k: String!) { isEnabled(key: $k) viewer { featureMap } }';
-      return asking(
-        url,
-        n => JSON.stringify({ query, variables: { k: `k${n}` } }),
-        () => token,
-      );
-    },
-  },
+const scenarios: Readonly<Record<string, Scenario & { readonly isStored?: true }>> = {
+  push: pushedToSockets,
+  executed,
   viewer: {
     isStored: true,
-    begin: async url =>
-      asking(
-        url,
-        () => '{"query":"{ viewer { featureMap } }"}',
-        () => sign(secret, { sub: userId(Math.floor(Math.random() * storedCount)) }),
-      ),
+    ...requests('an answer to a new viewer, 100 flags', {
+      path: '/graphql',
+      body: () => '{"query":"{ viewer { featureMap } }"}',
+      token: () => tokenOf(Math.floor(Math.random() * storedCount)),
+    }),
   },
 };
 
-async function look({ begin }: Scenario, database: Readonly<Record<string, string>>): Promise<void> {
-  const node = await startNode({
-    ...database,
-    AUTH_JWT_SECRET: secret,
-    PORT: '0',
-    NODE_ENV: 'production',
-    MAX_CONNECTIONS_PER_ADDRESS: '100000',
-  });
+/** Turns for about so many milliseconds. @returns how often was done what is counted. */
+async function turns({ turn }: Underway, time: number): Promise<number> {
+  const end = performance.now() + time;
+  let count = 0;
+  while (performance.now() < end) count += await turn();
+  return count;
+}
+
+async function look({ name, begin }: Scenario, database: Readonly<Record<string, string>>): Promise<void> {
+  const node = await startWithFlags(database);
   try {
-    const created = 'mutation($i: CreateFlagInput!) { createFlag(input: $i) { __typename ... on Error { code } } }';
-    const pushed = { key: 'pushed', enabled: false, percentage: 100, conditions: {} };
-    for (const { key, enabled, percentage, conditions } of [...mixedFlags(99).map(flag => flag.definition), pushed]) {
-      await admin(node.url, created, { i: { name: key, key, enabled, percentage, conditions } });
-    }
-    const act = await begin(node.url);
+    const underway = await begin(node);
     const time = Number(values.seconds) * 1_000;
-    await act(time / 2);
+    await turns(underway, time / 2);
     const before = await node.cpu();
-    const count = await act(time);
+    const count = await turns(underway, time);
     const spent = (await node.cpu()) - before;
     let profiled = 0;
     const profile = await node.profile(async () => {
-      profiled = await act(time);
+      profiled = await turns(underway, time);
     });
+    await underway.end();
     if (values.file !== undefined) writeFileSync(values.file, JSON.stringify(profile));
     console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}.\n`);
     console.log(
       markdownTable([
-        [values.what, 'us of CPU'],
+        [name, 'us of CPU'],
         ['all, without the profiler', (spent / count).toFixed(1)],
         ...table(profile, profiled),
       ]),
@@ -210,5 +139,3 @@ if (values.help || scenario === undefined) {
     await postgres.stop();
   }
 }
-// The connections of viewers.
-process.exit();

@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from '../http/connection.js';
+import { mixedFlags } from '../http/flags.js';
+import { sign, userId } from '../http/tokens.js';
+import { type Node, startNode } from '../live/processes.js';
+import { Viewers } from '../live/viewers.js';
+import { createAdmin } from './admin.js';
+import { follow } from './follow.js';
+
+/** What a node is looked at for. */
+export interface Scenario {
+  readonly name: string;
+  /** @param isWatched whether readers follow what comes of each change. */
+  begin(node: Node, isWatched?: boolean): Promise<Underway>;
+}
+
+/** A scenario at one node. */
+export interface Underway {
+  /** @returns how often the node did what is counted. */
+  turn(): Promise<number>;
+  end(): Promise<void>;
+}
+
+const secret = randomBytes(32).toString('hex');
+const adminToken = sign(secret, { role: 'admin' });
+const admin = createAdmin(adminToken);
+/** A token of a user, by number. */
+export const tokenOf = (n: number): string => sign(secret, { sub: userId(n) });
+const tokens = Array.from({ length: 1_500 }, (_, n) => tokenOf(n));
+
+/** What is asked by the n-th request. */
+interface Asked {
+  readonly path: string;
+  readonly body: (n: number) => string;
+  /** Default: one of a hundred users. */
+  readonly token?: (n: number) => string;
+}
+
+const oneOfMany = (n: number) => tokens[n % 100] as string;
+
+/** Keeps 32 connections busy for a second, and counts the answers. */
+async function ask(node: Node, { path, body, token = oneOfMany }: Asked): Promise<number> {
+  const end = performance.now() + 1_000;
+  let sent = 0;
+  let answered = 0;
+  await Promise.all(
+    Array.from({ length: 32 }, async () => {
+      const connection = new Connection(Number(new URL(node.url).port), () => {});
+      while (performance.now() < end) {
+        const n = sent++;
+        const text = body(n);
+        const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer ${token(n)}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n`;
+        const answer = await new Promise<number | null>(done => once(connection, head + text, done));
+        if (answer !== 200) throw new Error(`A request was answered ${answer}.`);
+        answered += 1;
+      }
+      connection.close();
+    }),
+  );
+  return answered;
+}
+
+function once(connection: Connection, text: string, done: (status: number | null) => void): void {
+  connection.send(Buffer.from(text), false, answer => done(answer?.status ?? null));
+}
+
+async function readAll(stream: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of stream);
+}
+
+/** A turn is a second of requests. */
+export const requests = (name: string, asked: Asked): Scenario => ({
+  name,
+  begin: async node => ({ turn: () => ask(node, asked), end: async () => {} }),
+});
+
+/** A turn is ten changes, each pushed to so many viewers. */
+export const pushes = (name: string, kind: 'openWebSocket' | 'openSse', count: number): Scenario => ({
+  name,
+  async begin(node, isWatched = false) {
+    const viewers = new Viewers();
+    const watch = new AbortController();
+    if (isWatched) void readAll(follow(node.url, adminToken, 'subscription { flagAudience { on } }', watch));
+    for (const token of tokens.slice(0, count)) await viewers[kind](node.url, token);
+    let isOn = false;
+    return {
+      async turn() {
+        for (let change = 0; change < 10; change += 1) {
+          isOn = !isOn;
+          const expected = viewers.receipts.length + count;
+          const { updateFlag } = (await admin(
+            node.url,
+            'mutation($i: UpdateFlagInput!) { updateFlag(input: $i) { ... on UpdateFlagPayload { revision } ... on Error { code } } }',
+            { i: { key: 'pushed', enabled: isOn } },
+          )) as { updateFlag: { revision: number } };
+          const receipt = `subscription { propagation(revision: ${updateFlag.revision}) { p99 isDone } }`;
+          if (isWatched) void readAll(follow(node.url, adminToken, receipt));
+          while (viewers.receipts.length < expected) await sleep(5);
+        }
+        return 10 * count;
+      },
+      async end() {
+        watch.abort();
+        viewers.close();
+        await sleep(500);
+      },
+    };
+  },
+});
+
+const query = 'query($k: String!) { isEnabled(key: $k) viewer { featureMap } }';
+
+/** No two ask the same. */
+export const executed = requests('an answer executed, 100 flags', {
+  path: '/graphql',
+  body: n => JSON.stringify({ query, variables: { k: `k${n}` } }),
+});
+export const pushedToSockets = pushes('a push to one of 1,500 WebSockets', 'openWebSocket', 1_500);
+
+/** Starts a node with 100 flags. @param env beside what every node of a bench has. */
+export async function startWithFlags(env: Readonly<Record<string, string>>): Promise<Node> {
+  const node = await startNode({
+    ...env,
+    AUTH_JWT_SECRET: secret,
+    PORT: '0',
+    NODE_ENV: 'production',
+    MAX_CONNECTIONS_PER_ADDRESS: '100000',
+  });
+  const created = 'mutation($i: CreateFlagInput!) { createFlag(input: $i) { __typename ... on Error { code } } }';
+  const pushed = { key: 'pushed', enabled: false, percentage: 100, conditions: {} };
+  for (const { key, enabled, percentage, conditions } of [...mixedFlags(99).map(flag => flag.definition), pushed]) {
+    await admin(node.url, created, { i: { name: key, key, enabled, percentage, conditions } });
+  }
+  return node;
+}

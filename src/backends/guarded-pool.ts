@@ -56,7 +56,8 @@ export class GuardedPool extends pg.Pool {
     };
     super({
       ...options.config,
-      ...(check === undefined ? {} : { verify: (client, done) => void check(client).then(() => done(), done) }),
+      // Not `verify`: a caller who gives up during it would leave the connection lent for ever.
+      ...(check === undefined ? {} : { onConnect: check }),
       max: options.size,
       query_timeout: options.queryTimeoutMs,
       connectionTimeoutMillis: options.connectTimeoutMs,

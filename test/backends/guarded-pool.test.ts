@@ -42,3 +42,33 @@ it('a connection that comes back within a transaction, open or failed, is not us
     await database.drop();
   }
 });
+
+it('a new connection whose check outlasts the caller that waits for it is not lost to the pool', async () => {
+  const database = await createDatabase();
+  const checks: (() => void)[] = [];
+  let isHeld = false;
+  const pool = new GuardedPool({
+    config: { connectionString: database.url },
+    size: 1,
+    queryTimeoutMs: 5_000,
+    connectTimeoutMs: 1_000,
+    check: () => new Promise<void>(resolve => (isHeld ? checks.push(resolve) : resolve())),
+    log: silentLog,
+  });
+  try {
+    const first = await pool.connect();
+    isHeld = true;
+    const waiting = pool.connect();
+    first.release(true);
+    await expect(waiting).rejects.toThrow('timeout exceeded when trying to connect');
+    expect(checks).toHaveLength(1);
+    isHeld = false;
+    checks[0]?.();
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    expect(pool.totalCount).toBe(1);
+  } finally {
+    // A pool waits at its end for each connection that it has lent.
+    await Promise.race([pool.end(), new Promise(resolve => setTimeout(resolve, 2_000))]);
+    await database.drop();
+  }
+});

@@ -1,6 +1,14 @@
 import { type AnswerForm, checkAnswers, featuresForm, mapForm, ofrepForm, unleashForm } from './check.js';
 import type { Requests, Sample } from './load-plan.js';
-import { drawnRequests, featuresQuery, mapQuery, ofrepRequests, unleashRequests, viewerRequests } from './requests.js';
+import {
+  drawnRequests,
+  executedRequests,
+  featuresQuery,
+  mapQuery,
+  ofrepRequests,
+  unleashRequests,
+  viewerRequests,
+} from './requests.js';
 import type { Stage, Staged } from './stage.js';
 
 /** A server that is ready, and the requests for it. */
@@ -18,6 +26,7 @@ export interface Contestant {
 
 export const usualFlags = 100;
 export const usualUsers = 1_000;
+const manyUsers = 100_000;
 
 export const names = {
   map: 'Halyard, featureMap',
@@ -26,6 +35,8 @@ export const names = {
   node: 'bare node:http, the same bytes',
   yoga: 'bare Yoga, a constant map',
   unleash: 'unleash-server, frontend API',
+  executed: 'Halyard, an answer that is executed',
+  newViewer: 'Halyard, a viewer who is new each time',
 } as const;
 
 interface Asked {
@@ -53,16 +64,16 @@ function halyard(
   return { name, prepare };
 }
 
-function ofrep(stage: Stage): Contestant {
+function asking(stage: Stage, name: string, requests: Requests, form: AnswerForm): Contestant {
   const prepare = async () => {
     const staged = await stage.halyard(usualFlags, usualUsers);
     return {
       ...staged,
-      requests: ofrepRequests(stage.secret),
-      check: (samples: readonly Sample[]) => checkAnswers(samples, { ...staged, form: ofrepForm }),
+      requests,
+      check: (samples: readonly Sample[]) => checkAnswers(samples, { ...staged, form }),
     };
   };
-  return { name: names.ofrep, prepare };
+  return { name, prepare };
 }
 
 function bare(stage: Stage, kind: 'bare-node' | 'bare-yoga', name: string): Contestant {
@@ -101,8 +112,18 @@ export function contestants(stage: Stage): readonly Contestant[] {
   return [
     halyard(stage, names.map, {}),
     halyard(stage, names.features, { query: featuresQuery, form: featuresForm }),
-    ofrep(stage),
+    asking(stage, names.ofrep, ofrepRequests(stage.secret), ofrepForm),
     bare(stage, 'bare-node', names.node),
+    bare(stage, 'bare-yoga', names.yoga),
+    unleash(stage),
+  ];
+}
+
+/** What no answer before can serve: new words, or a viewer out of a hundred thousand with a new token. */
+export function firstContact(stage: Stage): readonly Contestant[] {
+  return [
+    asking(stage, names.executed, executedRequests(stage.secret), mapForm),
+    halyard(stage, names.newViewer, { users: manyUsers, isDrawn: true }),
     bare(stage, 'bare-yoga', names.yoga),
     unleash(stage),
   ];

@@ -14,9 +14,18 @@ const tell = (message: FromGenerator) => process.send?.(message);
 /** Prepared requests in turn, or one made for a random user each time. */
 function requestsOf({ requests }: LoadPlan): () => { request: Buffer; user: number } {
   if (requests.kind === 'each') {
-    const prepared = requests.texts.map((text, user) => ({ request: Buffer.from(text), user }));
+    const { texts, counter } = requests;
+    const prepared = texts.map((text, user) => ({ request: Buffer.from(text), user }));
     let next = 0;
-    return () => prepared[next++ % prepared.length] as (typeof prepared)[number];
+    return () => {
+      const turn = next++;
+      const one = prepared[turn % prepared.length] as (typeof prepared)[number];
+      if (counter === undefined) return one;
+      // A copy: the one before may still be on its way.
+      const request = Buffer.from(one.request);
+      request.write(String(turn).padStart(counter.length, '0'), request.lastIndexOf(counter), 'latin1');
+      return { request, user: one.user };
+    };
   }
   const { users, secret, beforeToken, afterToken } = requests;
   return () => {

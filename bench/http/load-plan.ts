@@ -14,8 +14,8 @@ export interface LoadPlan {
 }
 
 export type Requests =
-  /** The whole HTTP request of each user, in turn. */
-  | { readonly kind: 'each'; readonly texts: readonly string[] }
+  /** The whole HTTP request of each user, in turn. With a counter, the last of those characters in the text are another number in each request. */
+  | { readonly kind: 'each'; readonly texts: readonly string[]; readonly counter?: string }
   /** A user drawn from so many for each request, with a token that is signed then. */
   | {
       readonly kind: 'drawn';

@@ -1,11 +1,11 @@
 // `npm run bench:http`: the cost of the query of every page load, beside bare HTTP, bare Yoga and unleash-server.
-import { type Contestant, contestants, flagGrowth, names, userGrowth } from './contestants.js';
+import { type Contestant, contestants, firstContact, flagGrowth, names, userGrowth } from './contestants.js';
 import { Generator } from './load.js';
 import { measureInTurn } from './measure.js';
 import { type Options, readOptions } from './options.js';
 import { measureOverload } from './overload.js';
 import { progress } from './progress.js';
-import { growthVerdict, machine, ratioTable, resultTable } from './report.js';
+import { firstContactTable, growthVerdict, machine, ratioTable, resultTable } from './report.js';
 import { Stage } from './stage.js';
 
 const isWanted =
@@ -25,6 +25,11 @@ async function measureAll(stage: Stage, generator: Generator, options: Options):
     print(`### 100 flags, 1,000 users, ${connections} connections`, resultTable(results), ratioTable(results));
   }
   const connections = options.connections[0] ?? 1;
+  const first = firstContact(stage).filter(isWanted(options, 'first contact'));
+  if (first.length > 0) {
+    const results = await measureInTurn(first, generator, { ...options, connections });
+    print(`### First contact, 100 flags, ${connections} connections`, resultTable(results), firstContactTable(results));
+  }
   for (const [part, growing] of [
     ['flags', flagGrowth(stage)],
     ['users', userGrowth(stage, options.users)],

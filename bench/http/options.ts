@@ -18,7 +18,7 @@ const help = `npm run bench:http -- [options]
 
   --seconds <n>      how long one round of one contestant is counted, after its warm-up (default 10; --overload: 60)
   --rounds <n>       rounds in turn, of which the median is told (default 3)
-  --only <text>      only measurements with this text in the name, such as "contestants", "halyard", "flags:", "users: 1,000"; repeatable
+  --only <text>      only measurements with this text in the name, such as "contestants", "first contact", "halyard", "flags:", "users: 1,000"; repeatable
   --quick            short rounds and no more than 100,000 stored users: shows that it works, not how fast
   --overload         instead: send twice as much as Halyard can serve, and measure the effect
   --connections <n>  with --overload: how many may be open at once (default 4000)

@@ -87,6 +87,35 @@ export function ratioTable(results: readonly Result[]): string | null {
   return markdownTable([head, ...rows]);
 }
 
+/** What no kept answer serves, beside what it is to be measured by; null where too little was measured. */
+export function firstContactTable(results: readonly Result[]): string | null {
+  const [executed, newViewer, yoga, theirs] = [names.executed, names.newViewer, names.yoga, names.unleash].map(wanted =>
+    results.find(({ name }) => name === wanted),
+  );
+  if (executed === undefined || newViewer === undefined || yoga === undefined || theirs === undefined) return null;
+  const cpu = (result: Result) => median(result, 'cpuPerRequest');
+  const isAtMost = (result: Result, most: number) => (cpu(result) <= most ? 'met' : 'MISSED');
+  const ratio = cpu(theirs) / cpu(newViewer);
+  const [tail, theirTail] = [median(executed, 'p99'), median(yoga, 'p99')];
+  return markdownTable([
+    ['', 'measured', 'to be', ''],
+    ['executed, CPU us', cpu(executed).toFixed(1), 'at most 120', isAtMost(executed, 120)],
+    [
+      'executed, p99 ms beside Yoga',
+      `${tail.toFixed(2)} and ${theirTail.toFixed(2)}`,
+      'no higher',
+      verdict(tail <= theirTail, executed, yoga),
+    ],
+    ['new viewer, CPU us', cpu(newViewer).toFixed(1), 'at most 180', isAtMost(newViewer, 180)],
+    [
+      'new viewer beside unleash-server, by CPU',
+      `${ratio.toFixed(2)} x cheaper`,
+      'at least 7 x',
+      ratio >= 7 ? 'met' : 'MISSED',
+    ],
+  ]);
+}
+
 /** Whether the thousand viewers are answered as fast among many stored users as among few. */
 export function growthVerdict(results: readonly Result[]): string | null {
   const same = results.filter(({ name }) => name.endsWith('the same 1,000 ask'));

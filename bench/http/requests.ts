@@ -6,6 +6,9 @@ import type { StoredUser } from './users.js';
 export const viewerCount = 1_000;
 
 export const mapQuery = '{ viewer { featureMap } }';
+/** No two of its requests are the same, so that each is executed. */
+const counter = '########';
+const executedQuery = 'query($k: String!) { isEnabled(key: $k) viewer { featureMap } }';
 export const featuresQuery = '{ viewer { features { key enabled reason } } }';
 
 const host = 'host: 127.0.0.1';
@@ -24,12 +27,18 @@ export function viewerRequests(query: string, secret: string): Requests {
   return eachViewer(around('/graphql', { query }), secret);
 }
 
+/** The same users, who ask what nobody has asked before. */
+export function executedRequests(secret: string): Requests {
+  const asked = { query: executedQuery, variables: { k: counter } };
+  return { ...eachViewer(around('/graphql', asked), secret), counter };
+}
+
 /** The same users, who ask for all flags over OFREP. */
 export function ofrepRequests(secret: string): Requests {
   return eachViewer(around('/ofrep/v1/evaluate/flags', { context: {} }), secret);
 }
 
-function eachViewer([before, after]: readonly [string, string], secret: string): Requests {
+function eachViewer([before, after]: readonly [string, string], secret: string): Requests & { readonly kind: 'each' } {
   const texts = Array.from({ length: viewerCount }, (_, i) => before + sign(secret, { sub: userId(i) }) + after);
   return { kind: 'each', texts };
 }

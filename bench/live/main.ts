@@ -9,7 +9,7 @@ import { type Node, startNode } from './processes.js';
 import { measureUnleash } from './unleash.js';
 import { Viewers } from './viewers.js';
 
-const sizes = (process.env['BENCH_SIZES'] ?? '1000,5000,10000').split(',').map(Number);
+const sizes = (process.env['BENCH_SIZES'] ?? '1000,5000,10000,18000').split(',').map(Number);
 const sseSize = Number(process.env['BENCH_SSE'] ?? 1_000);
 const unleashRounds = Number(process.env['BENCH_UNLEASH_ROUNDS'] ?? 15);
 const flagCount = 100;
@@ -138,11 +138,24 @@ async function measure(viewers: Viewers, watched: Node, mutateAt: string, { name
   const { times, cpu, slowest } = byMax[1] ?? { times: [], cpu: 0, slowest: 0 };
   console.log(
     `| ${name} | ${times.length} | ${quantile(times, 0.5).toFixed(1)} | ${quantile(times, 0.99).toFixed(1)} | ` +
-      `${(times.at(-1) ?? Number.NaN).toFixed(1)} | ${(cpu / Math.max(times.length, 1)).toFixed(0)} | ${slowest.toFixed(0)} |`,
+      `${(times.at(-1) ?? Number.NaN).toFixed(1)} | ${(cpu / Math.max(times.length, 1)).toFixed(1)} | ${slowest.toFixed(0)} |`,
   );
+  return cpu / times.length;
 }
 
-async function run(title: string, count: number, kind: 'openWebSocket' | 'openSse', watched: Node, mutateAt: Node) {
+/** The pushes of a run's first change: the text of one, and microseconds of processor time for each. */
+interface Pushed {
+  readonly text: string;
+  readonly cpu: number;
+}
+
+async function run(
+  title: string,
+  count: number,
+  kind: 'openWebSocket' | 'openSse',
+  [watched, mutateAt = watched]: readonly [Node, Node?],
+  measured = scenarios,
+): Promise<Pushed> {
   const viewers = new Viewers();
   const tokens = await Promise.all(Array.from({ length: count }, (_, i) => tokenOf(i)));
   const before = await watched.memory();
@@ -157,9 +170,27 @@ async function run(title: string, count: number, kind: 'openWebSocket' | 'openSs
   );
   console.log('| change | receipts | p50 ms | p99 ms | max ms | CPU us a push | slowest query meanwhile, ms |');
   console.log('|---|---|---|---|---|---|---|');
-  for (const scenario of scenarios) await measure(viewers, watched, mutateAt.url, scenario);
+  let first: Pushed | undefined;
+  for (const scenario of measured) {
+    const cpu = await measure(viewers, watched, mutateAt.url, scenario);
+    first ??= { text: viewers.last, cpu };
+  }
   viewers.close();
   await sleep(1_000);
+  return first as Pushed;
+}
+
+/** So many viewers of one node, and as many of a server that does nothing but send them the same text. */
+async function runBesideBare(count: number, env: Record<string, string>): Promise<void> {
+  const node = await startNode(env);
+  const { text, cpu } = await run(`${count} WebSocket viewers, one node`, count, 'openWebSocket', [node]);
+  await node.stop();
+  const bare = await startNode({}, 'bare.ts');
+  const send = () => bare.tell(text);
+  const sent = { name: 'the same text to all', act: send, undo: send };
+  const least = await run(`${count} WebSockets, a bare server of ws`, count, 'openWebSocket', [bare], [sent]);
+  await bare.stop();
+  console.log(`\nA push to all costs ${(cpu / least.cpu).toFixed(2)} times the bare server's.`);
 }
 
 const postgres = await PostgresServer.start();
@@ -182,19 +213,16 @@ try {
   await createFlags(seeding.url);
   await seeding.stop();
 
-  for (const size of sizes) {
-    const node = await startNode(env);
-    await run(`${size} WebSocket viewers, one node`, size, 'openWebSocket', node, node);
-    await node.stop();
-  }
+  for (const size of sizes) await runBesideBare(size, env);
   if (sseSize > 0) {
     const node = await startNode(env);
-    await run(`${sseSize} SSE viewers, one node`, sseSize, 'openSse', node, node);
+    await run(`${sseSize} SSE viewers, one node`, sseSize, 'openSse', [node]);
     await node.stop();
   }
   for (const size of [...new Set([100, Math.min(...sizes), Math.max(...sizes)])]) {
     const [watched, other] = [await startNode(env), await startNode(env)];
-    await run(`${size} WebSocket viewers, the change on another node`, size, 'openWebSocket', watched, other);
+    const title = `${size} WebSocket viewers, the change on another node`;
+    await run(title, size, 'openWebSocket', [watched, other]);
     await watched.stop();
     await other.stop();
   }

@@ -16,13 +16,16 @@ export interface Node {
   memory(): Promise<Usage>;
   /** Processor time alone, without a collection. */
   cpu(): Promise<number>;
+  /** Tells it anything else, and waits until it has done it. */
+  tell(message: string): Promise<void>;
   /** What its JavaScript did meanwhile. */
   profile(act: () => Promise<unknown>): Promise<Profiler.Profile>;
   stop(): Promise<void>;
 }
 
-export async function startNode(env: Record<string, string>): Promise<Node> {
-  const child = fork(fileURLToPath(new URL('./node.ts', import.meta.url)), {
+/** @param program a file beside this one: the product's server, or another one that answers the same questions. */
+export async function startNode(env: Record<string, string>, program = 'node.ts'): Promise<Node> {
+  const child = fork(fileURLToPath(new URL(program, import.meta.url)), {
     env: { ...process.env, ...env },
     execArgv: ['--expose-gc', '--import', 'tsx'],
   });
@@ -35,6 +38,7 @@ export async function startNode(env: Record<string, string>): Promise<Node> {
     url,
     memory: async () => (await ask('memory')) as Usage,
     cpu: async () => ((await ask('cpu')) as Usage).cpu,
+    tell: async message => void (await ask(message)),
     profile: async act => {
       await ask('profile');
       await act();

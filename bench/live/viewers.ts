@@ -7,6 +7,8 @@ const subscription = 'subscription { viewerFeatures { revision snapshot featureM
 export class Viewers {
   /** When each update after the first has come, in milliseconds of `performance.now()`. */
   receipts: number[] = [];
+  /** The text of the last one. */
+  last = '';
   #snapshots = 0;
   readonly #ends: (() => void)[] = [];
 
@@ -16,7 +18,10 @@ export class Viewers {
 
   #received(text: string): void {
     if (text.includes('"snapshot":true')) this.#snapshots += 1;
-    else this.receipts.push(performance.now());
+    else {
+      this.receipts.push(performance.now());
+      this.last = text;
+    }
   }
 
   openWebSocket(url: string, token: string): Promise<void> {

@@ -39,16 +39,15 @@ interface Asked {
 
 const oneOfMany = (n: number) => tokens[n % 100] as string;
 
-/** Keeps 32 connections busy for a second, and counts the answers. */
-async function ask(node: Node, { path, body, token = oneOfMany }: Asked): Promise<number> {
+/** Keeps 32 connections busy for a second, and counts the answers. @param next numbers the requests of all turns. */
+async function ask(node: Node, { path, body, token = oneOfMany }: Asked, next: () => number): Promise<number> {
   const end = performance.now() + 1_000;
-  let sent = 0;
   let answered = 0;
   await Promise.all(
     Array.from({ length: 32 }, async () => {
       const connection = new Connection(Number(new URL(node.url).port), () => {});
       while (performance.now() < end) {
-        const n = sent++;
+        const n = next();
         const text = body(n);
         const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer ${token(n)}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n`;
         const answer = await new Promise<number | null>(done => once(connection, head + text, done));
@@ -72,7 +71,10 @@ async function readAll(stream: AsyncIterable<unknown>): Promise<void> {
 /** A turn is a second of requests. */
 export const requests = (name: string, asked: Asked): Scenario => ({
   name,
-  begin: async node => ({ turn: () => ask(node, asked), end: async () => {} }),
+  async begin(node) {
+    let sent = 0;
+    return { turn: () => ask(node, asked, () => sent++), end: async () => {} };
+  },
 });
 
 /** A turn is ten changes, each pushed to so many viewers. */

@@ -75,8 +75,11 @@ function readUserId(value: unknown, role: Role, name: string): string | null {
   throw new InvalidTokenError(`The claim "${name}" of the token (AUTH_USER_CLAIM) is no user id. ${fault}`);
 }
 
+/** One object, so that the answers of before are known again. */
+const noAttributes: Attributes = Object.freeze({});
+
 function readAttributes(value: unknown, name: string): Attributes {
-  if (value === undefined) return Object.freeze({});
+  if (value === undefined) return noAttributes;
   const [issue] = attributeIssues(value, [name]);
   if (issue !== undefined) {
     throw new InvalidTokenError(

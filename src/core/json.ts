@@ -45,3 +45,16 @@ export function canonicalJson(value: unknown): string {
     return Object.fromEntries(entries);
   });
 }
+
+const texts = new WeakMap<object, string>();
+
+/** Writes an object that is never changed, and keeps the text for {@link keptText}. @returns the object. */
+export function keepText<T extends object>(value: T): T {
+  texts.set(value, JSON.stringify(value));
+  return value;
+}
+
+/** The JSON text of an object that was given to {@link keepText}. */
+export function keptText(value: object): string | undefined {
+  return texts.get(value);
+}

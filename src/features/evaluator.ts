@@ -3,6 +3,7 @@ import { type Evaluation, evaluate, flagNotFound } from '../core/evaluate.js';
 import { type Explanation, explain, explainNotFound } from '../core/explain.js';
 import type { Json } from '../core/json.js';
 import type { Subject } from '../core/subject.js';
+import type { KeptMaps, MapBasis } from './kept-maps.js';
 import type { FeatureObserver } from './observer.js';
 import type { Snapshot } from './snapshot.js';
 import type { QuestionListener } from './usage-counter.js';
@@ -34,13 +35,23 @@ export function answerKey(
   return flag === undefined ? flagNotFound(key, fallback) : evaluate(flag, subject, now);
 }
 
+/** Where the whole map of one subject is kept, and on what it depends. */
+export interface SharedMaps {
+  readonly maps: KeptMaps;
+  readonly basis: MapBasis;
+}
+
 /** Answers for one subject at one revision and one instant: however many flags are asked, they belong together. */
 export class Evaluator {
   readonly #snapshot: Snapshot;
   readonly #options: EvaluatorOptions;
   readonly #questions: QuestionListener;
+  readonly #shared: SharedMaps | null;
 
-  /** @param questions hears which flags are named, for the count of their uses. */
+  /**
+   * @param questions hears which flags are named, for the count of their uses.
+   * @param shared where the whole map of this subject is kept. Null: it is made each time.
+   */
   constructor(
     snapshot: Snapshot,
     readonly subject: Subject,
@@ -48,10 +59,12 @@ export class Evaluator {
     readonly now: number,
     options: EvaluatorOptions,
     questions: QuestionListener,
+    shared: SharedMaps | null = null,
   ) {
     this.#snapshot = snapshot;
     this.#options = options;
     this.#questions = questions;
+    this.#shared = shared;
   }
 
   /** The revision of the change log that these answers are computed from. */
@@ -108,6 +121,20 @@ export class Evaluator {
     if (keys != null) return featureMap(evaluations);
     const map = { ...allOff(this.#snapshot.flags) };
     for (const { key, enabled } of evaluations) if (enabled) map[key] = true;
+    return map;
+  }
+
+  /** The same for all flags, as an object that others may get too: nobody may change it. */
+  sharedMap(): Readonly<Record<string, boolean>> {
+    if (this.#shared === null) return this.evaluateMap();
+    const { maps, basis } = this.#shared;
+    const known = maps.recall(basis);
+    if (known !== undefined) {
+      this.#questions.onMap(this.now);
+      return known;
+    }
+    const map = this.evaluateMap();
+    maps.keep(basis, map);
     return map;
   }
 

@@ -12,7 +12,8 @@ import { ApiKeys } from './api-keys.js';
 import { ChangeFeed, type ChangeStream, type FollowOptions, type Telling } from './change-feed.js';
 import { type Change, tellPrograms } from './changes.js';
 import { type ConfirmablePreview, Confirmations, type Requester } from './confirmation.js';
-import { Evaluator, type EvaluatorOptions, type FeatureExplanation } from './evaluator.js';
+import { Evaluator, type EvaluatorOptions, type FeatureExplanation, type SharedMaps } from './evaluator.js';
+import { KeptMaps } from './kept-maps.js';
 import { type FeatureUpdates, LiveHub } from './live-hub.js';
 import { Management } from './management.js';
 import type { FeatureObserver } from './observer.js';
@@ -122,8 +123,11 @@ export class FeatureService {
   readonly #confirmations: Confirmations;
   readonly #now: () => number;
   readonly #evaluatorOptions: EvaluatorOptions;
+  /** Whether somebody must hear of every answer. */
+  readonly #isWatched: boolean;
   /** By the targeting of a user, the stamp of its answers under the last definitions that were asked for with it. */
   readonly #stamps = new WeakMap<Targeting, Stamp>();
+  readonly #keptMaps = new KeptMaps();
   /** By user id, the id under which the user is stored. Hashing a text costs more than an evaluation. */
   readonly #storedIds: LRUCache<string, string>;
   /** Overrides that are asked for in one turn of the event loop are read together. */
@@ -152,6 +156,7 @@ export class FeatureService {
     });
     this.#now = now;
     this.#evaluatorOptions = { defaultEnabled, observers };
+    this.#isWatched = observers.some(observer => observer.seesEveryAnswer);
     // Before the hub listens: it must not load targeting after a change that was cached before the change.
     replica.onApplied(({ userIds }) => targeting.forget(userIds));
     const loadTargeting = async (storedId: string | null) => this.#targetingOf(storedId);
@@ -238,7 +243,11 @@ export class FeatureService {
     // Targeting first: the definitions that are read after it are never older.
     const known = this.#targetingOf(storedId);
     const targeting = known instanceof Promise ? await known : known;
-    return new Evaluator(this.#replica.snapshot, subject(targeting), this.#now(), this.#evaluatorOptions, questions);
+    const { snapshot } = this.#replica;
+    const now = this.#now();
+    // Most users of a large site ask once between two changes: only the map of one who was known already is kept.
+    const shared = known === targeting ? this.#sharedMaps(context, targeting, snapshot, now) : null;
+    return new Evaluator(snapshot, subject(targeting), now, this.#evaluatorOptions, questions, shared);
   }
 
   /**
@@ -302,17 +311,34 @@ export class FeatureService {
    * or the user must be read first, the clock may change an answer, or each evaluation is watched.
    */
   stamp(userId: string | null): object | null {
-    if (this.#evaluatorOptions.observers.some(observer => observer.seesEveryAnswer)) return null;
-    if (!this.#replica.isFresh) return null;
+    if (this.#isWatched || !this.#replica.isFresh) return null;
     const targeting = this.#targeting.peek(userId === null ? null : this.#storedIdOf(canonicalUserId(userId)));
     if (targeting === undefined) return null;
-    const { snapshot } = this.#replica;
+    return this.#stampUnder(targeting, this.#replica.snapshot, this.#now());
+  }
+
+  /** Null: the clock may change an answer. */
+  #stampUnder(targeting: Targeting, snapshot: Snapshot, now: number): object | null {
     let last = this.#stamps.get(targeting);
     if (last?.snapshot !== snapshot) {
       last = { snapshot, stamp: {}, settledAt: lastExpiry(targeting) };
       this.#stamps.set(targeting, last);
     }
-    return last.settledAt === null || last.settledAt <= this.#now() ? last.stamp : null;
+    return last.settledAt === null || last.settledAt <= now ? last.stamp : null;
+  }
+
+  /** Null: the whole map may differ each time. */
+  #sharedMaps(
+    { userId, targetingKey, device, attributes }: EvaluationContext,
+    targeting: Targeting,
+    snapshot: Snapshot,
+    now: number,
+  ): SharedMaps | null {
+    if (targetingKey != null || this.#isWatched) return null;
+    if (device != null && snapshot.dependsOnDevice(userId == null ? 'anonymous' : 'user')) return null;
+    const stamp = this.#stampUnder(targeting, snapshot, now);
+    if (stamp === null) return null;
+    return { maps: this.#keptMaps, basis: { userId: userId ?? null, stamp, attributes: attributes ?? null } };
   }
 
   /**
@@ -394,7 +420,7 @@ export class FeatureService {
         userId: id,
         targetingKey: targetingKey ?? null,
         device: device ?? null,
-        attributes: attributes == null ? targeting.attributes : { ...targeting.attributes, ...attributes },
+        attributes: hasNone(attributes) ? targeting.attributes : { ...targeting.attributes, ...attributes },
         groups: targeting.groups,
         overrides: targeting.overrides,
       });
@@ -426,6 +452,11 @@ export class FeatureService {
     await this.apiKeys?.close();
     await this.#backend.close();
   }
+}
+
+function hasNone(attributes: Attributes | null | undefined): attributes is null | undefined {
+  for (const name in attributes) if (Object.hasOwn(attributes, name)) return false;
+  return true;
 }
 
 function isSameDecision(stored: Override, { enabled, variant = null, expiresAt }: OverrideDecision): boolean {

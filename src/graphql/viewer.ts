@@ -117,7 +117,8 @@ Viewer.implement({
         'The answers as one JSON object, such as `{"new_dashboard": true}`. It is smaller and faster than `features`.',
       args: { keys: t.arg.stringList({ description: keysDescription }) },
       complexity: mapCost,
-      resolve: ({ evaluator }, { keys }) => evaluator.evaluateMap(checkKeys(keys)),
+      resolve: ({ evaluator }, { keys }) =>
+        keys == null ? evaluator.sharedMap() : evaluator.evaluateMap(checkKeys(keys)),
     }),
     values: t.field({
       type: 'JSONObject',

@@ -10,6 +10,7 @@ import type { KnownOperation } from '../operations/known-operation.js';
 import { asWritten } from '../operations/mask-error.js';
 import type { Operations } from '../operations/operations.js';
 import type { OperationOrigin } from '../operations/origin.js';
+import { answerText } from '../operations/result-text.js';
 import { graphqlPath, type Params } from './graphql-params.js';
 
 type MediaType = 'application/json' | 'application/graphql-response+json';
@@ -86,7 +87,7 @@ export function createFastPath(operations: Operations, kept: AnswerStore): FastP
     const stamp = operation.isRepeatable ? operations.stampOf(origin.caller) : null;
     const result = await execute(prepared);
     if (result.errors !== undefined) return sendErrors(response, result, mediaType);
-    const body = JSON.stringify(result);
+    const body = answerText(result.data);
     const answer = { mediaType, body, length: Buffer.byteLength(body) };
     // A change since the stamp was taken may or may not be in the answer: that answer is never given again.
     if (stamp !== null) {

@@ -92,7 +92,7 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
         source = { errors: [masked(error, prepared)] };
       }
       if (!isAsyncIterable(source)) return finish(source, prepared, watches);
-      const run = async (rootValue: unknown) => withMaskedErrors(await execute({ ...prepared, rootValue }), prepared);
+      const run = async (rootValue: unknown) => withMaskedErrors(await execute({ rootValue, ...prepared }), prepared);
       const stream: ResultStream = new EndableStream(source, {
         map: event => shared.resultOf(prepared.operation, event, () => run(event)),
         mapError: error => masked(error, prepared),

@@ -5,7 +5,7 @@ import type { Evaluation } from '../core/evaluate.js';
  * the memory of a Map.
  */
 export class LastAnswers {
-  readonly #sorted: Evaluation[] = [];
+  #sorted: Evaluation[] = [];
 
   get(key: string): Evaluation | undefined {
     const found = this.#sorted[this.#placeOf(key)];
@@ -18,6 +18,11 @@ export class LastAnswers {
     const isKnown = this.#sorted[place]?.key === evaluation.key;
     if (isKnown) this.#sorted[place] = evaluation;
     else this.#sorted.splice(place, 0, evaluation);
+  }
+
+  /** Gives back the room that was taken for more answers than came. */
+  trim(): void {
+    this.#sorted = this.#sorted.slice();
   }
 
   /** False if there was no answer for this key. */

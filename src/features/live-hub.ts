@@ -338,6 +338,7 @@ export class LiveHub {
 
     subscriber.stale = 'nothing';
     subscriber.handed = handed;
+    if (isFirst) handed.trim();
     if (!isFirst && features.length === 0 && removed.length === 0) return null;
     return this.#same({ revision: snapshot.revision, snapshot: isFirst, features, removed });
   }

@@ -172,11 +172,16 @@ export function createListener(options: ListenerOptions): Listener {
     if (status !== null) metrics?.countRequest('other', status);
   });
 
+  // Functions of their own: what they return lives as long as the socket, and would keep the whole request.
+  const waitingOn = (socket: Socket) => () => intake.hasWaiting(socket);
+  const reportFailure = (socket: Duplex, requestId: string) =>
+    socket.on('error', error => log.debug({ err: error, requestId }, 'A socket failed.'));
   server.on('upgrade', (request, socket, head) => {
     // From here on Node no longer times earlier answers: one that is still on its way could stay there for good.
     if (responsesOn(request.socket).size > 0 || socket.writableLength > 0) return socket.destroy();
-    const requestId = requestIdOf(request);
-    socket.on('error', error => log.debug({ err: error, requestId }, 'A socket failed.'));
+    // A copy: the id was put together of many parts, which would stay as long as the socket.
+    const requestId = Buffer.from(requestIdOf(request)).toString();
+    reportFailure(socket, requestId);
     const refuse = (status: keyof typeof refusals) => {
       metrics?.countRequest(router.labelOf(request), status);
       refuseUpgrade(socket, status, requestId);
@@ -189,8 +194,7 @@ export function createListener(options: ListenerOptions): Listener {
     upgraded.add(socket);
     intake.guard(request.socket);
     metrics?.countRequest(upgrade.path, 101);
-    const hasWaiting = () => intake.hasWaiting(request.socket);
-    upgrade.accept(request, socket, head, { requestId, address, hasWaiting });
+    upgrade.accept(request, socket, head, { requestId, address, hasWaiting: waitingOn(request.socket) });
   });
 
   return {

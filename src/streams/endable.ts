@@ -16,7 +16,7 @@ export class EndableStream<Event, Value = Event> implements AsyncGenerator<Value
   readonly #options: EndableOptions<Event, Value>;
   #isEnded = false;
   #last: { readonly value: Value } | null = null;
-  #onEnd: (() => void)[] = [];
+  #onEnd: readonly (() => void)[] = [];
   /** Settle the pull that waits; null while none does. */
   #resolve: ((result: IteratorResult<Value, void>) => void) | null = null;
   #reject: ((error: unknown) => void) | null = null;
@@ -54,7 +54,8 @@ export class EndableStream<Event, Value = Event> implements AsyncGenerator<Value
   /** Calls `act` once, when the stream has ended in whichever way; at once if it has. */
   whenEnded(act: () => void): void {
     if (this.#isEnded) act();
-    else this.#onEnd.push(act);
+    // Not `push`, which takes room for sixteen more.
+    else this.#onEnd = [...this.#onEnd, act];
   }
 
   return(): Promise<IteratorResult<Value, void>> {

@@ -172,6 +172,30 @@ describe('the answers of the product', () => {
     expect((await all())['nobody']).toEqual({ ...none, plain: true });
   });
 
+  it('are each viewer’s own in other and other words too', async () => {
+    const { management } = server.service;
+    await management.createFlag({ key: 'half', name: 'Half', enabled: true, percentage: 50 });
+    // Nothing is stored of them, so that only their ids tell them apart.
+    const ids = Array.from({ length: 12 }, (_, number) => `visitor-${number}`);
+    const clients = await Promise.all(
+      ids.map(async userId => httpClient(server.url, await server.token('user', { userId }))),
+    );
+    const fresh = 'query ($n: String!) { isEnabled(key: $n) viewer { featureMap features { key enabled } } }';
+    const seen = new Set<string>();
+    for (const [round, percentage] of [50, 50, 50, 30, 30, 0, 100].entries()) {
+      await management.updateFlag({ key: 'half', percentage });
+      for (const [number, client] of clients.entries()) {
+        const { body } = await client.query(fresh, { n: `${round} ${number}` });
+        const { featureMap, features } = body.data.viewer;
+        const alone = features.map(({ key, enabled }: { key: string; enabled: boolean }) => [key, enabled]);
+        expect(featureMap).toEqual(Object.fromEntries(alone));
+        seen.add(`${percentage} ${featureMap.half}`);
+      }
+    }
+    expect([...seen].sort()).toEqual(['0 false', '100 true', '30 false', '30 true', '50 false', '50 true']);
+    await management.deleteFlag({ key: 'half' });
+  });
+
   it('end with an override that ends', async () => {
     const bearer = await server.token('user', { userId: '00000000-0000-4000-8000-000000000007' });
     const before = await ask(bearer);

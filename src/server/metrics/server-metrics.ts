@@ -21,12 +21,12 @@ const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /** Counts what the server does, whatever its schema. Nothing is counted under a name that a caller makes up. */
 export class ServerMetrics {
   readonly registry: Registry;
-  readonly #operations: Counter<'kind' | 'field' | 'outcome'>;
   readonly #durations: Histogram<'kind' | 'field'>;
   readonly #subscriptions: Gauge<'field'>;
   readonly #refusals: Counter<'limit'>;
   readonly #repeated: Counter;
-  readonly #answersRepeated = new Map<OperationLabels, number>();
+  /** By labels and outcome, what was not yet added to the library's counter. */
+  readonly #answered = new Map<OperationLabels, Map<string, number>>();
   readonly #requestsAnswered = new Map<string, Map<number, number>>();
   readonly #stop: () => void;
 
@@ -47,15 +47,17 @@ export class ServerMetrics {
         requestsAnswered.clear();
       },
     });
-    const answersRepeated = this.#answersRepeated;
-    this.#operations = new Counter({
+    const answered = this.#answered;
+    new Counter({
       name: 'halyard_operations_total',
       help: 'GraphQL operations, by kind, root field and outcome: ok, or the code of the first error. A subscription counts once it has begun.',
       labelNames: ['kind', 'field', 'outcome'],
       registers,
       collect() {
-        for (const [{ kind, field }, times] of answersRepeated) this.inc({ kind, field, outcome: 'ok' }, times);
-        answersRepeated.clear();
+        for (const [{ kind, field }, outcomes] of answered) {
+          for (const [outcome, times] of outcomes) this.inc({ kind, field, outcome }, times);
+        }
+        answered.clear();
       },
     });
     this.#durations = new Histogram({
@@ -98,20 +100,17 @@ export class ServerMetrics {
     this.#stop = collectProcessMetrics(registry);
   }
 
-  /** Counted here and added to the library's counter at the scrape, because that counter takes microseconds a call. */
   countRequest(route: string, status: number): void {
-    let statuses = this.#requestsAnswered.get(route);
-    if (statuses === undefined) {
-      statuses = new Map();
-      this.#requestsAnswered.set(route, statuses);
-    }
-    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    countIn(this.#requestsAnswered, route, status);
   }
 
-  /** @param seconds how long it took; absent where it was refused before it ran, or is a subscription. */
-  countOperation({ kind, field }: OperationLabels, outcome: string, seconds?: number): void {
-    this.#operations.inc({ kind, field, outcome });
-    if (seconds !== undefined) this.#durations.observe({ kind, field }, seconds);
+  /**
+   * @param labels the same object for the same words: operations are counted by it until the next scrape.
+   * @param seconds how long it took; absent where it was refused before it ran, or is a subscription.
+   */
+  countOperation(labels: OperationLabels, outcome: string, seconds?: number): void {
+    countIn(this.#answered, labels, outcome);
+    if (seconds !== undefined) this.#durations.observe({ kind: labels.kind, field: labels.field }, seconds);
   }
 
   /** @returns a function to call when the subscription has ended; more than once is harmless. */
@@ -131,7 +130,7 @@ export class ServerMetrics {
   /** @param labels the same object for the same words: answers are counted by it until the next scrape. */
   countRepeated(labels: OperationLabels): void {
     this.countRepeatedAnswer();
-    this.#answersRepeated.set(labels, (this.#answersRepeated.get(labels) ?? 0) + 1);
+    countIn(this.#answered, labels, 'ok');
   }
 
   /** The answer to a request that is no operation was given again. */
@@ -143,4 +142,14 @@ export class ServerMetrics {
   close(): void {
     this.#stop();
   }
+}
+
+/** Counted here and added to the library's counter at the scrape, because that counter takes microseconds a call. */
+function countIn<Key, Under>(counts: Map<Key, Map<Under, number>>, key: Key, under: Under): void {
+  let known = counts.get(key);
+  if (known === undefined) {
+    known = new Map();
+    counts.set(key, known);
+  }
+  known.set(under, (known.get(under) ?? 0) + 1);
 }

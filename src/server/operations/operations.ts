@@ -8,7 +8,7 @@ import { createDocuments } from './documents.js';
 import { createOperationFinder, type KnownOperation } from './known-operation.js';
 import { maskError, reportTo } from './mask-error.js';
 import { createOperationLog, createOperationMetrics } from './observers.js';
-import type { OperationOrigin } from './origin.js';
+import { ContextOrigin, type OperationOrigin } from './origin.js';
 import {
   createOperationRunner,
   nothingKept,
@@ -159,27 +159,6 @@ export function createOperations(options: OperationsOptions): Operations {
     execute: runner.execute,
     subscribe: runner.subscribe,
   };
-}
-
-/** The facts of an entry point, for resolvers. A class, because a literal with an accessor takes ten times as long to make. */
-class ContextOrigin implements OperationOrigin {
-  readonly caller: Caller;
-  readonly device: string | null;
-  readonly requestId: string;
-  readonly address: string;
-  readonly #origin: OperationOrigin;
-
-  constructor(origin: OperationOrigin) {
-    this.#origin = origin;
-    this.caller = origin.caller;
-    this.device = origin.device;
-    this.requestId = origin.requestId;
-    this.address = origin.address;
-  }
-
-  get log(): Logger {
-    return this.#origin.log;
-  }
 }
 
 const unknownOperation = () =>

@@ -5,7 +5,7 @@ import type { AskedQuestions } from './kept-answers.js';
 import type { KnownOperation } from './known-operation.js';
 import { maskError, reportTo } from './mask-error.js';
 import type { OperationObserver, OperationWatch } from './observers.js';
-import type { OperationOrigin } from './origin.js';
+import { ContextOrigin, type OperationOrigin } from './origin.js';
 import { SharedResults } from './shared-results.js';
 import { type KeptBytes, memberErrors } from './variables.js';
 
@@ -87,12 +87,15 @@ export function createOperationRunner({ observers, refusal }: OperationRunnerOpt
       if (refused !== null) return finish({ errors: [refused] }, prepared, watches);
       let source: AsyncIterable<unknown> | ExecutionResult;
       try {
-        source = await createSourceEventStream(prepared);
+        // What is kept for the context of opening, such as what the caller may do, need not be kept as long as the stream.
+        const { contextValue: opened } = prepared;
+        const contextValue = opened instanceof ContextOrigin ? opened.copy() : opened;
+        source = await createSourceEventStream({ ...prepared, contextValue });
       } catch (error) {
         source = { errors: [masked(error, prepared)] };
       }
       if (!isAsyncIterable(source)) return finish(source, prepared, watches);
-      const run = async (rootValue: unknown) => withMaskedErrors(await execute({ rootValue, ...prepared }), prepared);
+      const run = async (rootValue: unknown) => withMaskedErrors(await execute({ ...prepared, rootValue }), prepared);
       const stream: ResultStream = new EndableStream(source, {
         map: event => shared.resultOf(prepared.operation, event, () => run(event)),
         mapError: error => masked(error, prepared),

@@ -14,6 +14,8 @@ export interface KeptBytes {
 /** The variables that an operation declares. Nothing else that the client has sent is kept while it is executed. */
 export function declaredVariables({ variables }: KnownOperation, given: Variables | null): Variables | null {
   if (given === null) return null;
+  // Nearly always nothing else has been sent.
+  if (Object.keys(given).every(name => variables.includes(name))) return given;
   return Object.fromEntries(
     variables.flatMap(name => (Object.hasOwn(given, name) ? [[name, given[name]] as const] : [])),
   );

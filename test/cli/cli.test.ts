@@ -3,16 +3,15 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createVerifier } from '../../src/auth/verifier.js';
 import { run as runCommand } from '../../src/cli/run.js';
 import { settings } from '../../src/config/settings.js';
 import { httpClient, sseClient, wsClient } from '../support/clients.js';
+import { compiled } from '../support/compiled.js';
 import { until } from '../support/wait.js';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const tsx = import.meta.resolve('tsx');
+const main = await compiled('src/cli/main.ts');
 const userId = '5b0ed6f2-6f0c-4b9a-9b50-0a4f4c7f9d11';
 const secret = '0123456789abcdef0123456789abcdef';
 
@@ -35,7 +34,7 @@ interface Run {
 
 /** The command line in a process and a directory of its own, without any setting but these. */
 function start(args: readonly string[], env: Record<string, string> = {}, cwd = directory): Run {
-  const child = spawn(process.execPath, ['--import', tsx, main, ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     cwd,
     env: { PATH: process.env['PATH'], PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -5,20 +5,19 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { readOrCreateLocalSecrets } from '../../src/auth/local-secret.js';
 import { mintToken } from '../../src/auth/token.js';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
 import { lockDirectory } from '../../src/backends/directory-lock.js';
 import { type HttpClient, httpClient } from '../support/clients.js';
+import { compiled } from '../support/compiled.js';
 import { until } from '../support/wait.js';
 
 const crashes = 20;
 /** Clients that change something, wait for the answer, and change something else. */
 const writers = 24;
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const tsx = import.meta.resolve('tsx');
+const main = await compiled('src/cli/main.ts');
 const seed = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
 
 let dataDir: string;
@@ -106,7 +105,7 @@ it('loses at most the questions of one write interval by kill -9, and none by a 
 });
 
 async function serve(): Promise<{ readonly child: ChildProcess; readonly url: string }> {
-  const child = spawn(process.execPath, ['--import', tsx, main, 'serve'], {
+  const child = spawn(process.execPath, [main, 'serve'], {
     env: { PATH: process.env['PATH'], HALYARD_DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'warn' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

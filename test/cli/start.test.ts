@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { run } from '../../src/cli/run.js';
+import { compiled } from '../support/compiled.js';
 import { env } from '../support/package.js';
 import { shared } from '../support/shared.js';
 import { until } from '../support/wait.js';
+
+const main = await compiled('src/cli/main.ts');
 
 it('ends at a second signal, also while it still waits for its database', async () => {
   const sockets = new Set<Socket>();
@@ -17,8 +20,7 @@ it('ends at a second signal, also while it still waits for its database', async 
   silent.listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const { port } = silent.address() as AddressInfo;
-  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, 'serve'], {
+  const child = spawn(process.execPath, [main, 'serve'], {
     env: {
       PATH: process.env['PATH'],
       PORT: '0',
@@ -64,8 +66,7 @@ it.each([
 });
 
 it('ends at a signal although the reader of its log has gone', async () => {
-  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, 'serve'], {
+  const child = spawn(process.execPath, [main, 'serve'], {
     env: {
       PATH: process.env['PATH'],
       PORT: '0',

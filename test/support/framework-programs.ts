@@ -170,11 +170,21 @@ export interface FrameworkProject {
   readonly name: string;
   readonly packages: readonly string[];
   readonly programs: readonly FrameworkProgram[];
+  /**
+   * Whether the declarations of libraries are compiled too. Those of this package are compiled without any framework, but for the
+   * entry point that needs one.
+   */
+  readonly checksDeclarations?: true;
 }
 
 export const frameworkProjects: readonly FrameworkProject[] = [
   { name: 'express', packages: ['express@5', '@types/express@5'], programs: [express] },
   { name: 'hono', packages: ['hono@4'], programs: [hono, testing] },
-  { name: 'openfeature', packages: ['@openfeature/server-sdk@1', '@openfeature/core@1'], programs: [openFeature] },
+  {
+    name: 'openfeature',
+    packages: ['@openfeature/server-sdk@1', '@openfeature/core@1'],
+    programs: [openFeature],
+    checksDeclarations: true,
+  },
   { name: 'pothos', packages: ['@pothos/core@4', 'graphql@16'], programs: [pothos, resolvers] },
 ];

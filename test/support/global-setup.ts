@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { openDatabase } from '../../src/backends/database.js';
+import { compileSources } from './compile-sources.js';
 import { PostgresServer } from './postgres-server.js';
 
 declare module 'vitest' {
@@ -16,13 +17,14 @@ declare module 'vitest' {
 
 /**
  * What test files share is made once a run, when the first of them asks: a PostgreSQL server with a migrated template
- * database, and the dump of a migrated PGlite. A run of tests that need neither pays for neither.
+ * database, the dump of a migrated PGlite, and the compiled sources. A run of tests that need neither pays for neither.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'halyard-test-'));
   let postgres: Promise<PostgresServer> | undefined;
   let template: Promise<string> | undefined;
   let pglite: Promise<string> | undefined;
+  let compiled: Promise<string> | undefined;
 
   const makers: Record<string, () => Promise<object>> = {
     '/postgres': async () => {
@@ -34,6 +36,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     '/pglite': async () => {
       pglite ??= dumpPGlite(join(directory, 'pglite.tar'));
       return { file: await pglite };
+    },
+    '/compiled': async () => {
+      const folder = join(directory, 'compiled');
+      compiled ??= compileSources(folder).then(() => folder);
+      return { folder: await compiled };
     },
   };
 

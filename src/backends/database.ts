@@ -210,7 +210,7 @@ export class DatabaseBackend implements Backend {
   }
 
   /**
-   * Calls `listener` with the SQL of each statement that is sent through {@link prisma}. For tests that count queries; the
+   * Calls `listener` with the SQL of each statement that is sent. For tests that count queries; the
    * database must have been opened with `reportsQueries`. Returns a function that removes the listener.
    */
   onQuery(listener: (sql: string) => void): () => void {
@@ -242,7 +242,11 @@ export class DatabaseBackend implements Backend {
   }
 
   targeting(storedIds: readonly string[]): Promise<TargetingRead> {
-    return readTargeting(this.prisma, storedIds);
+    const run = (statement: Prisma.Sql) => {
+      for (const listener of this.#queryListeners ?? []) listener(statement.text);
+      return this.#connection.read(statement);
+    };
+    return readTargeting(run, storedIds);
   }
 
   knownUserIds(storedIds: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -5,6 +5,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { DataDirectoryError, explainFileError } from '../core/data-directory.js';
 import type { Log } from '../core/log.js';
+import type { Prisma } from '../generated/prisma/client.js';
 import { Checkpointer } from './checkpointer.js';
 import type { Connection } from './connection.js';
 import { lockDirectory } from './directory-lock.js';
@@ -135,6 +136,10 @@ class EmbeddedConnection implements Connection {
   }
 
   explainDenied = async () => null;
+
+  async read({ text, values }: Prisma.Sql): Promise<readonly (readonly unknown[])[]> {
+    return (await this.database.query<unknown[]>(text, values, { rowMode: 'array' })).rows;
+  }
 
   async migrate(): Promise<readonly string[]> {
     return migrate(

@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { parseDatabaseUrl, withSchema } from '../core/database-url.js';
 import type { Log } from '../core/log.js';
+import type { Prisma } from '../generated/prisma/client.js';
 import { ChangeListener, echoChannel } from './change-listener.js';
 import { type Address, explainConnectError } from './connect-errors.js';
 import type { Connection } from './connection.js';
@@ -239,6 +240,11 @@ class PostgresConnection implements Connection {
         throw (await explainMissing(error, async () => missingRights(query, await readMigrations()))) ?? error;
       }
     });
+
+  async read({ text, values }: Prisma.Sql): Promise<readonly (readonly unknown[])[]> {
+    // Without a name: a pooler may hand each statement to another connection.
+    return (await this.#pool.query<unknown[]>({ text, values, rowMode: 'array' })).rows;
+  }
 
   explainDenied(error: unknown): Promise<DatabaseSetupError | null> {
     return explainMissing(error, async () => missingRightsOf(this.#pool, await readMigrations(), this.#onlyReads));

@@ -107,31 +107,35 @@ export async function searchChanges(prisma: PrismaClient, search: LogSearch): Pr
   return { head: Number(row['head']), prunedTo: Number(row['pruned']), changes: changesOf(row['changes']) };
 }
 
-/** The data that is stored under these ids, and the head of the log. */
-export async function readTargeting(prisma: PrismaClient, storedIds: readonly string[]): Promise<TargetingRead> {
+/**
+ * The data that is stored under these ids, and the head of the log.
+ * @param run runs a statement; see `Connection.read`.
+ */
+export async function readTargeting(
+  run: (statement: Prisma.Sql) => Promise<readonly (readonly unknown[])[]>,
+  storedIds: readonly string[],
+): Promise<TargetingRead> {
   if (storedIds.length === 0) return { revision: 0, users: new Map() };
-  const rows = await read(
-    prisma,
-    Prisma.sql`
-    SELECT h.revision::text AS revision, u.id::text AS id, u.attributes::text AS attributes,
-           (SELECT json_agg(m.group_name) FROM user_feature_groups m WHERE m.user_id = u.id)::text AS groups,
+  const statement = Prisma.sql`
+    SELECT h.revision::text, u.id::text, u.attributes::text,
+           (SELECT json_agg(m.group_name) FROM user_feature_groups m WHERE m.user_id = u.id)::text,
            (SELECT json_agg(${storedDecision})
-            FROM feature_flag_overrides o WHERE o.user_id = u.id)::text AS overrides
-    FROM feature_log_head h LEFT JOIN users u ON u.id = ANY(${uuids(storedIds)})`,
-  );
-  const users = new Map(
-    rows
-      .filter(row => row['id'] !== null)
-      .map(row => [
-        row['id'] as string,
-        targetingOf(
-          json<Attributes>(row['attributes']),
-          json<string[]>(row['groups'] ?? '[]'),
-          json<StoredDecision[]>(row['overrides'] ?? '[]'),
-        ),
-      ]),
-  );
-  return { revision: Number(rows[0]?.['revision']), users };
+            FROM feature_flag_overrides o WHERE o.user_id = u.id)::text
+    FROM feature_log_head h LEFT JOIN users u ON u.id = ANY(${uuids(storedIds)})`;
+  const rows = await run(statement).catch(error => {
+    throw toUnavailable(error) ?? error;
+  });
+  const users = new Map<string, Targeting>();
+  for (const [, id, attributes, groups, overrides] of rows) {
+    if (id === null) continue;
+    const targeting = targetingOf(
+      json<Attributes>(attributes),
+      groups === null ? [] : json<string[]>(groups),
+      overrides === null ? [] : json<StoredDecision[]>(overrides),
+    );
+    users.set(id as string, targeting);
+  }
+  return { revision: Number(rows[0]?.[0]), users };
 }
 
 /** The texts that users are known by, by the ids under which they are stored. */

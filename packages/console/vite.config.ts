@@ -8,7 +8,16 @@ export default defineConfig({
   // Relative: the server may be anywhere below a proxy.
   base: './',
   plugins: [react()],
-  build: { outDir: '../../dist/console', emptyOutDir: true, modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+  build: {
+    outDir: '../../dist/console',
+    emptyOutDir: true,
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    // What every screen needs is one file: a browser fetches six at once, and left to itself Vite makes a score of small ones.
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: 'base', test: /node_modules|src\/(parts|data|words)\// }] } },
+    },
+  },
   server: {
     proxy: {
       '/graphql': { target: server, ws: true, changeOrigin: true },

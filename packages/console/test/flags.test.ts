@@ -131,9 +131,14 @@ describe.skipIf(!hasBrowser)('the list of flags in a real browser', { timeout: 3
       return (await rows.count()) === 120;
     }, 'all pages are there');
     await create('aaa');
+    const refresh = page.getByRole('button', { name: '1 changed, refresh order' });
+    await refresh.waitFor();
+    expect(await names(page)).toEqual(keys.map(key => `The ${key}`));
+    await refresh.click();
     await until(async () => (await rows.count()) === 121, 'none is missing');
     expect(new Set(await names(page)).size).toBe(121);
     await server.service.management.deleteFlag({ key: 'flag-060' });
+    await refresh.click();
     await until(async () => (await rows.count()) === 120, 'one is gone');
     expect(new Set(await names(page)).size).toBe(120);
   });

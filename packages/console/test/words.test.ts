@@ -164,7 +164,7 @@ describe('errors', () => {
     [['percentage'], 'rollout'],
     [[], null],
   ])('%j is %s', (path, expected) => {
-    expect(placeWords(path, ['a', 'staff'], ['red'])).toBe(expected);
+    expect(placeWords(path, { rules: ['a', 'staff'], variants: ['red'] })).toBe(expected);
   });
 
   it('tells the first fault, and how many more there are', () => {

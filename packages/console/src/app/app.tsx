@@ -9,7 +9,7 @@ import { Who, WhoContext } from '../data/who.js';
 import { Button } from '../parts/button.js';
 import { Empty } from '../parts/empty.js';
 import { SignIn } from '../screens/sign-in/sign-in.js';
-import { prefetchFlags } from './screens.js';
+import { askEarly } from './early.js';
 import { Shell } from './shell.js';
 
 /** The console: a sign-in, and behind it one connection for all screens. */
@@ -21,9 +21,8 @@ export function App(): ReactNode {
 
 function SignedIn({ credential }: { readonly credential: string }): ReactNode {
   const [data, setData] = useState<ReturnType<typeof openData> | null>(null);
-  useEffect(prefetchFlags, []);
   useEffect(() => {
-    const opened = openData(credential);
+    const opened = openData(credential, askEarly);
     setData(opened);
     return opened.close;
   }, [credential]);

@@ -14,6 +14,7 @@ const keys: readonly (readonly [string, readonly string[]])[] = [
   ['Edit the flag', ['E']],
   ['New flag', ['N']],
   ['Save', ['Ctrl', 'Enter']],
+  ['Discard the changes, after asking', ['Esc']],
   ['Move a rule', ['Alt', '↑', '↓']],
   ['Undo the last save', ['Ctrl', 'Z']],
   ['Clear the search, then leave it', ['Esc']],

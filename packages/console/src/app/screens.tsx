@@ -5,15 +5,11 @@ import { useWho } from '../data/who.js';
 import { Empty } from '../parts/empty.js';
 import type { IconName } from '../parts/icon.js';
 import { groupPath, nameIn, userPath, whyPath } from '../parts/paths.js';
+import { FlagsScreen } from '../screens/flags/flags-screen.js';
 import type { Question } from '../screens/why/question.js';
 import { isObject, type Json } from '../words/shapes.js';
 
-const flagsScreen = () => import('../screens/flags/flags-screen.js');
-
-/** Fetches the screen that most come for, while the server is asked who they are. Most of it is part of other screens too. */
-export const prefetchFlags = (): void => void flagsScreen().catch(() => {});
-
-const Flags = lazy(async () => ({ default: (await flagsScreen()).FlagsScreen }));
+// The list is a part of the first script: most people come for it, and most of it is part of other screens too.
 const FlagPage = lazy(async () => ({ default: (await import('../screens/flag/flag-screen.js')).FlagScreen }));
 const History = lazy(async () => ({ default: (await import('../screens/history/history-screen.js')).HistoryScreen }));
 const Usage = lazy(async () => ({ default: (await import('../screens/usage/usage-screen.js')).UsageScreen }));
@@ -89,22 +85,34 @@ function tried(text: string | null): Record<string, unknown> | null {
 function UsersPlace(): ReactNode {
   const [params, setParams] = useSearchParams();
   const [, go] = useLocation();
+  const id = params.get('id');
+  if (id !== null) return <OneUser id={id} />;
   const onSearch = (search: string) => setParams(search === '' ? {} : { search }, { replace: true });
   return <Users search={params.get('search') ?? ''} onSearch={onSearch} onOpen={userId => go(userPath(userId))} />;
 }
 
 function UserPlace(): ReactNode {
-  const id = useNamed();
+  return <OneUser id={useNamed()} />;
+}
+
+function OneUser({ id }: { readonly id: string }): ReactNode {
   return <UserPage key={id} userId={id} canEdit={useWho().canEdit} />;
 }
 
 function GroupsPlace(): ReactNode {
+  const [params] = useSearchParams();
   const [, go] = useLocation();
-  return <Groups canEdit={useWho().canEdit} onOpen={group => go(groupPath(group))} />;
+  const { canEdit } = useWho();
+  const name = params.get('name');
+  if (name !== null) return <OneGroup name={name} />;
+  return <Groups canEdit={canEdit} onOpen={group => go(groupPath(group))} />;
 }
 
 function GroupPlace(): ReactNode {
-  const name = useNamed();
+  return <OneGroup name={useNamed()} />;
+}
+
+function OneGroup({ name }: { readonly name: string }): ReactNode {
   return <GroupPage key={name} name={name} canEdit={useWho().canEdit} />;
 }
 
@@ -112,7 +120,7 @@ function GroupPlace(): ReactNode {
 export function Screens(): ReactNode {
   return (
     <Switch>
-      <Route path="/" component={Flags} />
+      <Route path="/" component={FlagsScreen} />
       <Route path="/flags/:key" component={Flag} />
       <Route path="/why" component={WhyPlace} />
       <Route path="/users" component={UsersPlace} />

@@ -14,12 +14,15 @@ export interface Data {
   close(): void;
 }
 
+/** Asks for something before any screen is there. It tells the revision of the answer; null if there is none. */
+export type AskEarly = (client: Client) => Promise<number | null>;
+
 /** Codes with which the server closes a socket whose credential it does not take. */
 const refusals: readonly number[] = [4401, 4403];
 /** Milliseconds until the next attempt, at most. */
 const longestPause = 5_000;
 
-export function openData(credential: string): Data {
+export function openData(credential: string, askEarly: AskEarly): Data {
   const queries = new ActiveQueries();
   const feed = new LiveFeed(queries);
   const socket = openSocket(credential, () => queries.refresh());
@@ -59,7 +62,7 @@ export function openData(credential: string): Data {
       }),
     ],
   });
-  feed.start(client);
+  feed.start(client, askEarly(client));
   return {
     client,
     close: () => {

@@ -1,5 +1,5 @@
 import type { Client } from 'urql';
-import { mergeMap, pipe, subscribe, take, tap } from 'wonka';
+import { fromPromise, mergeMap, pipe, subscribe, take, tap } from 'wonka';
 import type { ActiveQueries } from './active-queries.js';
 import type { ChangeKind } from './generated/graphql.js';
 import { graphql } from './generated/index.js';
@@ -67,13 +67,17 @@ export class LiveFeed {
     };
   }
 
-  /** Follows from a revision on that is older than all that screens ask for after it, so that nothing is missed between the two. */
-  start(client: Client): void {
+  /**
+   * Follows from a revision on that is older than all that screens ask for after it, so that nothing is missed between the two.
+   * @param early the revision of what was asked for at the same time; null if there is no answer.
+   */
+  start(client: Client, early: Promise<number | null> = Promise.resolve(null)): void {
     const { unsubscribe } = pipe(
       client.query(Start, {}, { requestPolicy: 'network-only' }),
       take(1),
-      tap(({ data }) => {
-        this.#revision = data?.viewer.revision ?? null;
+      mergeMap(({ data }) => fromPromise(early.then(revision => [data?.viewer.revision, revision]))),
+      tap(([revision, earlier]) => {
+        this.#revision = revision == null ? null : Math.min(revision, earlier ?? revision);
       }),
       mergeMap(() => client.subscription(Changes, {})),
       subscribe(({ data, error }) => {

@@ -82,7 +82,8 @@ function valueFault(value: Json, type: string): string | null {
   return fits(value) ? null : `This flag needs ${words}.`;
 }
 
-const weightFault = (weight: number) =>
+/** Why a number is no weight; null: it is one. */
+export const weightFault = (weight: number) =>
   Number.isInteger(weight) && weight >= 0 && weight <= maxWeight
     ? null
     : 'A weight is a whole number from 0 to 100,000.';

@@ -1,7 +1,12 @@
 /** The addresses of screens, below the base of the router. */
 export const flagPath = (key: string) => `/flags/${encodeURIComponent(key)}`;
-export const userPath = (userId: string) => `/users/${encodeURIComponent(userId)}`;
-export const groupPath = (group: string) => `/groups/${encodeURIComponent(group)}`;
+export const userPath = (userId: string) => placeOf('/users', 'id', userId);
+export const groupPath = (group: string) => placeOf('/groups', 'name', group);
+
+/** A path cannot end with `.` or `..`, however they are encoded: browsers take them for this folder and the one above. */
+function placeOf(folder: string, parameter: string, name: string): string {
+  return name === '.' || name === '..' ? `${folder}?${parameter}=${name}` : `${folder}/${encodeURIComponent(name)}`;
+}
 
 export function whyPath(userId: string, flagKey: string): string {
   return `/why?${new URLSearchParams({ user: userId, flag: flagKey })}`;

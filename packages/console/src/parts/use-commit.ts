@@ -101,7 +101,9 @@ export function useCommit({ onFlag, onDone }: CommitOptions = {}): Commit {
     setRefusal({
       issues: result.issues ?? [],
       fault: isShown || result.issues !== undefined ? null : message,
-      refusal: isShown ? null : errorText({ code: '', message, ...(result.issues && { issues: result.issues }) }),
+      refusal: isShown
+        ? null
+        : errorText({ code: '', message, ...(result.issues && { issues: result.issues }) }, { flags: keysIn(input) }),
     });
     return false;
   };
@@ -119,6 +121,12 @@ export function useCommit({ onFlag, onDone }: CommitOptions = {}): Commit {
     clear: () => setRefusal(accepted),
     show,
   };
+}
+
+/** The keys of the flags that a change of several names. */
+function keysIn(input: object): readonly string[] {
+  const { flags = [] } = input as { readonly flags?: readonly { readonly key: string }[] };
+  return flags.map(({ key }) => key);
 }
 
 type Refusal = Pick<Commit, 'issues' | 'fault' | 'refusal'>;

@@ -12,16 +12,24 @@ export interface ErrorShape {
   readonly issues?: readonly IssueShape[];
 }
 
+/** The names of what an input lists, and an error counts from 0. */
+export interface InputNames {
+  readonly rules?: readonly string[];
+  readonly variants?: readonly string[];
+  /** Keys, where several flags are changed at once. */
+  readonly flags?: readonly string[];
+}
+
 /** Where an issue is, as people call the place: `rule staff, rollout`. Null: it is about the whole input. */
-export function placeWords(
-  path: readonly string[],
-  ruleIds: readonly string[],
-  variantKeys: readonly string[],
-): string | null {
+export function placeWords(path: readonly string[], names: InputNames = {}): string | null {
   const [field, index, ...rest] = path;
   if (field === undefined) return null;
-  if (field === 'rules' && index !== undefined) return joined(`rule ${nameAt(ruleIds, index)}`, rest);
-  if (field === 'variants' && index !== undefined) return joined(`variant ${nameAt(variantKeys, index)}`, rest);
+  if (field === 'flags' && index !== undefined) {
+    const inner = placeWords(rest);
+    return `flag ${nameAt(names.flags, index)}${inner === null ? '' : `, ${inner}`}`;
+  }
+  if (field === 'rules' && index !== undefined) return joined(`rule ${nameAt(names.rules, index)}`, rest);
+  if (field === 'variants' && index !== undefined) return joined(`variant ${nameAt(names.variants, index)}`, rest);
   const place = places[field] ?? field;
   return index === undefined ? place : joined(place, [index, ...rest]);
 }
@@ -35,8 +43,8 @@ const places: { readonly [field: string]: string } = {
   when: 'condition',
 };
 
-/** The list has names; an error counts from 0. */
-const nameAt = (names: readonly string[], index: string) => names[Number(index)] ?? index;
+const nameAt = (names: readonly string[] | undefined, index: string) =>
+  names?.[Number(index)] ?? `number ${Number(index) + 1}`;
 
 function joined(place: string, rest: readonly string[]): string {
   const told = rest
@@ -46,14 +54,10 @@ function joined(place: string, rest: readonly string[]): string {
 }
 
 /** One line for an error that has no field on the screen. */
-export function errorText(
-  error: ErrorShape,
-  ruleIds: readonly string[] = [],
-  variantKeys: readonly string[] = [],
-): string {
+export function errorText(error: ErrorShape, names: InputNames = {}): string {
   const [first, ...more] = error.issues ?? [];
   if (first === undefined) return error.message;
-  const place = placeWords(first.path, ruleIds, variantKeys);
+  const place = placeWords(first.path[0] === 'input' ? first.path.slice(1) : first.path, names);
   const text = place === null ? first.message : `${place.charAt(0).toUpperCase()}${place.slice(1)}: ${first.message}`;
   return more.length === 0 ? text : `${text} And ${plural(more.length, 'more fault')}.`;
 }

@@ -4,13 +4,14 @@ import { patchOf } from '../../draft/draft.js';
 import type { SavedFlag } from '../../draft/fields.js';
 import { namedIssues } from '../../draft/validate.js';
 import { Button } from '../../parts/button.js';
+import { ConfirmDialog } from '../../parts/confirm-dialog.js';
 import { Empty } from '../../parts/empty.js';
 import { Faulty } from '../../parts/faulty.js';
 import { RemoveOverride, SetOverride } from '../../parts/flag-mutations.js';
 import { Outcome } from '../../parts/outcome.js';
 import { useCommit } from '../../parts/use-commit.js';
 import { useNow } from '../../parts/use-now.js';
-import { count } from '../../words/numbers.js';
+import { count, plural } from '../../words/numbers.js';
 import { ConflictBanner } from './conflicts.js';
 import { Details } from './details.js';
 import { FlagPage } from './documents.js';
@@ -112,6 +113,8 @@ function FlagView({ flag, canEdit, isLive, onRefresh }: FlagViewProps): ReactNod
     setNote('');
     other.dismiss();
   };
+  const [isDiscarding, setDiscarding] = useState(false);
+  useEscape(changes.length > 0 && canEdit, () => setDiscarding(true));
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
@@ -211,6 +214,21 @@ function FlagView({ flag, canEdit, isLive, onRefresh }: FlagViewProps): ReactNod
           </Button>
         </section>
       ) : null}
+      {isDiscarding ? (
+        <ConfirmDialog
+          title={`Discard ${plural(changes.length, 'change')}?`}
+          environment={null}
+          action="Discard"
+          isFinal
+          onCancel={() => setDiscarding(false)}
+          onConfirm={() => {
+            setDiscarding(false);
+            discard();
+          }}
+        >
+          The flag stays as it is saved.
+        </ConfirmDialog>
+      ) : null}
       <Outcome commit={commit} />
       <Outcome commit={overrideCommit} />
     </div>
@@ -223,6 +241,22 @@ function savedWords(paths: readonly (readonly string[])[]): string {
   const things = new Set(paths.map(path => path.slice(0, 2).join('/')));
   if (things.size === 1 && first?.[0] === 'rules' && first[1] !== undefined) return `Saved rule ${first[1]}.`;
   return paths.length === 1 ? 'Saved 1 change.' : `Saved ${paths.length} changes.`;
+}
+
+/** Escape means the draft, unless a dialog or a menu is open, or something inside has taken it. */
+function useEscape(isOn: boolean, act: () => void): void {
+  useEffect(() => {
+    if (!isOn) return;
+    const press = (event: globalThis.KeyboardEvent) => {
+      const isOver = document.querySelector('dialog[open], :popover-open') !== null;
+      if (event.key !== 'Escape' || event.defaultPrevented || event.isComposing || isOver) return;
+      // The same key would close the dialog that asks.
+      event.preventDefault();
+      act();
+    };
+    addEventListener('keydown', press);
+    return () => removeEventListener('keydown', press);
+  });
 }
 
 function useLeaveWarning(isDirty: boolean): void {

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { FlagHistoryFieldsFragment } from '../../data/generated/graphql.js';
+import { useKeyNames } from '../../data/key-names.js';
 import { Button } from '../../parts/button.js';
 import { ChangeItem } from '../../parts/change-item.js';
 import { historyPath } from '../../parts/paths.js';
@@ -27,6 +28,7 @@ export function FlagHistory({
   isLive,
   onRevert,
 }: FlagHistoryProps): ReactNode {
+  const keyNames = useKeyNames();
   return (
     <section className={css.sec} id="history" aria-labelledby="h-history">
       <div className={css.head}>
@@ -40,7 +42,7 @@ export function FlagHistory({
       </div>
       <ol>
         {changes.map((change, index) => (
-          <ChangeItem key={change.id} change={change} now={now}>
+          <ChangeItem key={change.id} change={change} now={now} keyNames={keyNames}>
             {canEdit && index > 0 && change.kind.startsWith('FLAG_') && change.kind !== 'FLAG_DELETED' ? (
               <Button
                 kind="link"

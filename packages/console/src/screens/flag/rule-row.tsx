@@ -12,6 +12,7 @@ import { below, type Editing } from './editing.js';
 import { JsonEditor } from './json-editor.js';
 import { NumberField } from './rollout-field.js';
 import css from './rules.module.css';
+import { ServeSelect, ServeWeights } from './serve-field.js';
 import { State } from './state.js';
 
 export interface RuleRowProps {
@@ -21,24 +22,25 @@ export interface RuleRowProps {
   readonly isOpen: boolean;
   readonly onOpen: (isOpen: boolean) => void;
   readonly onRename: (to: string) => void;
+  /** @param to the place afterwards, from 0. */
+  readonly onMove: (to: number) => void;
 }
 
 /** One rule: what it says, or its editor in the same place. */
-export function RuleRow({ rule, place, editing, isOpen, onOpen, onRename }: RuleRowProps): ReactNode {
+export function RuleRow({ rule, place, editing, isOpen, onOpen, onRename, onMove }: RuleRowProps): ReactNode {
   const { draft, dispatch, canEdit, changes, issues } = editing;
   const last = draft.fields.rules.length - 1;
   const isChanged = changes.some(({ path }) => path[0] === 'rules' && path[1] === rule.id);
   const faults = issuesAt(issues, ['rules', rule.id]);
-  const move = (to: number) => dispatch({ type: 'moveRule', id: rule.id, to });
   const onKeyDown = (event: KeyboardEvent) => {
     if (!canEdit || !event.altKey || (event.key !== 'ArrowUp' && event.key !== 'ArrowDown')) return;
     event.preventDefault();
-    move(Math.min(last, Math.max(0, place + (event.key === 'ArrowUp' ? -1 : 1))));
+    onMove(Math.min(last, Math.max(0, place + (event.key === 'ArrowUp' ? -1 : 1))));
   };
   const actions = [
     { label: 'Edit', run: () => onOpen(true) },
-    ...(place > 0 ? [{ label: 'Move up', run: () => move(place - 1) }] : []),
-    ...(place < last ? [{ label: 'Move down', run: () => move(place + 1) }] : []),
+    ...(place > 0 ? [{ label: 'Move up', run: () => onMove(place - 1) }] : []),
+    ...(place < last ? [{ label: 'Move down', run: () => onMove(place + 1) }] : []),
     ...(isChanged
       ? [{ label: 'Take back changes', run: () => dispatch({ type: 'revert', path: ['rules', rule.id] }) }]
       : []),
@@ -109,9 +111,8 @@ function RuleEditor({ rule, editing, onDone, onRename }: RuleEditorProps): React
   const [shareFault] = issuesAt(issues, [...path, 'percentage']);
   const edit = (fields: Partial<RuleShape>) => dispatch({ type: 'editRule', id: rule.id, edit: fields });
   const isNew = !itemsOf(draft.saved, 'rules').has(rule.id);
-  const [only] = rule.serve;
-  const served =
-    rule.serve.length === 0 ? '' : rule.serve.length === 1 && only !== undefined ? only.variant : 'several';
+  const [serveFault] = issuesAt(issues, [...path, 'serve']);
+  const isSplit = rule.on && rule.serve.length > 1;
   return (
     <div className={css.editor}>
       <ConditionsEditor
@@ -146,27 +147,15 @@ function RuleEditor({ rule, editing, onDone, onRename }: RuleEditorProps): React
           />
         </span>
         {variants.length > 0 && rule.on ? (
-          <label>
-            <span>serves</span>
-            <select
-              className={css.input}
-              value={served}
-              onChange={event =>
-                edit({ serve: event.target.value === '' ? [] : [{ variant: event.target.value, weight: 1 }] })
-              }
-            >
-              <option value="">by the weights below</option>
-              {variants.map(({ key }) => (
-                <option key={key}>{key}</option>
-              ))}
-              {served === 'several' ? <option value="several">several, by weight</option> : null}
-            </select>
-          </label>
+          <ServeSelect shares={rule.serve} variants={variants} onChange={serve => edit({ serve })} />
         ) : null}
         {isNew ? <RuleId id={rule.id} taken={draft.fields.rules.map(({ id }) => id)} onRename={onRename} /> : null}
       </div>
+      {isSplit ? (
+        <ServeWeights shares={rule.serve} variants={variants} fault={serveFault} onChange={serve => edit({ serve })} />
+      ) : null}
       <p className={css.fault} id={faultId}>
-        {shareFault ?? issuesAt(issues, [...path, 'id'])[0] ?? issuesAt(issues, [...path, 'serve'])[0]}
+        {shareFault ?? issuesAt(issues, [...path, 'id'])[0] ?? (isSplit ? undefined : serveFault)}
       </p>
       <div className={css.add}>
         <Button kind="link" onClick={() => showJson(!showsJson)}>

@@ -1,4 +1,5 @@
 import { type ReactNode, useId, useState } from 'react';
+import { flushSync } from 'react-dom';
 import { freeName } from '../../draft/draft.js';
 import { issuesAt } from '../../draft/validate.js';
 import { Button } from '../../parts/button.js';
@@ -25,6 +26,18 @@ export function Rules({ editing }: { readonly editing: Editing }): ReactNode {
     );
     dispatch({ type: 'addRule', rule: { id, when: { attributes: { '': [] } }, percentage: 100, on: true, serve: [] } });
     setOpen(id);
+  };
+  const [said, say] = useState('');
+  const move = (id: string, from: number, to: number) => {
+    if (from === to) return;
+    const focused = document.activeElement as HTMLElement | null;
+    flushSync(() => {
+      dispatch({ type: 'moveRule', id, to });
+      say(`Rule ${id} is now ${to + 1} of ${rules.length}.`);
+    });
+    // The browser takes the focus away from what is moved in the page.
+    focused?.focus();
+    focused?.scrollIntoView({ block: 'nearest' });
   };
   return (
     <section className={css.sec} id="rules" aria-labelledby="h-rules">
@@ -66,6 +79,7 @@ export function Rules({ editing }: { readonly editing: Editing }): ReactNode {
             editing={editing}
             isOpen={open === rule.id}
             onOpen={isOpen => setOpen(isOpen ? rule.id : null)}
+            onMove={to => move(rule.id, index, to)}
             onRename={to => {
               dispatch({ type: 'renameRule', id: rule.id, to });
               setOpen(to);
@@ -74,6 +88,9 @@ export function Rules({ editing }: { readonly editing: Editing }): ReactNode {
         ))}
         <Rest editing={editing} />
       </ol>
+      <p className={css.hidden} role="status">
+        {said}
+      </p>
     </section>
   );
 }

@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { type FormEvent, type ReactNode, useRef, useState } from 'react';
 import { Button } from '../../parts/button.js';
 import { plural } from '../../words/numbers.js';
 import css from './bulk-bar.module.css';
@@ -17,33 +17,37 @@ const most = 500;
 /** What can be done with all selected flags, as one change. */
 export function BulkBar({ count, isBusy, onSwitch, onTag, onClear }: BulkBarProps): ReactNode {
   const [tag, setTag] = useState('');
+  const field = useRef<HTMLInputElement>(null);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (tag.trim() === '') return;
+    if (tag.trim() === '' || isBusy) return;
     onTag(tag.trim());
     setTag('');
+    // Its button is off without a tag, and would take the focus away.
+    field.current?.focus();
   };
-  const isOff = isBusy || count > most;
+  const isOff = count > most;
   return (
     <section className={css.bar} aria-label="Selected flags">
       <span className={css.count}>
         {plural(count, 'flag')} selected{count > most ? `. At most ${most} can be changed at once.` : ''}
       </span>
-      <Button disabled={isOff} onClick={() => onSwitch(true)}>
+      <Button busy={isBusy} disabled={isOff} onClick={() => onSwitch(true)}>
         Switch on
       </Button>
-      <Button disabled={isOff} onClick={() => onSwitch(false)}>
+      <Button busy={isBusy} disabled={isOff} onClick={() => onSwitch(false)}>
         Switch off
       </Button>
       <form className={css.tag} onSubmit={submit}>
         <input
+          ref={field}
           aria-label="Tag to add"
           placeholder="Add a tag"
           maxLength={50}
           value={tag}
           onChange={event => setTag(event.target.value)}
         />
-        <Button type="submit" disabled={isOff || tag.trim() === ''}>
+        <Button type="submit" busy={isBusy} disabled={isOff || tag.trim() === ''}>
           Add
         </Button>
       </form>

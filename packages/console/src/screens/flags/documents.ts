@@ -2,6 +2,10 @@ import { graphql } from '../../data/generated/index.js';
 
 export const FlagList = graphql(`
   query FlagList($filter: FlagFilter, $first: Int!, $after: String) {
+    viewer {
+      id
+      revision
+    }
     flags(filter: $filter, orderBy: { field: NAME, direction: ASC }, first: $first, after: $after) {
       totalCount
       pageInfo {
@@ -65,6 +69,12 @@ export const UpdateFlags = graphql(`
       ... on ConfirmationRequiredError {
         preview {
           ...PreviewFields
+        }
+      }
+      ... on ValidationError {
+        issues {
+          path
+          message
         }
       }
       ... on Error {

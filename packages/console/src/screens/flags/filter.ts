@@ -21,19 +21,21 @@ export interface ListAddress {
   clear(): void;
 }
 
+export function filterIn(params: URLSearchParams): ListFilter {
+  const state = params.get('state');
+  return {
+    search: params.get('search') ?? '',
+    state: state === 'on' || state === 'off' ? state : null,
+    tag: params.get('tag'),
+    owner: params.get('owner'),
+    group: params.get('group'),
+  };
+}
+
 /** The filter of the list is kept in the address, so that it survives a reload and can be sent to others. */
 export function useListAddress(): ListAddress {
   const [params, setParams] = useSearchParams();
-  const filter = useMemo((): ListFilter => {
-    const state = params.get('state');
-    return {
-      search: params.get('search') ?? '',
-      state: state === 'on' || state === 'off' ? state : null,
-      tag: params.get('tag'),
-      owner: params.get('owner'),
-      group: params.get('group'),
-    };
-  }, [params]);
+  const filter = useMemo(() => filterIn(params), [params]);
   return {
     filter,
     isFiltered: Object.values(filter).some(value => value !== null && value !== ''),

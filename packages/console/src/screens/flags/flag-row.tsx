@@ -19,6 +19,8 @@ export interface FlagRowProps {
   readonly canEdit: boolean;
   readonly isCursor: boolean;
   readonly isSelected: boolean;
+  /** Whether it is in the list of the server no longer. */
+  readonly isGone: boolean;
   readonly isBusy: boolean;
   readonly onSwitch: (flag: ListedFlag) => void;
   readonly onSelect: (index: number, isRange: boolean) => void;
@@ -27,7 +29,7 @@ export interface FlagRowProps {
 
 /** One flag of the list. */
 export const FlagRow = memo(function FlagRow(props: FlagRowProps): ReactNode {
-  const { flag, index, audience, now, canEdit, isCursor, isSelected, isBusy } = props;
+  const { flag, index, audience, now, canEdit, isCursor, isSelected, isGone, isBusy } = props;
   const [stale] = flag.staleness;
   const tabIndex = isCursor ? 0 : -1;
   return (
@@ -38,11 +40,11 @@ export const FlagRow = memo(function FlagRow(props: FlagRowProps): ReactNode {
       data-index={index}
       data-cursor={isCursor || undefined}
       data-selected={isSelected || undefined}
-      data-off={!flag.enabled || undefined}
+      data-off={!flag.enabled || isGone || undefined}
       onFocus={() => props.onCursor(index)}
     >
       <span role="cell" className={css.select}>
-        {canEdit ? (
+        {canEdit && !isGone ? (
           <input
             className={css.check}
             type="checkbox"
@@ -54,7 +56,11 @@ export const FlagRow = memo(function FlagRow(props: FlagRowProps): ReactNode {
         ) : null}
       </span>
       <span role="cell" className={css.switch}>
-        {canEdit ? (
+        {isGone ? (
+          <span className={css.word} title="It was deleted, or is no longer in this list.">
+            Gone
+          </span>
+        ) : canEdit ? (
           <Switch
             label={flag.name}
             isOn={flag.enabled}
@@ -94,7 +100,7 @@ export const FlagRow = memo(function FlagRow(props: FlagRowProps): ReactNode {
         {percent(flag.percentage)}
       </div>
       <div className={css.live} role="cell">
-        {audience === undefined ? null : (
+        {audience === undefined || isGone ? null : (
           <Meter
             audience={audience}
             variants={flag.type === 'BOOLEAN' ? null : flag.variants.map(({ key }) => key)}

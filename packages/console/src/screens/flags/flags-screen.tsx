@@ -12,10 +12,10 @@ import { Outcome } from '../../parts/outcome.js';
 import { PageHead } from '../../parts/page-head.js';
 import { useCommit } from '../../parts/use-commit.js';
 import { useNow } from '../../parts/use-now.js';
-import { plural } from '../../words/numbers.js';
+import { count, plural } from '../../words/numbers.js';
 import { BulkBar } from './bulk-bar.js';
 import { FlagFacets, UpdateFlags } from './documents.js';
-import { toApi, useListAddress } from './filter.js';
+import { useListAddress } from './filter.js';
 import { Filters } from './filters.js';
 import { FlagRow } from './flag-row.js';
 import rowCss from './flag-row.module.css';
@@ -31,7 +31,7 @@ export function FlagsScreen(): ReactNode {
   const [, go] = useLocation();
   const address = useListAddress();
   const [{ data: facets }, askFacets] = useQuery({ query: FlagFacets });
-  const { flags, total, error, hasMore, more, retry } = useFlagPages(toApi(address.filter));
+  const { flags, gone, changed, total, error, hasMore, more, retry, refreshOrder } = useFlagPages(address.filter);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
   const [isCreating, setCreating] = useState(false);
@@ -40,8 +40,14 @@ export function FlagsScreen(): ReactNode {
   const isLive = useConnection().state === 'live';
   const table = useRef<HTMLDivElement>(null);
   const listed = flags ?? [];
+  const isThere = ({ id }: ListedFlag) => !gone.has(id);
   const inView = useRowsInView(table, listed.length);
-  const audiences = useAudiences(listed.slice(inView.from, inView.to).map(({ key }) => key));
+  const audiences = useAudiences(
+    listed
+      .slice(inView.from, inView.to)
+      .filter(isThere)
+      .map(({ key }) => key),
+  );
   const commit = useCommit();
 
   const send = async (label: string, changed: readonly ListedFlag[], change: (flag: ListedFlag) => object) => {
@@ -54,7 +60,7 @@ export function FlagsScreen(): ReactNode {
     return isDone;
   };
   const flip = (flag: ListedFlag) => {
-    if (busy.has(flag.key) || !isLive) return;
+    if (busy.has(flag.key) || !isLive || !isThere(flag)) return;
     void send(`${flag.name} is ${flag.enabled ? 'off' : 'on'}.`, [flag], ({ enabled }) => ({ enabled: !enabled }));
   };
   const keys = useListKeys(table, listed, {
@@ -64,11 +70,27 @@ export function FlagsScreen(): ReactNode {
     open: flag => go(`/flags/${encodeURIComponent(flag.key)}`),
     create: canEdit ? () => setCreating(true) : () => {},
   });
-  const chosen = listed.filter(({ id }) => selected.has(id));
+  const chosen = listed.filter(flag => selected.has(flag.id) && isThere(flag));
+  const reorder = () => {
+    refreshOrder();
+    // The button goes when the order has come.
+    keys.focus();
+  };
 
   return (
     <>
       <PageHead title="Flags">
+        <span role="status">
+          {changed === 0 ? null : (
+            <Button
+              kind="link"
+              title="Flags were made, renamed or deleted. Rows stay where they are until you ask"
+              onClick={reorder}
+            >
+              {count(changed)} changed, refresh order
+            </Button>
+          )}
+        </span>
         {canEdit ? (
           <Button kind="primary" icon="plus" onClick={() => setCreating(true)}>
             New flag
@@ -76,9 +98,9 @@ export function FlagsScreen(): ReactNode {
         ) : null}
       </PageHead>
       <Filters address={address} facets={facets} shown={total} />
-      {commit.fault === null ? null : (
+      {commit.refusal === null ? null : (
         <p className={css.fault} role="alert">
-          {commit.fault}{' '}
+          {commit.refusal}{' '}
           <Button kind="link" onClick={commit.clear}>
             Dismiss
           </Button>
@@ -112,7 +134,7 @@ export function FlagsScreen(): ReactNode {
             data-offline={!isLive || undefined}
             role="table"
             aria-label="Flags"
-            aria-rowcount={total + 1}
+            aria-rowcount={Math.max(total, flags.length) + 1}
             ref={table}
             onKeyDown={keys.onKeyDown}
           >
@@ -139,6 +161,7 @@ export function FlagsScreen(): ReactNode {
                 canEdit={canEdit}
                 isCursor={index === keys.cursor}
                 isSelected={selected.has(flag.id)}
+                isGone={gone.has(flag.id)}
                 isBusy={busy.has(flag.key) || !isLive}
                 onSwitch={keys.flip}
                 onSelect={keys.select}
@@ -169,7 +192,10 @@ export function FlagsScreen(): ReactNode {
               tags: [...new Set([...tags, tag])],
             }))
           }
-          onClear={() => setSelected(new Set())}
+          onClear={() => {
+            setSelected(new Set());
+            keys.focus();
+          }}
         />
       ) : null}
       {isCreating ? <NewFlag onClose={() => setCreating(false)} /> : null}

@@ -1,28 +1,40 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { type CombinedError, createRequest, useClient } from 'urql';
+import { type CombinedError, useClient } from 'urql';
 import { pipe, subscribe } from 'wonka';
-import type { FlagFilter, FlagListQuery } from '../../data/generated/graphql.js';
-import { FlagList } from './documents.js';
+import type { FlagListQuery } from '../../data/generated/graphql.js';
+import { type ListFilter, toApi } from './filter.js';
+import { pageRequest } from './first-page.js';
+import { noOrder, type Order, ordered } from './order.js';
 
 export type ListedFlag = FlagListQuery['flags']['nodes'][number];
 
 type Page = FlagListQuery['flags'];
 
 export interface FlagPages {
-  /** In the order of their names. Null: nothing has come yet. */
+  /** In the order that they had when they came. Null: nothing has come yet. */
   readonly flags: readonly ListedFlag[] | null;
+  /** Ids of flags that have a row, and are in the list of the server no longer. */
+  readonly gone: ReadonlySet<string>;
+  /** Flags that have come, gone or moved since. */
+  readonly changed: number;
   readonly total: number;
   readonly error: CombinedError | null;
   readonly hasMore: boolean;
   more(): void;
   retry(): void;
+  /** Asks the server for the order, and takes it over. */
+  refreshOrder(): void;
 }
-
-const pageSize = 50;
 
 interface Loaded {
   readonly filter: string;
-  readonly pages: readonly (Page | undefined)[];
+  /** From the first one on, without a gap. */
+  readonly pages: readonly Page[];
+  /** All flags that came, by id, as they are now. */
+  readonly known: ReadonlyMap<string, ListedFlag>;
+  readonly order: Order;
+  readonly gone: ReadonlySet<string>;
+  readonly changed: number;
   readonly error: CombinedError | null;
 }
 
@@ -32,29 +44,40 @@ interface OpenPage {
   readonly after: string | null;
   /** The cursor that the next page begins after. Null: there is none, or it is not known yet. */
   next: string | null;
+  /** Null: it has not come yet. */
+  data: Page | null;
   close: () => void;
 }
 
-/** The flags that match, page by page. Pages stay up to date. Until the first one of another filter comes, the last ones are shown. */
-export function useFlagPages(filter: FlagFilter): FlagPages {
+/** The flags that match, page by page. Flags stay up to date in their rows. Until the first page of another filter comes, the last ones are shown. */
+export function useFlagPages(filter: ListFilter): FlagPages {
   const client = useClient();
   const key = JSON.stringify(filter);
-  const [loaded, setLoaded] = useState<Loaded>({ filter: key, pages: [], error: null });
+  const [loaded, setLoaded] = useState<Loaded>(() => ({ filter: key, ...nothing, error: null }));
   const [attempt, setAttempt] = useState(0);
   const more = useRef(() => {});
+  const refreshOrder = useRef(() => {});
   // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt asks again
   useEffect(() => {
+    const wanted = JSON.parse(key) as ListFilter;
     const open: OpenPage[] = [];
+    let isNewOrder = false;
     const dropFrom = (index: number) => {
       for (const page of open.splice(index)) page.close();
     };
-    const follow = (index: number, after: string | null) => {
+    const show = () => {
+      const missing = open.findIndex(({ data }) => data === null);
+      const pages = open.slice(0, missing === -1 ? undefined : missing).map(({ data }) => data as Page);
+      const takesOrder = isNewOrder && missing === -1;
+      if (takesOrder) isNewOrder = false;
+      if (pages.length > 0) setLoaded(before => arranged(before, pages, wanted, takesOrder));
+    };
+    const follow = (index: number, after: string | null, requestPolicy: 'cache-and-network' | 'network-only') => {
       open[index]?.close();
-      const page: OpenPage = { after, next: null, close: () => {} };
+      const page: OpenPage = { after, next: null, data: null, close: () => {} };
       open[index] = page;
-      const request = createRequest(FlagList, { filter: JSON.parse(key) as FlagFilter, first: pageSize, after });
       const { unsubscribe } = pipe(
-        client.executeQuery(request, { requestPolicy: 'cache-and-network', freshness: 'flags' }),
+        client.executeQuery(pageRequest(toApi(wanted), after), { requestPolicy, freshness: 'flags' }),
         subscribe(({ data, error }) => {
           if (open[index] !== page) return;
           // Null, whatever its type says, where the server refuses the whole question.
@@ -65,44 +88,65 @@ export function useFlagPages(filter: FlagFilter): FlagPages {
             return;
           }
           const { hasNextPage, endCursor } = data.flags.pageInfo;
+          page.data = data.flags;
           page.next = hasNextPage ? (endCursor ?? null) : null;
           const following = open[index + 1];
-          const isLast = page.next === null;
-          setLoaded(before => {
-            const pages = before.filter === key ? before.pages.slice(0, isLast ? index : undefined) : [];
-            pages[index] = data.flags;
-            return { filter: key, pages, error: null };
-          });
-          if (isLast) dropFrom(index + 1);
+          if (page.next === null) dropFrom(index + 1);
           // A flag that was made or deleted moves all pages after it.
-          else if (following !== undefined && following.after !== page.next) follow(index + 1, page.next);
+          else if (following !== undefined && following.after !== page.next)
+            follow(index + 1, page.next, 'cache-and-network');
+          show();
         }),
       );
       page.close = unsubscribe;
     };
     more.current = () => {
       const last = open.at(-1);
-      if (last !== undefined && last.next !== null) follow(open.length, last.next);
+      if (last !== undefined && last.next !== null) follow(open.length, last.next, 'cache-and-network');
     };
-    follow(0, null);
+    refreshOrder.current = () => {
+      isNewOrder = true;
+      for (const [index, { after }] of [...open].entries()) follow(index, after, 'network-only');
+    };
+    follow(0, null, 'cache-and-network');
     return () => {
       more.current = () => {};
+      refreshOrder.current = () => {};
       dropFrom(0);
     };
   }, [client, key, attempt]);
 
-  const { pages, error } = loaded;
-  const flags = useMemo(() => {
-    if (pages.length === 0) return null;
-    const byId = new Map(pages.flatMap(page => page?.nodes ?? []).map(flag => [flag.id, flag]));
-    return [...byId.values()];
-  }, [pages]);
+  const { pages, known, order, gone, changed, error } = loaded;
+  const flags = useMemo(
+    () => (pages.length === 0 ? null : order.ids.flatMap(id => known.get(id) ?? [])),
+    [pages, order, known],
+  );
   return {
     flags,
+    gone,
+    changed,
     total: pages[0]?.totalCount ?? 0,
     error,
     hasMore: pages.at(-1)?.pageInfo.hasNextPage === true,
     more: () => more.current(),
     retry: () => setAttempt(count => count + 1),
+    refreshOrder: () => refreshOrder.current(),
+  };
+}
+
+const nothing = { pages: [], known: new Map(), order: noOrder, gone: new Set<string>(), changed: 0 };
+
+/** @param takesOrder whether rows may move: the reader has asked for it. */
+function arranged(before: Loaded, pages: readonly Page[], filter: ListFilter, takesOrder: boolean): Loaded {
+  const key = JSON.stringify(filter);
+  const start = before.filter === key ? before : { filter: key, ...nothing };
+  const nodes = pages.flatMap(page => page.nodes);
+  const hasMore = pages.at(-1)?.pageInfo.hasNextPage === true;
+  return {
+    filter: key,
+    pages,
+    known: new Map([...start.known, ...nodes.map(flag => [flag.id, flag] as const)]),
+    ...ordered(takesOrder ? noOrder : start.order, nodes, hasMore, filter),
+    error: null,
   };
 }

@@ -16,6 +16,8 @@ export interface ListKeys {
   readonly onKeyDown: (event: KeyboardEvent) => void;
   readonly flip: (flag: ListedFlag) => void;
   readonly select: (index: number, isRange: boolean) => void;
+  /** Puts the focus where the arrow keys are. */
+  readonly focus: () => void;
 }
 
 /** One place in the list that the arrow keys move, and what keys do there. */
@@ -97,5 +99,5 @@ export function useListKeys(
     return () => removeEventListener('keydown', press);
   });
 
-  return { cursor, setCursor, onKeyDown, flip, select };
+  return { cursor, setCursor, onKeyDown, flip, select, focus: () => focus(cursor) };
 }

@@ -34,14 +34,3 @@ export const LogPage = graphql(`
     }
   }
 `);
-
-export const KeyNames = graphql(`
-  query KeyNames {
-    apiKeys(first: 100) {
-      nodes {
-        id
-        name
-      }
-    }
-  }
-`);

@@ -2,6 +2,7 @@ import { type ReactNode, useState } from 'react';
 import { useQuery } from 'urql';
 import { useConnection } from '../../data/connection.js';
 import type { ChangeFilter, LogEntryFragment } from '../../data/generated/graphql.js';
+import { useKeyNames } from '../../data/key-names.js';
 import { useWho } from '../../data/who.js';
 import { Bones } from '../../parts/bones.js';
 import { Button } from '../../parts/button.js';
@@ -14,7 +15,7 @@ import { type Commit, useCommit } from '../../parts/use-commit.js';
 import { useNow } from '../../parts/use-now.js';
 import { count } from '../../words/numbers.js';
 import { About } from './about.js';
-import { KeyNames, LogPage } from './documents.js';
+import { LogPage } from './documents.js';
 import { FilterBar } from './filter-bar.js';
 import { filterOf, useFilters } from './filters.js';
 import css from './history.module.css';
@@ -26,13 +27,12 @@ export function HistoryScreen(): ReactNode {
   const [filters, setFilters] = useFilters();
   const [subject, setSubject] = useState<string | null>(null);
   const commit = useCommit();
-  const [{ data: keys }] = useQuery({ query: KeyNames });
   const isFiltered = Object.values(filters).some(value => value !== '');
   const acting: Acting = {
     commit,
     canEdit,
     now: useNow(),
-    keyNames: new Map(keys?.apiKeys.nodes.map(({ id, name }) => [id, name])),
+    keyNames: useKeyNames(),
     subject,
     onSubject: setSubject,
   };

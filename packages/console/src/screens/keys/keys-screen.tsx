@@ -1,4 +1,5 @@
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 import { useQuery } from 'urql';
 import { Link } from 'wouter';
 import type { KeyRowFragment } from '../../data/generated/graphql.js';
@@ -21,11 +22,17 @@ import { NewKey } from './new-key.js';
 export function KeysScreen(): ReactNode {
   const { canEdit } = useWho();
   const [isAdding, setAdding] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const close = () => {
+    // At once, since a disabled button takes no focus.
+    flushSync(() => setAdding(false));
+    button.current?.focus();
+  };
   return (
     <>
       <PageHead title="Keys">
         {canEdit ? (
-          <Button kind="primary" icon="plus" disabled={isAdding} onClick={() => setAdding(true)}>
+          <Button ref={button} kind="primary" icon="plus" disabled={isAdding} onClick={() => setAdding(true)}>
             New key
           </Button>
         ) : null}
@@ -34,7 +41,7 @@ export function KeysScreen(): ReactNode {
         An API key is the credential of a program: a backend, a build server, a support desk. Each has a role, and ends
         when it is revoked.
       </p>
-      {isAdding ? <NewKey onClose={() => setAdding(false)} /> : null}
+      {isAdding ? <NewKey onClose={close} /> : null}
       <Keys after={null} />
     </>
   );

@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { useMutation } from 'urql';
 import type { ApiKeyRole } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
@@ -32,6 +32,8 @@ export function NewKey({ onClose }: { readonly onClose: () => void }): ReactNode
   const [life, setLife] = useState(1);
   const [{ data, error, fetching }, create] = useMutation(CreateKey);
   const result = data?.result;
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   if (result?.__typename === 'CreateApiKeyPayload') {
     return <Secret name={result.apiKey.name} secret={result.secret} onClose={onClose} />;
   }
@@ -48,6 +50,7 @@ export function NewKey({ onClose }: { readonly onClose: () => void }): ReactNode
       <label className={css.field}>
         <span>Name</span>
         <input
+          ref={field}
           className={css.input}
           required
           maxLength={100}

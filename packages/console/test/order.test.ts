@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { ListedFlag } from '../src/screens/flags/documents.js';
 import type { ListFilter } from '../src/screens/flags/filter.js';
 import { noOrder, ordered } from '../src/screens/flags/order.js';
-import type { ListedFlag } from '../src/screens/flags/use-flag-pages.js';
 
 const all: ListFilter = { search: '', state: null, tag: null, owner: null, group: null };
 const flag = (id: string, more: Partial<ListedFlag> = {}) =>

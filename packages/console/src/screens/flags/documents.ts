@@ -1,3 +1,4 @@
+import type { FlagListQuery } from '../../data/generated/graphql.js';
 import { graphql } from '../../data/generated/index.js';
 
 export const FlagList = graphql(`
@@ -50,6 +51,9 @@ export const FlagFacets = graphql(`
     }
   }
 `);
+
+/** A flag as the list shows it. */
+export type ListedFlag = FlagListQuery['flags']['nodes'][number];
 
 export const UpdateFlags = graphql(`
   mutation UpdateFlags($input: UpdateFlagsInput!) {

@@ -8,8 +8,8 @@ import { percent, plural } from '../../words/numbers.js';
 import { shortSentence } from '../../words/sentence.js';
 import type { FlagShape } from '../../words/shapes.js';
 import { exact, relative } from '../../words/times.js';
+import type { ListedFlag } from './documents.js';
 import css from './flag-row.module.css';
-import type { ListedFlag } from './use-flag-pages.js';
 
 export interface FlagRowProps {
   readonly flag: ListedFlag;

@@ -14,6 +14,7 @@ import { useCommit } from '../../parts/use-commit.js';
 import { useNow } from '../../parts/use-now.js';
 import { count, plural } from '../../words/numbers.js';
 import { BulkBar } from './bulk-bar.js';
+import type { ListedFlag } from './documents.js';
 import { FlagFacets, UpdateFlags } from './documents.js';
 import { useListAddress } from './filter.js';
 import { Filters } from './filters.js';
@@ -21,7 +22,7 @@ import { FlagRow } from './flag-row.js';
 import rowCss from './flag-row.module.css';
 import css from './flags.module.css';
 import { NewFlag } from './new-flag.js';
-import { type ListedFlag, useFlagPages } from './use-flag-pages.js';
+import { useFlagPages } from './use-flag-pages.js';
 import { useListKeys } from './use-list-keys.js';
 import { useRowsInView } from './use-rows-in-view.js';
 

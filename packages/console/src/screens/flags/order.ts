@@ -1,5 +1,5 @@
+import type { ListedFlag } from './documents.js';
 import type { ListFilter } from './filter.js';
-import type { ListedFlag } from './use-flag-pages.js';
 
 /** The order of the rows as the reader sees it. It stays until the reader asks for the order of the server. */
 export interface Order {

@@ -2,11 +2,10 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { type CombinedError, useClient } from 'urql';
 import { pipe, subscribe } from 'wonka';
 import type { FlagListQuery } from '../../data/generated/graphql.js';
+import type { ListedFlag } from './documents.js';
 import { type ListFilter, toApi } from './filter.js';
 import { pageRequest } from './first-page.js';
 import { noOrder, type Order, ordered } from './order.js';
-
-export type ListedFlag = FlagListQuery['flags']['nodes'][number];
 
 type Page = FlagListQuery['flags'];
 

@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type RefObject, useCallback, useEffect, useRef, useState } from 'react';
 import { areLettersOn, isTyping } from '../../parts/keys.js';
-import type { ListedFlag } from './use-flag-pages.js';
+import type { ListedFlag } from './documents.js';
 
 export interface ListActions {
   select(id: string): void;

@@ -193,6 +193,32 @@ describe.skipIf(!hasBrowser)('@halyard/client in a real browser', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('goes on where the storage of the page is full, and says so once', async () => {
+    const page = await context.newPage();
+    await page.addInitScript(globals => Object.assign(globalThis, globals), {
+      settings: { subject: ann },
+      token: await tokenOf(ann),
+    });
+    await page.addInitScript(() => {
+      for (let size = 2 ** 22; size >= 1; ) {
+        try {
+          localStorage.setItem(`full-${size}-${Math.random()}`, 'x'.repeat(size));
+        } catch {
+          size = Math.floor(size / 2);
+        }
+      }
+    });
+    await page.goto(`${server.url}/page`);
+    await shows(page, `${ann} ${ann} off`);
+    await setA(true);
+    await shows(page, `${ann} ${ann} on`);
+    expect(await page.evaluate<string[]>('failures')).toEqual(['STORAGE_FAILED']);
+    expect(complaints).toEqual([]);
+    expect(await page.evaluate(() => Object.keys(localStorage).filter(key => key.startsWith('halyard')))).toEqual([]);
+    await page.reload();
+    await shows(page, `${ann} ${ann} on`);
+  });
+
   it('eight tabs that share hold one stream, also after its tab was closed', async () => {
     const tabs: Page[] = [];
     for (let tab = 0; tab < 8; tab += 1) tabs.push(await open({ shares: true }));

@@ -18,8 +18,11 @@ declare global {
 }
 
 const { subject, hiddenAfter, shares } = globalThis.settings;
+/** The codes of failures that the client has gone on from. */
+const failures: string[] = [];
 const client = createClient({
   url: location.origin,
+  onError: ({ code }) => void failures.push(code),
   subject,
   hiddenAfter,
   token: () => globalThis.token ?? null,
@@ -60,6 +63,7 @@ new MutationObserver(() => seen.add(document.querySelector('#answer')?.textConte
 });
 
 Object.assign(globalThis, {
+  failures,
   renders,
   seen: () => [...seen],
   /** As a page does it when another user has signed in. */

@@ -5,7 +5,15 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Node } from './live/processes.js';
 import { markdownTable } from './support/markdown-table.js';
-import { executed, pushedToSockets, pushes, requests, type Scenario, startWithFlags } from './support/scenarios.js';
+import {
+  executed,
+  polledOverOfrep,
+  pushedToSockets,
+  pushes,
+  requests,
+  type Scenario,
+  startWithFlags,
+} from './support/scenarios.js';
 
 const help = `npm run bench:pairs -- <checkout> [options]
 
@@ -25,6 +33,7 @@ const scenarios: readonly Scenario[] = [
     body: () => '{"query":"{ viewer { featureMap } }"}',
   }),
   requests('the same over OFREP', { path: '/ofrep/v1/evaluate/flags', body: () => '{}' }),
+  polledOverOfrep,
   executed,
   pushedToSockets,
   pushes('a push to one of 500 streams of events', 'openSse', 500),

@@ -35,12 +35,22 @@ interface Asked {
   readonly body: (n: number) => string;
   /** Default: one of a hundred users. */
   readonly token?: (n: number) => string;
+  /** Asked once before: returns further headers of the n-th request, each line with its end. */
+  readonly prepare?: (node: Node) => Promise<(n: number) => string>;
+  /** Default 200. */
+  readonly status?: number;
 }
 
 const oneOfMany = (n: number) => tokens[n % 100] as string;
 
 /** Keeps 32 connections busy for a second, and counts the answers. @param next numbers the requests of all turns. */
-async function ask(node: Node, { path, body, token = oneOfMany }: Asked, next: () => number): Promise<number> {
+async function ask(
+  node: Node,
+  { path, body, token = oneOfMany, status = 200 }: Asked,
+  next: () => number,
+  headers: (n: number) => string,
+): Promise<number> {
+  const { host, port } = new URL(node.url);
   const end = performance.now() + 1_000;
   let answered = 0;
   // A process that sleeps is woken by the one that sends to it, which then pays for that: see the generator of `bench:http`.
@@ -48,13 +58,13 @@ async function ask(node: Node, { path, body, token = oneOfMany }: Asked, next: (
   stayAwake();
   await Promise.all(
     Array.from({ length: 32 }, async () => {
-      const connection = new Connection(Number(new URL(node.url).port), () => {});
+      const connection = new Connection(Number(port), () => {});
       while (performance.now() < end) {
         const n = next();
         const text = body(n);
-        const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer ${token(n)}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n`;
+        const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer ${token(n)}\r\n${headers(n)}content-length: ${Buffer.byteLength(text)}\r\n\r\n`;
         const answer = await new Promise<number | null>(done => once(connection, head + text, done));
-        if (answer !== 200) throw new Error(`A request was answered ${answer}.`);
+        if (answer !== status) throw new Error(`A request was answered ${answer}.`);
         answered += 1;
       }
       connection.close();
@@ -75,8 +85,9 @@ async function readAll(stream: AsyncIterable<unknown>): Promise<void> {
 export const requests = (name: string, asked: Asked): Scenario => ({
   name,
   async begin(node) {
+    const headers = (await asked.prepare?.(node)) ?? (() => '');
     let sent = 0;
-    return { turn: () => ask(node, asked, () => sent++), end: async () => {} };
+    return { turn: () => ask(node, asked, () => sent++, headers), end: async () => {} };
   },
 });
 
@@ -111,6 +122,23 @@ export const pushes = (name: string, kind: 'openWebSocket' | 'openSse', count: n
         await sleep(500);
       },
     };
+  },
+});
+
+/** What a provider sends that polls: it has the answer already. */
+export const polledOverOfrep = requests('the same over OFREP, polled: unchanged', {
+  path: '/ofrep/v1/evaluate/flags',
+  body: () => '{}',
+  status: 304,
+  async prepare(node) {
+    const etags = await Promise.all(
+      Array.from({ length: 100 }, async (_, n) => {
+        const headers = { 'content-type': 'application/json', authorization: `Bearer ${oneOfMany(n)}` };
+        const answer = await fetch(`${node.url}/ofrep/v1/evaluate/flags`, { method: 'POST', headers, body: '{}' });
+        return answer.headers.get('etag');
+      }),
+    );
+    return n => `if-none-match: ${etags[n % etags.length]}\r\n`;
   },
 });
 

@@ -5,10 +5,15 @@ const steps = 4;
 /** The last bucket takes all that is longer than its bound, a little above a minute. */
 const buckets = 73;
 
-/** Times in buckets that grow with the times, in a third of a kilobyte however many there are. */
+/** Times in buckets that grow with the times, in a third of a kilobyte however many there are, and in nothing while there are none. */
 export class Latencies {
-  readonly #counts = new Uint32Array(buckets);
+  #buckets: Uint32Array | null = null;
   #total = 0;
+
+  get #counts(): Uint32Array {
+    this.#buckets ??= new Uint32Array(buckets);
+    return this.#buckets;
+  }
 
   /** @param time milliseconds. */
   add(time: number): void {
@@ -30,7 +35,7 @@ export class Latencies {
 
   /** The buckets that are not empty. */
   get counts(): readonly (readonly [bucket: number, count: number])[] {
-    return [...this.#counts].flatMap((count, bucket) => (count === 0 ? [] : [[bucket, count] as const]));
+    return [...(this.#buckets ?? [])].flatMap((count, bucket) => (count === 0 ? [] : [[bucket, count] as const]));
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Attributes } from '../core/attributes.js';
 import { keepText, keptText } from '../core/json.js';
 
 /** Characters of JSON of all maps together. */
-const maxKeptLength = 32_000_000;
+const maxKeptMapLength = 32_000_000;
 
 type FeatureMap = Readonly<Record<string, boolean>>;
 
@@ -24,7 +24,7 @@ interface KeptMap extends Pick<MapBasis, 'stamp' | 'attributes'> {
 /** The whole maps of users who ask again and again in other words: one for each user, and its text. */
 export class KeptMaps {
   readonly #maps = new LRUCache<string, KeptMap>({
-    maxSize: maxKeptLength,
+    maxSize: maxKeptMapLength,
     sizeCalculation: ({ map }, userId) => userId.length + (keptText(map)?.length ?? 0) + 1,
   });
 

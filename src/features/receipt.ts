@@ -16,13 +16,23 @@ export class Receipt {
   handed = 0;
   readonly latencies = new Latencies();
   readonly parts: Part[] = [];
-  /** Most updates are of one batch. */
-  readonly first: Underway = { of: [this], toCount: [this] };
-  /** A batch that comes in parts may reach a viewer several times, who counts once. */
-  readonly again: Underway = { of: [this], toCount: [] };
+  #first: Underway | null = null;
+  #again: Underway | null = null;
 
   /** @param appliedAt when the batch was applied, as `performance.now()` has it. */
   constructor(readonly appliedAt: number) {}
+
+  /** Most updates are of one batch. Many batches reach nobody. */
+  get first(): Underway {
+    this.#first ??= { of: [this], toCount: [this] };
+    return this.#first;
+  }
+
+  /** A batch that comes in parts may reach a viewer several times, who counts once. */
+  get again(): Underway {
+    this.#again ??= { of: [this], toCount: [] };
+    return this.#again;
+  }
 
   /**
    * Whether a viewer may yet be handed an answer that this batch changes.
@@ -46,8 +56,8 @@ interface ChangedAnswers {
 /** What the changes of one batch in one stretch of the log are about. */
 export class Part {
   readonly #flags = new Set<string>();
-  /** By stored id, the flag whose override was changed. Null: more than that was. */
-  readonly #users = new Map<string, string | null>();
+  /** By stored id, the flag whose override was changed; null: more than that was. Most batches touch no user. */
+  #users: Map<string, string | null> | null = null;
 
   /** @param isEverything whether any answer may have changed. */
   constructor(
@@ -68,20 +78,21 @@ export class Part {
 
   /** Whether it may change answers of a viewer. @param keys the flags that the viewer follows; null: all. */
   touches(keys: readonly string[] | null, storedId: string | null): boolean {
-    if (this.isEverything || (storedId !== null && this.#users.has(storedId))) return true;
+    if (this.isEverything || (storedId !== null && this.#users?.has(storedId) === true)) return true;
     return keys === null ? this.#flags.size > 0 : keys.some(key => this.#flags.has(key));
   }
 
   /** Whether it may be why a viewer has got this update. */
   explains({ features, removed }: ChangedAnswers, storedId: string | null): boolean {
     if (this.isEverything) return true;
-    const override = storedId === null ? undefined : this.#users.get(storedId);
+    const override = storedId === null ? undefined : this.#users?.get(storedId);
     if (override === null) return true;
     const isIt = (key: string) => key === override || this.#flags.has(key);
     return features.some(({ key }) => isIt(key)) || removed.some(isIt);
   }
 
   #addUser(storedId: string, flagKey: string | null): void {
+    this.#users ??= new Map();
     const known = this.#users.get(storedId);
     this.#users.set(storedId, known === undefined || known === flagKey ? flagKey : null);
   }

@@ -115,7 +115,8 @@ export class Connection {
     const headers = bytes.toString('latin1', 0, end);
     this.#status = Number(headers.slice(9, 12));
     const length = /\r\ncontent-length: *(\d+)/i.exec(headers)?.[1];
-    this.#remaining = length === undefined ? -1 : Number(length);
+    const hasNoBody = this.#status === 304;
+    this.#remaining = hasNoBody ? 0 : length === undefined ? -1 : Number(length);
     this.#tail = '';
     return bytes.subarray(end + blankLine.length);
   }

@@ -454,7 +454,7 @@ export class FeatureService {
   }
 }
 
-function hasNone(attributes: Attributes | null | undefined): attributes is null | undefined {
+function hasNone(attributes: Attributes | null | undefined): boolean {
   for (const name in attributes) if (Object.hasOwn(attributes, name)) return false;
   return true;
 }

@@ -36,7 +36,10 @@ export function attributeReader(name: string): AttributeReader | null {
   return ({ attributes }) => ownAttribute(attributes, name) ?? valueAt(attributes, path);
 }
 
+/** `Object.hasOwn` takes more than twice as long in V8. */
+const { hasOwnProperty: isOwn } = Object.prototype;
+
 /** Own properties only: an attribute is never a method or `__proto__` that the object inherits. */
 export function ownAttribute(attributes: Attributes, name: string): Json | undefined {
-  return Object.hasOwn(attributes, name) ? (attributes[name] ?? undefined) : undefined;
+  return isOwn.call(attributes, name) ? (attributes[name] ?? undefined) : undefined;
 }

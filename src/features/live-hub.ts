@@ -3,10 +3,11 @@ import type { Targeting } from '../backends/backend.js';
 import type { Evaluation } from '../core/evaluate.js';
 import type { Log } from '../core/log.js';
 import type { Subject } from '../core/subject.js';
-import { pulled } from '../streams/pulled.js';
+import type { Reader } from '../streams/pulled.js';
 import { TimeSlice } from '../streams/slices.js';
 import type { AudienceTally } from './audience.js';
 import { answerKey, Evaluator } from './evaluator.js';
+import { FeatureUpdates, type SubscriberHost } from './feature-updates.js';
 import { LastAnswers } from './last-answers.js';
 import type { FeatureObserver } from './observer.js';
 import { ReceiptLedger } from './receipt-ledger.js';
@@ -21,15 +22,6 @@ export interface LiveHubOptions {
   readonly observers: readonly FeatureObserver[];
   readonly log: Log;
   readonly now: () => number;
-}
-
-/** The updates of one subscriber. */
-export interface FeatureUpdates extends AsyncIterableIterator<FeaturesUpdate> {
-  /**
-   * Answers all flags for this subscriber as they are now, without reading anything: at the revision of its last update or a
-   * later one. Null while the user must be read first.
-   */
-  evaluator(): Evaluator | null;
 }
 
 /** Updates handed over before other work gets its turn: sending one costs several times its evaluation. */
@@ -65,6 +57,11 @@ export class LiveHub {
   /** By subscriber, when the next of its overrides ends. */
   readonly #expiries = new Map<Subscriber, number>();
   readonly #stopListening: () => void;
+  readonly #host: SubscriberHost = {
+    pull: (subscriber, reader) => this.#pull(subscriber, reader),
+    leave: subscriber => this.#leave(subscriber),
+    evaluatorOf: subscriber => this.#evaluator(subscriber),
+  };
   #slice: NodeJS.Immediate | null = null;
   #retry: NodeJS.Timeout | null = null;
   #expiry: NodeJS.Timeout | null = null;
@@ -92,30 +89,11 @@ export class LiveHub {
     return [...this.#subscribers];
   }
 
-  /**
-   * The first update is the whole set, each later one a difference. Leaving (`return()`) releases everything at once, also
-   * while `next()` waits.
-   */
   subscribe(audience: Audience, options: SubscribeOptions = {}): FeatureUpdates {
     const subscriber = new Subscriber(audience, options);
     if (this.#isClosed) subscriber.state = 'closed';
     else this.#enter(subscriber);
-    // One pull at a time, even if the reader asks for several: a difference belongs to exactly one answer.
-    let last: Promise<unknown> = Promise.resolve();
-    let queued = 0;
-    const inTurn = () => {
-      queued -= 1;
-      return this.#pull(subscriber);
-    };
-    const next = () => {
-      const isFirst = queued === 0 && subscriber.state === 'idle' && subscriber.handed !== null;
-      if (!isFirst) queued += 1;
-      const pull = isFirst ? this.#wait(subscriber) : last.then(inTurn, inTurn);
-      last = pull;
-      return pull;
-    };
-    const updates = pulled(next, () => this.#leave(subscriber));
-    return Object.assign(updates, { evaluator: () => this.#evaluator(subscriber) });
+    return new FeatureUpdates(subscriber, this.#host);
   }
 
   #evaluator({ subject }: Subscriber): Evaluator | null {
@@ -156,36 +134,43 @@ export class LiveHub {
       same?.delete(subscriber);
       if (same?.size === 0) this.#byUser.delete(storedId);
     }
-    subscriber.pull?.resolve({ done: true, value: undefined });
-    subscriber.pull = null;
+    const { reader } = subscriber;
+    subscriber.reader = null;
+    reader?.end();
   }
 
-  async #pull(subscriber: Subscriber): Promise<IteratorResult<FeaturesUpdate>> {
-    if (subscriber.handed === null && subscriber.state !== 'closed') {
-      try {
-        await this.#options.replica.refresh();
-        // A log that ends before it is another history (a restored database): the whole set is right there too.
-        await this.#options.replica.reach(subscriber.sinceRevision);
-      } catch (error) {
-        this.#leave(subscriber);
-        throw error;
-      }
+  /** Before its first update, a subscriber catches up with the log. */
+  #pull(subscriber: Subscriber, reader: Reader<FeaturesUpdate>): void {
+    if (subscriber.handed === null && subscriber.state !== 'closed') void this.#begin(subscriber, reader);
+    else this.#wait(subscriber, reader);
+  }
+
+  async #begin(subscriber: Subscriber, reader: Reader<FeaturesUpdate>): Promise<void> {
+    try {
+      await this.#options.replica.refresh();
+      // A log that ends before it is another history (a restored database): the whole set is right there too.
+      await this.#options.replica.reach(subscriber.sinceRevision);
+    } catch (error) {
+      this.#leave(subscriber);
+      reader.fail(error);
+      return;
     }
-    if (subscriber.state !== 'idle') return { done: true, value: undefined };
-    return this.#wait(subscriber);
+    this.#wait(subscriber, reader);
   }
 
-  #wait(subscriber: Subscriber): Promise<IteratorResult<FeaturesUpdate>> {
+  #wait(subscriber: Subscriber, reader: Reader<FeaturesUpdate>): void {
+    if (subscriber.state !== 'idle') {
+      reader.end();
+      return;
+    }
     if (subscriber.underway !== null) {
       // A transport asks for the next update when it has taken the last one.
       this.receipts.countHanded(subscriber.underway);
       subscriber.underway = null;
     }
-    return new Promise((resolve, reject) => {
-      subscriber.pull = { resolve, reject };
-      subscriber.state = 'waiting';
-      if (subscriber.stale !== 'nothing') this.#schedule(subscriber);
-    });
+    subscriber.reader = reader;
+    subscriber.state = 'waiting';
+    if (subscriber.stale !== 'nothing') this.#schedule(subscriber);
   }
 
   #touch(applied: Applied): void {
@@ -256,9 +241,10 @@ export class LiveHub {
   /** A reader without answers gets the error. One that has answers keeps them until the store can be asked again. */
   #loadFailed(subscriber: Subscriber, error: unknown): void {
     if (subscriber.handed === null) {
-      subscriber.pull?.reject(error);
-      subscriber.pull = null;
+      const { reader } = subscriber;
+      subscriber.reader = null;
       this.#leave(subscriber);
+      reader?.fail(error);
       return;
     }
     this.#failed.add(subscriber);
@@ -272,7 +258,7 @@ export class LiveHub {
 
   /** Hands over the answers that changed; false when none did. */
   #answer(subscriber: Subscriber, subject: Subject): boolean {
-    const { dueSince, pull, touchedSince } = subscriber;
+    const { dueSince, reader, touchedSince } = subscriber;
     subscriber.dueSince = null;
     subscriber.touchedSince = 0;
     subscriber.state = 'waiting';
@@ -286,12 +272,12 @@ export class LiveHub {
     if (update === null) return false;
     if (update.snapshot) this.tally?.enter(subscriber);
     else subscriber.underway = this.receipts.countAffected(touchedSince, update, subscriber);
-    subscriber.pull = null;
+    subscriber.reader = null;
     subscriber.state = 'idle';
-    pull?.resolve({ done: false, value: update });
     const handedAt = performance.now();
     const delay = handedAt - (dueSince ?? handedAt);
     for (const observer of this.#options.observers) observer.onPushed(update, subject, delay);
+    reader?.take(update);
     return true;
   }
 

@@ -13,8 +13,9 @@ import { ChangeFeed, type ChangeStream, type FollowOptions, type Telling } from 
 import { type Change, tellPrograms } from './changes.js';
 import { type ConfirmablePreview, Confirmations, type Requester } from './confirmation.js';
 import { Evaluator, type EvaluatorOptions, type FeatureExplanation, type SharedMaps } from './evaluator.js';
+import type { FeatureUpdates } from './feature-updates.js';
 import { KeptMaps } from './kept-maps.js';
-import { type FeatureUpdates, LiveHub } from './live-hub.js';
+import { LiveHub } from './live-hub.js';
 import { Management } from './management.js';
 import type { FeatureObserver } from './observer.js';
 import type { PinnedAnswers } from './pins.js';

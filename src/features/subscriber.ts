@@ -1,6 +1,7 @@
 import type { Targeting } from '../backends/backend.js';
 import { type Evaluation, sameAnswer } from '../core/evaluate.js';
 import type { Subject } from '../core/subject.js';
+import type { Reader } from '../streams/pulled.js';
 import type { LastAnswers } from './last-answers.js';
 import type { Receipt, Underway } from './receipt.js';
 
@@ -45,12 +46,6 @@ export interface SubscribeOptions {
 /** The flags to evaluate again. */
 export type Stale = 'nothing' | 'everything' | ReadonlySet<string>;
 
-/** The request of a reader for the next update. */
-export interface Pull {
-  readonly resolve: (result: IteratorResult<FeaturesUpdate>) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /**
  * The state of one subscriber. In each, changes mark the flags to evaluate again; only the states that have a reader's
  * pull evaluate them.
@@ -86,8 +81,8 @@ export class Subscriber implements Viewer {
   stale: Stale = 'everything';
   /** Its last answers; null before the first update. */
   handed: LastAnswers | null = null;
-  /** Null if it is idle or closed. */
-  pull: Pull | null = null;
+  /** Its reader, which has asked for the next update. Null if it is idle or closed. */
+  reader: Reader<FeaturesUpdate> | null = null;
   /** When it became due, as `performance.now()` has it; null while there is nothing to evaluate for its reader. */
   dueSince: number | null = null;
   /** The number of the first stretch of the log that has touched it since it was last evaluated; 0: none has. */

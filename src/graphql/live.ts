@@ -1,6 +1,6 @@
 import { identicalAnswer } from '../core/evaluate.js';
 import { featureMap, featureValues } from '../features/evaluator.js';
-import type { FeatureUpdates } from '../features/live-hub.js';
+import type { FeatureUpdates } from '../features/feature-updates.js';
 import type { FeaturesUpdate as FeaturesUpdateShape } from '../features/subscriber.js';
 import { noUse } from '../features/usage-counter.js';
 import { builder } from './builder.js';

@@ -1,4 +1,4 @@
-const finished: IteratorReturnResult<undefined> = { done: true, value: undefined };
+import { isPullable, nextOf, type Pullable, type Reader } from './pulled.js';
 
 export interface EndableOptions<Event, Value> {
   /** Makes the value of an event. The stream fails with what it throws. */
@@ -9,30 +9,66 @@ export interface EndableOptions<Event, Value> {
 
 /**
  * A stream for one reader, with an end switch. A generator's own `return()` waits for the value that is under way; this
- * one does not. A class with as few promises as can be: thousands of these hand over each change of a flag.
+ * one does not. It is the reader of its source: `take` and `fail` are for that one.
  */
-export class EndableStream<Event, Value = Event> implements AsyncGenerator<Value, void, undefined> {
+export class EndableStream<Event, Value = Event>
+  implements AsyncGenerator<Value, void, undefined>, Pullable<Value>, Reader<Event>
+{
   readonly #source: AsyncIterator<Event>;
   readonly #options: EndableOptions<Event, Value>;
   #isEnded = false;
   #last: { readonly value: Value } | null = null;
   #onEnd: readonly (() => void)[] = [];
-  /** Settle the pull that waits; null while none does. */
-  #resolve: ((result: IteratorResult<Value, void>) => void) | null = null;
-  #reject: ((error: unknown) => void) | null = null;
+  /** The reader that waits; null while none does. */
+  #reader: Reader<Value> | null = null;
 
   constructor(source: AsyncIterable<Event>, options: EndableOptions<Event, Value>) {
     this.#source = source[Symbol.asyncIterator]();
     this.#options = options;
   }
 
+  pull(reader: Reader<Value>): void {
+    if (this.#isEnded) {
+      this.#finish(reader);
+      return;
+    }
+    this.#reader = reader;
+    const source = this.#source;
+    if (isPullable(source)) source.pull(this);
+    else
+      source.next().then(
+        ({ done, value }) => (done ? this.end() : this.take(value)),
+        error => this.fail(error),
+      );
+  }
+
   next(): Promise<IteratorResult<Value, void>> {
-    if (this.#isEnded) return Promise.resolve(this.#finish());
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-      this.#source.next().then(this.#take, this.#fail);
-    });
+    return nextOf(this);
+  }
+
+  take(event: Event): void {
+    if (this.#isEnded) return;
+    try {
+      const value = this.#options.map(event);
+      if (value instanceof Promise) {
+        value.then(
+          made => this.#give(made),
+          error => this.fail(error),
+        );
+      } else {
+        this.#give(value);
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(error: unknown): void {
+    if (this.#isEnded) return;
+    const reader = this.#reader;
+    this.#reader = null;
+    this.end();
+    reader?.fail(this.#options.mapError === undefined ? error : this.#options.mapError(error));
   }
 
   /** Ends the stream for its reader at once, after one last value if given, and lets go of the source. */
@@ -40,10 +76,9 @@ export class EndableStream<Event, Value = Event> implements AsyncGenerator<Value
     if (this.#isEnded) return;
     this.#isEnded = true;
     if (last !== undefined) this.#last = { value: last };
-    const resolve = this.#resolve;
-    this.#resolve = null;
-    this.#reject = null;
-    resolve?.(this.#finish());
+    const reader = this.#reader;
+    this.#reader = null;
+    if (reader !== null) this.#finish(reader);
     // The reader has its end already, so nothing depends on how the source takes it.
     void (async () => this.#source.return?.())().catch(() => {});
     const acts = this.#onEnd;
@@ -60,7 +95,7 @@ export class EndableStream<Event, Value = Event> implements AsyncGenerator<Value
 
   return(): Promise<IteratorResult<Value, void>> {
     this.end();
-    return Promise.resolve(finished);
+    return Promise.resolve({ done: true, value: undefined });
   }
 
   throw(error: unknown): Promise<IteratorResult<Value, void>> {
@@ -76,41 +111,20 @@ export class EndableStream<Event, Value = Event> implements AsyncGenerator<Value
     this.end();
   }
 
-  readonly #take = (result: IteratorResult<Event>): void => {
-    if (this.#isEnded) return;
-    if (result.done) {
-      this.end();
+  #give(value: Value): void {
+    const reader = this.#reader;
+    this.#reader = null;
+    reader?.take(value);
+  }
+
+  #finish(reader: Reader<Value>): void {
+    if (this.#last === null) {
+      reader.end();
       return;
     }
-    try {
-      const value = this.#options.map(result.value);
-      if (value instanceof Promise) value.then(this.#give, this.#fail);
-      else this.#give(value);
-    } catch (error) {
-      this.#fail(error);
-    }
-  };
-
-  readonly #give = (value: Value): void => {
-    const resolve = this.#resolve;
-    this.#resolve = null;
-    this.#reject = null;
-    resolve?.({ done: false, value });
-  };
-
-  readonly #fail = (error: unknown): void => {
-    if (this.#isEnded) return;
-    const reject = this.#reject;
-    this.#resolve = null;
-    this.end();
-    reject?.(this.#options.mapError === undefined ? error : this.#options.mapError(error));
-  };
-
-  #finish(): IteratorResult<Value, void> {
-    if (this.#last === null) return finished;
     const { value } = this.#last;
     this.#last = null;
-    return { done: false, value };
+    reader.take(value);
   }
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { buildSchema, type GraphQLField, type GraphQLObjectType, parse } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { createSchema } from '../../src/graphql/index.js';
@@ -61,6 +62,32 @@ describe('a result', () => {
   ])('is made for each subscriber of %s', async query => {
     const args = operationOf(query);
     expect(await executions(args, args)).toBe(2);
+  });
+
+  it('is made once for all who get the event before it is made', async () => {
+    const shared = new SharedResults();
+    const event = {};
+    let times = 0;
+    const execute = async () => {
+      times += 1;
+      await nextTurn();
+      return { data: { times } };
+    };
+    const results = await Promise.all(Array.from({ length: 100 }, () => shared.resultOf(steady, event, execute)));
+    expect(times).toBe(1);
+    expect(new Set(results).size).toBe(1);
+  });
+
+  it('that fails is made again for each of those who wait for it', async () => {
+    const shared = new SharedResults();
+    const event = {};
+    const failing = shared.resultOf(steady, event, async () => {
+      await nextTurn();
+      throw new Error('a failure');
+    });
+    const waiting = shared.resultOf(steady, event, async () => ({ data: { n: 2 } }));
+    await expect(failing).rejects.toThrow('a failure');
+    expect(await waiting).toEqual({ data: { n: 2 } });
   });
 
   it('with errors is not shared with other sockets', async () => {

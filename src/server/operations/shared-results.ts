@@ -7,7 +7,7 @@ import type { KnownOperation } from './known-operation.js';
  * Events are told apart by identity.
  */
 export class SharedResults {
-  readonly #results = new WeakMap<object, WeakMap<KnownOperation, ExecutionResult>>();
+  readonly #results = new WeakMap<object, WeakMap<KnownOperation, ExecutionResult | Promise<ExecutionResult>>>();
 
   /** The known result of this event for the same operation, or a new one. Results with errors are not shared. */
   resultOf(
@@ -16,7 +16,10 @@ export class SharedResults {
     execute: () => Promise<ExecutionResult>,
   ): ExecutionResult | Promise<ExecutionResult> {
     if (!operation.isShareable || typeof event !== 'object' || event === null) return execute();
-    return this.#results.get(event)?.get(operation) ?? this.#make(operation, event, execute);
+    const known = this.#results.get(event)?.get(operation);
+    if (known === undefined) return this.#make(operation, event, execute);
+    // Hundreds may get an event before its first result is made.
+    return known instanceof Promise ? afterFirst(known, execute) : known;
   }
 
   async #make(
@@ -24,12 +27,31 @@ export class SharedResults {
     event: object,
     execute: () => Promise<ExecutionResult>,
   ): Promise<ExecutionResult> {
-    const result = await execute();
-    if (result.errors === undefined) {
-      const results = this.#results.get(event) ?? new WeakMap<KnownOperation, ExecutionResult>();
-      results.set(operation, result);
-      this.#results.set(event, results);
+    const results = this.#results.get(event) ?? new WeakMap();
+    this.#results.set(event, results);
+    const making = execute();
+    results.set(operation, making);
+    try {
+      const result = await making;
+      if (result.errors === undefined) results.set(operation, result);
+      else results.delete(operation);
+      return result;
+    } catch (error) {
+      results.delete(operation);
+      throw error;
     }
-    return result;
   }
+}
+
+async function afterFirst(
+  first: Promise<ExecutionResult>,
+  execute: () => Promise<ExecutionResult>,
+): Promise<ExecutionResult> {
+  try {
+    const result = await first;
+    if (result.errors === undefined) return result;
+  } catch {
+    // It is not shared either.
+  }
+  return execute();
 }

@@ -112,7 +112,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       if (!isAsyncIterable(result)) return;
       // The server ends it, whether or not the protocol library still knows it.
       const open = extra.streams.open(result as ResultStream, args as PreparedOperation);
-      return isAsyncIterable(open) ? new PushedResults(open, id, message => extra.send(message)) : open;
+      return isAsyncIterable(open) ? new PushedResults(open, id, extra) : open;
     },
     onComplete: ({ extra }, id) => extra.inbox.markOver(id),
     execute: (args: ExecutionArgs) => operations.execute(args as PreparedOperation),

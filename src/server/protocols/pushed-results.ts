@@ -1,27 +1,31 @@
 import type { ExecutionResult } from 'graphql';
+import type { Reader } from '../../streams/pulled.js';
 import { resultText } from '../operations/result-text.js';
 import type { ResultStream } from '../operations/runner.js';
+
+/** Where messages go. */
+interface Outlet {
+  /** @param taken called when the message was taken, or never will be. */
+  write(message: string, taken: () => void): void;
+}
 
 /**
  * The results of a subscription on a WebSocket, as the protocol library iterates over them. They are sent from here, each when the
  * one before was taken, so the library sees nothing but the end: its own way of sending makes the text of a result again for
  * each of the thousands who share it, and several promises for each.
  */
-export class PushedResults implements AsyncGenerator<never, void, undefined> {
+export class PushedResults implements AsyncGenerator<never, void, undefined>, Reader<ExecutionResult> {
   readonly #source: ResultStream;
   readonly #id: string;
-  readonly #send: (message: string) => Promise<void>;
+  readonly #outlet: Outlet;
   #resolve: (end: IteratorReturnResult<void>) => void = () => {};
   #reject: (error: unknown) => void = () => {};
 
-  /**
-   * @param id of the subscription, as its client has chosen it.
-   * @param send resolves when the message was taken, and never rejects.
-   */
-  constructor(source: ResultStream, id: string, send: (message: string) => Promise<void>) {
+  /** @param id of the subscription, as its client has chosen it. */
+  constructor(source: ResultStream, id: string, outlet: Outlet) {
     this.#source = source;
     this.#id = JSON.stringify(id);
-    this.#send = send;
+    this.#outlet = outlet;
   }
 
   /** Sends results until there are no more. Rejects with what the stream throws. */
@@ -49,22 +53,22 @@ export class PushedResults implements AsyncGenerator<never, void, undefined> {
     this.#source.end();
   }
 
-  readonly #pull = (): void => {
-    this.#source.next().then(this.#take, this.#fail);
-  };
-
-  readonly #take = (result: IteratorResult<ExecutionResult, void>): void => {
-    if (result.done === true) {
-      this.#resolve({ done: true, value: undefined });
-      return;
-    }
+  take(result: ExecutionResult): void {
     try {
-      this.#send(`{"id":${this.#id},"type":"next","payload":${resultText(result.value)}}`).then(this.#pull);
+      this.#outlet.write(`{"id":${this.#id},"type":"next","payload":${resultText(result)}}`, this.#pull);
     } catch (error) {
       this.#source.end();
-      this.#fail(error);
+      this.fail(error);
     }
-  };
+  }
 
-  readonly #fail = (error: unknown): void => this.#reject(error);
+  end(): void {
+    this.#resolve({ done: true, value: undefined });
+  }
+
+  fail(error: unknown): void {
+    this.#reject(error);
+  }
+
+  readonly #pull = (): void => this.#source.pull(this);
 }

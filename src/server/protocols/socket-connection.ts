@@ -63,9 +63,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
   readonly #progress: ReaderProgress;
   /** Bytes that are counted as waiting for its reader. */
   #unsent = 0;
-  /** Resolves when the socket has closed. */
-  readonly #whenClosed: Promise<void>;
-  #resolveClosed = () => {};
+  /** Told when the socket has closed. Null: nobody waits for that. */
+  #onClosed: (() => void)[] | null = null;
 
   constructor(
     readonly socket: WebSocket,
@@ -86,9 +85,6 @@ export class SocketConnection extends LoggedRequest implements Reader {
     transport.on('data', (chunk: Buffer) => {
       this.#isAlive = true;
       if (!this.#unfinished.addChunk(chunk)) this.#refuseBytes();
-    });
-    this.#whenClosed = new Promise(resolve => {
-      this.#resolveClosed = resolve;
     });
     this.inbox = new SocketInbox(this, parts.limits);
   }
@@ -166,21 +162,28 @@ export class SocketConnection extends LoggedRequest implements Reader {
   }
 
   /**
-   * Resolves when the operating system has taken the message. A stream waits for that before it makes its next message, so a
-   * slow reader holds up its own streams. Further requests of a slow reader are held up by no longer reading from it.
+   * Calls `taken` when the operating system has taken the message, later than now. A stream waits for that before it makes its next
+   * message, so a slow reader holds up its own streams. Further requests of a slow reader are held up by no longer reading from it.
    */
-  send(data: string): Promise<void> {
+  write(message: string, taken: () => void): void {
     const { socket } = this;
-    // Until its operations are told to end, a closing socket holds them up: nothing else would stop a busy one.
-    if (socket.readyState !== socket.OPEN) return this.#whenClosed;
-    return new Promise(resolve => {
-      // Nothing waits in the library itself: it neither compresses nor sends anything else in parts.
-      this.transport.write(textFrame(data), () => {
-        this.#count();
-        resolve();
-      });
+    if (socket.readyState !== socket.OPEN) {
+      // Until its operations are told to end, a closing socket holds them up: nothing else would stop a busy one.
+      this.#onClosed ??= [];
+      this.#onClosed.push(taken);
+      return;
+    }
+    // Nothing waits in the library itself: it neither compresses nor sends anything else in parts.
+    this.transport.write(textFrame(message), () => {
       this.#count();
+      taken();
     });
+    this.#count();
+  }
+
+  /** The same with a promise. */
+  send(message: string): Promise<void> {
+    return new Promise(resolve => this.write(message, resolve));
   }
 
   /**
@@ -229,7 +232,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.inbox.clear();
     this.#unfinished.release();
     this.#release();
-    this.#resolveClosed();
+    for (const taken of this.#onClosed ?? []) taken();
+    this.#onClosed = null;
   }
 
   #release(): void {

@@ -1,5 +1,5 @@
 import type { Evaluator } from '../../../features/evaluator.js';
-import type { FeatureUpdates } from '../../../features/live-hub.js';
+import type { FeatureUpdates } from '../../../features/feature-updates.js';
 import type { EvaluationContext } from '../../../features/service.js';
 import type { SubscribeOptions } from '../../../features/subscriber.js';
 import type { Usage } from '../../../features/usage.js';

@@ -35,7 +35,7 @@ interface Asked {
   readonly body: (n: number) => string;
   /** Default: one of a hundred users. */
   readonly token?: (n: number) => string;
-  /** Asked once before: returns further headers of the n-th request, each line with its end. */
+  /** Asked before each turn: returns further headers of the n-th request, each line with its end. */
   readonly prepare?: (node: Node) => Promise<(n: number) => string>;
   /** Default 200. */
   readonly status?: number;
@@ -53,6 +53,7 @@ async function ask(
   const { host, port } = new URL(node.url);
   const end = performance.now() + 1_000;
   let answered = 0;
+  const others: (number | null)[] = [];
   // A process that sleeps is woken by the one that sends to it, which then pays for that: see the generator of `bench:http`.
   const stayAwake = () => void (performance.now() < end && setImmediate(stayAwake));
   stayAwake();
@@ -64,12 +65,14 @@ async function ask(
         const text = body(n);
         const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\naccept: application/json\r\nauthorization: Bearer ${token(n)}\r\n${headers(n)}content-length: ${Buffer.byteLength(text)}\r\n\r\n`;
         const answer = await new Promise<number | null>(done => once(connection, head + text, done));
-        if (answer !== status) throw new Error(`A request was answered ${answer}.`);
-        answered += 1;
+        if (answer === status) answered += 1;
+        else others.push(answer);
       }
       connection.close();
     }),
   );
+  // A ticket, which an ETag covers, may be renewed meanwhile.
+  if (others.length > answered / 100) throw new Error(`${others.length} requests were answered ${others[0]}.`);
   return answered;
 }
 
@@ -85,9 +88,11 @@ async function readAll(stream: AsyncIterable<unknown>): Promise<void> {
 export const requests = (name: string, asked: Asked): Scenario => ({
   name,
   async begin(node) {
-    const headers = (await asked.prepare?.(node)) ?? (() => '');
     let sent = 0;
-    return { turn: () => ask(node, asked, () => sent++, headers), end: async () => {} };
+    return {
+      turn: async () => ask(node, asked, () => sent++, (await asked.prepare?.(node)) ?? (() => '')),
+      end: async () => {},
+    };
   },
 });
 

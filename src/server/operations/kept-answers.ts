@@ -12,9 +12,7 @@ export interface AskedQuestions {
 
 /** An answer that may be given again. */
 export interface KeptAnswer {
-  readonly body: string;
-  /** Of the body, in bytes. */
-  readonly length: number;
+  readonly body: string | Buffer;
   /** Bytes of what is kept beside the body. Default 0. */
   readonly extra?: number;
   /** The stamp of its caller when it was made; see `FeatureService.stamp`. */
@@ -23,7 +21,7 @@ export interface KeptAnswer {
   readonly questions?: AskedQuestions | undefined;
 }
 
-/** How much is kept: answers, and characters of them. */
+/** How much is kept: answers, and characters or bytes of them. */
 const maxKeptAnswers = 20_000;
 const maxKeptAnswerLength = 32_000_000;
 

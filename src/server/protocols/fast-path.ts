@@ -24,6 +24,7 @@ interface Answer {
 }
 
 interface KeptResult extends Answer, KeptAnswer {
+  readonly body: string;
   readonly operation: KnownOperation;
 }
 

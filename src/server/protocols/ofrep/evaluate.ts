@@ -36,6 +36,8 @@ export interface EvaluateOptions {
 
 /** The answer with all flags. */
 interface BulkAnswer extends KeptAnswer {
+  /** As bytes: it is long, and text would be copied twice each time that it is given. */
+  readonly body: Buffer;
   readonly etag: string;
   readonly ticket: Ticket;
   readonly watched: Watched;
@@ -104,7 +106,7 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
       return refuse(response, 404, 'FLAG_NOT_FOUND', `There is no flag with the key "${shortened(key)}".`, rest);
     }
     const body = asked.isContextIgnored ? withIgnoredContext(written) : written;
-    send(response, isFailure(evaluation) ? 400 : 200, body, Buffer.byteLength(body), { vary: varyOf(response) });
+    send(response, isFailure(evaluation) ? 400 : 200, Buffer.from(body), { vary: varyOf(response) });
   }
 
   async function evaluateAll(exchange: Exchange, text: string, caller: Caller, device: string | null): Promise<void> {
@@ -127,11 +129,11 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
       metrics?.countRepeatedAnswer();
       answer.questions?.repeat();
     }
-    const { ticket, watched, etag, body, length } = answer;
+    const { ticket, watched, etag, body } = answer;
     contexts.remember(ticket.id, watched);
     const headers = { etag, vary: varyOf(response) };
     if (isKnown(request.headers['if-none-match'], etag)) response.writeHead(304, headers).end();
-    else send(response, 200, body, length, headers);
+    else send(response, 200, body, headers);
   }
 
   async function bulkAnswer(asked: Asked, caller: Caller, publicUrl: string): Promise<Omit<BulkAnswer, 'stamp'>> {
@@ -149,9 +151,9 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
       eventStreams: [{ type: 'sse', url, inactivityDelaySec }],
       metadata: isContextIgnored ? { contextIgnored: true } : {},
     });
-    const body = `{"flags":[${answers.join(',')}],${rest.slice(1)}`;
+    const body = Buffer.from(`{"flags":[${answers.join(',')}],${rest.slice(1)}`);
     const etag = `"${hash('sha256', body, 'base64url').slice(0, 22)}"`;
-    return { body, length: Buffer.byteLength(body), extra: watched.bytes, etag, ticket, watched, questions };
+    return { body, extra: watched.bytes, etag, ticket, watched, questions };
   }
 
   /**
@@ -177,17 +179,15 @@ export function createEvaluateRoutes(options: EvaluateOptions): readonly Route[]
 function send(
   response: HttpResponse<HttpRequest>,
   status: number,
-  body: string,
-  length: number,
+  body: Buffer,
   headers: Readonly<Record<string, string>>,
 ): void {
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
-    'content-length': length,
+    'content-length': body.length,
     ...headers,
   });
-  // Where each character is a byte, nothing need be encoded.
-  response.end(body, length === body.length ? 'latin1' : 'utf8');
+  response.end(body);
 }
 
 function varyOf(response: HttpResponse<HttpRequest>): string {

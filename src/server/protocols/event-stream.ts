@@ -1,3 +1,4 @@
+import type { Pullable, Reader } from '../../streams/pulled.js';
 import type { HttpResponse } from '../http/http-response.js';
 import type { HttpRequest } from '../http/request.js';
 
@@ -6,6 +7,11 @@ export interface EventStreamLimits {
   readonly pingInterval: number;
   /** A reader that has taken nothing for so many milliseconds, not even those comments, is cut. */
   readonly stallTimeout: number;
+}
+
+/** What events come from, until it is told to end. */
+interface EventSource<Event> extends Pullable<Event> {
+  end(): void;
 }
 
 /** How the events of a protocol are written. Each text ends with an empty line. */
@@ -25,7 +31,7 @@ interface SendOptions {
 /** Writes server-sent events. */
 export class EventStreams {
   readonly #limits: EventStreamLimits;
-  readonly #open = new Set<EventWriter>();
+  readonly #open = new Set<{ ping(): void }>();
   readonly #heartbeat: NodeJS.Timeout;
 
   constructor(limits: EventStreamLimits) {
@@ -42,7 +48,7 @@ export class EventStreams {
   /** Answers with each event of a stream. Resolves when all is sent, or the reader has gone. */
   async send<Event>(
     response: HttpResponse<HttpRequest>,
-    events: AsyncIterable<Event>,
+    events: EventSource<Event>,
     form: EventForm<Event>,
     { status = 200, headers = {} }: SendOptions = {},
   ): Promise<void> {
@@ -54,17 +60,10 @@ export class EventStreams {
       ...headers,
     });
     response.waitFor(this.#limits.stallTimeout);
-    const writer = new EventWriter(response);
+    const writer = new EventWriter(response, events, form);
     this.#open.add(writer);
-    try {
-      // Some browsers wait for the first byte before they tell that there is an answer.
-      await writer.write(ping);
-      for await (const event of events) await writer.write(form.event(event));
-    } catch (error) {
-      await writer.write(form.failure(error));
-    } finally {
-      this.#open.delete(writer);
-    }
+    await writer.run();
+    this.#open.delete(writer);
     response.end(form.end());
   }
 
@@ -75,31 +74,68 @@ export class EventStreams {
 
 const ping = ':\n\n';
 
-/** Writes to one reader, one piece after the other. */
-class EventWriter {
+/** Writes a stream to one reader, one piece after the other: a slow reader holds up its own source. */
+class EventWriter<Event> implements Reader<Event> {
   readonly #response: HttpResponse<HttpRequest>;
-  /** Ends the wait for the reader; null while nothing waits. */
-  #taken: (() => void) | null = null;
+  readonly #events: EventSource<Event>;
+  readonly #form: EventForm<Event>;
+  /** What follows the piece that waits for the reader; null while none does. */
+  #next: (() => void) | null = null;
+  #resolve: () => void = () => {};
 
-  constructor(response: HttpResponse<HttpRequest>) {
+  constructor(response: HttpResponse<HttpRequest>, events: EventSource<Event>, form: EventForm<Event>) {
     this.#response = response;
-    response.whenClosed(() => this.#taken?.());
+    this.#events = events;
+    this.#form = form;
+    response.whenClosed(this.#taken);
   }
 
-  /** Resolves when the operating system has taken it, or the reader has gone: so a slow reader holds up its own source. */
-  write(text: string): Promise<void> {
-    if (this.#response.destroyed || this.#response.closed) return Promise.resolve();
+  /** Resolves when all is written, or the reader has gone. */
+  run(): Promise<void> {
     return new Promise(resolve => {
-      this.#taken = () => {
-        this.#taken = null;
-        resolve();
-      };
-      this.#response.writeChunk(text, () => this.#taken?.());
+      this.#resolve = resolve;
+      // Some browsers wait for the first byte before they tell that there is an answer.
+      this.#write(ping, this.#pull);
     });
+  }
+
+  take(event: Event): void {
+    try {
+      this.#write(this.#form.event(event), this.#pull);
+    } catch (error) {
+      this.#events.end();
+      this.fail(error);
+    }
+  }
+
+  end(): void {
+    this.#resolve();
+  }
+
+  fail(error: unknown): void {
+    this.#write(this.#form.failure(error), this.#resolve);
   }
 
   /** Skipped while an earlier write waits. */
   ping(): void {
-    if (this.#taken === null && !this.#response.destroyed) this.#response.writeChunk(ping, () => {});
+    if (this.#next === null && !this.#response.destroyed) this.#response.writeChunk(ping, () => {});
+  }
+
+  readonly #pull = (): void => this.#events.pull(this);
+
+  /** The operating system has taken the piece, or the reader has gone. */
+  readonly #taken = (): void => {
+    const next = this.#next;
+    this.#next = null;
+    next?.();
+  };
+
+  #write(text: string, next: () => void): void {
+    if (this.#response.destroyed || this.#response.closed) {
+      queueMicrotask(next);
+      return;
+    }
+    this.#next = next;
+    this.#response.writeChunk(text, this.#taken);
   }
 }

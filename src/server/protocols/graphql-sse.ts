@@ -1,5 +1,6 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
+import { endable } from '../../streams/endable.js';
 import { readAccepted } from '../http/media-types.js';
 import type { Exchange } from '../http/route.js';
 import { sendError } from '../http/send.js';
@@ -34,7 +35,8 @@ export function createHttpSubscriptions(options: HttpSubscriptionsOptions): Http
   async function refuse({ request, response }: Exchange, errors: readonly GraphQLError[]): Promise<void> {
     const { status, headers } = httpOf(errors);
     const { json } = readAccepted(request.headers.accept);
-    if (json === null) return eventStreams.send(response, onlyResult({ errors }), formOf(), { status, headers });
+    if (json === null)
+      return eventStreams.send(response, endable(onlyResult({ errors })), formOf(), { status, headers });
     response.writeHead(status, { ...headers, 'content-type': `${json}; charset=utf-8` });
     response.end(JSON.stringify({ errors: formatErrors(errors) }));
   }

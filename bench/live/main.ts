@@ -140,7 +140,19 @@ async function measure(viewers: Viewers, watched: Node, mutateAt: string, { name
     `| ${name} | ${times.length} | ${quantile(times, 0.5).toFixed(1)} | ${quantile(times, 0.99).toFixed(1)} | ` +
       `${(times.at(-1) ?? Number.NaN).toFixed(1)} | ${(cpu / Math.max(times.length, 1)).toFixed(1)} | ${slowest.toFixed(0)} |`,
   );
-  return cpu / times.length;
+}
+
+/** What a push costs where nothing is asked meanwhile: many changes, each when all have heard of the one before. */
+async function costOfPush(viewers: Viewers, node: Node, count: number, { act, undo }: Scenario): Promise<number> {
+  const changes = 12;
+  await quiet(viewers);
+  const before = await node.cpu();
+  for (let change = 0; change < changes; change += 1) {
+    const expected = viewers.receipts.length + count;
+    await (change % 2 === 0 ? act : undo)(node.url);
+    while (viewers.receipts.length < expected) await sleep(5);
+  }
+  return ((await node.cpu()) - before) / changes / count;
 }
 
 /** The pushes of a run's first change: the text of one, and microseconds of processor time for each. */
@@ -170,14 +182,15 @@ async function run(
   );
   console.log('| change | receipts | p50 ms | p99 ms | max ms | CPU us a push | slowest query meanwhile, ms |');
   console.log('|---|---|---|---|---|---|---|');
-  let first: Pushed | undefined;
-  for (const scenario of measured) {
-    const cpu = await measure(viewers, watched, mutateAt.url, scenario);
-    first ??= { text: viewers.last, cpu };
+  for (const scenario of measured) await measure(viewers, watched, mutateAt.url, scenario);
+  const [toAll] = measured as [Scenario];
+  const cpu = mutateAt === watched ? await costOfPush(viewers, watched, count, toAll) : Number.NaN;
+  if (mutateAt === watched) {
+    console.log(`\n"${toAll.name}", many times, with nothing else to do: ${cpu.toFixed(1)} us of CPU a push.`);
   }
   viewers.close();
   await sleep(1_000);
-  return first as Pushed;
+  return { text: viewers.last, cpu };
 }
 
 /** So many viewers of one node, and as many of a server that does nothing but send them the same text. */

@@ -24,6 +24,12 @@ export interface LiveHubOptions {
   readonly now: () => number;
 }
 
+/** An update for the reader that has asked for it. */
+interface Handover {
+  readonly reader: Reader<FeaturesUpdate>;
+  readonly update: FeaturesUpdate;
+}
+
 /** Updates handed over before other work gets its turn: sending one costs several times its evaluation. */
 const sliceUpdates = 100;
 /** Milliseconds until a failed load of targeting is tried again. */
@@ -210,13 +216,18 @@ export class LiveHub {
   #work(): void {
     this.#slice = null;
     const slice = new TimeSlice();
-    let updates = 0;
+    const handovers: Handover[] = [];
     for (const subscriber of this.#due) {
       this.#due.delete(subscriber);
       if (subscriber.subject === null) void this.#load(subscriber);
-      else if (this.#answer(subscriber, subscriber.subject)) updates += 1;
-      if (updates === sliceUpdates || slice.isOver) break;
+      else {
+        const handover = this.#answer(subscriber, subscriber.subject);
+        if (handover !== null) handovers.push(handover);
+      }
+      if (handovers.length === sliceUpdates || slice.isOver) break;
     }
+    // One right after the other: where readers have time to fall asleep in between, the system wakes one with each message.
+    for (const { reader, update } of handovers) reader.take(update);
     if (this.#due.size > 0) this.#slice ??= setImmediate(() => this.#work());
     this.#armExpiry();
   }
@@ -256,8 +267,8 @@ export class LiveHub {
     }, retryDelay).unref();
   }
 
-  /** Hands over the answers that changed; false when none did. */
-  #answer(subscriber: Subscriber, subject: Subject): boolean {
+  /** What the reader is to be handed: the answers that changed. Null when none did. */
+  #answer(subscriber: Subscriber, subject: Subject): Handover | null {
     const { dueSince, reader, touchedSince } = subscriber;
     subscriber.dueSince = null;
     subscriber.touchedSince = 0;
@@ -269,7 +280,7 @@ export class LiveHub {
     if (expiry === null) this.#expiries.delete(subscriber);
     else this.#expiries.set(subscriber, expiry);
     const update = this.#difference(subscriber, subject, now);
-    if (update === null) return false;
+    if (update === null) return null;
     if (update.snapshot) this.tally?.enter(subscriber);
     else subscriber.underway = this.receipts.countAffected(touchedSince, update, subscriber);
     subscriber.reader = null;
@@ -277,8 +288,7 @@ export class LiveHub {
     const handedAt = performance.now();
     const delay = handedAt - (dueSince ?? handedAt);
     for (const observer of this.#options.observers) observer.onPushed(update, subject, delay);
-    reader?.take(update);
-    return true;
+    return reader && { reader, update };
   }
 
   /** The answers that changed since the subscriber's last update, and remembers them; null when none did. */

@@ -4,7 +4,7 @@ const layers = {
   streams: [],
   config: ['core'],
   backends: ['core', 'streams'],
-  auth: ['core'],
+  auth: ['core', 'streams'],
   features: ['core', 'streams', 'backends/backend'],
   gate: ['core', 'streams', 'features'],
   openfeature: ['core', 'features'],

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type ApiKey, isLikeApiKey } from '../core/api-key.js';
 import type { Log } from '../core/log.js';
+import { eachInSlices } from '../streams/slices.js';
 import { anonymous, type Caller, hasExpired, InvalidTokenError } from './caller.js';
 import { type ClaimNames, callerFromClaims, defaultClaimNames } from './claims.js';
 import type { Credential } from './credentials.js';
@@ -89,7 +90,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (await signer.isKept()) return;
     const acts = watched.get(signer) ?? [];
     unwatch(signer);
-    for (const act of acts) act();
+    await eachInSlices(acts, act => act());
   }
 
   async function renewKeys(): Promise<void> {

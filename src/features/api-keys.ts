@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ApiKeysRead, Backend } from '../backends/backend.js';
 import { type ApiKey, isApiKeySecret } from '../core/api-key.js';
 import type { Log } from '../core/log.js';
+import { eachInSlices } from '../streams/slices.js';
 import type { Applied, Replica } from './replica.js';
 
 export interface ApiKeysOptions {
@@ -198,8 +199,7 @@ export class ApiKeys {
     if (held === undefined) return;
     this.#byId.delete(id);
     this.#byHash.delete(held.hash);
-    for (const act of [...held.whenRevoked]) act();
-    held.whenRevoked.clear();
+    void eachInSlices(held.whenRevoked, act => act());
   }
 
   /** One write after the other. */

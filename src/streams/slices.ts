@@ -36,6 +36,18 @@ export function streamTurn(): Promise<void> {
   return lastTurn;
 }
 
+/**
+ * Acts on each of what may be thousands, in slices; on few of them before this returns. What a `Set` loses meanwhile is not acted on.
+ * Rejects with what `act` throws.
+ */
+export async function eachInSlices<T>(items: Iterable<T>, act: (item: T) => void): Promise<void> {
+  const slice = new TimeSlice();
+  for (const item of items) {
+    if (slice.isOver) await slice.next();
+    act(item);
+  }
+}
+
 /** Maps a list in slices. A short list is mapped in one. */
 export async function mapInSlices<T, R>(items: readonly T[], map: (item: T) => R): Promise<R[]> {
   const mapped: R[] = [];

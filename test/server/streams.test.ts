@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Deadlines } from '../../src/server/http/deadlines.js';
@@ -106,6 +107,23 @@ describe('a deadline', () => {
         expect(act).toHaveBeenCalledOnce();
       }),
     );
+  });
+
+  it('that thousands have in common is not acted on where it is cancelled meanwhile', async () => {
+    const cancels: (() => void)[] = [];
+    const acted: number[] = [];
+    for (let number = 0; number < 50; number += 1) {
+      const act = () => {
+        acted.push(number);
+        // The last ones are cancelled by the first, and each takes a while.
+        if (number === 0) for (const cancel of cancels.slice(40)) cancel();
+        vi.advanceTimersByTime(1);
+      };
+      cancels.push(deadlines.add(Date.now() + 100, act));
+    }
+    vi.advanceTimersByTime(200);
+    while (deadlines.size > 0) await nextTurn();
+    expect(acted).toEqual(Array.from({ length: 40 }, (_, number) => number));
   });
 
   it('comes at its instant beside others, in whatever order they were added', () => {

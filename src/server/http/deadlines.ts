@@ -1,3 +1,5 @@
+import { eachInSlices } from '../../streams/slices.js';
+
 /** Milliseconds after which the clock is looked at again: a timer notices neither a clock that is set nor a machine that slept. */
 const longestWait = 1_000;
 
@@ -55,12 +57,15 @@ export class Deadlines {
     this.#next = Number.POSITIVE_INFINITY;
     const now = Date.now();
     let next = Number.POSITIVE_INFINITY;
+    const due: Deadline[] = [];
     for (const deadline of this.#deadlines) {
-      if (deadline.at <= now) {
-        this.#deadlines.delete(deadline);
-        deadline.act();
-      } else if (deadline.at < next) next = deadline.at;
+      if (deadline.at <= now) due.push(deadline);
+      else if (deadline.at < next) next = deadline.at;
     }
     if (next < this.#next) this.#arm(next);
+    // Thousands may end at once. One that is cancelled meanwhile is not acted on.
+    void eachInSlices(due, deadline => {
+      if (this.#deadlines.delete(deadline)) deadline.act();
+    });
   }
 }

@@ -1,4 +1,5 @@
 import type { Pullable, Reader } from '../../streams/pulled.js';
+import { eachInSlices } from '../../streams/slices.js';
 import type { HttpResponse } from '../http/http-response.js';
 import type { HttpRequest } from '../http/request.js';
 
@@ -33,12 +34,11 @@ export class EventStreams {
   readonly #limits: EventStreamLimits;
   readonly #open = new Set<{ ping(): void }>();
   readonly #heartbeat: NodeJS.Timeout;
+  #isBeating = false;
 
   constructor(limits: EventStreamLimits) {
     this.#limits = limits;
-    this.#heartbeat = setInterval(() => {
-      for (const writer of this.#open) writer.ping();
-    }, limits.pingInterval).unref();
+    this.#heartbeat = setInterval(() => void this.#beat(), limits.pingInterval).unref();
   }
 
   get size(): number {
@@ -65,6 +65,13 @@ export class EventStreams {
     await writer.run();
     this.#open.delete(writer);
     response.end(form.end());
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    await eachInSlices(this.#open, writer => writer.ping());
+    this.#isBeating = false;
   }
 
   stop(): void {

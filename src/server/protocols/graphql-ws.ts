@@ -12,6 +12,7 @@ import { credentialOfHandshake } from '../../auth/credentials.js';
 import { deviceOfHandshake, InvalidDeviceError } from '../../auth/devices.js';
 import type { Verifier } from '../../auth/verifier.js';
 import { UnavailableError } from '../../core/errors.js';
+import { eachInSlices } from '../../streams/slices.js';
 import type { ByteBudget } from '../http/byte-budget.js';
 import { LoggedRequest } from '../http/request.js';
 import type { UpgradeOrigin } from '../http/route.js';
@@ -179,16 +180,23 @@ export function createSockets(options: SocketsOptions): Sockets {
     });
   }
 
+  let isBeating = false;
   let hasDropped = false;
-  function beat(): void {
+  async function beat(): Promise<void> {
+    if (isBeating) return;
+    isBeating = true;
     let dropped = 0;
-    for (const connection of connections) if (connection.beat()) dropped += 1;
+    // To write to ten thousand takes longer than anybody should wait for an answer.
+    await eachInSlices(connections, connection => {
+      if (connection.beat()) dropped += 1;
+    });
+    isBeating = false;
     // One line for rounds in succession.
     if (dropped > 0 && !hasDropped) log.warn({ sockets: dropped }, 'Sockets that gave no sign of life are closed.');
     hasDropped = dropped > 0;
   }
   // Timers come before the bytes that have come meanwhile: those are looked at first.
-  const heartbeat = setInterval(() => setImmediate(beat), limits.pingInterval).unref();
+  const heartbeat = setInterval(() => setImmediate(() => void beat()), limits.pingInterval).unref();
 
   return {
     get size() {

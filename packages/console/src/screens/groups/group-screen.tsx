@@ -67,7 +67,7 @@ export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
                     small
                     icon="close"
                     label={`Remove ${node.userId}`}
-                    disabled={commit.isBusy}
+                    busy={commit.isBusy}
                     onClick={() => onRemove(node.userId)}
                   />
                 ) : null}

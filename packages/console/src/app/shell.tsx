@@ -5,7 +5,7 @@ import { dismissReason, signOut, useSession } from '../data/session.js';
 import { useWho } from '../data/who.js';
 import { Button } from '../parts/button.js';
 import { Icon } from '../parts/icon.js';
-import { clock } from '../words/times.js';
+import { clock, exact } from '../words/times.js';
 import { initials } from '../words/values.js';
 import { KeyHelp } from './key-help.js';
 import { places, Screens } from './screens.js';
@@ -146,7 +146,7 @@ function Offline(): ReactNode {
         <div className={css.notice}>
           <Icon name="warn" />
           <span>
-            <b>Showing what was true at {clock(connection.since)}.</b> Reconnecting.
+            <b title={exact(connection.since)}>Showing what was true at {clock(connection.since)}.</b> Reconnecting.
           </span>
         </div>
       ) : null}

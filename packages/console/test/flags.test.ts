@@ -223,18 +223,6 @@ describe.skipIf(!hasBrowser)('the list of flags in a real browser', { timeout: 3
     await page.getByRole('heading', { name: 'Flags' }).waitFor();
   });
 
-  it('takes a code that is pasted into the address of a console that is open', async () => {
-    const page = await open('/');
-    await page.getByRole('heading', { name: 'Flags' }).waitFor();
-    await page.evaluate(() => {
-      location.hash = '#code=old';
-    });
-    await page.getByRole('heading', { name: 'Sign in to Halyard' }).waitFor();
-    expect(page.url()).not.toContain('code');
-    expect(await page.getByRole('alert').innerText()).not.toBe('');
-    complaints = complaints.filter(text => !/status of 40[01]/.test(text));
-  });
-
   it('ends a refused session without an error that nobody caught', async () => {
     const page = await open('/');
     await page.getByRole('button', { name: 'Sign out' }).click();

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Provider, useQuery } from 'urql';
 import { Router } from 'wouter';
 import { useSearch } from 'wouter/use-browser-location';
@@ -15,11 +15,21 @@ import { Shell } from './shell.js';
 /** The console: a sign-in, and behind it one connection for all screens. */
 export function App(): ReactNode {
   const { credential, reason } = useSession();
-  if (credential === null) return <SignIn reason={reason} />;
-  return <SignedIn key={credential} credential={credential} />;
+  const wasAsked = useRef(false);
+  if (credential === null) {
+    wasAsked.current = true;
+    return <SignIn reason={reason} />;
+  }
+  return <SignedIn key={credential} credential={credential} wasAsked={wasAsked.current} />;
 }
 
-function SignedIn({ credential }: { readonly credential: string }): ReactNode {
+interface SignedInProps {
+  readonly credential: string;
+  /** Whether the page has asked for it: then the field that had the focus is gone. */
+  readonly wasAsked: boolean;
+}
+
+function SignedIn({ credential, wasAsked }: SignedInProps): ReactNode {
   const [data, setData] = useState<ReturnType<typeof openData> | null>(null);
   useEffect(() => {
     const opened = openData(credential, askEarly);
@@ -30,7 +40,7 @@ function SignedIn({ credential }: { readonly credential: string }): ReactNode {
   return (
     <Provider value={data.client}>
       <Router base={basePath} searchHook={useSearchAsItStands}>
-        <Known />
+        <Known wasAsked={wasAsked} />
       </Router>
     </Provider>
   );
@@ -41,7 +51,7 @@ function useSearchAsItStands(): string {
   return useSearch().replaceAll('%', '%25');
 }
 
-function Known(): ReactNode {
+function Known({ wasAsked }: Pick<SignedInProps, 'wasAsked'>): ReactNode {
   const [{ data, error }, ask] = useQuery({ query: Who });
   // The server tells what it is to admins and readers alone.
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'FORBIDDEN') === true;
@@ -55,7 +65,7 @@ function Known(): ReactNode {
   if (data != null) {
     return (
       <WhoContext.Provider value={data}>
-        <Shell />
+        <Shell takesFocus={wasAsked} />
       </WhoContext.Provider>
     );
   }

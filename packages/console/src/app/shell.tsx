@@ -1,11 +1,11 @@
 import { type ReactNode, Suspense, useEffect, useRef } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useConnection } from '../data/connection.js';
-import { signOut } from '../data/session.js';
+import { dismissReason, signOut, useSession } from '../data/session.js';
 import { useWho } from '../data/who.js';
 import { Button } from '../parts/button.js';
 import { Icon } from '../parts/icon.js';
-import { clock } from '../words/times.js';
+import { clock, exact } from '../words/times.js';
 import { initials } from '../words/values.js';
 import { KeyHelp } from './key-help.js';
 import { places, Screens } from './screens.js';
@@ -13,14 +13,14 @@ import css from './shell.module.css';
 import { useShortcuts } from './shortcuts.js';
 
 /** What stands around every screen: where one is, who one is, and whether the console hears of changes. */
-export function Shell(): ReactNode {
+export function Shell({ takesFocus }: { readonly takesFocus: boolean }): ReactNode {
   const main = useRef<HTMLElement>(null);
   const [path] = useLocation();
   const isHelpOpen = useShortcuts();
-  const first = useRef(true);
+  const first = useRef(!takesFocus);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the focus moves when the address does
   useEffect(() => {
-    // Whoever opens the console begins at its top.
+    // Whoever opens the console begins at its top. Whoever has just signed in has lost the field with the focus.
     if (!first.current) main.current?.focus();
     first.current = false;
   }, [path]);
@@ -47,7 +47,10 @@ export function Shell(): ReactNode {
           </div>
         </aside>
         <main className={css.main} id="main" ref={main} tabIndex={-1}>
-          <Offline />
+          <div className={css.notices}>
+            <Refused onDismiss={() => main.current?.focus()} />
+            <Offline />
+          </div>
           <Suspense fallback={null}>
             <Screens />
           </Suspense>
@@ -109,16 +112,41 @@ function Live(): ReactNode {
   );
 }
 
+/** Why a code in the address was not taken, for somebody who is signed in already. */
+function Refused({ onDismiss }: { readonly onDismiss: () => void }): ReactNode {
+  const { reason } = useSession();
+  return (
+    <div role="alert">
+      {reason === null ? null : (
+        <div className={css.notice}>
+          <Icon name="warn" />
+          <span>{reason}</span>
+          <Button
+            kind="plain"
+            icon="close"
+            label="Dismiss"
+            small
+            onClick={() => {
+              dismissReason();
+              onDismiss();
+            }}
+          />
+        </div>
+      )}
+    </div>
+  );
+}
+
 /** Screens keep what they show while nothing new comes. */
 function Offline(): ReactNode {
   const connection = useConnection();
   return (
     <div role="status">
       {connection.state === 'reconnecting' ? (
-        <div className={css.offline}>
+        <div className={css.notice}>
           <Icon name="warn" />
           <span>
-            <b>Showing what was true at {clock(connection.since)}.</b> Reconnecting.
+            <b title={exact(connection.since)}>Showing what was true at {clock(connection.since)}.</b> Reconnecting.
           </span>
         </div>
       ) : null}

@@ -6,7 +6,7 @@ import { Store } from './store.js';
 export interface Session {
   /** A token or an API key. Null: nobody is signed in. */
   readonly credential: string | null;
-  /** Why nobody is signed in any more; null where there is nothing to say. */
+  /** Why nobody is signed in any more, or why a code was not taken; null where there is nothing to say. */
   readonly reason: string | null;
 }
 
@@ -24,6 +24,17 @@ export function signOut(reason: string | null = null): void {
   if (session.get().credential === null && reason === null) return;
   sessionStorage.removeItem(slot);
   session.set({ credential: null, reason });
+}
+
+/** Says why a code was not taken. Whoever is signed in stays so: a code from anywhere must not end a session. */
+function refuse(reason: string): void {
+  const { credential } = session.get();
+  session.set({ credential, reason: credential === null ? reason : `${reason} You are still signed in as before.` });
+}
+
+/** The reader has read why a code was not taken. */
+export function dismissReason(): void {
+  session.set({ ...session.get(), reason: null });
 }
 
 export function useSession(): Session {
@@ -45,8 +56,18 @@ export async function redeemCode(): Promise<void> {
     });
     const answer = (await response.json()) as { token?: string; errors?: readonly { message: string }[] };
     if (answer.token !== undefined) return signIn(answer.token);
-    signOut(answer.errors?.[0]?.message ?? 'The server did not take the code. Run "halyard console" again.');
+    refuse(refusalOf(response.status, answer.errors?.[0]?.message));
   } catch {
-    signOut('The server did not answer. Run "halyard console" again.');
+    refuse(`The server did not answer. ${runAgain}`);
   }
+}
+
+const runAgain = 'Run "halyard console" again.';
+
+/** What the server says, with what to do. The code has left the address, so in no case is it sent again. */
+function refusalOf(status: number, message: string | undefined): string {
+  // What was sent has no form of a code, and the server speaks to programs of its body.
+  if (message === undefined || status === 400 || status === 413) return `The code is not valid. ${runAgain}`;
+  // Where only an identity provider signs tokens, no code helps.
+  return message.includes(runAgain) || status === 403 ? message : `${message} ${runAgain}`;
 }

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { type ChangeShape, changeWords, type DifferenceShape, differenceText } from '../words/changes.js';
+import { type ChangeShape, changeWords, type DifferenceShape, differenceText, instantAt } from '../words/changes.js';
 import type { Json } from '../words/shapes.js';
 import { exact, relative } from '../words/times.js';
 import { initials } from '../words/values.js';
@@ -95,9 +95,9 @@ function Differences({ differences }: { readonly differences: readonly Differenc
         <div key={path.join('/')}>
           <span className={css.path}>{path.join('.')}</span>
           <span className={css.change}>
-            {isThere(before) ? <del>{differenceText(path, before)}</del> : null}
+            {isThere(before) ? <del title={exactly(path, before)}>{differenceText(path, before)}</del> : null}
             {isThere(before) ? <span className={css.to}>→</span> : null}
-            <ins>{differenceText(path, after)}</ins>
+            <ins title={exactly(path, after)}>{differenceText(path, after)}</ins>
           </span>
         </div>
       ))}
@@ -106,3 +106,9 @@ function Differences({ differences }: { readonly differences: readonly Differenc
 }
 
 const isThere = (value: Json | undefined) => value !== undefined && value !== null;
+
+/** For the pointer, where a value is a time. */
+function exactly(path: readonly string[], value: Json | undefined): string | undefined {
+  const instant = instantAt(path, value);
+  return instant === null ? undefined : exact(instant);
+}

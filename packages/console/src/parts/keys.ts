@@ -13,3 +13,11 @@ export function isTyping(event: KeyboardEvent): boolean {
   const isField = target.matches('input:not([type=checkbox], [type=range]), textarea, select, [contenteditable]');
   return isField || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]') !== null;
 }
+
+/** Leaves a small form with Escape, as with its Cancel. */
+export function onEscape(event: React.KeyboardEvent, leave: () => void): void {
+  if (event.key !== 'Escape' || event.nativeEvent.isComposing) return;
+  // What is around the form, such as a draft, is not meant.
+  event.preventDefault();
+  leave();
+}

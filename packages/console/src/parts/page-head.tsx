@@ -21,7 +21,7 @@ export function PageHead({ title, children }: PageHeadProps): ReactNode {
   useTitle(title);
   return (
     <div className={css.head}>
-      <h1>{title}</h1>
+      <h1 dir="auto">{title}</h1>
       <div className={css.end}>{children}</div>
     </div>
   );

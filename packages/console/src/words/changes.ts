@@ -1,6 +1,7 @@
 import { conditionsText } from './conditions.js';
 import { plural } from './numbers.js';
 import { isObject, type Json } from './shapes.js';
+import { moment } from './times.js';
 import { valueText } from './values.js';
 
 export interface DifferenceShape {
@@ -121,7 +122,17 @@ export function differenceText(path: readonly string[], value: Json | undefined)
   const isConditions = path.at(-1) === 'when' || (path.length === 1 && path[0] === 'conditions');
   if (isConditions && isObject(value)) return conditionsText(value) || 'everybody';
   if (path[0] === 'rules' && path.length === 2 && isObject(value)) return ruleText(value);
-  return valueText(value);
+  const instant = instantAt(path, value);
+  return instant === null ? valueText(value) : moment(instant);
+}
+
+/** Fields with an instant. Others may hold a text that only looks like one. */
+const instants: readonly string[] = ['expectedUntil', 'expiresAt'];
+
+/** The instant that a side of a difference is; null where it is something else. */
+export function instantAt(path: readonly string[], value: Json | undefined): string | null {
+  const isInstant = path.length === 1 && instants.includes(path[0] ?? '') && typeof value === 'string';
+  return isInstant && !Number.isNaN(Date.parse(value)) ? value : null;
 }
 
 function ruleText(rule: { readonly [name: string]: Json }): string {

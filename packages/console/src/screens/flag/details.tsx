@@ -1,6 +1,6 @@
 import { type ReactNode, useEffect, useState } from 'react';
 import { issuesAt } from '../../draft/validate.js';
-import { exact, latestMinute } from '../../words/times.js';
+import { date, dateFieldOf, exact, latestMinute, startOf } from '../../words/times.js';
 import type { Editing } from './editing.js';
 import css from './overrides.module.css';
 
@@ -57,13 +57,9 @@ export function Details({ editing }: { readonly editing: Editing }): ReactNode {
             className={css.input}
             type="date"
             max={latestMinute.slice(0, 10)}
-            value={fields.expectedUntil?.slice(0, 10) ?? ''}
-            onChange={event =>
-              dispatch({
-                type: 'set',
-                fields: { expectedUntil: event.target.value === '' ? null : `${event.target.value}T00:00:00.000Z` },
-              })
-            }
+            value={dateFieldOf(fields.expectedUntil)}
+            title={fields.expectedUntil === null ? undefined : exact(fields.expectedUntil)}
+            onChange={event => dispatch({ type: 'set', fields: { expectedUntil: startOf(event.target.value) } })}
           />
           {fault('expectedUntil')}
         </label>
@@ -109,16 +105,24 @@ function ReadDetails({ editing }: { readonly editing: Editing }): ReactNode {
     ['Description', description],
     ['Owner', owner],
     ['Tags', tags.join(', ')],
-    ['Expected until', expectedUntil === null ? null : exact(expectedUntil)],
-  ].filter(([, value]) => value !== null && value !== '');
-  if (rows.length === 0) return null;
+    [
+      'Expected until',
+      expectedUntil === null ? null : (
+        <time key="expectedUntil" dateTime={expectedUntil} title={exact(expectedUntil)}>
+          {date(expectedUntil)}
+        </time>
+      ),
+    ],
+  ] as const;
+  const told = rows.filter(([, value]) => value !== null && value !== '');
+  if (told.length === 0) return null;
   return (
     <section className={css.sec} id="details" aria-labelledby="h-details">
       <div className={css.head}>
         <h2 id="h-details">Details</h2>
       </div>
       <dl className={css.pairs}>
-        {rows.map(([name, value]) => (
+        {told.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd>{value}</dd>

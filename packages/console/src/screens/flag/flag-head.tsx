@@ -45,7 +45,7 @@ export function Head({ flag, canEdit, isBusy, onToggle }: HeadProps): ReactNode 
         ) : (
           <span className={css.word}>{flag.enabled ? 'On' : 'Off'}</span>
         )}
-        <h1>{flag.name}</h1>
+        <h1 dir="auto">{flag.name}</h1>
       </div>
       <p className={css.sentence}>
         <SentenceText parts={sentence(shape, counted)} />

@@ -1,11 +1,13 @@
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import type { OverrideFieldsFragment } from '../../data/generated/graphql.js';
 import { type Issue, issuesAt } from '../../draft/validate.js';
 import { Button } from '../../parts/button.js';
+import { Ending } from '../../parts/ending.js';
+import { onEscape } from '../../parts/keys.js';
 import { Value } from '../../parts/value.js';
 import { count, plural } from '../../words/numbers.js';
 import type { VariantShape } from '../../words/shapes.js';
-import { ending, exact, instantOf, latestMinute } from '../../words/times.js';
+import { instantOf, latestMinute } from '../../words/times.js';
 import css from './overrides.module.css';
 import { State } from './state.js';
 
@@ -36,19 +38,24 @@ export interface OverridesProps {
 export function Overrides(props: OverridesProps): ReactNode {
   const { overrides, total, canEdit, fault, now, onRemove } = props;
   const [isAdding, setAdding] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const close = () => {
+    setAdding(false);
+    button.current?.focus();
+  };
   return (
     <section className={css.sec} id="overrides" aria-labelledby="h-overrides">
       <div className={css.head}>
         <h2 id="h-overrides">Overrides</h2>
         {canEdit ? (
           <span className={css.end}>
-            <Button small icon="plus" pressed={isAdding} onClick={() => setAdding(!isAdding)}>
+            <Button ref={button} small icon="plus" pressed={isAdding} onClick={() => setAdding(!isAdding)}>
               Override
             </Button>
           </span>
         ) : null}
       </div>
-      {isAdding ? <OverrideForm {...props} onDone={() => setAdding(false)} /> : null}
+      {isAdding ? <OverrideForm {...props} onDone={close} /> : null}
       <p className={css.fault} role="alert">
         {fault}
       </p>
@@ -68,9 +75,7 @@ export function Overrides(props: OverridesProps): ReactNode {
                 <State isOn={enabled} />
                 {variant === null || variant === undefined ? null : <Value>{variant}</Value>}
               </span>
-              <time className={css.end} title={expiresAt ? exact(expiresAt) : undefined}>
-                {ending(expiresAt, now)}
-              </time>
+              <Ending className={css.end} at={expiresAt} now={now} />
               {canEdit ? (
                 <Button
                   kind="plain"
@@ -96,8 +101,11 @@ function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProp
   const [answer, setAnswer] = useState('on');
   const [ends, setEnds] = useState('');
   const [reason, setReason] = useState('');
+  const first = useRef<HTMLInputElement>(null);
+  useEffect(() => first.current?.focus(), []);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
+    if (isBusy) return;
     const wasSet = await onSet({
       userId: userId.trim(),
       enabled: answer !== 'off',
@@ -108,10 +116,11 @@ function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProp
     if (wasSet) onDone();
   };
   return (
-    <form className={css.form} onSubmit={submit}>
+    <form className={css.form} onSubmit={submit} onKeyDown={event => onEscape(event, onDone)}>
       <label>
         <span>User id</span>
         <input
+          ref={first}
           className={css.input}
           required
           value={userId}
@@ -146,7 +155,7 @@ function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProp
         <input className={css.input} value={reason} maxLength={500} onChange={event => setReason(event.target.value)} />
       </label>
       <span className={css.actions}>
-        <Button kind="primary" type="submit" disabled={isBusy || userId.trim() === ''}>
+        <Button kind="primary" type="submit" busy={isBusy} disabled={userId.trim() === ''}>
           Set override
         </Button>
         <Button onClick={onDone}>Cancel</Button>

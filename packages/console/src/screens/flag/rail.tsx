@@ -104,7 +104,11 @@ export function UsageCard({ flag, now }: UsageCardProps): ReactNode {
           'No question has named it yet.'
         ) : (
           <>
-            Last asked for by name <time title={exact(lastAskedAt)}>{relative(lastAskedAt, now)}</time>.
+            Last asked for by name{' '}
+            <time dateTime={lastAskedAt} title={exact(lastAskedAt)}>
+              {relative(lastAskedAt, now)}
+            </time>
+            .
           </>
         )}
       </p>

@@ -74,7 +74,7 @@ export const FlagRow = memo(function FlagRow(props: FlagRowProps): ReactNode {
       </span>
       <div className={css.name} role="cell">
         <div className={css.title}>
-          <Link href={`/flags/${encodeURIComponent(flag.key)}`} tabIndex={tabIndex} data-link>
+          <Link href={`/flags/${encodeURIComponent(flag.key)}`} tabIndex={tabIndex} dir="auto" data-link>
             {flag.name}
           </Link>
           {flag.type === 'BOOLEAN' ? null : (

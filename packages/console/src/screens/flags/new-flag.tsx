@@ -36,6 +36,7 @@ export function NewFlag({ onClose }: { readonly onClose: () => void }): ReactNod
   useModal(dialog);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
+    if (fetching) return;
     if (name.trim() === '') return setFaults({ name: 'A flag needs a name for people.' });
     if (key === '') return setFaults({ key: 'A flag needs a key for programs.' });
     const { data, error } = await create({ input: { name: name.trim(), key } });
@@ -74,7 +75,7 @@ export function NewFlag({ onClose }: { readonly onClose: () => void }): ReactNod
         <p className={css.hint}>It is off for everybody until you switch it on.</p>
         <div className={css.actions}>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" disabled={fetching}>
+          <Button kind="primary" type="submit" busy={fetching}>
             Create
           </Button>
         </div>

@@ -20,6 +20,7 @@ export function AddMembersForm({ group, onDone }: AddMembersFormProps): ReactNod
   const [progress, setProgress] = useState<{ done: number; total: number } | null>(null);
   const [fault, setFault] = useState<string | null>(null);
   const isStopped = useRef(false);
+  const field = useRef<HTMLTextAreaElement>(null);
   const ids = pastedIds(text);
 
   const add = async () => {
@@ -42,6 +43,8 @@ export function AddMembersForm({ group, onDone }: AddMembersFormProps): ReactNod
     setProgress(null);
     setText(ids.slice(done).join('\n'));
     if (done > 0) onDone(added, revision);
+    // The button has nothing more to add, and a disabled one takes no focus. What is left, or comes next, is in the field.
+    field.current?.focus();
   };
   return (
     <section className={css.card} aria-labelledby="h-add">
@@ -50,6 +53,7 @@ export function AddMembersForm({ group, onDone }: AddMembersFormProps): ReactNod
         <span className={css.faint}>{ids.length === 0 ? '' : plural(ids.length, 'id')}</span>
       </div>
       <textarea
+        ref={field}
         className={css.paste}
         aria-label="User ids, one a line"
         rows={6}
@@ -69,7 +73,7 @@ export function AddMembersForm({ group, onDone }: AddMembersFormProps): ReactNod
         {fault}
       </p>
       <div className={css.actions}>
-        <Button kind="primary" disabled={ids.length === 0 || progress !== null} onClick={add}>
+        <Button kind="primary" disabled={ids.length === 0} busy={progress !== null} onClick={add}>
           {ids.length === 0 ? 'Add' : `Add ${plural(ids.length, 'user')}`}
         </Button>
         {progress === null ? null : (

@@ -58,7 +58,7 @@ export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
             {members.map(({ cursor, node, addedAt }) => (
               <li key={cursor} className={css.member}>
                 <Link href={userPath(node.userId)}>{node.userId}</Link>
-                <time className={css.faint} title={exact(addedAt)}>
+                <time className={css.faint} dateTime={addedAt} title={exact(addedAt)}>
                   {relative(addedAt, Date.now())}
                 </time>
                 {canEdit ? (
@@ -67,7 +67,7 @@ export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
                     small
                     icon="close"
                     label={`Remove ${node.userId}`}
-                    disabled={commit.isBusy}
+                    busy={commit.isBusy}
                     onClick={() => onRemove(node.userId)}
                   />
                 ) : null}

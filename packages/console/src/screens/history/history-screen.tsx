@@ -143,14 +143,14 @@ function Row({ change, isFirst, size, acting }: RowProps): ReactNode {
   return (
     <ChangeItem change={change} now={acting.now} keyNames={acting.keyNames} about={<About change={change} />}>
       {canEdit && isFirst && canUndo(change) ? (
-        <Button kind="link" disabled={commit.isBusy} title={undoTitle(size)} onClick={undo}>
+        <Button kind="link" busy={commit.isBusy} title={undoTitle(size)} onClick={undo}>
           {size > 1 ? `Undo all ${count(size)}` : 'Undo'}
         </Button>
       ) : null}
       {canEdit && canRevertTo(change) ? (
         <Button
           kind="link"
-          disabled={commit.isBusy}
+          busy={commit.isBusy}
           title="Brings the flag back to what it was after this change"
           onClick={revert}
         >

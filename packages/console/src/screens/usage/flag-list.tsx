@@ -70,7 +70,9 @@ function Pages(props: FlagListProps & { readonly search: string; readonly after:
             <li key={id}>
               <button type="button" className={css.row} aria-current={key === chosen} onClick={() => onChoose(key)}>
                 <span className={css.who}>
-                  <span className={css.name}>{name}</span>
+                  <span className={css.name} dir="auto">
+                    {name}
+                  </span>
                   <span className={css.key}>{key}</span>
                 </span>
                 <Bars chart={chart} />

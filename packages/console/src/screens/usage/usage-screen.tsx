@@ -51,8 +51,8 @@ export function UsageScreen(): ReactNode {
         </fieldset>
       </PageHead>
       <p className={css.lead}>
-        Questions that name a flag are counted, by day and reason, and never by user. Answers with all flags at once
-        count for none of them.
+        Questions that name a flag are counted by day, in UTC, and by reason, and never by user. Answers with all flags
+        at once count for none of them.
       </p>
       {flag === null ? null : <Chosen flagKey={flag} days={days} now={now} onClose={() => change('flag', null)} />}
       <StaleFlags now={now} />

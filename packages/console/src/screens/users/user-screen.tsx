@@ -1,17 +1,18 @@
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useQuery } from 'urql';
 import { Link } from 'wouter';
 import type { UserPageQuery } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
+import { Ending } from '../../parts/ending.js';
 import { Faulty } from '../../parts/faulty.js';
 import { Outcome } from '../../parts/outcome.js';
 import { PageHead } from '../../parts/page-head.js';
 import { flagPath, groupPath, whyPath } from '../../parts/paths.js';
 import { useCommit } from '../../parts/use-commit.js';
+import { useNow } from '../../parts/use-now.js';
 import { Value } from '../../parts/value.js';
 import { count, plural } from '../../words/numbers.js';
 import type { Json } from '../../words/shapes.js';
-import { ending } from '../../words/times.js';
 import { valueText } from '../../words/values.js';
 import { reasonNames } from '../../words/why.js';
 import { SetAttributes, UserPage } from './documents.js';
@@ -53,6 +54,7 @@ export function UserScreen({ userId, ...rest }: UserScreenProps): ReactNode {
 type User = UserPageQuery['user'];
 
 function UserView({ user, canEdit, onRefresh }: UserScreenProps & { user: User; onRefresh: () => void }): ReactNode {
+  const now = useNow();
   return (
     <div className={css.columns}>
       <div>
@@ -110,7 +112,7 @@ function UserView({ user, canEdit, onRefresh }: UserScreenProps & { user: User; 
                   <span className={enabled ? css.on : css.off}>{enabled ? 'On' : 'Off'}</span>
                   {typeof variant === 'string' ? <Value>{variant}</Value> : null}
                 </span>
-                <span className={css.faint}>{ending(expiresAt, Date.now())}</span>
+                <Ending className={css.faint} at={expiresAt} now={now} />
               </li>
             ))}
           </ul>
@@ -136,6 +138,11 @@ function AttributesCard({
 }): ReactNode {
   const [text, setText] = useState<string | null>(null);
   const [isNoObject, setNoObject] = useState(false);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const isOpen = text !== null;
+  useEffect(() => {
+    if (isOpen) field.current?.focus();
+  }, [isOpen]);
   const commit = useCommit({ onDone: onRefresh });
   const entries = Object.entries(user.attributes as { readonly [name: string]: Json });
   const save = async () => {
@@ -177,6 +184,7 @@ function AttributesCard({
       ) : (
         <>
           <textarea
+            ref={field}
             className={css.json}
             aria-label="Attributes as JSON"
             rows={8}
@@ -188,7 +196,7 @@ function AttributesCard({
             {isNoObject ? 'Write an object, such as {"plan": "pro"}.' : commit.refusal}
           </p>
           <div className={css.actions}>
-            <Button kind="primary" disabled={commit.isBusy} onClick={save}>
+            <Button kind="primary" busy={commit.isBusy} onClick={save}>
               Save attributes
             </Button>
             <Button onClick={cancel}>Cancel</Button>

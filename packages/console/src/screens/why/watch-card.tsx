@@ -3,7 +3,7 @@ import { useSubscription } from 'urql';
 import type { WatchUserSubscription } from '../../data/generated/graphql.js';
 import { Switch } from '../../parts/switch.js';
 import { Value } from '../../parts/value.js';
-import { clock } from '../../words/times.js';
+import { clock, exact } from '../../words/times.js';
 import { WatchUser } from './documents.js';
 import type { Question } from './question.js';
 import css from './why.module.css';
@@ -61,7 +61,9 @@ export function WatchCard({ question, flagKey, onFlagChanged }: WatchCardProps):
       <ul className={css.feed}>
         {lines.map(({ id, at, key, enabled, variant, isGone }) => (
           <li key={id}>
-            <time>{clock(at, undefined, true)}</time>
+            <time dateTime={new Date(at).toISOString()} title={exact(at)}>
+              {clock(at, undefined, true)}
+            </time>
             <span className={css.mono}>{key}</span>
             {isGone ? (
               <span className={css.tried}>deleted</span>

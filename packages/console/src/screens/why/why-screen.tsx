@@ -6,7 +6,7 @@ import { Empty } from '../../parts/empty.js';
 import { PageHead } from '../../parts/page-head.js';
 import { SentenceText } from '../../parts/sentence-text.js';
 import { count } from '../../words/numbers.js';
-import { clock } from '../../words/times.js';
+import { exact } from '../../words/times.js';
 import { verdict } from '../../words/why.js';
 import { FlagKeys, WhyPage } from './documents.js';
 import { OverrideCard } from './override-card.js';
@@ -106,7 +106,8 @@ function Answer({ data, flag, question, canEdit, onAsk, onRefresh }: AnswerProps
           />
         ) : null}
         <WatchCard key={question.userId} question={question} flagKey={flag.key} onFlagChanged={onRefresh} />
-        <CopyCard text={`${explain.text} Revision ${count(explain.revision)}, ${clock(Date.now())}.`} />
+        {/* It is read elsewhere: the time has its date and its zone. */}
+        <CopyCard text={`${explain.text} Revision ${count(explain.revision)}, ${exact(Date.now())}.`} />
       </aside>
     </div>
   );

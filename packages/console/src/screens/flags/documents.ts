@@ -55,6 +55,7 @@ export const FlagFacets = graphql(`
 /** A flag as the list shows it. */
 export type ListedFlag = FlagListQuery['flags']['nodes'][number];
 
+/** It asks for little of each flag: of 500 whole flags it would cost more than the server allows. */
 export const UpdateFlags = graphql(`
   mutation UpdateFlags($input: UpdateFlagsInput!) {
     result: updateFlags(input: $input) {
@@ -73,6 +74,19 @@ export const UpdateFlags = graphql(`
       ... on ConfirmationRequiredError {
         preview {
           ...PreviewFields
+        }
+      }
+      ... on ConflictsError {
+        conflicts {
+          flagKey
+          message
+        }
+        flags {
+          id
+          key
+          enabled
+          tags
+          version
         }
       }
       ... on ValidationError {

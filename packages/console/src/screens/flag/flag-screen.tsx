@@ -10,6 +10,7 @@ import { Faulty } from '../../parts/faulty.js';
 import { RemoveOverride, SetOverride } from '../../parts/flag-mutations.js';
 import { Outcome } from '../../parts/outcome.js';
 import { useCommit } from '../../parts/use-commit.js';
+import { useLeaveWarning } from '../../parts/use-leave-warning.js';
 import { useNow } from '../../parts/use-now.js';
 import { count, plural } from '../../words/numbers.js';
 import { ConflictBanner } from './conflicts.js';
@@ -257,13 +258,4 @@ function useEscape(isOn: boolean, act: () => void): void {
     addEventListener('keydown', press);
     return () => removeEventListener('keydown', press);
   });
-}
-
-function useLeaveWarning(isDirty: boolean): void {
-  useEffect(() => {
-    if (!isDirty) return;
-    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener('beforeunload', warn);
-    return () => removeEventListener('beforeunload', warn);
-  }, [isDirty]);
 }

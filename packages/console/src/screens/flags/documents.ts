@@ -27,6 +27,22 @@ export const FlagList = graphql(`
   }
 `);
 
+/** Which flags match now, and nothing of them. */
+export const FlagMatches = graphql(`
+  query FlagMatches($filter: FlagFilter, $first: Int!, $after: String) {
+    flags(filter: $filter, orderBy: { field: NAME, direction: ASC }, first: $first, after: $after) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        id
+      }
+    }
+  }
+`);
+
 export const FlagFacets = graphql(`
   query FlagFacets {
     flags(first: 1) {

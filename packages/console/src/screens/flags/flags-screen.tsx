@@ -81,7 +81,7 @@ export function FlagsScreen(): ReactNode {
           {changed === 0 ? null : (
             <Button
               kind="link"
-              title="Flags were made, renamed or deleted. Rows stay where they are until you ask"
+              title="Flags were made, renamed or deleted, or begin to match. Rows stay where they are until you ask"
               onClick={reorder}
             >
               {count(changed)} changed, refresh order

@@ -115,7 +115,7 @@ export function useCommit({ onFlag, onDone, onMissing }: CommitOptions = {}): Co
           : (result.message ?? '');
     setRefusal({
       issues: result.issues ?? [],
-      fault: isShown || result.issues !== undefined ? null : message,
+      fault: isConflict ? savedFirst : isShown || result.issues !== undefined ? null : message,
       refusal: isShown
         ? null
         : errorText({ code: '', message, ...(result.issues && { issues: result.issues }) }, { flags: keys }),
@@ -147,4 +147,5 @@ function keysIn(input: object): readonly string[] {
 type Refusal = Pick<Commit, 'issues' | 'fault' | 'refusal'>;
 
 const accepted: Refusal = { issues: [], fault: null, refusal: null };
+const savedFirst = 'Somebody else saved first, so this was not saved. Look at what has changed, and save again.';
 const unchanged = 'Nothing to change: it is as it was then.';

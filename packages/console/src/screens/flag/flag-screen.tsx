@@ -14,6 +14,7 @@ import { useLeaveWarning } from '../../parts/use-leave-warning.js';
 import { useNow } from '../../parts/use-now.js';
 import { count, plural } from '../../words/numbers.js';
 import { ConflictBanner } from './conflicts.js';
+import { DeletedFlag } from './deleted-flag.js';
 import { Details } from './details.js';
 import { FlagPage } from './documents.js';
 import type { Editing } from './editing.js';
@@ -23,7 +24,7 @@ import { FlagHistory } from './history.js';
 import { Overrides } from './overrides.js';
 import { AudienceCard, DraftCard, saveWords, UsageCard } from './rail.js';
 import { Rules } from './rules.js';
-import { useFlagDraft } from './use-flag-draft.js';
+import { leftDraft, useFlagDraft } from './use-flag-draft.js';
 import { useOtherSave } from './use-other-save.js';
 import { usePreview } from './use-preview.js';
 import { Variants } from './variants.js';
@@ -44,6 +45,8 @@ export function FlagScreen({ flagKey, ...rest }: FlagScreenProps): ReactNode {
   if (error !== undefined) {
     return <Faulty error={error} onRetry={refresh} />;
   }
+  const draft = leftDraft(flagKey);
+  if (draft !== undefined) return <DeletedFlag draft={draft} />;
   return <Empty title={`No flag has the key ${flagKey}.`}>It was deleted, or the address has a mistake.</Empty>;
 }
 
@@ -67,7 +70,7 @@ function FlagView({ flag, canEdit, isLive, onRefresh }: FlagViewProps): ReactNod
   const { draft, dispatch, changes, issues: certain } = useFlagDraft(saved);
   const [note, setNote] = useState('');
   const history = flag.changes.nodes;
-  const other = useOtherSave({ flag: saved, conflicts: draft.conflicts, history });
+  const other = useOtherSave({ flag: saved, updatedAt: flag.updatedAt, conflicts: draft.conflicts, history });
   const now = useNow();
   const commit = useCommit({
     onFlag: (changed, isOwn) => {

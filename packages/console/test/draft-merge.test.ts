@@ -37,6 +37,15 @@ describe('a save by another person', () => {
     expect(reduceDraft(draft, { type: 'resolve', path: ['percentage'], take: 'mine' }).fields.percentage).toBe(40);
   });
 
+  it('shows mine as it is now while I go on, and is settled when I take the same or give mine up', () => {
+    const draft = edit({ type: 'set', fields: { percentage: 40 } }, save({ percentage: 30 }));
+    const on = reduceDraft(draft, { type: 'set', fields: { percentage: 50 } });
+    expect(on.conflicts).toEqual([{ path: ['percentage'], mine: 50, theirs: 30 }]);
+    expect(reduceDraft(on, { type: 'set', fields: { percentage: 30 } }).conflicts).toEqual([]);
+    expect(reduceDraft(on, { type: 'revert', path: ['percentage'] }).conflicts).toEqual([]);
+    expect(reduceDraft(on, { type: 'set', fields: { owner: 'me' } }).conflicts).toEqual(on.conflicts);
+  });
+
   it('is no conflict if both changed it to the same', () => {
     const draft = edit({ type: 'set', fields: { percentage: 40 } }, save({ percentage: 40 }));
     expect([draft.conflicts, paths(draft)]).toEqual([[], []]);

@@ -66,6 +66,31 @@ describe.skipIf(!hasBrowser)('the console under the hands of its reader', { time
       await until(async () => (await names(page)).join() === 'stay_b', 'it is gone');
     });
 
+    it('tells of a flag that begins to match the filter by a change elsewhere, and moves no row', async () => {
+      for (const key of ['match_a', 'match_c']) await create(key, { tags: ['web'] });
+      for (const key of ['match_b', 'match_bb', 'match_e']) await create(key, { enabled: false });
+      const page = await open('/?search=match_&tag=web&state=on');
+      await page.getByText(/^2 of \d+ flags$/).waitFor();
+      const change = (key: string, more: object) => server.service.management.updateFlag({ key, ...more });
+      await change('match_b', { enabled: true, tags: ['web'] });
+      await page.getByRole('button', { name: '1 changed, refresh order' }).waitFor();
+      await page.getByText(/^3 of \d+ flags$/).waitFor();
+      await change('match_bb', { enabled: true, tags: ['web'] });
+      await create('match_0', { tags: ['web'] });
+      await page.getByRole('button', { name: '3 changed, refresh order' }).waitFor();
+      await page.getByText(/^5 of \d+ flags$/).waitFor();
+      expect(await names(page)).toEqual(['match_a', 'match_c']);
+      await change('match_b', { enabled: false });
+      await page.getByRole('button', { name: '2 changed, refresh order' }).click();
+      await until(async () => (await names(page)).join() === 'match_0,match_a,match_bb,match_c', 'the order is new');
+      expect(await page.getByRole('button', { name: /changed, refresh order/ }).count()).toBe(0);
+
+      await page.goto(`${server.url}/console/?search=match_&owner=nobody`);
+      await page.getByText('No flag matches.').waitFor();
+      await change('match_e', { owner: 'nobody' });
+      await page.getByRole('link', { name: 'match_e' }).waitFor();
+    });
+
     it('says at which flag and field a change of several is refused', async () => {
       await create('tagged_a');
       await create('tagged_b', { tags: Array.from({ length: 20 }, (_, i) => `tag-${i}`) });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ListedFlag } from '../src/screens/flags/documents.js';
 import type { ListFilter } from '../src/screens/flags/filter.js';
-import { noOrder, ordered } from '../src/screens/flags/order.js';
+import { newcomers, noOrder, ordered } from '../src/screens/flags/order.js';
 
 const all: ListFilter = { search: '', state: null, tag: null, owner: null, group: null };
 const flag = (id: string, more: Partial<ListedFlag> = {}) =>
@@ -48,5 +48,17 @@ describe('the order of the rows', () => {
       '',
       1,
     ]);
+  });
+});
+
+describe('flags that begin to match', () => {
+  it.each([
+    ['are told where they stand between rows', 'abc', 'axbc', true, 'x'],
+    ['are told after the last row where nothing follows', 'abc', 'abcx', true, 'x'],
+    ['are not told after the last row where a page follows, which has them', 'abc', 'axbcyz', false, 'x'],
+    ['are told where there is no row', '', 'xy', true, 'xy'],
+    ['are none where flags match no longer', 'abc', 'ac', true, ''],
+  ])('%s', (_, rows, matching, isAll, expected) => {
+    expect(newcomers(new Set(rows), [...matching], isAll).join('')).toBe(expected);
   });
 });

@@ -176,6 +176,37 @@ describe.skipIf(!hasBrowser)('history, keys and usage in a real browser', { time
       expect((await asKey()).status).toBe(401);
     });
 
+    it('give the focus to the next key when one is revoked, by whomever, and to New key after the last', async () => {
+      const ids: string[] = [];
+      for (const name of ['one', 'two', 'three']) {
+        const { createApiKey } = await act(
+          `mutation { createApiKey(input: { name: "${name}", role: READER }) { ... on CreateApiKeyPayload { apiKey { id } } } }`,
+        );
+        ids.push((createApiKey as { apiKey: { id: string } }).apiKey.id);
+      }
+      await using page = await open('/keys');
+      const focusIs = (text: string) =>
+        until(
+          async () => (await page.evaluate(() => document.activeElement?.textContent)) === text,
+          `the focus is on ${text}`,
+        );
+      const revoke = async (name: string) => {
+        await page.getByRole('button', { name: `Revoke ${name}` }).focus();
+        await page.keyboard.press('Enter');
+        await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).focus();
+        await page.keyboard.press('Enter');
+      };
+      await revoke('two');
+      await page.getByText('1 revoked key').waitFor();
+      await focusIs('Revoke one');
+      await act(`mutation { revokeApiKey(input: { id: "${ids[0]}" }) { __typename } }`);
+      await page.getByText('2 revoked keys').waitFor();
+      await focusIs('Revoke three');
+      await revoke('three');
+      await page.getByText('3 revoked keys').waitFor();
+      await focusIs('New key');
+    });
+
     it('say at the field why one is refused', async () => {
       await act('mutation { createApiKey(input: { name: "taken", role: READER }) { __typename } }');
       await using page = await open('/keys');

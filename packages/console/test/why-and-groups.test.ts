@@ -63,7 +63,7 @@ describe.skipIf(!hasBrowser)('why, users and groups', () => {
     await page.getByText('bob gets Pricing. The rule staff turns it on.').waitFor();
   });
 
-  it('many ids are added to a group, and a refused one is named', async () => {
+  it('many ids are added to a group', async () => {
     const page = await openConsole(browser, server, { path: '/groups' });
     await page.getByLabel('Name of a group').fill('beta');
     await page.getByRole('button', { name: 'Open' }).click();
@@ -78,15 +78,6 @@ describe.skipIf(!hasBrowser)('why, users and groups', () => {
       .click();
     await page.getByRole('heading', { name: /^u\d+$/ }).waitFor();
     await page.getByRole('link', { name: 'beta' }).waitFor();
-
-    await page.goBack();
-    await page.getByLabel('User ids, one a line').fill(`fine, ${'x'.repeat(300)}`);
-    await page.getByRole('button', { name: 'Add 2 users' }).click();
-    await page
-      .getByRole('alert')
-      .getByText(/1 to 255 characters/)
-      .waitFor();
-    expect(await page.getByLabel('User ids, one a line').inputValue()).toContain('fine');
   });
 
   it.each(['ann@example.com', 'a/b', 'a%2Fb', '%41', 'a+b&c=d#e?f', '<b>é😀</b>'])(

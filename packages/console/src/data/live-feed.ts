@@ -1,6 +1,7 @@
 import type { Client } from 'urql';
 import { fromPromise, mergeMap, pipe, subscribe, take, tap } from 'wonka';
 import type { ActiveQueries } from './active-queries.js';
+import { flagNews } from './flag-news.js';
 import type { ChangeKind } from './generated/graphql.js';
 import { graphql } from './generated/index.js';
 
@@ -31,6 +32,8 @@ const Changes = graphql(`
 
 /** Changes after which lists of flags have other members. */
 const ofLists: readonly ChangeKind[] = ['FLAG_CREATED', 'FLAG_DELETED', 'RESET'];
+/** Changes after which other flags may match a filter. */
+const ofFlags: readonly ChangeKind[] = [...ofLists, 'FLAG_UPDATED'];
 /** Milliseconds between two refreshes, at least: changes may come by hundreds. */
 const pause = 500;
 const retryDelay = 2_000;
@@ -46,6 +49,7 @@ export class LiveFeed {
   readonly #queries: ActiveQueries;
   #revision: number | null = null;
   #hasNewList = false;
+  #hasFlagNews = false;
   #refresh: ReturnType<typeof setTimeout> | null = null;
   #retry: ReturnType<typeof setTimeout> | null = null;
   #unsubscribe: (() => void) | null = null;
@@ -86,10 +90,13 @@ export class LiveFeed {
         const { revision, kind } = data.changes;
         this.#revision = revision;
         this.#hasNewList ||= ofLists.includes(kind);
+        this.#hasFlagNews ||= ofFlags.includes(kind);
         this.#refresh ??= setTimeout(() => {
           this.#refresh = null;
           const hasNewList = this.#hasNewList;
           this.#hasNewList = false;
+          if (this.#hasFlagNews) flagNews.set(this.#revision);
+          this.#hasFlagNews = false;
           this.#queries.refresh(freshness => freshness === 'changes' || hasNewList);
         }, pause);
       }),

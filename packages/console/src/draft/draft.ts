@@ -59,7 +59,8 @@ export function reduceDraft(draft: Draft, action: DraftAction): Draft {
     return { ...draft, fields, conflicts };
   }
   const fields = action.type === 'revert' ? reverted(draft, action.path) : edited(draft.fields, action);
-  return fields === draft.fields ? draft : { ...draft, fields };
+  if (fields === draft.fields) return draft;
+  return { ...draft, fields, conflicts: stillOpen(draft.conflicts, fields, draft.saved) };
 }
 
 function edited(
@@ -152,10 +153,14 @@ function rebased(draft: Draft, saved: SavedFlag): Draft {
   if (saved.version < draft.saved.version) return draft;
   const { fields, conflicts } = merge(draft.saved, draft.fields, saved);
   const isOpen = ({ path }: Conflict) => !conflicts.some(one => samePath(one.path, path));
-  const earlier = draft.conflicts
-    .filter(isOpen)
-    .map(({ path }) => ({ path, mine: valueAt(fields, path), theirs: valueAt(saved, path) }));
-  return { saved, fields, conflicts: [...earlier.filter(({ mine, theirs }) => !isSame(mine, theirs)), ...conflicts] };
+  return { saved, fields, conflicts: [...stillOpen(draft.conflicts.filter(isOpen), fields, saved), ...conflicts] };
+}
+
+/** Conflicts with the values of now. One about the same on both sides is none any more. */
+function stillOpen(conflicts: readonly Conflict[], mine: FlagFields, theirs: FlagFields): readonly Conflict[] {
+  return conflicts
+    .map(({ path }) => ({ path, mine: valueAt(mine, path), theirs: valueAt(theirs, path) }))
+    .filter(one => !isSame(one.mine, one.theirs));
 }
 
 /** What stands at a path; for a list its order. */

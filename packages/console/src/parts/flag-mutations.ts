@@ -76,6 +76,12 @@ export const UndoBatch = graphql(`
         revision
         batch
       }
+      ... on ConflictsError {
+        conflicts {
+          flagKey
+          message
+        }
+      }
       ... on Error {
         code
         message

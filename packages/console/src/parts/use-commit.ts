@@ -3,7 +3,7 @@ import { type AnyVariables, type TypedDocumentNode, useClient } from 'urql';
 import type { PreviewFieldsFragment } from '../data/generated/graphql.js';
 import type { SavedFlag } from '../draft/fields.js';
 import type { Issue } from '../draft/validate.js';
-import { errorText, noAnswer } from '../words/errors.js';
+import { type ConflictShape, conflictsText, errorText, missingText, noAnswer } from '../words/errors.js';
 import { RevertFlag, UndoBatch, UpdateFlag } from './flag-mutations.js';
 
 /** A change that the server has made. */
@@ -26,7 +26,9 @@ export interface Waiting {
 export interface Result {
   readonly __typename: string;
   readonly message?: string;
+  readonly path?: readonly string[] | null;
   readonly issues?: readonly Issue[];
+  readonly conflicts?: readonly ConflictShape[];
   readonly flag?: unknown;
   readonly flags?: readonly unknown[];
   readonly revision?: number;
@@ -40,6 +42,8 @@ export interface CommitOptions {
   /** @param isOwn whether this change made it; false: it is what somebody else has saved. */
   readonly onFlag?: (flag: SavedFlag, isOwn: boolean) => void;
   readonly onDone?: (done: Done) => void;
+  /** One of several flags that were to be changed does not exist any more. */
+  readonly onMissing?: (key: string) => void;
 }
 
 export interface Commit {
@@ -64,7 +68,7 @@ export interface Commit {
 }
 
 /** Sends changes, and keeps what the server says of them. */
-export function useCommit({ onFlag, onDone }: CommitOptions = {}): Commit {
+export function useCommit({ onFlag, onDone, onMissing }: CommitOptions = {}): Commit {
   const client = useClient();
   const [isBusy, setBusy] = useState(false);
   const [waiting, setWaiting] = useState<Waiting | null>(null);
@@ -97,13 +101,24 @@ export function useCommit({ onFlag, onDone }: CommitOptions = {}): Commit {
       setWaiting({ label, preview, send: async confirm => void (await send(label, mutation, { ...input, confirm })) });
     const isConflict = result.__typename === 'VersionConflictError';
     const isShown = preview !== undefined || isConflict;
-    const message = result.message ?? '';
+    const keys = keysIn(input);
+    const missing =
+      result.path?.[0] === 'flags' && result.__typename === 'FlagNotFoundError'
+        ? keys[Number(result.path[1])]
+        : undefined;
+    if (missing !== undefined) onMissing?.(missing);
+    const message =
+      missing !== undefined
+        ? missingText(missing)
+        : result.conflicts !== undefined
+          ? conflictsText(result.conflicts, mutation === UndoBatch)
+          : (result.message ?? '');
     setRefusal({
       issues: result.issues ?? [],
-      fault: isShown || result.issues !== undefined ? null : message,
+      fault: isConflict ? savedFirst : isShown || result.issues !== undefined ? null : message,
       refusal: isShown
         ? null
-        : errorText({ code: '', message, ...(result.issues && { issues: result.issues }) }, { flags: keysIn(input) }),
+        : errorText({ code: '', message, ...(result.issues && { issues: result.issues }) }, { flags: keys }),
     });
     return false;
   };
@@ -132,4 +147,5 @@ function keysIn(input: object): readonly string[] {
 type Refusal = Pick<Commit, 'issues' | 'fault' | 'refusal'>;
 
 const accepted: Refusal = { issues: [], fault: null, refusal: null };
+const savedFirst = 'Somebody else saved first, so this was not saved. Look at what has changed, and save again.';
 const unchanged = 'Nothing to change: it is as it was then.';

@@ -62,6 +62,31 @@ export function errorText(error: ErrorShape, names: InputNames = {}): string {
   return more.length === 0 ? text : `${text} And ${plural(more.length, 'more fault')}.`;
 }
 
+/** What somebody else has changed meanwhile. */
+export interface ConflictShape {
+  /** Null: it is about none. */
+  readonly flagKey?: string | null;
+  readonly message: string;
+}
+
+/** Names that a line lists. The others are counted. */
+const listed = 3;
+
+/** Why a change of several things was refused, which of them are to blame, and how to go on. */
+export function conflictsText(conflicts: readonly ConflictShape[], isUndo: boolean): string {
+  const keys = [...new Set(conflicts.flatMap(({ flagKey }) => flagKey ?? []))];
+  const [first] = conflicts;
+  const others = keys.length > listed ? ` and ${plural(keys.length - listed, 'more flag')}` : '';
+  const what =
+    keys.length < 2 ? (first?.message ?? '') : `${keys.slice(0, listed).join(', ')}${others} were changed again since.`;
+  return isUndo
+    ? `${what} Nothing was taken back: it is all or nothing. The history can bring flags back one by one.`
+    : `${what} Nothing was changed.`;
+}
+
+/** A flag that was to be changed, and was deleted by somebody else. */
+export const missingText = (key: string) => `The flag ${key} was deleted meanwhile. Nothing was changed.`;
+
 /** What is told of a change whose answer was lost: it may have been made. */
 export const noAnswer = 'The server did not answer. It may have saved this or not: look, and try again if not.';
 

@@ -10,9 +10,11 @@ import { Faulty } from '../../parts/faulty.js';
 import { RemoveOverride, SetOverride } from '../../parts/flag-mutations.js';
 import { Outcome } from '../../parts/outcome.js';
 import { useCommit } from '../../parts/use-commit.js';
+import { useLeaveWarning } from '../../parts/use-leave-warning.js';
 import { useNow } from '../../parts/use-now.js';
 import { count, plural } from '../../words/numbers.js';
 import { ConflictBanner } from './conflicts.js';
+import { DeletedFlag } from './deleted-flag.js';
 import { Details } from './details.js';
 import { FlagPage } from './documents.js';
 import type { Editing } from './editing.js';
@@ -22,7 +24,7 @@ import { FlagHistory } from './history.js';
 import { Overrides } from './overrides.js';
 import { AudienceCard, DraftCard, saveWords, UsageCard } from './rail.js';
 import { Rules } from './rules.js';
-import { useFlagDraft } from './use-flag-draft.js';
+import { leftDraft, useFlagDraft } from './use-flag-draft.js';
 import { useOtherSave } from './use-other-save.js';
 import { usePreview } from './use-preview.js';
 import { Variants } from './variants.js';
@@ -43,6 +45,8 @@ export function FlagScreen({ flagKey, ...rest }: FlagScreenProps): ReactNode {
   if (error !== undefined) {
     return <Faulty error={error} onRetry={refresh} />;
   }
+  const draft = leftDraft(flagKey);
+  if (draft !== undefined) return <DeletedFlag draft={draft} />;
   return <Empty title={`No flag has the key ${flagKey}.`}>It was deleted, or the address has a mistake.</Empty>;
 }
 
@@ -66,7 +70,7 @@ function FlagView({ flag, canEdit, isLive, onRefresh }: FlagViewProps): ReactNod
   const { draft, dispatch, changes, issues: certain } = useFlagDraft(saved);
   const [note, setNote] = useState('');
   const history = flag.changes.nodes;
-  const other = useOtherSave({ flag: saved, conflicts: draft.conflicts, history });
+  const other = useOtherSave({ flag: saved, updatedAt: flag.updatedAt, conflicts: draft.conflicts, history });
   const now = useNow();
   const commit = useCommit({
     onFlag: (changed, isOwn) => {
@@ -257,13 +261,4 @@ function useEscape(isOn: boolean, act: () => void): void {
     addEventListener('keydown', press);
     return () => removeEventListener('keydown', press);
   });
-}
-
-function useLeaveWarning(isDirty: boolean): void {
-  useEffect(() => {
-    if (!isDirty) return;
-    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener('beforeunload', warn);
-    return () => removeEventListener('beforeunload', warn);
-  }, [isDirty]);
 }

@@ -15,6 +15,9 @@ export interface FlagDraft {
 /** Drafts of pages that were left, by the key of the flag: coming back loses nothing. */
 const left = new Map<string, Draft>();
 
+/** What was changed of a flag and not saved. */
+export const leftDraft = (key: string): Draft | undefined => left.get(key);
+
 /** The draft over a flag, which moves when the flag does. */
 export function useFlagDraft(flag: SavedFlag): FlagDraft {
   const [draft, dispatch] = useReducer(reduceDraft, flag, started);

@@ -8,6 +8,8 @@ import type { OtherSave } from './conflicts.js';
 
 export interface OtherSaveOptions {
   readonly flag: SavedFlag;
+  /** When it was changed last. ISO 8601. */
+  readonly updatedAt: string;
   /** What both changed, and nobody has decided yet. */
   readonly conflicts: readonly Conflict[];
   /** Newest first. */
@@ -15,7 +17,7 @@ export interface OtherSaveOptions {
 }
 
 /** Notices when a flag changes by somebody else. */
-export function useOtherSave({ flag, conflicts, history }: OtherSaveOptions) {
+export function useOtherSave({ flag, updatedAt, conflicts, history }: OtherSaveOptions) {
   const before = useRef(flag);
   const own = useRef(new Set<number>());
   const [save, setSave] = useState<{ readonly version: number; readonly fields: number } | null>(null);
@@ -28,7 +30,8 @@ export function useOtherSave({ flag, conflicts, history }: OtherSaveOptions) {
   }, [flag]);
   // The feed may tell of an own save before its answer has come.
   const told = save !== null && !own.current.has(save.version) ? save.fields : conflicts.length;
-  const last = history.find(({ kind }) => kind === 'FLAG_UPDATED');
+  // The history comes after the flag: until then its newest entry names the author of an earlier change.
+  const last = history.find(({ kind, at }) => kind === 'FLAG_UPDATED' && at >= updatedAt);
   const other: OtherSave = { by: last === undefined ? 'Somebody' : actorOf(last), fields: told };
   return {
     save: told === 0 ? null : other,

@@ -7,7 +7,8 @@ export interface BulkBarProps {
   readonly count: number;
   readonly isBusy: boolean;
   readonly onSwitch: (enabled: boolean) => void;
-  readonly onTag: (tag: string) => void;
+  /** Resolves with whether they have it now. */
+  readonly onTag: (tag: string) => Promise<boolean>;
   readonly onClear: () => void;
 }
 
@@ -18,19 +19,19 @@ const most = 500;
 export function BulkBar({ count, isBusy, onSwitch, onTag, onClear }: BulkBarProps): ReactNode {
   const [tag, setTag] = useState('');
   const field = useRef<HTMLInputElement>(null);
-  const submit = (event: FormEvent) => {
+  const isOff = count > most;
+  const submit = async (event: FormEvent) => {
     event.preventDefault();
-    if (tag.trim() === '' || isBusy) return;
-    onTag(tag.trim());
-    setTag('');
+    if (tag.trim() === '' || isBusy || isOff) return;
+    // What is refused stays in the field.
+    if (await onTag(tag.trim())) setTag('');
     // Its button is off without a tag, and would take the focus away.
     field.current?.focus();
   };
-  const isOff = count > most;
   return (
     <section className={css.bar} aria-label="Selected flags">
       <span className={css.count}>
-        {plural(count, 'flag')} selected{count > most ? `. At most ${most} can be changed at once.` : ''}
+        {plural(count, 'flag')} selected{isOff ? `. At most ${most} can be changed at once.` : ''}
       </span>
       <Button busy={isBusy} disabled={isOff} onClick={() => onSwitch(true)}>
         Switch on

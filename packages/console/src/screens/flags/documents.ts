@@ -27,6 +27,22 @@ export const FlagList = graphql(`
   }
 `);
 
+/** Which flags match now, and nothing of them. */
+export const FlagMatches = graphql(`
+  query FlagMatches($filter: FlagFilter, $first: Int!, $after: String) {
+    flags(filter: $filter, orderBy: { field: NAME, direction: ASC }, first: $first, after: $after) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        id
+      }
+    }
+  }
+`);
+
 export const FlagFacets = graphql(`
   query FlagFacets {
     flags(first: 1) {
@@ -55,6 +71,7 @@ export const FlagFacets = graphql(`
 /** A flag as the list shows it. */
 export type ListedFlag = FlagListQuery['flags']['nodes'][number];
 
+/** It asks for little of each flag: of 500 whole flags it would cost more than the server allows. */
 export const UpdateFlags = graphql(`
   mutation UpdateFlags($input: UpdateFlagsInput!) {
     result: updateFlags(input: $input) {
@@ -73,6 +90,19 @@ export const UpdateFlags = graphql(`
       ... on ConfirmationRequiredError {
         preview {
           ...PreviewFields
+        }
+      }
+      ... on ConflictsError {
+        conflicts {
+          flagKey
+          message
+        }
+        flags {
+          id
+          key
+          enabled
+          tags
+          version
         }
       }
       ... on ValidationError {

@@ -10,21 +10,23 @@ import { Empty } from '../../parts/empty.js';
 import { Faulty } from '../../parts/faulty.js';
 import { Outcome } from '../../parts/outcome.js';
 import { PageHead } from '../../parts/page-head.js';
-import { useCommit } from '../../parts/use-commit.js';
 import { useNow } from '../../parts/use-now.js';
 import { count, plural } from '../../words/numbers.js';
 import { BulkBar } from './bulk-bar.js';
 import type { ListedFlag } from './documents.js';
-import { FlagFacets, UpdateFlags } from './documents.js';
+import { FlagFacets } from './documents.js';
 import { useListAddress } from './filter.js';
 import { Filters } from './filters.js';
 import { FlagRow } from './flag-row.js';
 import rowCss from './flag-row.module.css';
 import css from './flags.module.css';
+import { ListHead } from './list-head.js';
 import { NewFlag } from './new-flag.js';
+import { useBulk } from './use-bulk.js';
 import { useFlagPages } from './use-flag-pages.js';
 import { useListKeys } from './use-list-keys.js';
 import { useRowsInView } from './use-rows-in-view.js';
+import { useSelection } from './use-selection.js';
 
 /** All flags: who gets them, and who has them now. */
 export function FlagsScreen(): ReactNode {
@@ -32,9 +34,9 @@ export function FlagsScreen(): ReactNode {
   const [, go] = useLocation();
   const address = useListAddress();
   const [{ data: facets }, askFacets] = useQuery({ query: FlagFacets });
-  const { flags, gone, changed, total, error, hasMore, more, retry, refreshOrder } = useFlagPages(address.filter);
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
+  const pages = useFlagPages(address.filter);
+  const { flags, gone, changed, total, error, hasMore, more, retry, refreshOrder } = pages;
+  const selection = useSelection(address.filter, pages);
   const [isCreating, setCreating] = useState(false);
   // Rounded, so that rows are rendered again only when a time that they show may differ.
   const now = Math.ceil(useNow() / 30_000) * 30_000;
@@ -49,29 +51,23 @@ export function FlagsScreen(): ReactNode {
       .filter(isThere)
       .map(({ key }) => key),
   );
-  const commit = useCommit();
-
-  const send = async (label: string, changed: readonly ListedFlag[], change: (flag: ListedFlag) => object) => {
-    const names = changed.map(({ key }) => key);
-    setBusy(before => new Set([...before, ...names]));
-    const input = { flags: changed.map(flag => ({ key: flag.key, ...change(flag) })) };
-    const isDone = await commit.send(label, UpdateFlags, input);
-    setBusy(before => new Set([...before].filter(name => !names.includes(name))));
-    if (isDone) askFacets({ requestPolicy: 'network-only' });
-    return isDone;
-  };
+  const { commit, busy, send, tag } = useBulk({
+    onDone: () => askFacets({ requestPolicy: 'network-only' }),
+    onMissing: key => selection.drop(listed.filter(flag => flag.key === key).map(({ id }) => id)),
+  });
   const flip = (flag: ListedFlag) => {
     if (busy.has(flag.key) || !isLive || !isThere(flag)) return;
     void send(`${flag.name} is ${flag.enabled ? 'off' : 'on'}.`, [flag], ({ enabled }) => ({ enabled: !enabled }));
   };
   const keys = useListKeys(table, listed, {
-    select: id => setSelected(before => toggled(before, id)),
-    selectAll: ids => setSelected(before => new Set([...before, ...ids])),
+    select: selection.toggle,
+    selectAll: selection.add,
     flip: canEdit ? flip : () => {},
     open: flag => go(`/flags/${encodeURIComponent(flag.key)}`),
     create: canEdit ? () => setCreating(true) : () => {},
   });
-  const chosen = listed.filter(flag => selected.has(flag.id) && isThere(flag));
+  const { chosen } = selection;
+  const many = plural(chosen.length, 'flag');
   const reorder = () => {
     refreshOrder();
     // The button goes when the order has come.
@@ -85,7 +81,7 @@ export function FlagsScreen(): ReactNode {
           {changed === 0 ? null : (
             <Button
               kind="link"
-              title="Flags were made, renamed or deleted. Rows stay where they are until you ask"
+              title="Flags were made, renamed or deleted, or begin to match. Rows stay where they are until you ask"
               onClick={reorder}
             >
               {count(changed)} changed, refresh order
@@ -139,19 +135,12 @@ export function FlagsScreen(): ReactNode {
             ref={table}
             onKeyDown={keys.onKeyDown}
           >
-            <div className={`${rowCss.row} ${rowCss.head}`} role="row" aria-rowindex={1}>
-              <span role="columnheader">
-                <span className={css.hidden}>Select</span>
-              </span>
-              <span role="columnheader">On</span>
-              <span role="columnheader">Flag</span>
-              <span role="columnheader">Who gets this</span>
-              <span role="columnheader">Rollout</span>
-              <span role="columnheader">On now</span>
-              <span role="columnheader" className={rowCss.asked}>
-                Asked
-              </span>
-            </div>
+            <ListHead
+              selected={chosen.length}
+              selectable={selection.selectable.length + (hasMore ? 1 : 0)}
+              canEdit={canEdit}
+              onAll={isSelected => (isSelected ? selection.all() : selection.clear())}
+            />
             {flags.map((flag, index) => (
               <FlagRow
                 key={flag.id}
@@ -161,7 +150,7 @@ export function FlagsScreen(): ReactNode {
                 now={now}
                 canEdit={canEdit}
                 isCursor={index === keys.cursor}
-                isSelected={selected.has(flag.id)}
+                isSelected={selection.ids.has(flag.id)}
                 isGone={gone.has(flag.id)}
                 isBusy={busy.has(flag.key) || !isLive}
                 onSwitch={keys.flip}
@@ -182,19 +171,11 @@ export function FlagsScreen(): ReactNode {
       {chosen.length > 0 && canEdit ? (
         <BulkBar
           count={chosen.length}
-          isBusy={commit.isBusy || !isLive}
-          onSwitch={enabled =>
-            void send(`${plural(chosen.length, 'flag')} switched ${enabled ? 'on' : 'off'}.`, chosen, () => ({
-              enabled,
-            }))
-          }
-          onTag={tag =>
-            void send(`${plural(chosen.length, 'flag')} tagged ${tag}.`, chosen, ({ tags }) => ({
-              tags: [...new Set([...tags, tag])],
-            }))
-          }
+          isBusy={commit.isBusy || !isLive || selection.isLoadingAll}
+          onSwitch={enabled => void send(`${many} switched ${enabled ? 'on' : 'off'}.`, chosen, () => ({ enabled }))}
+          onTag={name => tag(`${many} tagged ${name}.`, chosen, name)}
           onClear={() => {
-            setSelected(new Set());
+            selection.clear();
             keys.focus();
           }}
         />
@@ -203,12 +184,6 @@ export function FlagsScreen(): ReactNode {
       <Outcome commit={commit} />
     </>
   );
-}
-
-function toggled(set: ReadonlySet<string>, id: string): ReadonlySet<string> {
-  const next = new Set(set);
-  if (!next.delete(id)) next.add(id);
-  return next;
 }
 
 /** Asks for more when the reader comes near. */

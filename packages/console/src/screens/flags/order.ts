@@ -13,7 +13,9 @@ export interface Ordered {
   readonly order: Order;
   /** Flags that have a row and are not on the server's pages any more: deleted, or no longer matching. */
   readonly gone: ReadonlySet<string>;
-  /** Flags that would come, go or move with the order of the server. */
+  /** Ids of flags that would come with the order of the server. */
+  readonly waiting: readonly string[];
+  /** Flags that would come, go or move with it. */
   readonly changed: number;
 }
 
@@ -36,6 +38,7 @@ export function ordered(
   const last = pages.findLastIndex(({ id }) => kept.has(id) && !isRenamed(id));
   const fresh = pages.filter(({ id }) => !kept.has(id));
   const appended = pages.slice(last + 1).filter(({ id }) => !kept.has(id));
+  const waiting = fresh.flatMap(flag => (appended.includes(flag) || !matches(flag, filter) ? [] : [flag.id]));
   const lastShown = hasMore ? ids.findLastIndex(id => there.has(id) && !isRenamed(id)) : ids.length;
   const gone = new Set(ids.filter((id, place) => place < lastShown && !there.has(id)));
   const moved = ids.filter(id => !gone.has(id) && (isRenamed(id) || !matches(there.get(id), filter)));
@@ -48,8 +51,20 @@ export function ordered(
             placed: new Map([...placed, ...appended.map(flag => [flag.id, flag] as const)]),
           },
     gone,
-    changed: fresh.length - appended.length + gone.size + moved.length,
+    waiting,
+    changed: waiting.length + gone.size + moved.length,
   };
+}
+
+/**
+ * Flags that have begun to match since the rows came. They are no rows until the reader asks for the order.
+ * @param matching ids that match now, from the first one on without a gap.
+ * @param isAll whether no flag matches after these.
+ */
+export function newcomers(shown: ReadonlySet<string>, matching: readonly string[], isAll: boolean): readonly string[] {
+  // What comes after the last row comes by itself with the next page.
+  const end = isAll ? matching.length : matching.findLastIndex(id => shown.has(id));
+  return matching.slice(0, Math.max(0, end)).filter(id => !shown.has(id));
 }
 
 /** Whether a flag that has changed is certain to match no longer is false; what only the server can tell counts as matching. */

@@ -6,6 +6,7 @@ import type { ListedFlag } from './documents.js';
 import { type ListFilter, toApi } from './filter.js';
 import { pageRequest } from './first-page.js';
 import { noOrder, type Order, ordered } from './order.js';
+import { useNewcomers } from './use-newcomers.js';
 
 type Page = FlagListQuery['flags'];
 
@@ -14,7 +15,7 @@ export interface FlagPages {
   readonly flags: readonly ListedFlag[] | null;
   /** Ids of flags that have a row, and are in the list of the server no longer. */
   readonly gone: ReadonlySet<string>;
-  /** Flags that have come, gone or moved since. */
+  /** Flags that have come, gone or moved since, or begun to match. */
   readonly changed: number;
   readonly total: number;
   readonly error: CombinedError | null;
@@ -33,6 +34,7 @@ interface Loaded {
   readonly known: ReadonlyMap<string, ListedFlag>;
   readonly order: Order;
   readonly gone: ReadonlySet<string>;
+  readonly waiting: readonly string[];
   readonly changed: number;
   readonly error: CombinedError | null;
 }
@@ -115,16 +117,23 @@ export function useFlagPages(filter: ListFilter): FlagPages {
     };
   }, [client, key, attempt]);
 
-  const { pages, known, order, gone, changed, error } = loaded;
+  const { pages, known, order, gone, waiting, error } = loaded;
   const flags = useMemo(
     () => (pages.length === 0 ? null : order.ids.flatMap(id => known.get(id) ?? [])),
     [pages, order, known],
   );
+  const newcomers = useNewcomers(filter, flags);
+  const late = newcomers.ids.filter(id => !waiting.includes(id));
+  const isEmpty = flags?.length === 0;
+  // Where there is no row, none can move.
+  useEffect(() => {
+    if (isEmpty && late.length > 0) refreshOrder.current();
+  }, [isEmpty, late.length]);
   return {
     flags,
     gone,
-    changed,
-    total: pages[0]?.totalCount ?? 0,
+    changed: loaded.changed + late.length,
+    total: newcomers.total ?? pages[0]?.totalCount ?? 0,
     error,
     hasMore: pages.at(-1)?.pageInfo.hasNextPage === true,
     more: () => more.current(),
@@ -133,7 +142,7 @@ export function useFlagPages(filter: ListFilter): FlagPages {
   };
 }
 
-const nothing = { pages: [], known: new Map(), order: noOrder, gone: new Set<string>(), changed: 0 };
+const nothing = { pages: [], known: new Map(), order: noOrder, gone: new Set<string>(), waiting: [], changed: 0 };
 
 /** @param takesOrder whether rows may move: the reader has asked for it. */
 function arranged(before: Loaded, pages: readonly Page[], filter: ListFilter, takesOrder: boolean): Loaded {

@@ -1,67 +1,58 @@
-import { type ReactNode, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import { useClient } from 'urql';
-import { pastedIds, slicesOf } from '../../draft/pasted-ids.js';
+import { type PastedIds, pastedIds } from '../../draft/pasted-ids.js';
 import { Button } from '../../parts/button.js';
-import { errorText, noAnswer } from '../../words/errors.js';
+import { useLeaveWarning } from '../../parts/use-leave-warning.js';
 import { count, plural } from '../../words/numbers.js';
-import { AddMembers } from './documents.js';
+import { additionOf } from './addition.js';
 import css from './groups.module.css';
 
 export interface AddMembersFormProps {
   readonly group: string;
-  /** @param added users who were no members before. */
-  readonly onDone: (added: number, revision: number) => void;
+  readonly onDone: (label: string, revision: number) => void;
 }
 
 /** Adds pasted ids in slices, so that progress is seen. What could not be added stays in the field. */
 export function AddMembersForm({ group, onDone }: AddMembersFormProps): ReactNode {
   const client = useClient();
-  const [text, setText] = useState('');
-  const [progress, setProgress] = useState<{ done: number; total: number } | null>(null);
-  const [fault, setFault] = useState<string | null>(null);
-  const isStopped = useRef(false);
+  const addition = additionOf(client, group);
+  const { text, progress, ended, added } = useSyncExternalStore(addition.state.subscribe, addition.state.get);
+  const pasted = useMemo(() => pastedIds(text), [text]);
+  const size = pasted.ids.length;
+  const tell = useRef(onDone);
+  tell.current = onDone;
+  useEffect(() => {
+    if (added === null) return;
+    addition.noteSeen();
+    tell.current(added.label, added.revision);
+  }, [added, addition]);
+  useLeaveWarning(text.trim() !== '');
   const field = useRef<HTMLTextAreaElement>(null);
-  const ids = pastedIds(text);
-
-  const add = async () => {
-    isStopped.current = false;
-    setFault(null);
-    let [done, added, revision] = [0, 0, 0];
-    for (const slice of slicesOf(ids)) {
-      if (isStopped.current) break;
-      setProgress({ done, total: ids.length });
-      const answer = await client.mutation(AddMembers, { input: { group, userIds: [...slice] } });
-      const result = answer.data?.result;
-      if (result?.__typename !== 'AddToGroupPayload') {
-        setFault(result === undefined ? (answer.error?.graphQLErrors[0]?.message ?? noAnswer) : faultOf(result, slice));
-        break;
-      }
-      done += slice.length;
-      added += result.added;
-      revision = result.revision;
-    }
-    setProgress(null);
-    setText(ids.slice(done).join('\n'));
-    if (done > 0) onDone(added, revision);
+  const isRunning = progress !== null;
+  const wasRunning = useRef(isRunning);
+  useEffect(() => {
     // The button has nothing more to add, and a disabled one takes no focus. What is left, or comes next, is in the field.
-    field.current?.focus();
-  };
+    if (wasRunning.current && !isRunning) field.current?.focus();
+    wasRunning.current = isRunning;
+  }, [isRunning]);
+
   return (
     <section className={css.card} aria-labelledby="h-add">
       <div className={css.cardHead}>
         <h2 id="h-add">Add users</h2>
-        <span className={css.faint}>{ids.length === 0 ? '' : plural(ids.length, 'id')}</span>
+        <span className={css.faint}>{sizeWords(pasted)}</span>
       </div>
       <textarea
         ref={field}
         className={css.paste}
         aria-label="User ids, one a line"
+        aria-describedby="add-refused"
         rows={6}
         spellCheck={false}
         placeholder="Paste user ids, one a line"
         value={text}
         readOnly={progress !== null}
-        onChange={event => setText(event.target.value)}
+        onChange={event => addition.write(event.target.value)}
       />
       {progress === null ? null : (
         <p className={css.faint} role="status">
@@ -69,39 +60,46 @@ export function AddMembersForm({ group, onDone }: AddMembersFormProps): ReactNod
           {`${count(progress.done)} of ${count(progress.total)} added`}
         </p>
       )}
+      <div className={css.refused} id="add-refused">
+        <Refused refused={pasted.refused} />
+      </div>
       <p className={css.fault} role="alert">
-        {fault}
+        {ended}
       </p>
       <div className={css.actions}>
-        <Button kind="primary" disabled={ids.length === 0} busy={progress !== null} onClick={add}>
-          {ids.length === 0 ? 'Add' : `Add ${plural(ids.length, 'user')}`}
-        </Button>
-        {progress === null ? null : (
-          <Button
-            onClick={() => {
-              isStopped.current = true;
-            }}
-          >
-            Stop
+        {progress === null ? (
+          <Button kind="primary" disabled={size === 0} onClick={() => void addition.add()}>
+            {size === 0 ? 'Add' : `Add ${plural(size, 'user')}`}
           </Button>
+        ) : (
+          <Button onClick={() => addition.stop()}>Stop</Button>
         )}
       </div>
     </section>
   );
 }
 
-/** Names the id that is refused, which the path counts. */
-function faultOf(
-  error: {
-    readonly code: string;
-    readonly message: string;
-    readonly issues: readonly { readonly path: readonly string[]; readonly message: string }[];
-  },
-  slice: readonly string[],
-): string {
-  const [issue] = error.issues;
-  const place = issue?.path[0] === 'userIds' ? slice[Number(issue.path[1])] : undefined;
-  return place === undefined || issue === undefined
-    ? errorText(error)
-    : `${place}: ${issue.message} Nothing of this slice was added.`;
+function sizeWords({ ids, repeated }: PastedIds): string {
+  if (ids.length === 0) return '';
+  return repeated === 0 ? plural(ids.length, 'id') : `${plural(ids.length, 'id')}, ${count(repeated)} repeated`;
+}
+
+/** Refused ids that are named, and letters of each. The others are counted. */
+const [mostNamed, mostLetters] = [10, 60];
+
+function Refused({ refused }: Pick<PastedIds, 'refused'>): ReactNode {
+  if (refused.length === 0) return null;
+  return (
+    <>
+      <p>{`${plural(refused.length, 'text is no id, and stays', 'texts are no ids, and stay')} in the field:`}</p>
+      <ul>
+        {refused.slice(0, mostNamed).map(({ id, fault }) => (
+          <li key={id}>
+            <b>{id.length > mostLetters ? `${id.slice(0, mostLetters)}…` : id}</b> {fault}
+          </li>
+        ))}
+      </ul>
+      {refused.length > mostNamed ? <p>{`And ${count(refused.length - mostNamed)} more.`}</p> : null}
+    </>
+  );
 }

@@ -85,9 +85,9 @@ export function GroupScreen({ name, canEdit }: GroupScreenProps): ReactNode {
           {canEdit ? (
             <AddMembersForm
               group={name}
-              onDone={(added, revision) => {
+              onDone={(label, revision) => {
                 // Of several slices each is a batch of its own, so there is no one undo.
-                commit.show({ label: `Added ${plural(added, 'user')} to ${name}.`, revision, batch: null });
+                commit.show({ label, revision, batch: null });
                 refresh();
               }}
             />

@@ -1,4 +1,4 @@
-import { type ReactNode, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 import { useQuery } from 'urql';
 import { Link } from 'wouter';
@@ -42,13 +42,19 @@ export function KeysScreen(): ReactNode {
         when it is revoked.
       </p>
       {isAdding ? <NewKey onClose={close} /> : null}
-      <Keys after={null} />
+      <Keys after={null} onEmpty={() => button.current?.focus()} />
     </>
   );
 }
 
+interface KeysProps {
+  readonly after: string | null;
+  /** The last row that had the focus is gone. */
+  readonly onEmpty: () => void;
+}
+
 /** A page of keys, and those after it that somebody asked for. */
-function Keys({ after }: { readonly after: string | null }): ReactNode {
+function Keys({ after, onEmpty }: KeysProps): ReactNode {
   const [isMore, setMore] = useState(false);
   const [{ data, error, fetching }, ask] = useQuery({ query: KeysPage, variables: { after } });
   const refresh = () => ask({ requestPolicy: 'network-only' });
@@ -66,15 +72,15 @@ function Keys({ after }: { readonly after: string | null }): ReactNode {
   ];
   return (
     <>
-      <Table keys={live} label="API keys" onChange={refresh} />
+      <Table keys={live} label="API keys" onChange={refresh} onEmpty={onEmpty} />
       {revoked.length === 0 ? null : (
         <details className={css.revoked}>
           <summary>{plural(revoked.length, 'revoked key')}</summary>
-          <Table keys={revoked} label="Revoked API keys" onChange={refresh} />
+          <Table keys={revoked} label="Revoked API keys" onChange={refresh} onEmpty={onEmpty} />
         </details>
       )}
       {!pageInfo.hasNextPage || pageInfo.endCursor == null ? null : isMore ? (
-        <Keys after={pageInfo.endCursor} />
+        <Keys after={pageInfo.endCursor} onEmpty={onEmpty} />
       ) : (
         <p className={css.more}>
           <Button onClick={() => setMore(true)}>Show older keys</Button>
@@ -88,13 +94,38 @@ interface TableProps {
   readonly keys: readonly KeyRowFragment[];
   readonly label: string;
   readonly onChange: () => void;
+  readonly onEmpty: () => void;
 }
 
-function Table({ keys, label, onChange }: TableProps): ReactNode {
+/** The focus stays among the rows when the one that has it goes, by whomever it was revoked. */
+function useFocusInRows(keys: readonly KeyRowFragment[], onEmpty: () => void) {
+  const rows = useRef<HTMLTableSectionElement>(null);
+  const focused = useRef<{ readonly id: string; readonly index: number } | null>(null);
+  useEffect(() => {
+    const last = focused.current;
+    if (last === null || keys.some(({ id }) => id === last.id)) return;
+    focused.current = null;
+    // The reader has gone on to another place.
+    if (document.activeElement !== document.body) return;
+    const buttons = rows.current?.querySelectorAll('button') ?? [];
+    const next = buttons[Math.min(last.index, buttons.length - 1)];
+    if (next === undefined) onEmpty();
+    else next.focus();
+  });
+  const follow = (id: string, index: number) => ({
+    onFocus: () => {
+      focused.current = { id, index };
+    },
+  });
+  return { rows, follow };
+}
+
+function Table({ keys, label, onChange, onEmpty }: TableProps): ReactNode {
   const { canEdit } = useWho();
   const now = useNow();
   const [revoking, setRevoking] = useState<KeyRowFragment | null>(null);
   const commit = useCommit({ onDone: onChange });
+  const { rows, follow } = useFocusInRows(keys, onEmpty);
   if (keys.length === 0) return null;
   return (
     <>
@@ -114,9 +145,9 @@ function Table({ keys, label, onChange }: TableProps): ReactNode {
             </th>
           </tr>
         </thead>
-        <tbody>
-          {keys.map(key => (
-            <tr key={key.id}>
+        <tbody ref={rows}>
+          {keys.map((key, index) => (
+            <tr key={key.id} {...follow(key.id, index)}>
               <th scope="row">
                 <span className={css.name}>{key.name}</span>
                 <span className={css.prefix}>{key.prefix}…</span>
@@ -138,7 +169,7 @@ function Table({ keys, label, onChange }: TableProps): ReactNode {
               </td>
               <td className={css.act}>
                 {canEdit && key.revokedAt == null ? (
-                  <Button small disabled={commit.isBusy} onClick={() => setRevoking(key)}>
+                  <Button small busy={commit.isBusy} onClick={() => setRevoking(key)}>
                     Revoke<span className={css.hidden}> {key.name}</span>
                   </Button>
                 ) : null}

@@ -229,7 +229,8 @@ describe.skipIf(!hasBrowser)('@halyard/client in a real browser', () => {
     await tabs.shift()?.close();
     await setA(false);
     await Promise.all(tabs.map(tab => shows(tab, 'visitor visitor off')));
-    expect(server.load.streams).toBe(1);
+    // The change may still have come through the stream of the tab that was closed.
+    await until(() => server.load.streams === 1, 'another tab holds the one stream');
   });
 
   it('eight tabs that do not share leave room for other requests, because hidden ones close their streams', async () => {

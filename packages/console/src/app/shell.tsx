@@ -1,4 +1,4 @@
-import { type ReactNode, Suspense, useEffect, useRef } from 'react';
+import { type ReactNode, Suspense, useLayoutEffect, useRef } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useConnection } from '../data/connection.js';
 import { dismissReason, signOut, useSession } from '../data/session.js';
@@ -19,7 +19,7 @@ export function Shell({ takesFocus }: { readonly takesFocus: boolean }): ReactNo
   const isHelpOpen = useShortcuts();
   const first = useRef(!takesFocus);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the focus moves when the address does
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Whoever opens the console begins at its top. Whoever has just signed in has lost the field with the focus.
     if (!first.current) main.current?.focus();
     first.current = false;

@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import { type FormEvent, type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import type { OverrideFieldsFragment } from '../../data/generated/graphql.js';
 import { type Issue, issuesAt } from '../../draft/validate.js';
 import { Button } from '../../parts/button.js';
@@ -102,7 +102,7 @@ function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProp
   const [ends, setEnds] = useState('');
   const [reason, setReason] = useState('');
   const first = useRef<HTMLInputElement>(null);
-  useEffect(() => first.current?.focus(), []);
+  useLayoutEffect(() => first.current?.focus(), []);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     if (isBusy) return;

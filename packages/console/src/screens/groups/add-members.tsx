@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
+import { type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import { useClient } from 'urql';
 import { type PastedIds, pastedIds } from '../../draft/pasted-ids.js';
 import { Button } from '../../parts/button.js';
@@ -30,7 +30,7 @@ export function AddMembersForm({ group, onDone }: AddMembersFormProps): ReactNod
   const field = useRef<HTMLTextAreaElement>(null);
   const isRunning = progress !== null;
   const wasRunning = useRef(isRunning);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // The button has nothing more to add, and a disabled one takes no focus. What is left, or comes next, is in the field.
     if (wasRunning.current && !isRunning) field.current?.focus();
     wasRunning.current = isRunning;

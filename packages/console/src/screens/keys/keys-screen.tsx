@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 import { useQuery } from 'urql';
 import { Link } from 'wouter';
@@ -101,7 +101,7 @@ interface TableProps {
 function useFocusInRows(keys: readonly KeyRowFragment[], onEmpty: () => void) {
   const rows = useRef<HTMLTableSectionElement>(null);
   const focused = useRef<{ readonly id: string; readonly index: number } | null>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const last = focused.current;
     if (last === null || keys.some(({ id }) => id === last.id)) return;
     focused.current = null;

@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import { type FormEvent, type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import { useMutation } from 'urql';
 import type { ApiKeyRole } from '../../data/generated/graphql.js';
 import { Button } from '../../parts/button.js';
@@ -33,7 +33,7 @@ export function NewKey({ onClose }: { readonly onClose: () => void }): ReactNode
   const [{ data, error, fetching }, create] = useMutation(CreateKey);
   const result = data?.result;
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   if (result?.__typename === 'CreateApiKeyPayload') {
     return <Secret name={result.apiKey.name} secret={result.secret} onClose={onClose} />;
   }

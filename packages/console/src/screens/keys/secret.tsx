@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import { Button } from '../../parts/button.js';
 import css from './keys.module.css';
 
@@ -12,7 +12,7 @@ export interface SecretProps {
 export function Secret({ name, secret, onClose }: SecretProps): ReactNode {
   const field = useRef<HTMLInputElement>(null);
   const [said, say] = useState('');
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   const copy = async () => {
     field.current?.select();
     try {

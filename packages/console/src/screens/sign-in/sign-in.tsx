@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import { type FormEvent, type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import { signIn } from '../../data/session.js';
 import { Button } from '../../parts/button.js';
 import css from './sign-in.module.css';
@@ -8,7 +8,7 @@ export function SignIn({ reason }: { readonly reason: string | null }): ReactNod
   const [credential, setCredential] = useState('');
   const [fault, setFault] = useState<string | null>(null);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = 'Sign in · Halyard';
     // The screen has this one purpose, and what had the focus before is gone. With the field, the reason is read out.
     field.current?.focus();

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import { useQuery } from 'urql';
 import { Link } from 'wouter';
 import type { UserPageQuery } from '../../data/generated/graphql.js';
@@ -140,7 +140,7 @@ function AttributesCard({
   const [isNoObject, setNoObject] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
   const isOpen = text !== null;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (isOpen) field.current?.focus();
   }, [isOpen]);
   const commit = useCommit({ onDone: onRefresh });

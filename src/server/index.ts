@@ -10,7 +10,7 @@ import type { Config } from '../config.js';
 import { packageVersion } from '../core/package-version.js';
 import { type OnEvaluation, observeEach } from '../features/observer.js';
 import { FeatureService } from '../features/service.js';
-import { createContextFactory } from '../graphql/context.js';
+import { createContextFactory, releaseContext } from '../graphql/context.js';
 import { createSchema } from '../graphql/index.js';
 import { databaseOptionsOf, day, tokenKeysOf } from './from-config.js';
 import { createLogger } from './logger.js';
@@ -99,6 +99,7 @@ export async function startServer(config: Config, overrides: StartOverrides = {}
         isProtected: config.isProtected,
       },
     }),
+    releaseContext,
     stampOf: ({ userId }) => service.stamp(userId),
     dependsOnDevice: ({ userId }) => service.dependsOnDevice(userId),
     ofrep: {

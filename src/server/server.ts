@@ -39,6 +39,8 @@ export interface HalyardServerOptions {
   readonly schema: GraphQLSchema;
   /** Makes the objects that resolvers see beside the {@link OperationOrigin}; called once an operation. */
   readonly createContext: (caller: Caller, origin: OperationOrigin) => OperationContext | Promise<OperationContext>;
+  /** Lets go of what the schema keeps for a context that {@link createContext} has made; called when an operation is over. */
+  readonly releaseContext?: (context: object) => void;
   /** The version stamp of the answers of fields that the schema marks as repeatable; see `FeatureService.stamp`. */
   readonly stampOf?: (caller: Caller) => object | null;
   /** Whether these answers may differ from device to device; see `FeatureService.dependsOnDevice`. */

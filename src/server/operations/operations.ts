@@ -30,6 +30,8 @@ export interface OperationsOptions {
   readonly schema: GraphQLSchema;
   /** Makes the context of resolvers; called once an operation. */
   readonly createContext: (caller: Caller, origin: OperationOrigin) => OperationContext | Promise<OperationContext>;
+  /** Lets go of what the schema keeps for a context; called when an operation is over. Absent: it keeps nothing. */
+  readonly releaseContext?: ((context: object) => void) | undefined;
   /** The version stamp of the answers of fields marked as `repeatable`. Absent: no answer is given again. */
   readonly stampOf?: ((caller: Caller) => object | null) | undefined;
   /** Whether those answers may differ from device to device. Absent: they may. */
@@ -72,6 +74,7 @@ export function createOperations(options: OperationsOptions): Operations {
   const observers = [createOperationLog(options.log), ...(metrics === null ? [] : [createOperationMetrics(metrics)])];
   const runner = createOperationRunner({
     observers,
+    release: options.releaseContext ?? (() => {}),
     refusal: ({ introspects }, { caller }) =>
       introspects && !options.anonymousIntrospection && caller.role === 'ANONYMOUS' ? noIntrospection() : null,
   });

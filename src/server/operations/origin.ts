@@ -59,9 +59,4 @@ export class ContextOrigin implements OperationOrigin {
   get log(): Logger {
     return this.#origin.log;
   }
-
-  /** The same with the same members, as another object: caches that are kept for an object of context are not kept for this. */
-  copy(): this {
-    return Object.assign(new ContextOrigin(this.#origin), this) as this;
-  }
 }

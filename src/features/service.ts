@@ -233,22 +233,31 @@ export class FeatureService {
   }
 
   /**
-   * Answers for one subject, all at one revision.
+   * Answers for one subject, all at one revision; no promise where nothing need be read.
    * @param questions counts the flags that are named. Default: they count as uses.
-   * @throws UnavailableError when the user is not known here and the store cannot be asked.
+   * @throws UnavailableError when the user is not known here and the store cannot be asked; then the promise rejects.
    */
-  async evaluator(context: EvaluationContext, questions: QuestionListener = this.usage.counter): Promise<Evaluator> {
+  evaluator(
+    context: EvaluationContext,
+    questions: QuestionListener = this.usage.counter,
+  ): Evaluator | Promise<Evaluator> {
     const refresh = this.#replica.refresh();
-    if (refresh !== undefined) await refresh;
+    if (refresh !== undefined) return refresh.then(() => this.#evaluatorOf(context, questions));
+    return this.#evaluatorOf(context, questions);
+  }
+
+  #evaluatorOf(context: EvaluationContext, questions: QuestionListener): Evaluator | Promise<Evaluator> {
     const { storedId, subject } = this.#audienceOf(context);
+    const evaluator = (targeting: Targeting, isKnown: boolean) => {
+      const { snapshot } = this.#replica;
+      const now = this.#now();
+      // Most users of a large site ask once between two changes: only the map of one who was known already is kept.
+      const shared = isKnown ? this.#sharedMaps(context, targeting, snapshot, now) : null;
+      return new Evaluator(snapshot, subject(targeting), now, this.#evaluatorOptions, questions, shared);
+    };
     // Targeting first: the definitions that are read after it are never older.
     const known = this.#targetingOf(storedId);
-    const targeting = known instanceof Promise ? await known : known;
-    const { snapshot } = this.#replica;
-    const now = this.#now();
-    // Most users of a large site ask once between two changes: only the map of one who was known already is kept.
-    const shared = known === targeting ? this.#sharedMaps(context, targeting, snapshot, now) : null;
-    return new Evaluator(snapshot, subject(targeting), now, this.#evaluatorOptions, questions, shared);
+    return known instanceof Promise ? known.then(read => evaluator(read, false)) : evaluator(known, true);
   }
 
   /**

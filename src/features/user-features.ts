@@ -142,7 +142,7 @@ export class UserFeatures {
     return this.#service.subscribe(this.#context, { keys: keys ?? null, isSame: identicalAnswer });
   }
 
-  #evaluator(): Promise<Evaluator> {
+  async #evaluator(): Promise<Evaluator> {
     return this.#service.evaluator(this.#context);
   }
 }

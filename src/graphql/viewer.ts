@@ -53,11 +53,12 @@ export function viewerName({ userId }: Caller): string {
  * The caller, with the answers of this moment.
  * @param questions counts the flags that are named.
  */
-export async function viewerNow(
+export function viewerNow(
   { service, caller, device }: Context,
   questions: QuestionListener,
-): Promise<typeof Viewer.$inferType> {
-  return { caller, evaluator: await service.evaluator(viewerContext(caller, device), questions) };
+): typeof Viewer.$inferType | Promise<typeof Viewer.$inferType> {
+  const evaluator = service.evaluator(viewerContext(caller, device), questions);
+  return evaluator instanceof Promise ? evaluator.then(read => ({ caller, evaluator: read })) : { caller, evaluator };
 }
 
 export const Viewer = builder.objectRef<{ readonly caller: Caller; readonly evaluator: Evaluator }>('Viewer');
@@ -144,9 +145,10 @@ builder.queryFields(t => ({
       key: t.arg.string({ required: true, description: 'The key of the flag.' }),
       default: t.arg.boolean({ description: defaultDescription }),
     },
-    resolve: async (_root, args, { service, caller, device, questions }) => {
-      const evaluator = await service.evaluator(viewerContext(caller, device), questions);
-      return evaluator.evaluate(checkKey(args.key), args.default ?? undefined).enabled;
+    resolve: (_root, args, { service, caller, device, questions }) => {
+      const evaluator = service.evaluator(viewerContext(caller, device), questions);
+      const answer = (from: Evaluator) => from.evaluate(checkKey(args.key), args.default ?? undefined).enabled;
+      return evaluator instanceof Promise ? evaluator.then(answer) : answer(evaluator);
     },
   }),
   viewer: t.field({

@@ -14,7 +14,7 @@ export interface OfrepFlags {
   /** All answers to a user, with the same context, are unchanged while this returns the same object. Null: not known. */
   stamp(userId: string | null): object | null;
   readonly usage: Pick<Usage, 'questionsOf'>;
-  evaluator(context: EvaluationContext, questions: Questions): Promise<Evaluator>;
+  evaluator(context: EvaluationContext, questions: Questions): Evaluator | Promise<Evaluator>;
   subscribe(context: EvaluationContext, options?: SubscribeOptions): FeatureUpdates;
   /** Calls the listener when definitions of flags have changed, until the returned function is called. */
   onFlagsChanged(listener: () => void): () => void;

@@ -2,12 +2,12 @@ import { type FormEvent, type ReactNode, useLayoutEffect, useRef, useState } fro
 import type { OverrideFieldsFragment } from '../../data/generated/graphql.js';
 import { type Issue, issuesAt } from '../../draft/validate.js';
 import { Button } from '../../parts/button.js';
+import { DecisionFields, decisionOf, firstDecision } from '../../parts/decision-fields.js';
 import { Ending } from '../../parts/ending.js';
 import { onEscape } from '../../parts/keys.js';
 import { Value } from '../../parts/value.js';
 import { count, plural } from '../../words/numbers.js';
 import type { VariantShape } from '../../words/shapes.js';
-import { instantOf, latestMinute } from '../../words/times.js';
 import css from './overrides.module.css';
 import { State } from './state.js';
 
@@ -98,8 +98,7 @@ export function Overrides(props: OverridesProps): ReactNode {
 
 function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProps & { onDone: () => void }): ReactNode {
   const [userId, setUserId] = useState('');
-  const [answer, setAnswer] = useState('on');
-  const [ends, setEnds] = useState('');
+  const [picked, setPicked] = useState(firstDecision);
   const [reason, setReason] = useState('');
   const first = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => first.current?.focus(), []);
@@ -108,10 +107,8 @@ function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProp
     if (isBusy) return;
     const wasSet = await onSet({
       userId: userId.trim(),
-      enabled: answer !== 'off',
-      variant: answer.startsWith('variant ') ? answer.slice('variant '.length) : null,
       reason: reason.trim() === '' ? null : reason.trim(),
-      expiresAt: instantOf(ends),
+      ...decisionOf(picked),
     });
     if (wasSet) onDone();
   };
@@ -128,28 +125,12 @@ function OverrideForm({ variants, isBusy, issues, onSet, onDone }: OverridesProp
           autoComplete="off"
         />
       </label>
-      <label>
-        <span>Answer</span>
-        <select className={css.input} value={answer} onChange={event => setAnswer(event.target.value)}>
-          <option value="on">On</option>
-          {variants.map(({ key }) => (
-            <option key={key} value={`variant ${key}`}>
-              On, {key}
-            </option>
-          ))}
-          <option value="off">Off</option>
-        </select>
-      </label>
-      <label>
-        <span>Ends</span>
-        <input
-          className={css.input}
-          type="datetime-local"
-          max={latestMinute}
-          value={ends}
-          onChange={event => setEnds(event.target.value)}
-        />
-      </label>
+      <DecisionFields
+        picked={picked}
+        variants={variants.map(({ key }) => key)}
+        className={css.input}
+        onPick={setPicked}
+      />
       <label className={css.wide}>
         <span>Reason</span>
         <input className={css.input} value={reason} maxLength={500} onChange={event => setReason(event.target.value)} />

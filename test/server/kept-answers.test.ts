@@ -21,22 +21,21 @@ describe('an answer that stands on something', () => {
     await using server = await startWaysServer({ stampOf: () => stamp, metrics: { registry: new Registry() } });
     const ask = (headers: Record<string, string> = {}, text = body) => exchange(server, { body: text, headers });
     const byYoga = await ask();
-    const executed = await ask();
-    expect(executed).toEqual({ answer: byYoga.answer, way: 'thin' });
+    // It is kept when it is executed here for the second time.
+    for (let round = 0; round < 2; round += 1) expect(await ask()).toEqual({ answer: byYoga.answer, way: 'thin' });
     // No context is made for what is not executed.
     const again = await ask();
     expect(again).toEqual({ answer: byYoga.answer, way: undefined });
     expect(await ask()).toEqual(again);
 
     const lines = server.lines.map(({ operation, name, role, outcome }) => ({ operation, name, role, outcome }));
-    expect(lines).toEqual(Array(4).fill({ operation: 'query', name: 'Steady', role: 'ANONYMOUS', outcome: 'ok' }));
+    expect(lines).toEqual(Array(5).fill({ operation: 'query', name: 'Steady', role: 'ANONYMOUS', outcome: 'ok' }));
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
-    expect(metrics).toContain('halyard_operations_total{kind="query",field="steady",outcome="ok"} 4');
-    expect(metrics).toContain('halyard_operation_duration_seconds_count{kind="query",field="steady"} 2');
+    expect(metrics).toContain('halyard_operations_total{kind="query",field="steady",outcome="ok"} 5');
+    expect(metrics).toContain('halyard_operation_duration_seconds_count{kind="query",field="steady"} 3');
 
     const authorization = `Bearer ${await token()}`;
-    expect((await ask({ authorization })).way).toBe('thin');
-    expect((await ask({ authorization })).way).toBeUndefined();
+    for (const way of ['thin', 'thin', undefined]) expect((await ask({ authorization })).way).toBe(way);
     expect((await ask({ accept: '*/*' })).way).toBe('yoga');
     expect((await ask(identity)).way).toBe('yoga');
     expect((await ask({}, body.replace('"n":1', '"n":2'))).way).toBe('thin');
@@ -65,7 +64,7 @@ describe('an answer that stands on something', () => {
     server.onSteady(() => {
       stamp = {};
     });
-    expect((await exchange(server, { body })).way).toBe('thin');
+    for (let round = 0; round < 3; round += 1) expect((await exchange(server, { body })).way).toBe('thin');
     server.onSteady(() => {});
     expect((await exchange(server, { body })).way).toBe('thin');
     expect((await exchange(server, { body })).way).toBeUndefined();
@@ -86,13 +85,14 @@ describe('an answer to a device', () => {
     const wayOf = async (headers: Record<string, string>) => (await exchange(server, { body, headers })).way;
     await wayOf({});
     for (const device of ['device-1', 'device-2']) {
-      expect(await wayOf(from(device))).toBe('thin');
-      expect(await wayOf(from(device))).toBeUndefined();
+      for (const way of ['thin', 'thin', undefined]) expect(await wayOf(from(device))).toBe(way);
     }
-    expect(await wayOf({})).toBe('thin');
+    for (const way of ['thin', 'thin', undefined]) expect(await wayOf({})).toBe(way);
     const authorization = `Bearer ${await token()}`;
-    expect(await wayOf({ authorization, ...from('device-1') })).toBe('thin');
-    expect(await wayOf({ authorization, ...from('device-2') })).toBeUndefined();
+    for (const device of ['device-1', 'device-2']) {
+      expect(await wayOf({ authorization, ...from(device) })).toBe('thin');
+    }
+    expect(await wayOf({ authorization, ...from('device-3') })).toBeUndefined();
     expect(await wayOf({ authorization })).toBeUndefined();
     isForOne = false;
     expect(await wayOf(from('device-3'))).toBeUndefined();
@@ -110,7 +110,7 @@ describe('an answer to a device', () => {
     const answer = { body, length: 1, stamp };
     for (let number = 0; number < 100_000; number += 1) {
       const asker = { caller, device: `device-${number}` };
-      memory.keep(asker, '{ viewer }', answer);
+      for (let round = 0; round < 2; round += 1) memory.keep(asker, '{ viewer }', answer);
       if (number % 1_000 === 0) expect(memory.recall(asker, '{ viewer }')).toBe(answer);
     }
     expect(store.size).toBe(most);
@@ -136,7 +136,7 @@ describe('the answers of the product', () => {
   async function ask(bearer: string | undefined) {
     const client = httpClient(server.url, bearer);
     const send = async (headers = {}) => (await client.query(query, undefined, headers)).body;
-    const bodies = [await send(), await send(), await send(), await send(identity)];
+    const bodies = [await send(), await send(), await send(), await send(), await send(identity)];
     for (const body of bodies) expect(body).toEqual(bodies[0]);
     return bodies[0]?.data.viewer.featureMap;
   }

@@ -55,7 +55,7 @@ export interface AnswerFacts<Kept extends KeptAnswer> {
  * differ by it. A page that is loaded again asks for the same again, and between two changes the answer cannot differ.
  *
  * An answer is kept when its question is executed for the second time. Most questions with variables come once: to keep their answers
- * took a fifth of the time of such a query, most of it in the collection of garbage, and would push out the others.
+ * took a fifth of the time of such a query, most of it to collect garbage, and pushed out answers that are asked for again.
  */
 export class AnswerMemory<Kept extends KeptAnswer> {
   readonly #facts: AnswerFacts<Kept>;

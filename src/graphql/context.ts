@@ -62,9 +62,8 @@ export function createContextFactory(shared: {
 }
 
 /**
- * Lets go of what the schema keeps for a context, when its operation is over. It is in tables with weak keys, but refers to the context
- * itself: collections of young garbage keep such an entry, and with it the request and its answer, until one of the whole heap.
- * See "Profile" in bench/README.md.
+ * Lets go of what the schema keeps for a context, when its operation is over. The context is its weak key, but it refers to the
+ * context: until the whole heap is collected, V8 would keep both, with the request and its answer. See "Profile" in bench/README.md.
  */
 export const releaseContext = (context: object): void => RequestCache.clearForContext(context);
 

@@ -117,6 +117,20 @@ describe('an answer to a device', () => {
   });
 });
 
+describe('a question that comes once', () => {
+  it('takes no place from the answers that are given again', () => {
+    const stamp = {};
+    const store = createAnswerStore();
+    const memory = new AnswerMemory({ stampOf: () => stamp, dependsOnDevice: () => false }, store, 'graphql');
+    const asker = { caller: anonymous, device: null };
+    const answer = { body: '{}', stamp };
+    for (let round = 0; round < 2; round += 1) memory.keep(asker, 'often', answer);
+    for (let number = 0; number < 100_000; number += 1) memory.keep(asker, `once ${number}`, answer);
+    expect(memory.recall(asker, 'often')).toBe(answer);
+    expect(store.size).toBe(1);
+  });
+});
+
 describe('the answers of the product', () => {
   let server: TestServer;
   beforeAll(async () => {

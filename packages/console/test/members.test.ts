@@ -67,7 +67,7 @@ describe.skipIf(!hasBrowser)('2,000 ids that are pasted into a group', { timeout
   it('can be stopped while the server does not answer, and go on from there', async () => {
     const page = await open('stopped');
     let release = () => {};
-    // It may also be carried out, of which the next test is.
+    // A request that is stopped may still be carried out, as in the next test. This one is not.
     const released = new Promise<'fail'>(resolve => {
       release = () => resolve('fail');
     });

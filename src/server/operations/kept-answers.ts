@@ -25,7 +25,7 @@ export interface KeptAnswer {
 const maxKeptAnswers = 20_000;
 const maxKeptAnswerLength = 32_000_000;
 
-/** Questions that are remembered as asked once: three times as many as answers are kept. A power of two. */
+/** Places for questions that were asked once: three times as many as answers are kept. A power of two. */
 const rememberedQuestions = 65_536;
 
 /** Answers of all protocols: one bound for all of them. */
@@ -55,7 +55,7 @@ export interface AnswerFacts<Kept extends KeptAnswer> {
  * differ by it. A page that is loaded again asks for the same again, and between two changes the answer cannot differ.
  *
  * An answer is kept when its question is executed for the second time. Most questions with variables come once: to keep their answers
- * took a fifth of the time of such a query, most of it to collect garbage, and pushed out answers that are asked for again.
+ * took a fifth of the time of such a query, most of it to collect garbage, and may push out answers that are asked for again.
  */
 export class AnswerMemory<Kept extends KeptAnswer> {
   readonly #facts: AnswerFacts<Kept>;
@@ -88,7 +88,7 @@ export class AnswerMemory<Kept extends KeptAnswer> {
     return answer.stamp === this.#facts.stampOf(asker.caller, answer) ? answer : undefined;
   }
 
-  /** Keeps this answer, unless its question was never executed before. */
+  /** Keeps this answer if its question was executed before, as far as that is remembered. */
   keep(asker: Asker, words: string, answer: Kept): void {
     const key = this.#keyOf(asker, words);
     if (this.#store.has(key) || this.#wasAsked(key)) this.#store.set(key, answer);

@@ -16,8 +16,8 @@ interface Spot {
 /**
  * Keeps the focus near where it was when its element goes away, or waits, disabled, for the server. The browser would give it to the
  * body, and whoever uses the keyboard or a reader of screens would begin at the top again. Components that move the
- * focus themselves come first, if they do it in a layout effect: this looks in the next frame, and only if nothing has the
- * focus. An effect that waits may come later than that frame.
+ * focus themselves do it in a layout effect, and come first: this looks in the next frame, and only if nothing has the focus.
+ * An effect of the other kind may come later than that frame.
  * @param root where all screens and dialogs are.
  */
 export function keepFocus(root: HTMLElement): void {

@@ -29,7 +29,10 @@ export interface DecisionFieldsProps {
   readonly onPick: (picked: PickedDecision) => void;
 }
 
-/** The fields of an override that do not say whose it is. In a form: its browser refuses a time that is written by half, which would be none. */
+/**
+ * What an override answers, and when it ends. Belongs in a form, where the browser refuses a time that is written by half: that would be
+ * no time, and the override would never end.
+ */
 export function DecisionFields({ picked, variants, className, onPick }: DecisionFieldsProps): ReactNode {
   return (
     <>

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { allFlags, halyard, mixedFlags, valuedFlags } from './halyard.js';
+import { allFlags, fullUser, halyard, mixedFlags, valuedFlags } from './halyard.js';
 import { type Contestant, flagd, growthbook, peerPackages, type User, unleash } from './peers.js';
 import { markdownTable } from './support/markdown-table.js';
 
@@ -130,16 +130,16 @@ console.log(
   ]),
 );
 
-const ids = users.slice(0, 1_000).map(({ id }) => id);
+const fullUsers = users.slice(0, 1_000).map(({ id }, n) => fullUser(id, n));
 /** All of these flags, for one user after another. */
 function allOf(name: string, definitions: typeof mixedFlags): Timed {
   const evaluateAll = allFlags(definitions);
   const run = () => {
     let on = 0;
-    for (const id of ids) on += evaluateAll(id);
+    for (const user of fullUsers) on += evaluateAll(user);
     return on;
   };
-  return { name, units: ids.length, run };
+  return { name, units: fullUsers.length, run };
 }
 // One after the other: a program has flags of one kind or the other.
 const [all] = measure([allOf('mixed', mixedFlags)]) as [Measured];

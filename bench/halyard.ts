@@ -90,24 +90,35 @@ export const valuedFlags: readonly FlagDefinition[] = mixedFlags.map((definition
   };
 });
 
-/** Evaluates all of these flags for a user; returns how many are on. */
-export function allFlags(definitions: readonly FlagDefinition[]): (id: string) => number {
-  const flags = definitions.map(definition => compileFlag(definition));
-  const faulty = flags.find(({ faults }) => faults.length > 0);
-  if (faulty !== undefined) throw new Error(`The flag ${faulty.key} is not valid.`);
+/** A user with as many facts as an account's flags ask for. */
+export interface FullUser {
+  readonly id: string;
+  readonly attributes: JsonObject;
+}
+
+/** A user with these facts: dates, versions and addresses, which are read, differ from one user to the next. */
+export function fullUser(id: string, n: number): FullUser {
   const attributes = {
     plan: 'pro',
     country: 'DE',
     seats: 42,
     email: 'ann@example.com',
-    version: '2.3.1',
-    joined: '2023-11-05T10:00:00Z',
-    ip: '10.20.30.40',
+    version: `2.3.${n}`,
+    joined: `2023-11-05T10:${String(n % 60).padStart(2, '0')}:00Z`,
+    ip: `10.20.${n >> 8}.${n & 255}`,
     roles: ['viewer', 'editor'],
   };
+  return { id, attributes: JSON.parse(JSON.stringify(attributes)) };
+}
+
+/** Evaluates all of these flags for a user; returns how many are on. */
+export function allFlags(definitions: readonly FlagDefinition[]): (user: FullUser) => number {
+  const flags = definitions.map(definition => compileFlag(definition));
+  const faulty = flags.find(({ faults }) => faults.length > 0);
+  if (faulty !== undefined) throw new Error(`The flag ${faulty.key} is not valid.`);
   const groups = new Set(['beta', 'group_3']);
   const overrides = new Map([['everybody_1', { enabled: false, expiresAt: null }]]);
-  return id => {
+  return ({ id, attributes }) => {
     const subject = createSubject({ userId: id, attributes, groups, overrides });
     let on = 0;
     for (const compiled of flags) if (evaluate(compiled, subject, 1).enabled) on += 1;

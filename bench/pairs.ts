@@ -7,12 +7,14 @@ import type { Node } from './live/processes.js';
 import { markdownTable } from './support/markdown-table.js';
 import {
   executed,
+  newViewer,
   polledOverOfrep,
   pushedToSockets,
   pushes,
   requests,
   type Scenario,
   startWithFlags,
+  withUsers,
 } from './support/scenarios.js';
 
 const help = `npm run bench:pairs -- <checkout> [options]
@@ -37,6 +39,7 @@ const scenarios: readonly Scenario[] = [
   executed,
   pushedToSockets,
   pushes('a push to one of 500 streams of events', 'openSse', 500),
+  newViewer,
 ];
 
 /** Of this checkout, and of the other one: microseconds of processor time for one request or push. */
@@ -69,12 +72,13 @@ async function compare({ begin }: Scenario, own: Node, other: Node, turns: numbe
   return { own: mine ?? 0, other: theirs ?? 0 };
 }
 
+type Env = Readonly<Record<string, string>>;
+
 /** @param isOwnFirst which of the two starts first, which may matter by itself. */
-async function pairOf(dists: Sides<string>, isOwnFirst: boolean, wanted: readonly Scenario[]): Promise<Costs[]> {
+async function pairOf({ own: ours, other: theirs }: Sides<Env>, isOwnFirst: boolean, wanted: readonly Scenario[]) {
   const nodes: Node[] = [];
   try {
-    for (const dist of isOwnFirst ? [dists.own, dists.other] : [dists.other, dists.own])
-      nodes.push(await startWithFlags({ BENCH_DIST: dist, FEATURE_BACKEND: 'memory' }));
+    for (const env of isOwnFirst ? [ours, theirs] : [theirs, ours]) nodes.push(await startWithFlags(env));
     const [own, other] = (isOwnFirst ? nodes : nodes.reverse()) as [Node, Node];
     const costs: Costs[] = [];
     for (const scenario of wanted) costs.push(await compare(scenario, own, other, Number(values.turns)));
@@ -107,13 +111,26 @@ if (values.help || checkout === undefined) {
   const wanted = scenarios.filter(
     ({ name }) => values.only.length === 0 || values.only.some(text => name.includes(text)),
   );
-  const pairs: Costs[][] = [];
-  for (let pair = 0; pair < Number(values.pairs); pair += 1) {
-    pairs.push(await pairOf({ own, other }, pair % 2 === 0, wanted));
-    process.stderr.write(`pair ${pair + 1} of ${values.pairs}\n`);
+  const costsOf = new Map(wanted.map(({ name }): [string, Costs[]] => [name, []]));
+  /** @param ofOwn, ofOther where the nodes of each side store. */
+  const compareAll = async (of: readonly Scenario[], ofOwn: Env, ofOther: Env) => {
+    const envs = { own: { ...ofOwn, BENCH_DIST: own }, other: { ...ofOther, BENCH_DIST: other } };
+    for (let pair = 0; pair < Number(values.pairs); pair += 1) {
+      const costs = await pairOf(envs, pair % 2 === 0, of);
+      for (const [i, { name }] of of.entries()) costsOf.get(name)?.push(costs[i] as Costs);
+      process.stderr.write(`pair ${pair + 1} of ${values.pairs}\n`);
+    }
+  };
+  const inMemory = wanted.filter(scenario => scenario !== newViewer);
+  const memory = { FEATURE_BACKEND: 'memory' };
+  if (inMemory.length > 0) await compareAll(inMemory, memory, memory);
+  if (wanted.includes(newViewer)) {
+    await withUsers(2, ([ours = '', theirs = '']) =>
+      compareAll([newViewer], { DATABASE_URL: ours }, { DATABASE_URL: theirs }),
+    );
   }
-  const rows = wanted.map(({ name }, i) => {
-    const costs = pairs.map(pair => pair[i] as Costs);
+  const rows = wanted.map(({ name }) => {
+    const costs = costsOf.get(name) ?? [];
     const [mine, theirs] = [costs.map(({ own }) => own), costs.map(({ other }) => other)];
     const ratios = mine.map((cost, pair) => cost / (theirs[pair] ?? 0));
     const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;

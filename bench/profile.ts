@@ -3,18 +3,15 @@ import { writeFileSync } from 'node:fs';
 import type { Profiler } from 'node:inspector';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { openDatabase } from '../dist/backends/database.js';
-import { PostgresServer } from '../test/support/postgres-server.js';
-import { storeUsers } from './http/users.js';
 import { markdownTable } from './support/markdown-table.js';
 import {
   executed,
+  newViewer,
   pushedToSockets,
-  requests,
   type Scenario,
   startWithFlags,
-  tokenOf,
   type Underway,
+  withUsers,
 } from './support/scenarios.js';
 
 const help = `npm run bench:profile -- [options]
@@ -37,7 +34,6 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-const storedCount = 100_000;
 
 /** Parts of a node, by the place of a function. The first that matches counts. */
 const parts: readonly (readonly [name: string, form: RegExp])[] = [
@@ -72,18 +68,7 @@ function table({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile, units
   return [...list(times), ...list(functions).slice(0, Number(values.functions))];
 }
 
-const scenarios: Readonly<Record<string, Scenario & { readonly isStored?: true }>> = {
-  push: pushedToSockets,
-  executed,
-  viewer: {
-    isStored: true,
-    ...requests('an answer to a new viewer, 100 flags', {
-      path: '/graphql',
-      body: () => '{"query":"{ viewer { featureMap } }"}',
-      token: () => tokenOf(Math.floor(Math.random() * storedCount)),
-    }),
-  },
-};
+const scenarios: Readonly<Record<string, Scenario>> = { push: pushedToSockets, executed, viewer: newViewer };
 
 /** Turns for about so many milliseconds. @returns how often was done what is counted. */
 async function turns({ turn }: Underway, time: number): Promise<number> {
@@ -124,18 +109,8 @@ async function look({ name, begin }: Scenario, database: Readonly<Record<string,
 const scenario = scenarios[values.what];
 if (values.help || scenario === undefined) {
   console.log(help);
-} else if (scenario.isStored !== true) {
+} else if (scenario !== newViewer) {
   await look(scenario, { FEATURE_BACKEND: 'memory' });
 } else {
-  const postgres = await PostgresServer.start();
-  try {
-    await postgres.query('CREATE DATABASE halyard');
-    const databaseUrl = postgres.url('halyard');
-    const database = await openDatabase({ url: databaseUrl });
-    await database.close();
-    await storeUsers(databaseUrl, storedCount);
-    await look(scenario, { DATABASE_URL: databaseUrl });
-  } finally {
-    await postgres.stop();
-  }
+  await withUsers(1, async ([databaseUrl = '']) => look(scenario, { DATABASE_URL: databaseUrl }));
 }

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openDatabase } from '../../dist/backends/database.js';
+import { PostgresServer } from '../../test/support/postgres-server.js';
 import { Connection } from '../http/connection.js';
 import { mixedFlags } from '../http/flags.js';
 import { sign, userId } from '../http/tokens.js';
+import { storeUsers } from '../http/users.js';
 import { type Node, startNode } from '../live/processes.js';
 import { Viewers } from '../live/viewers.js';
 import { createAdmin } from './admin.js';
@@ -26,7 +29,7 @@ const secret = randomBytes(32).toString('hex');
 const adminToken = sign(secret, { role: 'admin' });
 const admin = createAdmin(adminToken);
 /** A token of a user, by number. */
-export const tokenOf = (n: number): string => sign(secret, { sub: userId(n) });
+const tokenOf = (n: number): string => sign(secret, { sub: userId(n) });
 const tokens = Array.from({ length: 1_500 }, (_, n) => tokenOf(n));
 
 /** What is asked by the n-th request. */
@@ -154,7 +157,32 @@ export const executed = requests('an answer executed, 100 flags', {
   path: '/graphql',
   body: n => JSON.stringify({ query, variables: { k: `k${n}` } }),
 });
+/** Twice as many as a node keeps: when they come round again, each is forgotten. */
+const storedCount = 100_000;
+
+/** A new token each time, of a user who must be read. For a node that {@link withUsers} has given a database. */
+export const newViewer = requests('an answer to a new viewer, 100 flags', {
+  path: '/graphql',
+  body: () => '{"query":"{ viewer { featureMap } }"}',
+  token: n => tokenOf(n % storedCount),
+});
 export const pushedToSockets = pushes('a push to one of 1,500 WebSockets', 'openWebSocket', 1_500);
+
+/** Gives the function the addresses of so many databases with stored users, on one PostgreSQL, which is stopped afterwards. */
+export async function withUsers(databases: number, act: (urls: readonly string[]) => Promise<void>): Promise<void> {
+  const postgres = await PostgresServer.start();
+  try {
+    const names = Array.from({ length: databases }, (_, n) => `halyard_${n}`);
+    for (const name of names) {
+      await postgres.query(`CREATE DATABASE ${name}`);
+      await (await openDatabase({ url: postgres.url(name) })).close();
+      await storeUsers(postgres.url(name), storedCount);
+    }
+    await act(names.map(name => postgres.url(name)));
+  } finally {
+    await postgres.stop();
+  }
+}
 
 /** Starts a node with 100 flags. @param env beside what every node of a bench has. */
 export async function startWithFlags(env: Readonly<Record<string, string>>): Promise<Node> {
@@ -165,10 +193,16 @@ export async function startWithFlags(env: Readonly<Record<string, string>>): Pro
     NODE_ENV: 'production',
     MAX_CONNECTIONS_PER_ADDRESS: '100000',
   });
-  const created = 'mutation($i: CreateFlagInput!) { createFlag(input: $i) { __typename ... on Error { code } } }';
+  const applied = 'mutation($i: ApplyDefinitionsInput!) { applyDefinitions(input: $i) { ... on Error { code } } }';
   const pushed = { key: 'pushed', enabled: false, percentage: 100, conditions: {} };
-  for (const { key, enabled, percentage, conditions } of [...mixedFlags(99).map(flag => flag.definition), pushed]) {
-    await admin(node.url, created, { i: { name: key, key, enabled, percentage, conditions } });
+  const definitions = [...mixedFlags(99).map(flag => flag.definition), pushed].map(
+    ({ key, enabled, percentage, conditions }) => ({ name: key, key, enabled, percentage, conditions }),
+  );
+  try {
+    await admin(node.url, applied, { i: { definitions } });
+  } catch (error) {
+    await node.stop();
+    throw error;
   }
   return node;
 }

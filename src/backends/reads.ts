@@ -160,6 +160,10 @@ type StoredDecision = readonly [string, boolean, number | null, string | null];
 /** The columns of the override `o`, in the form of {@link StoredDecision}. */
 const storedDecision = Prisma.sql`json_build_array(o.flag_key, o.enabled, round(extract(epoch FROM o.expires_at) * 1000), o.variant)`;
 
+/** Shared by all users who have none: most of those who are kept. */
+const noGroups: Targeting['groups'] = new Set();
+const noOverrides: Targeting['overrides'] = new Map();
+
 function targetingOf(
   attributes: Attributes,
   groups: readonly string[],
@@ -168,7 +172,11 @@ function targetingOf(
   const decisions = overrides.map(
     ([key, enabled, expiresAt, variant]) => [key, { enabled, variant, expiresAt }] as const,
   );
-  return { attributes, groups: new Set(groups), overrides: new Map(decisions) };
+  return {
+    attributes,
+    groups: groups.length === 0 ? noGroups : new Set(groups),
+    overrides: decisions.length === 0 ? noOverrides : new Map(decisions),
+  };
 }
 
 /** The stored users after this one, with the data that is needed. */

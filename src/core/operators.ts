@@ -22,7 +22,7 @@ import {
 } from './operands.js';
 import { isFound } from './pattern.js';
 import type { SearchBudget } from './search-budget.js';
-import { foldCase } from './text.js';
+import { foldCase, keepingLast } from './text.js';
 
 /** A test of one attribute's value; `undefined` when the user has no such attribute. */
 export type AttributeTest = (value: Json | undefined) => boolean;
@@ -171,6 +171,12 @@ function isOneOfFolded(wanted: readonly Scalar[]): AttributeTest {
   return anyOf(value => values.has(typeof value === 'string' && value.length <= longest ? foldCase(value) : value));
 }
 
+/** Longer texts are no dates, versions or addresses, or rare ones. */
+const keptLength = 64;
+const instantOf = keepingLast(parseInstant, keptLength);
+const versionOf = keepingLast(parseVersion, keptLength);
+const addressOf = keepingLast(parseAddress, keptLength);
+
 function order(holds: (value: number, limit: number) => boolean): MakeTest<Bound> {
   return ({ type, value: limit }, compilation) => {
     if (type === 'number') {
@@ -178,7 +184,7 @@ function order(holds: (value: number, limit: number) => boolean): MakeTest<Bound
       return value => (typeof value === 'number' ? holds(value, limit) : inList(value));
     }
     // Other texts give NaN, for which every comparison is false.
-    return anyRead(value => typeof value === 'string' && holds(parseInstant(value), limit), compilation);
+    return anyRead(value => typeof value === 'string' && holds(instantOf(value), limit), compilation);
   };
 }
 
@@ -227,14 +233,14 @@ function exists({ value: wanted }: Truth): AttributeTest {
 function versionOrder(holds: (order: number) => boolean): MakeTest<Version> {
   return (limit, compilation) =>
     anyRead(value => {
-      const version = parseVersion(value);
+      const version = typeof value === 'string' ? versionOf(value) : null;
       return version !== null && holds(version.compare(limit));
     }, compilation);
 }
 
 function inNetworks(wanted: readonly Network[], compilation: Compilation): AttributeTest {
   return anyRead(value => {
-    const address = typeof value === 'string' ? parseAddress(value) : null;
+    const address = typeof value === 'string' ? addressOf(value) : null;
     return address !== null && wanted.some(network => isInNetwork(address, network));
   }, compilation);
 }

@@ -20,6 +20,22 @@ export function bounded(pattern: RegExp, maxLength: number): BoundedPattern {
   };
 }
 
+/**
+ * A reader that keeps its last answer: the flags of an account read the same few attributes of one user, one after the other.
+ *
+ * @param read depends on the text alone, and returns what nobody changes.
+ * @param longest the longest text that is kept with its answer, in UTF-16 code units.
+ */
+export function keepingLast<T>(read: (text: string) => T, longest: number): (text: string) => T {
+  let last: { readonly text: string; readonly answer: T } | null = null;
+  return text => {
+    if (last !== null && last.text === text) return last.answer;
+    const answer = read(text);
+    if (text.length <= longest) last = { text, answer };
+    return answer;
+  };
+}
+
 /** Longest name of an attribute or a group, in characters (code points). */
 export const maxNameLength = 100;
 

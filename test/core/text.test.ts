@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bounded, isLongerThan, isName, isStorable, shortened } from '../../src/core/text.js';
+import { bounded, isLongerThan, isName, isStorable, keepingLast, shortened } from '../../src/core/text.js';
 
 describe('a bounded pattern', () => {
   const words = bounded(/^(\w)\w*$/, 5);
@@ -103,5 +103,29 @@ describe('a text that can be stored', () => {
     ['\ude00\ud83d', false],
   ])('%j: %s', (text, storable) => {
     expect(isStorable(text)).toBe(storable);
+  });
+});
+
+describe('a reader that keeps its last answer', () => {
+  it('reads a text again only after another one, and answers as the reader does', () => {
+    const reads: string[] = [];
+    const lengthOf = keepingLast(text => {
+      reads.push(text);
+      return text.length;
+    }, 3);
+    expect(['a', 'a', 'bb', 'a', ''].map(lengthOf)).toEqual([1, 1, 2, 1, 0]);
+    expect(reads).toEqual(['a', 'bb', 'a', '']);
+  });
+
+  it('keeps no text that is longer than it may be, and none for a reader that throws', () => {
+    const reads: string[] = [];
+    const read = keepingLast(text => {
+      reads.push(text);
+      if (text === 'no') throw new Error('No.');
+      return text;
+    }, 3);
+    expect(['long', 'long'].map(read)).toEqual(['long', 'long']);
+    for (const _ of [1, 2]) expect(() => read('no')).toThrow('No.');
+    expect(reads).toEqual(['long', 'long', 'no', 'no']);
   });
 });

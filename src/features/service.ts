@@ -8,13 +8,13 @@ import type { UpdateFlagInput } from '../core/inputs.js';
 import { type Log, silentLog } from '../core/log.js';
 import { createSubject, type OverrideDecision, type Subject } from '../core/subject.js';
 import { canonicalUserId, isUuid, storedUserId } from '../core/user-id.js';
+import { AnswerStamps } from './answer-stamps.js';
 import { ApiKeys } from './api-keys.js';
 import { ChangeFeed, type ChangeStream, type FollowOptions, type Telling } from './change-feed.js';
 import { type Change, tellPrograms } from './changes.js';
 import { type ConfirmablePreview, Confirmations, type Requester } from './confirmation.js';
 import { Evaluator, type EvaluatorOptions, type FeatureExplanation, type SharedMaps } from './evaluator.js';
 import type { FeatureUpdates } from './feature-updates.js';
-import { KeptMaps } from './kept-maps.js';
 import { LiveHub } from './live-hub.js';
 import { Management } from './management.js';
 import type { FeatureObserver } from './observer.js';
@@ -74,14 +74,6 @@ export interface FeatureServiceOptions {
 /** Milliseconds between two looks at whether a client of another node asks for receipts, where no notification comes. */
 const lookInterval = 5_000;
 
-/** The version stamp of the answers for a user, and the snapshot that it belongs to. */
-interface Stamp {
-  readonly snapshot: Snapshot;
-  readonly stamp: object;
-  /** When the last override expires, in milliseconds since the epoch: from then on the clock changes no answer. Null: none does. */
-  readonly settledAt: number | null;
-}
-
 /** How current this process is. */
 export interface FeatureServiceStatus {
   /** The last applied revision of the change log. */
@@ -126,9 +118,7 @@ export class FeatureService {
   readonly #evaluatorOptions: EvaluatorOptions;
   /** Whether somebody must hear of every answer. */
   readonly #isWatched: boolean;
-  /** By the targeting of a user, the stamp of its answers under the last definitions that were asked for with it. */
-  readonly #stamps = new WeakMap<Targeting, Stamp>();
-  readonly #keptMaps = new KeptMaps();
+  readonly #stamps = new AnswerStamps();
   /** By user id, the id under which the user is stored. Hashing a text costs more than an evaluation. */
   readonly #storedIds: LRUCache<string, string>;
   /** Overrides that are asked for in one turn of the event loop are read together. */
@@ -324,17 +314,7 @@ export class FeatureService {
     if (this.#isWatched || !this.#replica.isFresh) return null;
     const targeting = this.#targeting.peek(userId === null ? null : this.#storedIdOf(canonicalUserId(userId)));
     if (targeting === undefined) return null;
-    return this.#stampUnder(targeting, this.#replica.snapshot, this.#now());
-  }
-
-  /** Null: the clock may change an answer. */
-  #stampUnder(targeting: Targeting, snapshot: Snapshot, now: number): object | null {
-    let last = this.#stamps.get(targeting);
-    if (last?.snapshot !== snapshot) {
-      last = { snapshot, stamp: {}, settledAt: lastExpiry(targeting) };
-      this.#stamps.set(targeting, last);
-    }
-    return last.settledAt === null || last.settledAt <= now ? last.stamp : null;
+    return this.#stamps.stampOf(targeting, this.#replica.snapshot, this.#now());
   }
 
   /** Null: the whole map may differ each time. */
@@ -346,9 +326,9 @@ export class FeatureService {
   ): SharedMaps | null {
     if (targetingKey != null || this.#isWatched) return null;
     if (device != null && snapshot.dependsOnDevice(userId == null ? 'anonymous' : 'user')) return null;
-    const stamp = this.#stampUnder(targeting, snapshot, now);
+    const stamp = this.#stamps.stampOf(targeting, snapshot, now);
     if (stamp === null) return null;
-    return { maps: this.#keptMaps, basis: { userId: userId ?? null, stamp, attributes: attributes ?? null } };
+    return this.#stamps.mapsUnder({ userId: userId ?? null, stamp, attributes: attributes ?? null });
   }
 
   /**
@@ -474,13 +454,4 @@ function isSameDecision(stored: Override, { enabled, variant = null, expiresAt }
   if (stored.expiresAt === null || expiresAt === null) return stored.expiresAt === expiresAt;
   // Times in the store are finer than milliseconds, and are rounded in two ways.
   return Math.abs(stored.expiresAt.getTime() - expiresAt) <= 1;
-}
-
-/** When the last of the user's overrides expires, in milliseconds since the epoch; null when none does. */
-function lastExpiry({ overrides }: Targeting): number | null {
-  let last: number | null = null;
-  for (const { expiresAt } of overrides.values()) {
-    if (expiresAt !== null && (last === null || expiresAt > last)) last = expiresAt;
-  }
-  return last;
 }

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { UnavailableError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
+import { isPromise } from '../streams/pulled.js';
 import { CommitUnansweredError, forLog, isOutage, isSqlState } from './errors.js';
 
 export interface GuardedPoolOptions {
@@ -200,7 +201,7 @@ class SuspiciousClient extends pg.Client {
         return query(...args.slice(0, -1), watched);
       }
       const result = query(...args);
-      if (!(result instanceof Promise)) return result;
+      if (!isPromise(result)) return result;
       return result.catch((error: Error) => {
         this.#noteFailure(error);
         if (isCommit(args[0]) && isUnanswered(error)) {

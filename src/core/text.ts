@@ -24,7 +24,8 @@ export function bounded(pattern: RegExp, maxLength: number): BoundedPattern {
  * A reader that keeps its last answer: the flags of an account read the same few attributes of one user, one after the other.
  *
  * @param read depends on the text alone, and returns what nobody changes.
- * @param longest the longest text that is kept with its answer, in UTF-16 code units.
+ * @param longest the longest text that is kept with its answer, in UTF-16 code units. The engine may keep a text that it was cut from, such
+ * as a document of GraphQL, for as long.
  */
 export function keepingLast<T>(read: (text: string) => T, longest: number): (text: string) => T {
   let last: { readonly text: string; readonly answer: T } | null = null;

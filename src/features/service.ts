@@ -8,6 +8,7 @@ import type { UpdateFlagInput } from '../core/inputs.js';
 import { type Log, silentLog } from '../core/log.js';
 import { createSubject, type OverrideDecision, type Subject } from '../core/subject.js';
 import { canonicalUserId, isUuid, storedUserId } from '../core/user-id.js';
+import { isPromise } from '../streams/pulled.js';
 import { AnswerStamps } from './answer-stamps.js';
 import { ApiKeys } from './api-keys.js';
 import { ChangeFeed, type ChangeStream, type FollowOptions, type Telling } from './change-feed.js';
@@ -247,7 +248,7 @@ export class FeatureService {
     };
     // Targeting first: the definitions that are read after it are never older.
     const known = this.#targetingOf(storedId);
-    return known instanceof Promise ? known.then(read => evaluator(read, false)) : evaluator(known, true);
+    return isPromise(known) ? known.then(read => evaluator(read, false)) : evaluator(known, true);
   }
 
   /**

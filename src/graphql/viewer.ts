@@ -4,6 +4,7 @@ import { compareNames } from '../core/text.js';
 import type { Evaluator } from '../features/evaluator.js';
 import type { EvaluationContext } from '../features/service.js';
 import type { QuestionListener } from '../features/usage-counter.js';
+import { whenKnown } from '../streams/pulled.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
 import {
@@ -58,7 +59,7 @@ export function viewerNow(
   questions: QuestionListener,
 ): typeof Viewer.$inferType | Promise<typeof Viewer.$inferType> {
   const evaluator = service.evaluator(viewerContext(caller, device), questions);
-  return evaluator instanceof Promise ? evaluator.then(read => ({ caller, evaluator: read })) : { caller, evaluator };
+  return whenKnown(evaluator, known => ({ caller, evaluator: known }));
 }
 
 export const Viewer = builder.objectRef<{ readonly caller: Caller; readonly evaluator: Evaluator }>('Viewer');
@@ -147,8 +148,7 @@ builder.queryFields(t => ({
     },
     resolve: (_root, args, { service, caller, device, questions }) => {
       const evaluator = service.evaluator(viewerContext(caller, device), questions);
-      const answer = (from: Evaluator) => from.evaluate(checkKey(args.key), args.default ?? undefined).enabled;
-      return evaluator instanceof Promise ? evaluator.then(answer) : answer(evaluator);
+      return whenKnown(evaluator, known => known.evaluate(checkKey(args.key), args.default ?? undefined).enabled);
     },
   }),
   viewer: t.field({

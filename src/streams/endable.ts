@@ -1,4 +1,4 @@
-import { isPullable, nextOf, type Pullable, type Reader } from './pulled.js';
+import { isPromise, isPullable, nextOf, type Pullable, type Reader } from './pulled.js';
 
 export interface EndableOptions<Event, Value> {
   /** Makes the value of an event. The stream fails with what it throws. */
@@ -50,7 +50,7 @@ export class EndableStream<Event, Value = Event>
     if (this.#isEnded) return;
     try {
       const value = this.#options.map(event);
-      if (value instanceof Promise) {
+      if (isPromise(value)) {
         value.then(
           made => this.#give(made),
           error => this.fail(error),

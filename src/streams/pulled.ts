@@ -20,6 +20,19 @@ export function isPullable<T>(source: AsyncIterator<T>): source is AsyncIterator
   return 'pull' in source;
 }
 
+/**
+ * Whether a value is yet to come. Its class does not tell: a program may have put a `Promise` of its own in the place of the global one, as
+ * zone.js does, and async functions still return the engine's.
+ */
+export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function';
+}
+
+/** What a function makes of a value: at once, or when the value has come. */
+export function whenKnown<T, Made>(value: T | Promise<T>, make: (known: T) => Made): Made | Promise<Made> {
+  return isPromise(value) ? value.then(make) : make(value);
+}
+
 /** The next value of a source, as an iterator gives it. */
 export function nextOf<T>(source: Pullable<T>): Promise<IteratorResult<T, void>> {
   return new Promise((resolve, reject) => {

@@ -27,6 +27,21 @@ async function start(options: Partial<CreateFeaturesOptions> = {}) {
   return { backend, features };
 }
 
+describe('an answer', () => {
+  it('is the same in a program that has put a Promise of its own in the place of the global one, as zone.js does', async () => {
+    const { features } = await start({ onEvaluation: () => {} });
+    await features.createFlag({ key: 'a', name: 'A' });
+    await features.setOverride({ userId: 'ann', flagKey: 'a', enabled: true });
+    const { Promise: native } = globalThis;
+    globalThis.Promise = class extends native<unknown> {} as PromiseConstructor;
+    try {
+      expect(await features.for({ id: 'ann' }).isEnabled('a')).toBe(true);
+    } finally {
+      globalThis.Promise = native;
+    }
+  });
+});
+
 describe('an explanation', () => {
   it('is for the user, with the override as it is stored, and is told to no observer', async () => {
     const heard: string[] = [];

@@ -1,6 +1,8 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { endable } from '../../src/streams/endable.js';
-import { nextOf, type Pullable, type Reader } from '../../src/streams/pulled.js';
+import { isPromise, nextOf, type Pullable, type Reader, whenKnown } from '../../src/streams/pulled.js';
 
 /** A source that is pulled, whose values come when the test says so. It is an iterator too, which nobody is to use. */
 function source() {
@@ -65,5 +67,35 @@ describe('a source that is pulled', () => {
     readers.shift()?.fail(new Error('a failure'));
     await expect(failed).rejects.toThrow('a failure');
     expect(await nextOf(stream)).toEqual({ done: true, value: undefined });
+  });
+});
+
+describe('a value that may be yet to come', () => {
+  class OtherPromise<T> extends Promise<T> {}
+
+  it.each<[what: string, value: unknown, isPromise: boolean]>([
+    ['a promise', Promise.resolve(1), true],
+    ['a promise of another class', OtherPromise.resolve(1), true],
+    ['an object', { data: {} }, false],
+    ['nothing', undefined, false],
+    ['null', null, false],
+    ['a text', 'then', false],
+  ])('%s', (_what, value, expected) => {
+    expect(isPromise(value)).toBe(expected);
+  });
+
+  it('is made something of at once, or when it has come', async () => {
+    const twice = (value: number) => 2 * value;
+    expect(whenKnown(1, twice)).toBe(2);
+    expect(await whenKnown(Promise.resolve(1), twice)).toBe(2);
+    await expect(whenKnown(Promise.reject(new Error('No.')), twice)).rejects.toThrow('No.');
+  });
+
+  it('is nowhere told by its class, which a program may have replaced', async () => {
+    const sources = new URL('../../src', import.meta.url).pathname;
+    const files = (await readdir(sources, { recursive: true })).filter(name => name.endsWith('.ts'));
+    const texts = await Promise.all(files.map(name => readFile(join(sources, name), 'utf8')));
+    expect(files.filter((_name, index) => texts[index]?.includes('instanceof Promise'))).toEqual([]);
+    expect(files.length).toBeGreaterThan(100);
   });
 });

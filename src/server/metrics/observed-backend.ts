@@ -1,5 +1,6 @@
 import type { Backend } from '../../backends/backend.js';
 import { FeatureError, UnavailableError } from '../../core/errors.js';
+import { isPromise } from '../../streams/pulled.js';
 
 /** Why a call failed; null: it did not, or in a way that is an answer, such as a flag that exists already. */
 export type CallFailure = 'unavailable' | 'unexpected' | null;
@@ -16,7 +17,7 @@ export function observeBackend(
     return (...args: unknown[]) => {
       const startedAt = performance.now();
       const result = method.apply(backend, args);
-      if (!(result instanceof Promise)) return result;
+      if (!isPromise(result)) return result;
       const end = (failure: CallFailure) => onCall(call, (performance.now() - startedAt) / 1_000, failure);
       return result.then(
         value => {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../../auth/caller.js';
+import { AskedBefore } from './asked-before.js';
 import type { OperationOrigin } from './origin.js';
 
 /** The questions that an operation has asked, for the count of their uses. */
@@ -24,9 +25,6 @@ export interface KeptAnswer {
 /** How much is kept: answers, and characters or bytes of them. */
 const maxKeptAnswers = 20_000;
 const maxKeptAnswerLength = 32_000_000;
-
-/** Places for questions that were asked once: three times as many as answers are kept. A power of two. */
-const rememberedQuestions = 65_536;
 
 /** Answers of all protocols: one bound for all of them. */
 export type AnswerStore = LRUCache<string, KeptAnswer>;
@@ -64,8 +62,7 @@ export class AnswerMemory<Kept extends KeptAnswer> {
   /** Callers are kept as long as their tokens are; each has a number here for as long as it is one object. */
   readonly #numbers = new WeakMap<Caller, number>();
   #callers = 0;
-  /** Hashes of questions, each in the place that its last bits name. Another question may take the place. */
-  readonly #askedOnce = new Uint32Array(rememberedQuestions);
+  readonly #questions = new AskedBefore();
 
   /**
    * @param facts says on what the answers depend now.
@@ -91,15 +88,7 @@ export class AnswerMemory<Kept extends KeptAnswer> {
   /** Keeps this answer if its question was executed before, as far as that is remembered. */
   keep(asker: Asker, words: string, answer: Kept): void {
     const key = this.#keyOf(asker, words);
-    if (this.#store.has(key) || this.#wasAsked(key)) this.#store.set(key, answer);
-  }
-
-  #wasAsked(key: string): boolean {
-    const hash = fnv1a(key);
-    const place = hash & (rememberedQuestions - 1);
-    if (this.#askedOnce[place] === hash) return true;
-    this.#askedOnce[place] = hash;
-    return false;
+    if (this.#store.has(key) || this.#questions.note(key)) this.#store.set(key, answer);
   }
 
   #keyOf({ caller, device }: Asker, words: string): string {
@@ -113,11 +102,4 @@ export class AnswerMemory<Kept extends KeptAnswer> {
     if (device === null || !this.#facts.dependsOnDevice(caller)) return `${by}\n${words}`;
     return `${by} ${device}\n${words}`;
   }
-}
-
-/** FNV-1a of Fowler, Noll and Vo over the code units of a text, as an unsigned word: it allocates nothing. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return hash >>> 0;
 }

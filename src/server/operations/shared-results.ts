@@ -1,4 +1,5 @@
 import type { ExecutionResult } from 'graphql';
+import { isPromise } from '../../streams/pulled.js';
 import type { KnownOperation } from './known-operation.js';
 
 /**
@@ -19,7 +20,7 @@ export class SharedResults {
     const known = this.#results.get(event)?.get(operation);
     if (known === undefined) return this.#make(operation, event, execute);
     // Hundreds may get an event before its first result is made.
-    return known instanceof Promise ? afterFirst(known, execute) : known;
+    return isPromise(known) ? afterFirst(known, execute) : known;
   }
 
   async #make(

@@ -8,7 +8,7 @@ const layers = {
   features: ['core', 'streams', 'backends/backend'],
   gate: ['core', 'streams', 'features'],
   openfeature: ['core', 'features'],
-  graphql: ['core', 'backends', 'auth', 'features'],
+  graphql: ['core', 'streams', 'backends', 'auth', 'features'],
   server: ['core', 'streams', 'backends', 'auth', 'features', 'graphql'],
 };
 

@@ -75,7 +75,11 @@ async function compare({ begin }: Scenario, own: Node, other: Node, turns: numbe
 type Env = Readonly<Record<string, string>>;
 
 /** @param isOwnFirst which of the two starts first, which may matter by itself. */
-async function pairOf({ own: ours, other: theirs }: Sides<Env>, isOwnFirst: boolean, wanted: readonly Scenario[]) {
+async function pairOf(
+  { own: ours, other: theirs }: Sides<Env>,
+  isOwnFirst: boolean,
+  wanted: readonly Scenario[],
+): Promise<Costs[]> {
   const nodes: Node[] = [];
   try {
     for (const env of isOwnFirst ? [ours, theirs] : [theirs, ours]) nodes.push(await startWithFlags(env));

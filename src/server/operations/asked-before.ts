@@ -6,8 +6,8 @@ const ways = 4;
  * Texts that came before, as far as they are remembered: the hashes of the last 65,536 or so, in 256 kB whatever comes. Of
  * texts that never came, about one in 65,000 counts as one that did: nothing may depend on it but speed.
  *
- * Each text has four places. A newcomer takes one of them at random: if it were always the oldest, texts that come round and round could
- * push out each other for ever.
+ * Each text has four places. Where all are taken, a newcomer takes one at random: if it were always the oldest, texts that come round and
+ * round could push out each other for ever.
  */
 export class AskedBefore {
   readonly #hashes = new Uint32Array(sets * ways);

@@ -159,7 +159,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
     whenKeyLeaves(caller, act) {
       if (caller.apiKey !== undefined) return whenApiKeyLeaves(caller.apiKey.id, act);
       const signer = signers.get(caller);
-      if (signer === undefined) return () => {};
+      // Not a function of this place, which would keep what this place knows.
+      if (signer === undefined) return nothing;
       const acts = watched.get(signer) ?? new Set();
       watched.set(signer, acts.add(act));
       timer ??= setInterval(() => void renewKeys(), keys.renewalInterval).unref();
@@ -172,6 +173,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
     },
   };
 }
+
+const nothing = () => {};
 
 function keysOf({ keys, log }: VerifierOptions): Keys {
   return keys.kind === 'secret' ? createSecrets(keys, log) : createPublicKeys(new KeySet({ ...keys, log }));

@@ -153,10 +153,16 @@ export function createListener(options: ListenerOptions): Listener {
     }
   }
 
+  /** One function for all connections, told of each by `this`: one for each would stay as long as it is open. */
+  function letGo(this: Socket): void {
+    connections.delete(this);
+    intake.remove(this);
+  }
+
   server.on('connection', (socket: Socket) => {
     connections.add(socket);
     intake.add(socket);
-    socket.once('close', () => connections.delete(socket));
+    socket.on('close', letGo);
     // Each request that waits on a connection listens for its end.
     socket.setMaxListeners(0);
     const peer = peerOf(socket);
@@ -172,8 +178,8 @@ export function createListener(options: ListenerOptions): Listener {
     if (status !== null) metrics?.countRequest('other', status);
   });
 
-  // Functions of their own: what they return lives as long as the socket, and would keep the whole request.
-  const waitingOn = (socket: Socket) => () => intake.hasWaiting(socket);
+  const hasWaiting = (socket: Socket) => intake.hasWaiting(socket);
+  // A function of its own: the listener lives as long as the socket, and would keep the whole request.
   const reportFailure = (socket: Duplex, requestId: string) =>
     socket.on('error', error => log.debug({ err: error, requestId }, 'A socket failed.'));
   server.on('upgrade', (request, socket, head) => {
@@ -194,7 +200,7 @@ export function createListener(options: ListenerOptions): Listener {
     upgraded.add(socket);
     intake.guard(request.socket);
     metrics?.countRequest(upgrade.path, 101);
-    upgrade.accept(request, socket, head, { requestId, address, hasWaiting: waitingOn(request.socket) });
+    upgrade.accept(request, socket, head, { requestId, address, hasWaiting });
   });
 
   return {

@@ -89,8 +89,8 @@ export class EndableStream<Event, Value = Event>
   /** Calls `act` once, when the stream has ended in whichever way; at once if it has. */
   whenEnded(act: () => void): void {
     if (this.#isEnded) act();
-    // Not `push`, which takes room for sixteen more.
-    else this.#onEnd = [...this.#onEnd, act];
+    // Not `push` or a spread, which take room for sixteen more.
+    else this.#onEnd = this.#onEnd.concat(act);
   }
 
   return(): Promise<IteratorResult<Value, void>> {

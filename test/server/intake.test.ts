@@ -26,14 +26,16 @@ function withOwnClock(): void {
 
 /** A connection, as far as the intake sees it. Each piece takes a while. */
 function connection(name: string, address: string, seen: string[], cost = 4) {
-  const stream = new Readable({ read() {} }) as unknown as Socket;
-  Object.defineProperty(stream, 'remoteAddress', { value: address });
-  stream.push = (chunk: Buffer | null) => {
-    seen.push(`${name} ${chunk?.length ?? 'end'}`);
-    work(cost);
-    return true;
-  };
-  return stream;
+  class Connection extends Readable {
+    readonly remoteAddress = address;
+
+    override push(chunk: Buffer | null): boolean {
+      seen.push(`${name} ${chunk?.length ?? 'end'}`);
+      work(cost);
+      return true;
+    }
+  }
+  return new Connection({ read() {} }) as unknown as Socket;
 }
 
 const bytes = (length: number) => Buffer.alloc(length);

@@ -28,7 +28,7 @@ export class Deadlines {
    * @returns a function that cancels it.
    */
   add(at: number | null, act: () => void): () => void {
-    if (at === null) return () => {};
+    if (at === null) return nothing;
     const deadline = { at, act };
     this.#deadlines.add(deadline);
     if (at < this.#next) this.#arm(at);
@@ -69,3 +69,5 @@ export class Deadlines {
     });
   }
 }
+
+const nothing = () => {};

@@ -13,7 +13,6 @@ const pieceSize = 16_384;
 /** The bytes of a connection that wait. Null is the end of what its client sends. */
 interface Waiting {
   readonly socket: Socket;
-  readonly push: Socket['push'];
   readonly chunks: (Buffer | null)[];
 }
 
@@ -33,17 +32,27 @@ export class Intake {
   #seenAt = 0;
   #isSeen = false;
   #guardedUntil = 0;
+  /** The `push` of guarded sockets. One for all: one for each would stay as long as the socket is open. */
+  readonly #push: Socket['push'];
 
   constructor(schedule = new Schedule()) {
     this.#schedule = schedule;
+    const take = (socket: Socket, chunk: Buffer | null) => this.#take(socket, chunk);
+    this.#push = function (this: Socket, chunk: Buffer | null) {
+      return take(this, chunk);
+    };
   }
 
-  /** Takes a connection, before anything has been read from it. */
+  /** Takes a connection, before anything has been read from it. To be let go of with {@link remove} when it has closed. */
   add(socket: Socket): void {
     this.#schedule.countConnection();
     this.#free.add(socket);
-    socket.once('close', () => this.#free.delete(socket));
     if (performance.now() < this.#guardedUntil) this.guard(socket);
+  }
+
+  /** A connection has closed. */
+  remove(socket: Socket): void {
+    this.#free.delete(socket);
   }
 
   /** A request has come: looks at its body, and at the time that this turn of the loop has taken. */
@@ -68,9 +77,7 @@ export class Intake {
   /** From now on bytes of this connection wait for their turn. */
   guard(socket: Socket): void {
     if (!this.#free.delete(socket)) return;
-    const network = networkKey(socket.remoteAddress ?? '');
-    const { push } = socket;
-    socket.push = (chunk: Buffer | null) => this.#take(socket, network, push, chunk);
+    socket.push = this.#push;
     // Node's HTTP parser reads straight from the handle of a socket, unless somebody listens for its data.
     socket.on('data', nothing).off('data', nothing);
   }
@@ -81,7 +88,7 @@ export class Intake {
   }
 
   /** As `push` of a readable stream: false asks for a pause. */
-  #take(socket: Socket, network: string, push: Socket['push'], chunk: Buffer | null): boolean {
+  #take(socket: Socket, chunk: Buffer | null): boolean {
     const before = this.#waiting.get(socket);
     if (before !== undefined) {
       before.chunks.push(chunk);
@@ -89,28 +96,34 @@ export class Intake {
     }
     let rest = chunk;
     while (this.#schedule.hasTime) {
-      if (rest === null || rest.length <= pieceSize) return push.call(socket, rest);
-      push.call(socket, rest.subarray(0, pieceSize));
+      if (rest === null || rest.length <= pieceSize) return pass(socket, rest);
+      pass(socket, rest.subarray(0, pieceSize));
       rest = rest.subarray(pieceSize);
     }
-    const waiting = { socket, push, chunks: [rest] };
+    const waiting = { socket, chunks: [rest] };
     this.#waiting.set(socket, waiting);
-    this.#schedule.add(network, () => this.#parse(waiting));
+    this.#schedule.add(networkKey(socket.remoteAddress ?? ''), () => this.#parse(waiting));
     return false;
   }
 
   /** @returns whether nothing more waits. */
-  #parse({ socket, push, chunks }: Waiting): boolean {
+  #parse({ socket, chunks }: Waiting): boolean {
     const chunk = chunks[0] as Buffer | null;
     if (!socket.destroyed) {
       if (chunk === null || chunk.length <= pieceSize) chunks.shift();
       else chunks[0] = chunk.subarray(pieceSize);
-      push.call(socket, chunk === null ? null : chunk.subarray(0, pieceSize));
+      pass(socket, chunk === null ? null : chunk.subarray(0, pieceSize));
     }
     const isOver = socket.destroyed || chunks.length === 0;
     if (isOver) this.#waiting.delete(socket);
     return isOver;
   }
+}
+
+/** Hands bytes to the `push` of the class of a socket, before which that of the intake stands. */
+function pass(socket: Socket, chunk: Buffer | null): boolean {
+  const { push } = Object.getPrototypeOf(socket) as Socket;
+  return push.call(socket, chunk);
 }
 
 const nothing = () => {};

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Caller } from '../../auth/caller.js';
 import type { HttpResponse } from './http-response.js';
@@ -50,8 +51,8 @@ export type Route =
 export interface UpgradeOrigin {
   readonly requestId: string;
   readonly address: string;
-  /** Whether bytes from its peer have come and wait for their turn. */
-  readonly hasWaiting: () => boolean;
+  /** Whether bytes from the peer of a socket have come and wait for their turn. */
+  readonly hasWaiting: (socket: Socket) => boolean;
 }
 
 /** Where sockets are opened. */

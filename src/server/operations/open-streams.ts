@@ -79,6 +79,7 @@ export class OpenStreams {
     this.#open.set(stream, connection);
     stream.whenEnded(() => {
       this.#open.delete(stream);
+      connection.forget(stream);
       this.#budget.release(address, kept.variables);
       shared.subscriptions -= 1;
       if (shared.subscriptions > 0) return;
@@ -107,14 +108,20 @@ export class ConnectionStreams {
    * @returns errors in place of a stream when the server may not keep more.
    */
   open(stream: ResultStream, prepared: PreparedOperation): ResultStream | ExecutionResult {
+    // Before it is registered: a stream that has ended already is forgotten at once.
+    this.#own.add(stream);
     if (!this.#all.register(this, stream, prepared)) {
+      this.#own.delete(stream);
       stream.end();
       return { errors: [tooMuchKept()] };
     }
-    this.#own.add(stream);
-    stream.whenEnded(() => this.#own.delete(stream));
     if (this.#isEnded) stream.end();
     return stream;
+  }
+
+  /** A subscription has ended. */
+  forget(stream: ResultStream): void {
+    this.#own.delete(stream);
   }
 
   /** Whether it was ended, whatever the sources of its subscriptions have yet to say. */

@@ -1,6 +1,6 @@
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute, type GraphQLError } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
-import { EndableStream } from '../../streams/endable.js';
+import { type EndableOptions, EndableStream } from '../../streams/endable.js';
 import type { AskedQuestions } from './kept-answers.js';
 import type { KnownOperation } from './known-operation.js';
 import { maskError, reportTo } from './mask-error.js';
@@ -105,15 +105,40 @@ export function createOperationRunner({ observers, release, refusal }: Operation
         release(prepared.contextValue);
       }
       if (!isAsyncIterable(source)) return finish(source, prepared, watches);
-      const run = async (rootValue: unknown) => withMaskedErrors(await executed({ ...prepared, rootValue }), prepared);
-      const stream: ResultStream = new EndableStream(source, {
-        map: event => shared.resultOf(prepared.operation, event, () => run(event)),
-        mapError: error => masked(error, prepared),
-      });
+      const stream: ResultStream = new EndableStream(source, new EventResults(prepared, shared, executed));
       for (const watch of watches) stream.whenEnded(watch.onOpened());
       return stream;
     },
   };
+}
+
+/** The results of the events of a subscription. An object, because the functions of a literal take more memory for each stream. */
+class EventResults implements EndableOptions<unknown, ExecutionResult> {
+  readonly #prepared: PreparedOperation;
+  readonly #shared: SharedResults;
+  readonly #execute: (prepared: PreparedOperation) => Promise<ExecutionResult>;
+
+  constructor(
+    prepared: PreparedOperation,
+    shared: SharedResults,
+    execute: (prepared: PreparedOperation) => Promise<ExecutionResult>,
+  ) {
+    this.#prepared = prepared;
+    this.#shared = shared;
+    this.#execute = execute;
+  }
+
+  map(event: unknown): ExecutionResult | Promise<ExecutionResult> {
+    return this.#shared.resultOf(this.#prepared.operation, event, () => this.#run(event));
+  }
+
+  mapError(error: unknown): GraphQLError {
+    return masked(error, this.#prepared);
+  }
+
+  async #run(rootValue: unknown): Promise<ExecutionResult> {
+    return withMaskedErrors(await this.#execute({ ...this.#prepared, rootValue }), this.#prepared);
+  }
 }
 
 function withMaskedErrors(result: ExecutionResult, prepared: PreparedOperation): ExecutionResult {

@@ -6,7 +6,7 @@ import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import { type Caller, InvalidTokenError } from '../../auth/caller.js';
 import { credentialOfHandshake } from '../../auth/credentials.js';
 import { deviceOfHandshake, InvalidDeviceError } from '../../auth/devices.js';
@@ -53,10 +53,16 @@ export interface Sockets {
 /** Frames of one message: each costs hundreds of bytes beside its content. */
 const maxFragments = 1_024;
 
+/** A WebSocket that knows its connection, so that one listener of each kind serves them all. */
+class ConnectedSocket extends WebSocket {
+  connection: SocketConnection | null = null;
+}
+
 export function createSockets(options: SocketsOptions): Sockets {
   const { operations, streams, whenTokenEnds, unsent, unfinished, verifier, log, limits, metrics } = options;
   const server = new WebSocketServer({
     noServer: true,
+    WebSocket: ConnectedSocket,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: limits.maxMessageSize,
@@ -64,9 +70,11 @@ export function createSockets(options: SocketsOptions): Sockets {
     handleProtocols,
   });
   const connections = new Set<SocketConnection>();
+  const parts = { unsent, unfinished, log, limits };
 
   const protocol = makeServer<Record<string, unknown>, SocketConnection>({
-    connectionInitWaitTimeout: limits.initTimeout,
+    // The connection looks at that itself: the library would keep a timer for as long as the socket is open.
+    connectionInitWaitTimeout: 0,
     async onConnect({ extra }) {
       const caller = await identify(extra);
       if (caller === null || !connections.has(extra)) return false;
@@ -144,40 +152,22 @@ export function createSockets(options: SocketsOptions): Sockets {
     }
   }
 
-  function open(socket: WebSocket, transport: Socket, from: Introduction): void {
-    const connection = new SocketConnection(socket, transport, from, {
-      streams: streams.connection(),
-      unsent,
-      unfinished,
-      log,
-      limits,
-    });
+  function open(socket: ConnectedSocket, transport: Socket, from: Introduction): void {
+    const connection = new SocketConnection(socket, transport, from, streams.connection(), parts);
+    socket.connection = connection;
     connections.add(connection);
-    socket.on('error', error => connection.log.debug({ err: error }, 'A socket failed.'));
-    for (const control of ['ping', 'pong'] as const) socket.on(control, data => connection.receiveControl(data));
-    const closed = protocol.opened(
-      {
-        protocol: socket.protocol,
-        send: data => connection.send(data),
-        close: (code = CloseCode.InternalServerError, reason = '') => connection.close(code, reason),
-        onMessage: handle => {
-          connection.handle = handle;
-          socket.on('message', (data: RawData, isBinary: boolean) => {
-            // The library has looked at frames of text alone.
-            if (isBinary && !isUtf8(data as Buffer)) connection.close(CloseCode.BadRequest, 'A message is not UTF-8.');
-            else connection.receive(String(data));
-          });
-        },
-      },
-      connection,
-    );
-    socket.once('close', (code, reason) => {
-      connections.delete(connection);
-      connection.letGo();
-      closed(code, String(reason)).catch(error =>
-        connection.log.error({ err: error }, 'A subscription did not end well.'),
-      );
-    });
+    socket.on('error', reportFailure).on('ping', receiveControl).on('pong', receiveControl);
+    socket.on('message', receive).on('close', letGo);
+    connection.leave = protocol.opened(connection, connection);
+  }
+
+  function letGo(this: WebSocket, code: number, reason: Buffer): void {
+    const connection = connectionOf(this);
+    connections.delete(connection);
+    connection.letGo();
+    connection
+      .leave(code, String(reason))
+      .catch(error => connection.log.error({ err: error }, 'A subscription did not end well.'));
   }
 
   let isBeating = false;
@@ -222,6 +212,23 @@ export function createSockets(options: SocketsOptions): Sockets {
       server.close();
     },
   };
+}
+
+const connectionOf = (socket: WebSocket) => (socket as ConnectedSocket).connection as SocketConnection;
+
+function reportFailure(this: WebSocket, error: Error): void {
+  connectionOf(this).log.debug({ err: error }, 'A socket failed.');
+}
+
+function receiveControl(this: WebSocket, data: Buffer): void {
+  connectionOf(this).receiveControl(data);
+}
+
+function receive(this: WebSocket, data: RawData, isBinary: boolean): void {
+  const connection = connectionOf(this);
+  // The library has looked at frames of text alone.
+  if (isBinary && !isUtf8(data as Buffer)) connection.close(CloseCode.BadRequest, 'A message is not UTF-8.');
+  else connection.receive(String(data));
 }
 
 /** The result of an operation that its client has ended. It is not sent. */

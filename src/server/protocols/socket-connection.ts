@@ -24,8 +24,8 @@ export interface Introduction extends UpgradeOrigin {
   readonly device: StatedDevice;
 }
 
+/** What all connections share. */
 interface ConnectionParts {
-  readonly streams: ConnectionStreams;
   readonly unsent: UnsentBytes;
   readonly unfinished: ByteBudget;
   readonly log: Logger;
@@ -34,22 +34,22 @@ interface ConnectionParts {
 
 /** One WebSocket: its state, the bytes that wait for its reader, and whether its peer is alive. */
 export class SocketConnection extends LoggedRequest implements Reader {
-  readonly streams: ConnectionStreams;
   readonly inbox: SocketInbox;
   caller: Caller | null = null;
   /** The device of the caller; null: none. */
   device: string | null = null;
   /** How many there have been. */
   operations = 0;
-  /** The protocol library's way to take a message. */
-  handle: (message: string) => Promise<void> = async () => {};
+  #handle: (message: string) => Promise<void> = async () => {};
+  /** The protocol library's way to learn that the socket has closed. */
+  leave: (code: number, reason: string) => Promise<void> = async () => {};
   /** Stops waiting for the end of its token. */
   forgetToken: () => void = () => {};
   readonly #parts: ConnectionParts;
   /** What the client has presented so far; nothing of it is kept once it is verified. */
   #credential: Credential;
   #statedDevice: StatedDevice;
-  readonly #hasWaiting: () => boolean;
+  readonly #hasWaiting: (socket: Socket) => boolean;
   /** Whether anything has come from the peer since the last ping. */
   #isAlive = true;
   /** When the peer stopped taking its answers, as `performance.now()` has it; null while it takes them. */
@@ -63,6 +63,8 @@ export class SocketConnection extends LoggedRequest implements Reader {
   readonly #progress: ReaderProgress;
   /** Bytes that are counted as waiting for its reader. */
   #unsent = 0;
+  /** Runs out when the client has not introduced itself in time; null when it has. */
+  #introduction: NodeJS.Timeout | null;
   /** Told when the socket has closed. Null: nobody waits for that. */
   #onClosed: (() => void)[] | null = null;
 
@@ -70,13 +72,13 @@ export class SocketConnection extends LoggedRequest implements Reader {
     readonly socket: WebSocket,
     private readonly transport: Socket,
     { requestId, address, credential, device, hasWaiting }: Introduction,
+    readonly streams: ConnectionStreams,
     parts: ConnectionParts,
   ) {
     super(requestId, address, parts.log);
     this.#credential = credential;
     this.#statedDevice = device;
     this.#hasWaiting = hasWaiting;
-    this.streams = parts.streams;
     this.#parts = parts;
     this.#unfinished = new UnfinishedMessage(parts.unfinished, address);
     this.#underWay = new ByteShare(parts.unfinished, address, uncountedBytes);
@@ -87,6 +89,10 @@ export class SocketConnection extends LoggedRequest implements Reader {
       if (!this.#unfinished.addChunk(chunk)) this.#refuseBytes();
     });
     this.inbox = new SocketInbox(this, parts.limits);
+    this.#introduction = setTimeout(
+      () => this.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
+      parts.limits.initTimeout,
+    );
   }
 
   get isAcknowledged(): boolean {
@@ -109,13 +115,20 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.#unfinished.skipControl(data);
   }
 
+  /** The subprotocol that was agreed on. */
+  get protocol(): string {
+    return this.socket.protocol;
+  }
+
+  /** Takes the protocol library's way to take a message. */
+  onMessage(handle: (message: string) => Promise<void>): void {
+    this.#handle = handle;
+  }
+
   /** Hands a message to the protocol library. Never rejects. */
-  async deliver(message: string): Promise<void> {
-    try {
-      await this.handle(message);
-    } catch (error) {
-      this.#fail(error);
-    }
+  deliver(message: string): Promise<void> {
+    // An async function would wait for as long as its subscription is open, with all that such a function keeps.
+    return this.#handle(message).catch(error => this.#fail(error));
   }
 
   #fail(error: unknown): void {
@@ -123,15 +136,21 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.close(CloseCode.InternalServerError, 'Internal server error');
   }
 
-  close(code: number, reason: string): void {
+  close(code: number = CloseCode.InternalServerError, reason = ''): void {
     // A close frame has room for 123 bytes.
     this.socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : shortened(reason, 41));
   }
 
   /** Keeps only the credentials and the device of a `connection_init`, until they are verified. */
   introduce(payload: unknown): void {
+    this.#endIntroduction();
     this.#statedDevice = deviceOfSocket(this.#statedDevice, deviceOfParameters(payload));
     this.#credential = credentialOfSocket(this.#credential, credentialOfParameters(payload));
+  }
+
+  #endIntroduction(): void {
+    if (this.#introduction !== null) clearTimeout(this.#introduction);
+    this.#introduction = null;
   }
 
   takeCredential(): Credential {
@@ -204,7 +223,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
       this.#drop();
     } else if (this.#isBusy) {
       // Nothing is read from it meanwhile, so no sign of life is seen.
-    } else if (!this.#isAlive && !this.#hasWaiting()) {
+    } else if (!this.#isAlive && !this.#hasWaiting(this.transport)) {
       socket.terminate();
       return true;
     } else {
@@ -227,6 +246,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
 
   /** The socket has closed: everything that it held is let go of. */
   letGo(): void {
+    this.#endIntroduction();
     this.forgetToken();
     this.streams.end();
     this.inbox.clear();

@@ -74,8 +74,8 @@ export class SocketInbox {
   readonly #limits: InboxLimits;
   /** By id, those that are not over. */
   readonly #current = new Map<string, Run>();
-  /** By id, those that are ending. */
-  readonly #ending = new Map<string, Run>();
+  /** By id, those that are ending. Null: none is, as with nearly all sockets. */
+  #ending: Map<string, Run> | null = null;
   #waiting: Run[] = [];
   #begun = 0;
   #isBusy = false;
@@ -97,7 +97,7 @@ export class SocketInbox {
       kept += run.kept;
     }
     // An operation that is ending is kept until its reader has taken its last message.
-    for (const run of this.#ending.values()) kept += run.kept;
+    for (const run of this.#ending?.values() ?? []) kept += run.kept;
     return { count, kept };
   }
 
@@ -125,6 +125,7 @@ export class SocketInbox {
     if (run?.state !== 'begun') return;
     run.state = 'over';
     this.#current.delete(id);
+    this.#ending ??= new Map();
     this.#ending.set(id, run);
   }
 
@@ -139,7 +140,7 @@ export class SocketInbox {
     for (const run of this.#waiting) this.#release(run);
     this.#waiting = [];
     this.#current.clear();
-    this.#ending.clear();
+    this.#ending = null;
   }
 
   /** Takes a message. A malformed one closes the socket. */
@@ -209,8 +210,8 @@ export class SocketInbox {
   #next(): void {
     const { concurrentPerSocket } = this.#limits;
     // An id that is used again waits for its predecessor's end.
-    const isFull = this.#begun + this.#ending.size >= concurrentPerSocket;
-    const run = this.#turn !== null || isFull ? undefined : this.#waiting.find(({ id }) => !this.#ending.has(id));
+    const isFull = this.#begun + (this.#ending?.size ?? 0) >= concurrentPerSocket;
+    const run = this.#turn !== null || isFull ? undefined : this.#waiting.find(({ id }) => !this.#ending?.has(id));
     if (run !== undefined) {
       this.#waiting.splice(this.#waiting.indexOf(run), 1);
       this.#turn = setImmediate(() => {
@@ -232,7 +233,8 @@ export class SocketInbox {
       this.#release(run);
       if (!run.isOpen) this.#begun -= 1;
       if (this.#current.get(run.id) === run) this.#current.delete(run.id);
-      if (this.#ending.get(run.id) === run) this.#ending.delete(run.id);
+      if (this.#ending?.get(run.id) === run) this.#ending.delete(run.id);
+      if (this.#ending?.size === 0) this.#ending = null;
       this.#next();
     };
     // The document and the variables stay here: the library would keep its message for as long as the operation lives.

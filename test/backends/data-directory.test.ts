@@ -1,14 +1,20 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openDatabase } from '../../src/backends/database.js';
 import { DirectoryLockedError, lockDirectory } from '../../src/backends/directory-lock.js';
+import { initialContent } from '../../src/backends/initial-content.js';
 import { DataDirectoryError } from '../../src/core/data-directory.js';
 import { type Log, silentLog } from '../../src/core/log.js';
+import { compiled } from '../support/compiled.js';
 import { newFlag } from '../support/flags.js';
+import { until } from '../support/wait.js';
 
 // Data directories as they are found.
 
@@ -123,6 +129,57 @@ describe('a data directory', () => {
     const backend = await openDatabase({ dataDir });
     undos.push(() => backend.close());
     await backend.createFlag(newFlag('k'), null);
+  });
+});
+
+describe('a new database', () => {
+  it('that was killed while it was being made is begun anew', { timeout: 60_000 }, async () => {
+    const dataDir = join(root, 'data');
+    const env = { ...process.env, HALYARD_DATA_DIR: dataDir, PORT: '0' };
+    const program = await compiled('src/cli/main.ts');
+    const first = spawn(process.execPath, [program, 'serve'], { cwd: root, env, stdio: 'ignore' });
+    const gone = once(first, 'exit');
+    await until(() => existsSync(join(dataDir, 'postgres', 'PG_VERSION')), 'it was half made');
+    first.kill('SIGKILL');
+    await gone;
+    const backend = await openDatabase({ dataDir });
+    undos.push(() => backend.close());
+    await backend.createFlag(newFlag('k'), null);
+    expect(await readdir(dataDir)).toContain('postgres');
+    expect(await readdir(dataDir)).not.toContain('postgres.draft');
+  });
+
+  it('is no database for programs that make none, as long as it is being made', async () => {
+    const dataDir = join(root, 'data');
+    await (await openDatabase({ dataDir })).close();
+    await writeFile(join(dataDir, 'postgres.draft'), '');
+    await rm(join(dataDir, 'postgres', 'global', 'pg_control'));
+    await expect(openDatabase({ dataDir, asItIs: true })).rejects.toThrow(`There is no database in ${dataDir}.`);
+    await (await openDatabase({ dataDir })).close();
+    await (await openDatabase({ dataDir, asItIs: true })).close();
+  });
+
+  it('never takes the place of files that may be an old one', async () => {
+    const dataDir = join(root, 'data');
+    await (await openDatabase({ dataDir })).close();
+    await rm(join(dataDir, 'postgres', 'PG_VERSION'));
+    const files = await readdir(join(dataDir, 'postgres'));
+    await expect(openDatabase({ dataDir })).rejects.toThrow(/has files, but not the file PG_VERSION of a database\./);
+    expect(await readdir(join(dataDir, 'postgres'))).toEqual(files);
+  });
+
+  it('begins with what the build has made, in which there is nothing of ours', async () => {
+    const content = await initialContent();
+    expect(content).toBeDefined();
+    const database = await PGlite.create(content === undefined ? {} : { loadDataDir: content });
+    undos.push(() => database.close());
+    const { rows } = await database.query("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace");
+    expect(rows).toEqual([]);
+    expect(content?.size).toBe((await content?.arrayBuffer())?.byteLength);
+  });
+
+  it('is made by PGlite where the build has made nothing', async () => {
+    expect(await initialContent(join(root, 'absent'))).toBeUndefined();
   });
 });
 

@@ -74,8 +74,10 @@ async function makeTemplate(server: PostgresServer): Promise<string> {
 
 async function dumpPGlite(file: string): Promise<string> {
   const { PGlite } = await import('@electric-sql/pglite');
+  const { initialContent } = await import('../../src/backends/initial-content.js');
   const { migrate, readMigrations } = await import('../../src/backends/migrate.js');
-  const database = await PGlite.create();
+  const loadDataDir = await initialContent();
+  const database = await PGlite.create(loadDataDir === undefined ? {} : { loadDataDir });
   await migrate(
     {
       query: async (sql, values) => (await database.query<Record<string, unknown>>(sql, [...(values ?? [])])).rows,

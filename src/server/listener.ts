@@ -143,14 +143,12 @@ export function createListener(options: ListenerOptions): Listener {
     socket.destroy();
   }
 
-  async function answer(request: HttpRequest, response: HttpResponse<HttpRequest>): Promise<void> {
-    try {
-      await router.route(request, response);
-    } catch (error) {
+  function answer(request: HttpRequest, response: HttpResponse<HttpRequest>): Promise<void> {
+    return router.route(request, response).catch(error => {
       log.error({ err: error }, 'A request could not be answered.');
       if (response.headersSent) response.destroy();
       else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.');
-    }
+    });
   }
 
   /** One function for all connections, told of each by `this`: one for each would stay as long as it is open. */

@@ -105,7 +105,8 @@ export function createRouter(options: RouterOptions): Router {
     if (caller === null) return;
     const device = deviceOfRequest(request);
     if (device instanceof InvalidDeviceError) return refuse(response, 400, device.code, device.message, rest);
-    await found.handle(exchange, caller, device);
+    // Not awaited: this function would stay for as long as a stream of events.
+    return found.handle(exchange, caller, device);
   }
 
   return {

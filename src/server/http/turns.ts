@@ -40,12 +40,16 @@ export class Turns {
     }
     if (line.isBusy) return line.waiting.push(act) <= maxPipelined;
     line.isBusy = true;
-    void this.#run(socket, line, act);
+    this.#run(socket, line, act);
     return true;
   }
 
-  async #run(socket: Socket, line: Line, act: () => Promise<void>): Promise<void> {
-    await act();
+  #run(socket: Socket, line: Line, act: () => Promise<void>): void {
+    // Not an async function, which takes several times as much memory for as long as a stream of events.
+    void act().then(() => this.#runNext(socket, line));
+  }
+
+  #runNext(socket: Socket, line: Line): void {
     const following = line.waiting.shift();
     if (following === undefined || socket.destroyed) {
       line.waiting.length = 0;
@@ -55,7 +59,7 @@ export class Turns {
     this.#schedule.add(networkKey(socket.remoteAddress ?? ''), () => {
       // It may have gone while this waited.
       if (socket.destroyed) line.waiting.length = 0;
-      else void this.#run(socket, line, following);
+      else this.#run(socket, line, following);
       return true;
     });
   }

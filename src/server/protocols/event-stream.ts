@@ -46,7 +46,7 @@ export class EventStreams {
   }
 
   /** Answers with each event of a stream. Resolves when all is sent, or the reader has gone. */
-  async send<Event>(
+  send<Event>(
     response: HttpResponse<HttpRequest>,
     events: EventSource<Event>,
     form: EventForm<Event>,
@@ -59,12 +59,15 @@ export class EventStreams {
       'x-accel-buffering': 'no',
       ...headers,
     });
+    // Apart from what follows: Node keeps the text of the headers, which becomes one text in place of many parts when it is written alone.
+    response.flushHeaders();
     response.waitFor(this.#limits.stallTimeout);
     const writer = new EventWriter(response, events, form);
     this.#open.add(writer);
-    await writer.run();
-    this.#open.delete(writer);
-    response.end(form.end());
+    return writer.run().then(() => {
+      this.#open.delete(writer);
+      response.end(form.end());
+    });
   }
 
   async #beat(): Promise<void> {

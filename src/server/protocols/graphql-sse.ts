@@ -51,7 +51,8 @@ export function createHttpSubscriptions(options: HttpSubscriptionsOptions): Http
     const open = connection.open(result, prepared);
     if (!isAsyncIterable(open)) return refuse(exchange, open.errors ?? []);
     response.whenClosed(whenTokenEnds(prepared.contextValue.caller, () => connection.end()));
-    await eventStreams.send(
+    // Not awaited: this function, and all that it knows, would stay for as long as the stream.
+    return eventStreams.send(
       response,
       open,
       formOf(() => connection.isEnded),

@@ -93,7 +93,8 @@ export function createEventsRoute(options: EventsOptions): Route {
     };
     response.whenClosed(() => forgetEnd());
     const retry = leastRetry + Math.round(Math.random() * retrySpread);
-    await eventStreams.send(response, stream, formOf(tickets, retry));
+    // Not awaited: this function would stay for as long as the stream.
+    return eventStreams.send(response, stream, formOf(tickets, retry));
   }
 
   return { path: eventsPath, method: 'any', caller: 'anybody', refuse, handle };

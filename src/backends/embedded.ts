@@ -1,10 +1,12 @@
-import { access, mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { DataDirectoryError, explainFileError } from '../core/data-directory.js';
 import type { Log } from '../core/log.js';
+import { bounded } from '../core/text.js';
 import type { Prisma } from '../generated/prisma/client.js';
 import { Checkpointer } from './checkpointer.js';
 import type { Connection } from './connection.js';
@@ -64,10 +66,11 @@ class BreathingPGlite extends PGlite {
  * @throws MigrationError with `existing` when there is no database in the directory.
  */
 export async function openEmbedded({ dataDir, templateDump, existing, log }: EmbeddedOptions): Promise<Connection> {
-  if (existing && dataDir !== null && !(await hasDatabase(dataDir))) {
-    throw new MigrationError(`There is no database in ${dataDir}.`);
-  }
   try {
+    // Before the lock, which makes the directory.
+    if (existing && dataDir !== null && !(await hasDatabase(dataDir))) {
+      throw new MigrationError(`There is no database in ${dataDir}.`);
+    }
     const lock = dataDir === null ? null : await lockDirectory(dataDir);
     if (lock !== null && lock.place !== resolve(dataDir ?? '')) {
       log.warn(
@@ -76,10 +79,11 @@ export async function openEmbedded({ dataDir, templateDump, existing, log }: Emb
       );
     }
     try {
+      if (dataDir !== null && !(await hasDatabase(dataDir))) await makeDatabase(dataDir, templateDump);
       const database =
         dataDir === null
           ? await openPGlite(null, templateDump ?? (await initialContent()))
-          : await openInDirectory(dataDir, templateDump);
+          : await openPGlite(folderOf(dataDir), undefined);
       return new EmbeddedConnection(database, () => lock?.release() ?? Promise.resolve(), log);
     } catch (error) {
       await lock?.release();
@@ -105,44 +109,53 @@ async function explainFailure(error: unknown, dataDir: string): Promise<string |
 /** The files of the database, in the data directory. */
 const folderOf = (dataDir: string) => join(dataDir, 'postgres');
 
-/** Stands in the data directory while a new database is being made. If its process is killed meanwhile, it stays. */
-const draftMark = (dataDir: string) => join(dataDir, 'postgres.draft');
+/** A database that is being made: it gets its name when it is whole. If its process is killed before, it stays. */
+const draftName = bounded(/^postgres-[0-9a-f-]{36}\.new$/, 'postgres-'.length + 36 + '.new'.length);
 
-const isThere = (path: string) =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
-/** Whether there is a database that has been made to its end. */
+/** Whether there is a database. Anything in its place that is none may be what somebody needs: it is refused, and stays as it is. */
 async function hasDatabase(dataDir: string): Promise<boolean> {
-  return (await isThere(join(folderOf(dataDir), 'PG_VERSION'))) && !(await isThere(draftMark(dataDir)));
+  const folder = folderOf(dataDir);
+  const found = await lstat(folder).catch(unlessAbsent);
+  if (found === undefined) return false;
+  const names = await readdir(folder).catch(error => {
+    const isElsewhere = found.isSymbolicLink() && error.code === 'ENOENT';
+    throw isElsewhere ? new DataDirectoryError(linksNowhere(folder), { cause: error }) : error;
+  });
+  if (names.length > 0 && !names.includes('PG_VERSION')) throw new DataDirectoryError(noDatabase(folder));
+  return names.length > 0;
 }
 
-/** Makes the database if there is none, or only a draft of one. Nothing was ever stored in a draft. */
-async function openInDirectory(dataDir: string, templateDump: Blob | undefined): Promise<PGlite> {
-  const folder = folderOf(dataDir);
-  if (await hasDatabase(dataDir)) return openPGlite(folder, undefined);
-  const removeDraft = async () => {
-    await rm(folder, { recursive: true, force: true });
-    await rm(draftMark(dataDir), { force: true });
-  };
-  if (await isThere(draftMark(dataDir))) await removeDraft();
-  else if ((await readdir(folder).catch(() => [])).length > 0) throw new DataDirectoryError(noDatabase(folder));
-  try {
-    await writeFile(draftMark(dataDir), '', { mode: 0o600 });
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const database = await openPGlite(folder, templateDump ?? (await initialContent()));
-    await rm(draftMark(dataDir));
-    return database;
-  } catch (error) {
-    await removeDraft().catch(() => undefined);
-    throw error;
-  }
+function unlessAbsent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 const noDatabase = (folder: string) =>
   `The folder ${folder} has files, but not the file PG_VERSION of a database. Nothing was changed in it: restore it from a backup, or move it away for a new database.`;
+
+const linksNowhere = (folder: string) =>
+  `${folder} is a link to a folder that is not there. Mount what it leads to, or remove the link for a new database.`;
+
+const notReplaced = (folder: string) =>
+  `The new database cannot get its place ${folder}. If that is a mount point, mount the volume at the data directory above it.`;
+
+/** Makes a database, which is never seen half made: nothing but a draft is ever removed. */
+async function makeDatabase(dataDir: string, templateDump: Blob | undefined): Promise<void> {
+  for (const name of await readdir(dataDir)) {
+    if (draftName.test(name)) await rm(join(dataDir, name), { recursive: true });
+  }
+  const draft = join(dataDir, `postgres-${randomUUID()}.new`);
+  try {
+    await mkdir(draft, { mode: 0o700 });
+    await (await openPGlite(draft, templateDump ?? (await initialContent()))).close();
+    const folder = folderOf(dataDir);
+    await rename(draft, folder).catch(error => {
+      throw error.code === 'EBUSY' ? new DataDirectoryError(notReplaced(folder), { cause: error }) : error;
+    });
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true }).catch(() => undefined);
+    throw error;
+  }
+}
 
 /** @param folder null: in memory. @param content what a new database begins with. */
 async function openPGlite(folder: string | null, content: Blob | undefined): Promise<PGlite> {

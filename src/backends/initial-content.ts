@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
@@ -8,26 +8,27 @@ import { dependencyVersion } from '../core/package-version.js';
 
 /*
  * What `initdb` makes is the same for every new database, and PGlite takes several seconds and 600 MB of memory to make it. So the
- * build makes it once, and new databases begin with a copy. It has nothing that is secret or that tells one database from another: those
- * are made by migrations.
+ * build makes it once, and new databases begin with a copy. Secrets, and what tells one log from another, are made by migrations. The
+ * `system_identifier` of PostgreSQL is the same for all that began with one copy.
  */
-
-const prefix = 'initial-database-';
 
 /** Of this version of PGlite; both the sources and the built files find it. */
 function initialContentFile(): string {
   const version = dependencyVersion('@electric-sql/pglite');
-  return fileURLToPath(new URL(`../../dist/${prefix}${version}.tar.br`, import.meta.url));
+  return fileURLToPath(new URL(`../../dist/initial-database-${version}.tar.br`, import.meta.url));
 }
 
-/** The files of a new database, as `PGlite.dumpDataDir()` gives them. Undefined: the build has not made them, and PGlite is to. */
+/**
+ * The files of a new database, as `PGlite.dumpDataDir()` gives them. Undefined: the build has not made them, and PGlite is to.
+ * @throws Error that names the file if it is damaged, or may not be read.
+ */
 export async function initialContent(path: string = initialContentFile()): Promise<Blob | undefined> {
-  const compressed = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (compressed === undefined) return undefined;
-  return new BytesBlob(await promisify(brotliDecompress)(compressed, { chunkSize: 4_194_304 }));
+  try {
+    return new BytesBlob(await promisify(brotliDecompress)(await readFile(path), { chunkSize: 4_194_304 }));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new Error(`${path} is damaged, or may not be read: install the package again.`, { cause: error });
+  }
 }
 
 /** A blob that is asked for all of its bytes at once. Node reads one in pieces and puts these together, which takes half a second here. */
@@ -49,25 +50,20 @@ class BytesBlob extends Blob {
   }
 }
 
-/** Makes the files that {@link initialContent} reads, unless they are there. @returns whether they were made. */
-export async function makeInitialContent(): Promise<boolean> {
-  const path = initialContentFile();
-  const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
-  const earlier = (await readdir(folder)).filter(name => name.startsWith(prefix));
-  if (earlier.includes(basename(path))) return false;
+/** Makes the files that {@link initialContent} reads, unless they are there and whole. */
+export async function makeInitialContent(path: string = initialContentFile()): Promise<void> {
+  if ((await initialContent(path).catch(() => undefined)) !== undefined) return;
+  await mkdir(dirname(path), { recursive: true });
   const database = await PGlite.create();
   try {
     await database.exec('CHECKPOINT');
     const files = Buffer.from(await (await database.dumpDataDir('none')).arrayBuffer());
     // The three databases of `initdb` are nearly the same, and megabytes apart: a window that spans them makes it a third as large.
     const params = { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 };
-    const draft = `${path}.${process.pid}`;
+    const draft = `${path}.${process.pid}.draft`;
     await writeFile(draft, await promisify(brotliCompress)(files, { params }));
     await rename(draft, path);
   } finally {
     await database.close();
   }
-  for (const name of earlier) await rm(`${folder}/${name}`);
-  return true;
 }

@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openDatabase } from '../../src/backends/database.js';
 import { DirectoryLockedError, lockDirectory } from '../../src/backends/directory-lock.js';
-import { initialContent } from '../../src/backends/initial-content.js';
+import { initialContent, makeInitialContent } from '../../src/backends/initial-content.js';
 import { DataDirectoryError } from '../../src/core/data-directory.js';
 import { type Log, silentLog } from '../../src/core/log.js';
 import { compiled } from '../support/compiled.js';
@@ -133,39 +134,83 @@ describe('a data directory', () => {
 });
 
 describe('a new database', () => {
+  const drafts = (names: readonly string[]) => names.filter(name => name.startsWith('postgres-'));
+
   it('that was killed while it was being made is begun anew', { timeout: 60_000 }, async () => {
     const dataDir = join(root, 'data');
     const env = { ...process.env, HALYARD_DATA_DIR: dataDir, PORT: '0' };
     const program = await compiled('src/cli/main.ts');
     const first = spawn(process.execPath, [program, 'serve'], { cwd: root, env, stdio: 'ignore' });
     const gone = once(first, 'exit');
-    await until(() => existsSync(join(dataDir, 'postgres', 'PG_VERSION')), 'it was half made');
+    await until(() => existsSync(dataDir) && drafts(readdirSync(dataDir)).length > 0, 'it is being made');
     first.kill('SIGKILL');
     await gone;
     const backend = await openDatabase({ dataDir });
     undos.push(() => backend.close());
     await backend.createFlag(newFlag('k'), null);
-    expect(await readdir(dataDir)).toContain('postgres');
-    expect(await readdir(dataDir)).not.toContain('postgres.draft');
+    expect(drafts(await readdir(dataDir))).toEqual([]);
   });
 
-  it('is no database for programs that make none, as long as it is being made', async () => {
+  it('that was killed is forgotten when a database has been put beside it', async () => {
     const dataDir = join(root, 'data');
-    await (await openDatabase({ dataDir })).close();
-    await writeFile(join(dataDir, 'postgres.draft'), '');
-    await rm(join(dataDir, 'postgres', 'global', 'pg_control'));
-    await expect(openDatabase({ dataDir, asItIs: true })).rejects.toThrow(`There is no database in ${dataDir}.`);
-    await (await openDatabase({ dataDir })).close();
-    await (await openDatabase({ dataDir, asItIs: true })).close();
+    const backend = await openDatabase({ dataDir });
+    await backend.createFlag(newFlag('k'), null);
+    await backend.close();
+    await mkdir(join(dataDir, `postgres-${randomUUID()}.new`));
+    const again = await openDatabase({ dataDir });
+    undos.push(() => again.close());
+    expect(await again.getFlag('k')).toMatchObject({ key: 'k' });
   });
 
-  it('never takes the place of files that may be an old one', async () => {
+  it('never takes the place of anything else', async () => {
     const dataDir = join(root, 'data');
+    const place = join(dataDir, 'postgres');
     await (await openDatabase({ dataDir })).close();
-    await rm(join(dataDir, 'postgres', 'PG_VERSION'));
-    const files = await readdir(join(dataDir, 'postgres'));
+    await rm(join(place, 'PG_VERSION'));
+    const files = await readdir(place);
     await expect(openDatabase({ dataDir })).rejects.toThrow(/has files, but not the file PG_VERSION of a database\./);
-    expect(await readdir(join(dataDir, 'postgres'))).toEqual(files);
+    expect(await readdir(place)).toEqual(files);
+
+    await rename(place, join(root, 'elsewhere'));
+    await writeFile(place, 'a dump');
+    await expect(openDatabase({ dataDir })).rejects.toThrow('is not a directory (ENOTDIR)');
+    expect(await readFile(place, 'utf8')).toBe('a dump');
+
+    await rm(place);
+    await symlink(join(root, 'unmounted'), place);
+    await expect(openDatabase({ dataDir })).rejects.toThrow(/is a link to a folder that is not there\. Mount what/);
+    expect(await readlink(place)).toBe(join(root, 'unmounted'));
+    expect(drafts(await readdir(dataDir))).toEqual([]);
+  });
+
+  it('never takes the place of one that this user may not read', async () => {
+    const dataDir = join(root, 'data');
+    const backend = await openDatabase({ dataDir });
+    await backend.createFlag(newFlag('k'), null);
+    await backend.close();
+    await chmod(root, 0o777);
+    await chmod(dataDir, 0o777);
+    const asOwner = process.geteuid?.() ?? 0;
+    // Root may read everything; "nobody" is there on every Unix.
+    if (asOwner === 0) process.seteuid?.(65534);
+    else await chmod(join(dataDir, 'postgres'), 0);
+    const refused = await openDatabase({ dataDir }).catch(error => error);
+    if (asOwner === 0) process.seteuid?.(0);
+    else await chmod(join(dataDir, 'postgres'), 0o700);
+    expect(refused).toBeInstanceOf(DataDirectoryError);
+    expect(refused.message).toContain('may not be written by this user (EACCES)');
+    const again = await openDatabase({ dataDir });
+    undos.push(() => again.close());
+    expect(await again.getFlag('k')).toMatchObject({ key: 'k' });
+  });
+
+  it('gets no place where a volume is mounted, and says where it would', { timeout: 60_000 }, async context => {
+    if (!canMount) return context.skip();
+    const dataDir = join(root, 'data');
+    await mkdir(join(dataDir, 'postgres'), { recursive: true });
+    mount('size=100m', join(dataDir, 'postgres'));
+    await expect(openDatabase({ dataDir })).rejects.toThrow(/mount the volume at the data directory above it/);
+    expect(await readdir(dataDir)).toEqual(['postgres']);
   });
 
   it('begins with what the build has made, in which there is nothing of ours', async () => {
@@ -181,6 +226,15 @@ describe('a new database', () => {
   it('is made by PGlite where the build has made nothing', async () => {
     expect(await initialContent(join(root, 'absent'))).toBeUndefined();
   });
+
+  it('is not begun with a damaged file, which the next build makes anew', async () => {
+    const file = join(root, 'damaged');
+    await writeFile(file, '');
+    await expect(initialContent(file)).rejects.toThrow(`${file} is damaged, or may not be read`);
+    await makeInitialContent(file);
+    expect((await initialContent(file))?.size).toBeGreaterThan(10_000_000);
+    expect(await readdir(root)).toEqual(['damaged']);
+  }, 60_000);
 });
 
 describe('a data directory on a file system without sockets', () => {

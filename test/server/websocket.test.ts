@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { UnavailableError } from '../../src/core/errors.js';
@@ -154,6 +155,30 @@ describe('a WebSocket', () => {
     act(raw);
     expect((await raw.closed).code).toBe(code);
   });
+
+  it('that introduced itself in time stays open, however late that is read', async () => {
+    await using other = await startTestServer({ limits: { initTimeout: 100 } });
+    const raw = await rawSocket(other.url);
+    raw.send({ type: 'connection_init' });
+    // The server runs in this process too.
+    for (const end = performance.now() + 300; performance.now() < end; );
+    await until(() => raw.messages.length > 0 || raw.socket.readyState !== raw.socket.OPEN, 'it is answered');
+    expect(raw.messages).toEqual([{ type: 'connection_ack' }]);
+    raw.socket.terminate();
+  });
+
+  it.each([0, Number.POSITIVE_INFINITY])(
+    'has any time to introduce itself with an initTimeout of %d',
+    async initTimeout => {
+      await using other = await startTestServer({ limits: { initTimeout } });
+      const raw = await rawSocket(other.url);
+      await sleep(20);
+      raw.send({ type: 'connection_init' });
+      await until(() => raw.messages.length > 0 || raw.socket.readyState !== raw.socket.OPEN, 'it is answered');
+      expect(raw.messages).toEqual([{ type: 'connection_ack' }]);
+      raw.socket.terminate();
+    },
+  );
 
   it('that uses an id twice at a time is closed with 4409', async () => {
     const raw = await initiated();

@@ -64,7 +64,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
   /** Bytes that are counted as waiting for its reader. */
   #unsent = 0;
   /** Runs out when the client has not introduced itself in time; null when it has. */
-  #introduction: NodeJS.Timeout | null;
+  #introduction: NodeJS.Timeout | null = null;
   /** Told when the socket has closed. Null: nobody waits for that. */
   #onClosed: (() => void)[] | null = null;
 
@@ -89,10 +89,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
       if (!this.#unfinished.addChunk(chunk)) this.#refuseBytes();
     });
     this.inbox = new SocketInbox(this, parts.limits);
-    this.#introduction = setTimeout(
-      () => this.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
-      parts.limits.initTimeout,
-    );
+    this.#awaitIntroduction();
   }
 
   get isAcknowledged(): boolean {
@@ -146,6 +143,20 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.#endIntroduction();
     this.#statedDevice = deviceOfSocket(this.#statedDevice, deviceOfParameters(payload));
     this.#credential = credentialOfSocket(this.#credential, credentialOfParameters(payload));
+  }
+
+  #awaitIntroduction(): void {
+    const { initTimeout } = this.#parts.limits;
+    // 0, or more than a timer can wait: no limit.
+    if (!(initTimeout > 0 && initTimeout < 2 ** 31)) return;
+    this.#introduction = setTimeout(() => {
+      // Timers come before the bytes that have come meanwhile: those are looked at first.
+      setImmediate(() => {
+        if (this.#introduction === null) return;
+        if (this.#hasWaiting(this.transport)) this.#awaitIntroduction();
+        else this.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout');
+      });
+    }, initTimeout);
   }
 
   #endIntroduction(): void {

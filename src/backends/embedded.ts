@@ -37,8 +37,8 @@ const longestHold = 8;
 const backgroundSettings = { wal_init_zero: 'off', wal_recycle: 'off', gin_pending_list_limit: '64kB' };
 
 /**
- * PostgreSQL fills its buffers with zeros when it starts. With its own 128 MB that took 0.3 s and 120 MB of memory more at each start; a
- * database of 39 MB is read and written as quickly with these.
+ * PostgreSQL fills its buffers with zeros when it starts. With its own 128 MB that took 0.3 s and 120 MB of memory more at each start. In a
+ * database of 39 MB, users are written as quickly with these, and read nearly so.
  */
 const sharedBuffers = '32MB';
 

@@ -24,7 +24,7 @@ export interface Replacement {
 const reusedAtOnce: readonly Replacement[] = [
   {
     file: 'src/server/protocols/socket-inbox.ts',
-    from: 'this.#waiting.find(({ id }) => !this.#ending.has(id))',
+    from: 'this.#waiting.find(({ id }) => !this.#ending?.has(id))',
     to: 'this.#waiting[0]',
   },
   { file: 'src/server/protocols/graphql-ws.ts', from: "if (run.state === 'over') return [noLonger()];", to: '' },

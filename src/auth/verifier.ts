@@ -159,7 +159,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     whenKeyLeaves(caller, act) {
       if (caller.apiKey !== undefined) return whenApiKeyLeaves(caller.apiKey.id, act);
       const signer = signers.get(caller);
-      // Not a function of this place, which would keep what this place knows.
+      // One function for all: a closure would keep the caller in memory for as long as its connection.
       if (signer === undefined) return nothing;
       const acts = watched.get(signer) ?? new Set();
       watched.set(signer, acts.add(act));

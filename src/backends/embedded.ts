@@ -38,7 +38,7 @@ const backgroundSettings = { wal_init_zero: 'off', wal_recycle: 'off', gin_pendi
 
 /**
  * PostgreSQL fills its buffers with zeros when it starts, and takes so much memory from then on. With 32 MB in place of its own 128, to read
- * a thousand users held the event loop for a third longer; with these it does not.
+ * a thousand users held the event loop for a fifth longer; with these it does not.
  */
 const sharedBuffers = '64MB';
 
@@ -136,7 +136,7 @@ const linksNowhere = (folder: string) =>
   `${folder} is a link to a folder that is not there. Mount what it leads to, or remove the link for a new database.`;
 
 const notReplaced = (folder: string) =>
-  `The new database cannot get its place ${folder}. If that is a mount point, mount the volume at the data directory above it.`;
+  `The new database could not be renamed to ${folder}. If that is a mount point, mount the volume at the data directory above it.`;
 
 /** Makes a database, which is never seen half made: nothing but a draft is ever removed. */
 async function makeDatabase(dataDir: string, templateDump: Blob | undefined): Promise<void> {

@@ -136,6 +136,18 @@ describe('a data directory', () => {
 describe('a new database', () => {
   const drafts = (names: readonly string[]) => names.filter(name => name.startsWith('postgres-'));
 
+  async function store(dataDir: string): Promise<void> {
+    const backend = await openDatabase({ dataDir });
+    await backend.createFlag(newFlag('k'), null);
+    await backend.close();
+  }
+
+  async function expectStored(dataDir: string): Promise<void> {
+    const backend = await openDatabase({ dataDir });
+    undos.push(() => backend.close());
+    expect(await backend.getFlag('k')).toMatchObject({ key: 'k' });
+  }
+
   it('that was killed while it was being made is begun anew', { timeout: 60_000 }, async () => {
     const dataDir = join(root, 'data');
     const env = { ...process.env, HALYARD_DATA_DIR: dataDir, PORT: '0' };
@@ -145,21 +157,15 @@ describe('a new database', () => {
     await until(() => existsSync(dataDir) && drafts(readdirSync(dataDir)).length > 0, 'it is being made');
     first.kill('SIGKILL');
     await gone;
-    const backend = await openDatabase({ dataDir });
-    undos.push(() => backend.close());
-    await backend.createFlag(newFlag('k'), null);
+    await store(dataDir);
     expect(drafts(await readdir(dataDir))).toEqual([]);
   });
 
   it('that was killed is forgotten when a database has been put beside it', async () => {
     const dataDir = join(root, 'data');
-    const backend = await openDatabase({ dataDir });
-    await backend.createFlag(newFlag('k'), null);
-    await backend.close();
+    await store(dataDir);
     await mkdir(join(dataDir, `postgres-${randomUUID()}.new`));
-    const again = await openDatabase({ dataDir });
-    undos.push(() => again.close());
-    expect(await again.getFlag('k')).toMatchObject({ key: 'k' });
+    await expectStored(dataDir);
   });
 
   it('never takes the place of anything else', async () => {
@@ -185,9 +191,7 @@ describe('a new database', () => {
 
   it('never takes the place of one that this user may not read', async () => {
     const dataDir = join(root, 'data');
-    const backend = await openDatabase({ dataDir });
-    await backend.createFlag(newFlag('k'), null);
-    await backend.close();
+    await store(dataDir);
     await chmod(root, 0o777);
     await chmod(dataDir, 0o777);
     const asOwner = process.geteuid?.() ?? 0;
@@ -199,9 +203,7 @@ describe('a new database', () => {
     else await chmod(join(dataDir, 'postgres'), 0o700);
     expect(refused).toBeInstanceOf(DataDirectoryError);
     expect(refused.message).toContain('may not be written by this user (EACCES)');
-    const again = await openDatabase({ dataDir });
-    undos.push(() => again.close());
-    expect(await again.getFlag('k')).toMatchObject({ key: 'k' });
+    await expectStored(dataDir);
   });
 
   it('gets no place where a volume is mounted, and says where it would', { timeout: 60_000 }, async context => {

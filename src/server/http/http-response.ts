@@ -27,7 +27,8 @@ function follow(socket: Socket, response: HttpResponse): void {
     const opened = new Set<HttpResponse>();
     responses = opened;
     underWay.set(socket, opened);
-    socket.once('close', () => {
+    // A socket closes once. `once` would keep a wrapper for as long as it is open.
+    socket.on('close', () => {
       for (const one of opened) one.settle();
     });
   }

@@ -85,6 +85,6 @@ export class Places {
 function whenClosed(holder: HttpResponse | Duplex, act: () => void): void {
   if (holder instanceof HttpResponse) holder.whenClosed(act);
   else if (holder.closed) act();
-  // A socket closes once. `once` would take twice the memory for as long as it is open.
+  // A socket closes once. `once` would keep a wrapper for as long as it is open.
   else holder.on('close', act);
 }

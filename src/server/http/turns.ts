@@ -45,7 +45,7 @@ export class Turns {
   }
 
   #run(socket: Socket, line: Line, act: () => Promise<void>): void {
-    // Not an async function, which takes several times as much memory for as long as a stream of events.
+    // An async function would keep its state for as long as a stream of events.
     void act().then(() => this.#runNext(socket, line));
   }
 

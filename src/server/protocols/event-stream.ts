@@ -59,7 +59,7 @@ export class EventStreams {
       'x-accel-buffering': 'no',
       ...headers,
     });
-    // Apart from what follows: Node keeps the text of the headers, which becomes one text in place of many parts when it is written alone.
+    // Node keeps the headers for as long as the stream: as many parts, unless they are written before the body.
     response.flushHeaders();
     response.waitFor(this.#limits.stallTimeout);
     const writer = new EventWriter(response, events, form);

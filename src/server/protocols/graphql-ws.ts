@@ -55,7 +55,7 @@ const maxFragments = 1_024;
 
 /** A WebSocket that knows its connection, so that one listener of each kind serves them all. */
 class ConnectedSocket extends WebSocket {
-  connection: SocketConnection | null = null;
+  declare connection: SocketConnection;
 }
 
 export function createSockets(options: SocketsOptions): Sockets {
@@ -214,7 +214,7 @@ export function createSockets(options: SocketsOptions): Sockets {
   };
 }
 
-const connectionOf = (socket: WebSocket) => (socket as ConnectedSocket).connection as SocketConnection;
+const connectionOf = (socket: WebSocket) => (socket as ConnectedSocket).connection;
 
 function reportFailure(this: WebSocket, error: Error): void {
   connectionOf(this).log.debug({ err: error }, 'A socket failed.');

@@ -18,7 +18,7 @@ export interface SocketLimits extends InboxLimits, EventStreamLimits {
   readonly maxMessageSize: number;
   /** So many bytes may wait for a slow reader before nothing more is read from it. */
   readonly maxBufferedBytes: number;
-  /** Milliseconds within which a new socket must introduce itself; later it is closed with 4408. */
+  /** Milliseconds within which a new socket must introduce itself; later it is closed with 4408. 0: no limit. */
   readonly initTimeout: number;
   /** Subscriptions that one socket may hold open; one more fails alone. 0: no limit. */
   readonly subscriptionsPerSocket: number;

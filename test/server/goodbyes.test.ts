@@ -228,8 +228,8 @@ describe('plain requests of one address', () => {
 
 describe('a plain answer that its reader does not take', () => {
   const large = 8_000_000;
-  const asking = (size: number) => {
-    const body = JSON.stringify({ query: `{ large(size: ${size}) }` });
+  const asking = (query = `{ large(size: ${large}) }`) => {
+    const body = JSON.stringify({ query });
     return `POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
   };
   /** A client that does not read. */
@@ -245,18 +245,31 @@ describe('a plain answer that its reader does not take', () => {
 
   it('is given up after a while, and nothing of it is left', async () => {
     await using server = await startTestServer({ limits: { answerTimeout: 200 } });
-    const clients = await Promise.all(Array.from({ length: 3 }, () => unreading(server, asking(large))));
+    const clients = await Promise.all(Array.from({ length: 3 }, () => unreading(server, asking())));
     await until(() => server.load.unsentBytes > 0, 'some waits');
     await until(() => server.load.connections === 0, 'all are cut');
     await untilEmpty(server);
     for (const { socket } of clients) socket.destroy();
   });
 
+  it('is given up though its reader goes on sending, also on a connection that had a long request', async () => {
+    await using server = await startTestServer({ limits: { answerTimeout: 300 } });
+    const long = `{ large(size: ${large}) }`.padEnd(20_000);
+    const clients = await Promise.all([asking(long), asking()].map(bytes => unreading(server, bytes)));
+    await until(() => server.load.unsentBytes > large, 'both wait');
+    const sending = setInterval(() => {
+      for (const { socket } of clients) socket.write('\r\n');
+    }, 20);
+    await until(() => server.load.connections === 0, 'both are cut');
+    clearInterval(sending);
+    for (const { socket } of clients) socket.destroy();
+  });
+
   it('is bounded meanwhile, by address, also behind one another on one connection', async () => {
     await using server = await startTestServer({ limits: { unsentPerAddress: 20_000_000 } });
     const clients = await Promise.all([
-      ...Array.from({ length: 8 }, () => unreading(server, asking(large))),
-      unreading(server, asking(large).repeat(8)),
+      ...Array.from({ length: 8 }, () => unreading(server, asking())),
+      unreading(server, asking().repeat(8)),
     ]);
     let most = 0;
     await until(() => {
@@ -274,19 +287,17 @@ describe('a plain answer that its reader does not take', () => {
     await using server = await startTestServer({ limits: { shutdownGrace: 300 } });
     const upgrade = (path: string) =>
       `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`;
-    const slow = asking(0)
-      .replace('{ large(size: 0) }', '{ slow }')
-      .replace(/Length: \d+/, `Length: ${JSON.stringify({ query: '{ slow }' }).length}`);
+    const slow = asking('{ slow }');
     const clients = await Promise.all(
       ['/nope', '/graphql'].flatMap(path => [
-        unreading(server, asking(large) + upgrade(path)),
+        unreading(server, asking() + upgrade(path)),
         unreading(server, slow + upgrade(path)),
       ]),
     );
     await until(() => server.load.connections === 0, 'all are cut');
     await untilEmpty(server);
     for (const { socket } of clients) socket.destroy();
-    const { socket } = await unreading(server, asking(large));
+    const { socket } = await unreading(server, asking());
     await until(() => server.load.unsentBytes > 0, 'an answer waits');
     socket.write(upgrade('/graphql'));
     await server.close();
@@ -296,7 +307,7 @@ describe('a plain answer that its reader does not take', () => {
   it('is waited for as long as its reader takes some of it', { timeout: 60_000 }, async () => {
     const size = 4 * large;
     await using server = await startTestServer({ limits: { answerTimeout: 3_000, unsentPerAddress: 2 * size } });
-    const { socket, closed } = await unreading(server, asking(size));
+    const { socket, closed } = await unreading(server, asking(`{ large(size: ${size}) }`));
     let read = 0;
     // At most 64 kB each 10 ms: it takes five seconds at least, and the timeout is shorter.
     socket.on('data', chunk => {

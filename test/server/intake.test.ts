@@ -1,10 +1,11 @@
-import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Intake } from '../../src/server/http/intake.js';
 import { Turns } from '../../src/server/http/turns.js';
+import { until } from '../support/wait.js';
 
 /** The clock of the intake in the tests of its rules. */
 let now = 0;
@@ -30,6 +31,8 @@ function connection(name: string, address: string, seen: string[], cost = 4) {
     readonly remoteAddress = address;
 
     override push(chunk: Buffer | null): boolean {
+      // Has no meaning but to begin reading anew.
+      if (chunk?.length === 0) return true;
       seen.push(`${name} ${chunk?.length ?? 'end'}`);
       work(cost);
       return true;
@@ -198,6 +201,73 @@ describe('a connection', () => {
     expect(guarded()).toBe(2);
     intake.add(c);
     expect(guarded()).toBe(3);
+  });
+});
+
+describe('a connection that is paused', () => {
+  const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
+  /** A connection whose first request has been answered. */
+  async function answered() {
+    const intake = new Intake();
+    const server = createServer((_request, response) => response.end('answer'));
+    const connected = new Promise<Socket>(resolve => server.on('connection', resolve));
+    server.on('connection', socket => {
+      intake.add(socket);
+      socket.on('close', () => intake.remove(socket));
+    });
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    let text = '';
+    client.on('data', chunk => {
+      text += chunk;
+    });
+    const answers = () => text.split('answer').length - 1;
+    client.write(request);
+    await until(() => answers() === 1, 'the first request is answered');
+    const stop = async () => {
+      client.destroy();
+      await new Promise(resolve => server.close(resolve));
+    };
+    return { intake, socket: await connected, client, answers, [Symbol.asyncDispose]: stop };
+  }
+
+  it('when it comes to be guarded is read on when it is resumed, and its end is seen', async () => {
+    await using opened = await answered();
+    const { intake, socket, client, answers } = opened;
+    socket.pause();
+    // Node tells its parser of a pause in a later turn.
+    await nextTurn();
+    intake.guard(socket);
+    client.write(request);
+    await nextTurn();
+    socket.resume();
+    await until(() => answers() === 2, 'the second request is answered');
+    client.destroy();
+    await until(() => socket.destroyed, 'its end is seen');
+  });
+
+  it('while it is guarded is read no further than one chunk, and on from there when it is resumed', async () => {
+    await using opened = await answered();
+    const { intake, socket, client, answers } = opened;
+    intake.guard(socket);
+    socket.pause();
+    const before = socket.bytesRead;
+    client.write(request);
+    await until(() => socket.bytesRead === before + request.length && intake.hasWaiting(socket), 'one chunk has come');
+    for (let times = 0; times < 5; times += 1) {
+      client.write(request);
+      await sleep(10);
+    }
+    expect(socket.bytesRead).toBe(before + request.length);
+    expect(answers()).toBe(1);
+    socket.resume();
+    await until(() => answers() === 7, 'all is answered');
+    socket.pause();
+    client.write(request);
+    await until(() => intake.hasWaiting(socket), 'one more waits');
+    socket.destroy();
+    await until(() => !intake.hasWaiting(socket), 'nothing is kept of it');
   });
 });
 

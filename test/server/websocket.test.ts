@@ -187,6 +187,22 @@ describe('a WebSocket', () => {
     expect((await raw.closed).code).toBe(4409);
   });
 
+  it('that is closed while it waits for its turn is gone when its client agrees, or leaves', {
+    timeout: 20_000,
+  }, async () => {
+    await using other = await startTestServer({ limits: { concurrentPerSocket: 2 } });
+    const [agreeing, leaving] = [await initiated(other.url), await initiated(other.url)];
+    leaving.socket.pause();
+    for (const { sendTogether } of [agreeing, leaving]) {
+      sendTogether([...['1', '2', '3'].map(id => subscribe('{ slow }', id)), { type: 'nonsense' }]);
+    }
+    expect((await agreeing.closed).code).toBe(4400);
+    await until(() => other.load.sockets === 1 && other.waiting === 4, 'only the other is still there');
+    leaving.socket.terminate();
+    await until(() => other.load.sockets === 0, 'it is gone');
+    other.openGate();
+  });
+
   it('of another protocol, path or origin is refused before it opens', async () => {
     await using strict = await startTestServer({ corsOrigins: ['https://a.example'] });
     const attempt = async (path: string, options: { origin?: string } = {}) => {

@@ -10,10 +10,13 @@ const guardTime = 10_000;
 /** Bytes of one connection that are parsed at a time. They may be thousands of chunks of a body, or hundreds of messages. */
 const pieceSize = 16_384;
 
-/** The bytes of a connection that wait. Null is the end of what its client sends. */
+/** The bytes of a connection that wait. */
 interface Waiting {
   readonly socket: Socket;
+  /** Null is the end of what its client sends. */
   readonly chunks: (Buffer | null)[];
+  /** Whether they have a place in the schedule. Those of a paused connection get one when it is resumed. */
+  isPlanned: boolean;
 }
 
 /**
@@ -21,8 +24,11 @@ interface Waiting {
  * from each, before it does anything else, so a few busy clients could hold up all others for seconds.
  *
  * Bytes of a guarded connection are parsed at once only for ten milliseconds. From then on they wait, and their connections are
- * not read from. WebSockets are guarded, and connections that send a long body. Node parses the requests of other connections straight from their
- * handles, which costs less; all are guarded as soon as a turn of the loop takes too long.
+ * not read from. WebSockets are guarded, and connections that send a long body. Node parses the requests of other connections
+ * straight from their handles, which costs less; all are guarded as soon as a turn of the loop takes too long.
+ *
+ * To pause a connection means the same whether or not it is guarded: nothing more is read from it. A stream alone would first
+ * fill its buffer, and each byte that comes would put off the end of a client that takes no answer.
  */
 export class Intake {
   readonly #free = new Set<Socket>();
@@ -34,12 +40,18 @@ export class Intake {
   #guardedUntil = 0;
   /** The `push` of guarded sockets. One for all: one for each would stay as long as the socket is open. */
   readonly #push: Socket['push'];
+  /** Called when one of them is resumed. */
+  readonly #onResume: (this: Socket) => void;
 
   constructor(schedule = new Schedule()) {
     this.#schedule = schedule;
     const take = (socket: Socket, chunk: Buffer | null) => this.#take(socket, chunk);
     this.#push = function (this: Socket, chunk: Buffer | null) {
       return take(this, chunk);
+    };
+    const plan = (socket: Socket) => this.#plan(this.#waiting.get(socket));
+    this.#onResume = function (this: Socket) {
+      plan(this);
     };
   }
 
@@ -53,6 +65,7 @@ export class Intake {
   /** A connection has closed. */
   remove(socket: Socket): void {
     this.#free.delete(socket);
+    this.#waiting.delete(socket);
   }
 
   /** A request has come: looks at its body, and at the time that this turn of the loop has taken. */
@@ -80,6 +93,10 @@ export class Intake {
     socket.push = this.#push;
     // Node's HTTP parser reads straight from the handle of a socket, unless somebody listens for its data.
     socket.on('data', nothing).off('data', nothing);
+    // The parser stops and starts the handle itself. The stream knows nothing of that and would not start it again after a
+    // pause, if this did not end the reading that it believes to be under way.
+    pass(socket, noBytes);
+    socket.on('resume', this.#onResume);
   }
 
   /** Whether bytes of this connection have come and wait for their turn. */
@@ -95,28 +112,36 @@ export class Intake {
       return false;
     }
     let rest = chunk;
-    while (this.#schedule.hasTime) {
+    while (!socket.isPaused() && this.#schedule.hasTime) {
       if (rest === null || rest.length <= pieceSize) return pass(socket, rest);
       pass(socket, rest.subarray(0, pieceSize));
       rest = rest.subarray(pieceSize);
     }
-    const waiting = { socket, chunks: [rest] };
+    const waiting = { socket, chunks: [rest], isPlanned: false };
     this.#waiting.set(socket, waiting);
-    this.#schedule.add(networkKey(socket.remoteAddress ?? ''), () => this.#parse(waiting));
+    this.#plan(waiting);
     return false;
   }
 
-  /** @returns whether nothing more waits. */
-  #parse({ socket, chunks }: Waiting): boolean {
+  #plan(waiting: Waiting | undefined): void {
+    if (waiting === undefined || waiting.isPlanned || waiting.socket.isPaused()) return;
+    waiting.isPlanned = true;
+    this.#schedule.add(networkKey(waiting.socket.remoteAddress ?? ''), () => this.#parse(waiting));
+  }
+
+  /** @returns whether nothing more waits, or is to wait until the connection is resumed. */
+  #parse(waiting: Waiting): boolean {
+    const { socket, chunks } = waiting;
     const chunk = chunks[0] as Buffer | null;
-    if (!socket.destroyed) {
+    if (!socket.destroyed && !socket.isPaused()) {
       if (chunk === null || chunk.length <= pieceSize) chunks.shift();
       else chunks[0] = chunk.subarray(pieceSize);
       pass(socket, chunk === null ? null : chunk.subarray(0, pieceSize));
     }
     const isOver = socket.destroyed || chunks.length === 0;
     if (isOver) this.#waiting.delete(socket);
-    return isOver;
+    waiting.isPlanned = !isOver && !socket.isPaused();
+    return !waiting.isPlanned;
   }
 }
 
@@ -127,3 +152,4 @@ function pass(socket: Socket, chunk: Buffer | null): boolean {
 }
 
 const nothing = () => {};
+const noBytes = Buffer.alloc(0);

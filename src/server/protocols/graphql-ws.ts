@@ -198,14 +198,11 @@ export function createSockets(options: SocketsOptions): Sockets {
     },
     async close(graceMs) {
       clearInterval(heartbeat);
-      const sockets = [...connections].map(({ socket }) => socket);
-      const gone = sockets.map(socket => new Promise(resolve => socket.once('close', resolve)));
-      for (const socket of sockets) {
-        socket.resume();
-        socket.close(1001, 'The server is going away.');
-      }
+      const closing = [...connections];
+      const gone = closing.map(({ socket }) => new Promise(resolve => socket.once('close', resolve)));
+      for (const connection of closing) connection.close(1001, 'The server is going away.');
       const timer = setTimeout(() => {
-        for (const socket of sockets) socket.terminate();
+        for (const { socket } of closing) socket.terminate();
       }, graceMs);
       await Promise.all(gone);
       clearTimeout(timer);

@@ -133,9 +133,11 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.close(CloseCode.InternalServerError, 'Internal server error');
   }
 
+  /** Closes the socket, and reads on until its peer has agreed or left: what else comes is dropped. */
   close(code: number = CloseCode.InternalServerError, reason = ''): void {
     // A close frame has room for 123 bytes.
     this.socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : shortened(reason, 41));
+    this.#read();
   }
 
   /** Keeps only the credentials and the device of a `connection_init`, until they are verified. */
@@ -232,7 +234,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
       if (performance.now() - this.#stalledSince >= stallTimeout) this.#drop();
     } else if (this.#progress.isStalled(socket.bufferedAmount, stallTimeout)) {
       this.#drop();
-    } else if (this.#isBusy) {
+    } else if (this.#isPaused) {
       // Nothing is read from it meanwhile, so no sign of life is seen.
     } else if (!this.#isAlive && !this.#hasWaiting(this.transport)) {
       socket.terminate();
@@ -296,9 +298,10 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.#read();
   }
 
-  /** Reads on, or not: a peer that is behind, or that asks for more than is done at a time, is read later. */
+  /** Reads on, or not: a peer that is behind, or that asks for more than is done at a time, is read later, unless it closes. */
   #read(): void {
-    const isPaused = this.#stalledSince !== null || this.#isBusy;
+    const { readyState, OPEN } = this.socket;
+    const isPaused = readyState === OPEN && (this.#stalledSince !== null || this.#isBusy);
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     this.#isAlive = true;
@@ -310,7 +313,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
     const { socket } = this;
     this.log.warn({ bufferedBytes: socket.bufferedAmount }, 'A socket that stopped reading is closed.');
     // The reader may yet wake up and see why; it will not be waited for longer than until the next round.
-    if (socket.readyState === socket.OPEN) socket.close(tryAgainLater, 'The connection is too slow.');
+    if (socket.readyState === socket.OPEN) this.close(tryAgainLater, 'The connection is too slow.');
     else socket.terminate();
   }
 }

@@ -24,8 +24,9 @@ import type { Operations } from '../operations/operations.js';
 import { RequestOrigin } from '../operations/origin.js';
 import type { PreparedOperation, ResultStream } from '../operations/runner.js';
 import { PushedResults } from './pushed-results.js';
-import { type Introduction, SocketConnection, tryAgainLater } from './socket-connection.js';
+import { SocketConnection, tryAgainLater } from './socket-connection.js';
 import type { SocketLimits } from './socket-inbox.js';
+import type { StatedByHandshake } from './socket-introduction.js';
 import type { TokenEnds } from './token-ends.js';
 
 export interface SocketsOptions {
@@ -78,7 +79,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     async onConnect({ extra }) {
       const caller = await identify(extra);
       if (caller === null || !connections.has(extra)) return false;
-      const device = extra.takeDevice();
+      const device = extra.introduction.takeDevice();
       if (device instanceof InvalidDeviceError) {
         extra.close(CloseCode.BadRequest, device.message);
         return false;
@@ -139,7 +140,7 @@ export function createSockets(options: SocketsOptions): Sockets {
 
   async function identify(connection: SocketConnection): Promise<Caller | null> {
     try {
-      return await verifier.verify(connection.takeCredential());
+      return await verifier.verify(connection.introduction.takeCredential());
     } catch (error) {
       if (error instanceof InvalidTokenError) {
         connection.close(CloseCode.Forbidden, error.message);
@@ -152,8 +153,8 @@ export function createSockets(options: SocketsOptions): Sockets {
     }
   }
 
-  function open(socket: ConnectedSocket, transport: Socket, from: Introduction): void {
-    const connection = new SocketConnection(socket, transport, from, streams.connection(), parts);
+  function open(socket: ConnectedSocket, transport: Socket, from: UpgradeOrigin, stated: StatedByHandshake): void {
+    const connection = new SocketConnection(socket, transport, from, stated, streams.connection(), parts);
     socket.connection = connection;
     connections.add(connection);
     socket.on('error', reportFailure).on('ping', receiveControl).on('pong', receiveControl);
@@ -194,7 +195,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     },
     accept(request, socket, head, from) {
       const stated = { credential: credentialOfHandshake(request), device: deviceOfHandshake(request) };
-      server.handleUpgrade(request, socket, head, webSocket => open(webSocket, request.socket, { ...from, ...stated }));
+      server.handleUpgrade(request, socket, head, webSocket => open(webSocket, request.socket, from, stated));
     },
     async close(graceMs) {
       clearInterval(heartbeat);

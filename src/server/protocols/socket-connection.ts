@@ -3,8 +3,6 @@ import { CloseCode } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Caller } from '../../auth/caller.js';
-import { type Credential, credentialOfParameters, credentialOfSocket } from '../../auth/credentials.js';
-import { deviceOfParameters, deviceOfSocket, type StatedDevice } from '../../auth/devices.js';
 import { shortened } from '../../core/text.js';
 import { type ByteBudget, ByteShare, uncountedBytes } from '../http/byte-budget.js';
 import { LoggedRequest } from '../http/request.js';
@@ -13,16 +11,11 @@ import { maxLingerTime } from '../http/send.js';
 import { type Reader, ReaderProgress, type UnsentBytes } from '../http/unsent-bytes.js';
 import type { ConnectionStreams } from '../operations/open-streams.js';
 import { SocketInbox, type SocketLimits } from './socket-inbox.js';
+import { SocketIntroduction, type StatedByHandshake } from './socket-introduction.js';
 import { textFrame } from './text-frame.js';
 import { UnfinishedMessage } from './unfinished-message.js';
 
 export const tryAgainLater = 1013;
-
-/** What is known of a socket from its handshake. */
-export interface Introduction extends UpgradeOrigin {
-  readonly credential: Credential;
-  readonly device: StatedDevice;
-}
 
 /** What all connections share. */
 interface ConnectionParts {
@@ -35,6 +28,7 @@ interface ConnectionParts {
 /** One WebSocket: its state, the bytes that wait for its reader, and whether its peer is alive. */
 export class SocketConnection extends LoggedRequest implements Reader {
   readonly inbox: SocketInbox;
+  readonly introduction: SocketIntroduction;
   caller: Caller | null = null;
   /** The device of the caller; null: none. */
   device: string | null = null;
@@ -46,9 +40,6 @@ export class SocketConnection extends LoggedRequest implements Reader {
   /** Stops waiting for the end of its token. */
   forgetToken: () => void = () => {};
   readonly #parts: ConnectionParts;
-  /** What the client has presented so far; nothing of it is kept once it is verified. */
-  #credential: Credential;
-  #statedDevice: StatedDevice;
   readonly #hasWaiting: (socket: Socket) => boolean;
   /** Whether anything has come from the peer since the last ping. */
   #isAlive = true;
@@ -63,21 +54,18 @@ export class SocketConnection extends LoggedRequest implements Reader {
   readonly #progress: ReaderProgress;
   /** Bytes that are counted as waiting for its reader. */
   #unsent = 0;
-  /** Runs out when the client has not introduced itself in time; null when it has. */
-  #introduction: NodeJS.Timeout | null = null;
   /** Told when the socket has closed. Null: nobody waits for that. */
   #onClosed: (() => void)[] | null = null;
 
   constructor(
     readonly socket: WebSocket,
     private readonly transport: Socket,
-    { requestId, address, credential, device, hasWaiting }: Introduction,
+    { requestId, address, hasWaiting }: UpgradeOrigin,
+    stated: StatedByHandshake,
     readonly streams: ConnectionStreams,
     parts: ConnectionParts,
   ) {
     super(requestId, address, parts.log);
-    this.#credential = credential;
-    this.#statedDevice = device;
     this.#hasWaiting = hasWaiting;
     this.#parts = parts;
     this.#unfinished = new UnfinishedMessage(parts.unfinished, address);
@@ -89,7 +77,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
       if (!this.#unfinished.addChunk(chunk)) this.#refuseBytes();
     });
     this.inbox = new SocketInbox(this, parts.limits);
-    this.#awaitIntroduction();
+    this.introduction = new SocketIntroduction(stated, this, parts.limits.initTimeout);
   }
 
   get isAcknowledged(): boolean {
@@ -140,42 +128,13 @@ export class SocketConnection extends LoggedRequest implements Reader {
     this.#read();
   }
 
-  /** Keeps only the credentials and the device of a `connection_init`, until they are verified. */
   introduce(payload: unknown): void {
-    this.#endIntroduction();
-    this.#statedDevice = deviceOfSocket(this.#statedDevice, deviceOfParameters(payload));
-    this.#credential = credentialOfSocket(this.#credential, credentialOfParameters(payload));
+    this.introduction.add(payload);
   }
 
-  #awaitIntroduction(): void {
-    const { initTimeout } = this.#parts.limits;
-    // 0, or more than a timer can wait: no limit.
-    if (!(initTimeout > 0 && initTimeout < 2 ** 31)) return;
-    this.#introduction = setTimeout(() => {
-      // Timers come before the bytes that have come meanwhile: those are looked at first.
-      setImmediate(() => {
-        if (this.#introduction === null) return;
-        if (this.#hasWaiting(this.transport)) this.#awaitIntroduction();
-        else this.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout');
-      });
-    }, initTimeout);
-  }
-
-  #endIntroduction(): void {
-    if (this.#introduction !== null) clearTimeout(this.#introduction);
-    this.#introduction = null;
-  }
-
-  takeCredential(): Credential {
-    const credential = this.#credential;
-    this.#credential = null;
-    return credential;
-  }
-
-  takeDevice(): StatedDevice {
-    const device = this.#statedDevice;
-    this.#statedDevice = null;
-    return device;
+  /** Whether bytes of its peer have come and wait for their turn. */
+  get hasWaiting(): boolean {
+    return this.#hasWaiting(this.transport);
   }
 
   onBusy(isBusy: boolean): void {
@@ -236,7 +195,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
       this.#drop();
     } else if (this.#isPaused) {
       // Nothing is read from it meanwhile, so no sign of life is seen.
-    } else if (!this.#isAlive && !this.#hasWaiting(this.transport)) {
+    } else if (!this.#isAlive && !this.hasWaiting) {
       socket.terminate();
       return true;
     } else {
@@ -259,7 +218,7 @@ export class SocketConnection extends LoggedRequest implements Reader {
 
   /** The socket has closed: everything that it held is let go of. */
   letGo(): void {
-    this.#endIntroduction();
+    this.introduction.end();
     this.forgetToken();
     this.streams.end();
     this.inbox.clear();

@@ -154,7 +154,6 @@ export function createListener(options: ListenerOptions): Listener {
   /** One function for all connections, told of each by `this`: one for each would stay as long as it is open. */
   function letGo(this: Socket): void {
     connections.delete(this);
-    intake.remove(this);
   }
 
   server.on('connection', (socket: Socket) => {

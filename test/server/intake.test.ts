@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { HttpResponse } from '../../src/server/http/http-response.js';
 import { Intake } from '../../src/server/http/intake.js';
 import { Turns } from '../../src/server/http/turns.js';
+import { UnsentBytes } from '../../src/server/http/unsent-bytes.js';
 import { until } from '../support/wait.js';
 
 /** The clock of the intake in the tests of its rules. */
@@ -30,6 +32,8 @@ function connection(name: string, address: string, seen: string[], cost = 4) {
   class Connection extends Readable {
     readonly remoteAddress = address;
 
+    override _read(): void {}
+
     override push(chunk: Buffer | null): boolean {
       // Has no meaning but to begin reading anew.
       if (chunk?.length === 0) return true;
@@ -38,7 +42,7 @@ function connection(name: string, address: string, seen: string[], cost = 4) {
       return true;
     }
   }
-  return new Connection({ read() {} }) as unknown as Socket;
+  return new Connection() as unknown as Socket;
 }
 
 const bytes = (length: number) => Buffer.alloc(length);
@@ -194,11 +198,17 @@ describe('a connection', () => {
       await nextTurn();
     }
     expect(guarded()).toBe(0);
+    const closed = connection('closed', '192.0.2.1', []);
+    const { push } = closed;
+    intake.add(closed);
+    closed.destroy();
+    await nextTurn();
     work(110);
     intake.receive(request(a));
     work(110);
     intake.receive(request(a));
     expect(guarded()).toBe(2);
+    expect(closed.push).toBe(push);
     intake.add(c);
     expect(guarded()).toBe(3);
   });
@@ -212,10 +222,7 @@ describe('a connection that is paused', () => {
     const intake = new Intake();
     const server = createServer((_request, response) => response.end('answer'));
     const connected = new Promise<Socket>(resolve => server.on('connection', resolve));
-    server.on('connection', socket => {
-      intake.add(socket);
-      socket.on('close', () => intake.remove(socket));
-    });
+    server.on('connection', socket => intake.add(socket));
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
     const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
     let text = '';
@@ -268,6 +275,82 @@ describe('a connection that is paused', () => {
     await until(() => intake.hasWaiting(socket), 'one more waits');
     socket.destroy();
     await until(() => !intake.hasWaiting(socket), 'nothing is kept of it');
+  });
+});
+
+describe('a connection that Node has paused, because much waits for its reader', () => {
+  it('stays so when one of its answers is taken, until Node resumes it', async () => {
+    const intake = new Intake();
+    const size = 5_000_000;
+    const policy = {
+      unsent: new UnsentBytes({ unsentPerAddress: 1e9, unsentInAll: 1e9 }),
+      patience: 60_000,
+      onCut: () => {},
+    };
+    let asked = 0;
+    const server = createServer<typeof IncomingMessage, typeof HttpResponse>(
+      { ServerResponse: HttpResponse },
+      (_request, response) => {
+        asked += 1;
+        response.charge('192.0.2.1', policy);
+        response.end('x'.repeat(size));
+      },
+    );
+    const connected = new Promise<Socket>(resolve => server.on('connection', resolve));
+    server.on('connection', socket => {
+      intake.add(socket);
+      intake.guard(socket);
+    });
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    let read = 0;
+    client.pause().on('data', chunk => {
+      read += chunk.length;
+      // The first is there, and the others wait behind the second.
+      if (read > size && asked < 6) client.pause();
+    });
+    const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+    client.write(request.repeat(5));
+    await until(() => asked >= 3, 'they have come');
+    client.resume();
+    await until(() => read > size, 'the first is taken');
+    client.write(request);
+    await sleep(50);
+    expect((await connected).isPaused()).toBe(true);
+    client.resume();
+    await until(() => {
+      client.resume();
+      return read > 6 * size;
+    }, 'all are answered');
+    client.destroy();
+    await new Promise(resolve => server.close(resolve));
+  });
+});
+
+describe('a connection whose bytes wait', () => {
+  it('has at most one chunk of them here, however much is sent', async () => {
+    const intake = new Intake();
+    let taken = 0;
+    let most = 0;
+    const server = createNetServer(socket => {
+      intake.add(socket);
+      socket.on('data', chunk => {
+        taken += chunk.length;
+        most = Math.max(most, socket.bytesRead - taken);
+        // Two pieces fill a turn.
+        for (const end = performance.now() + 5; performance.now() < end; );
+      });
+      intake.guard(socket);
+    });
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const size = 4_000_000;
+    client.write(Buffer.alloc(size));
+    await until(() => taken === size, 'all is taken');
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(65_536);
+    client.destroy();
+    await new Promise(resolve => server.close(resolve));
   });
 });
 

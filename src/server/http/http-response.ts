@@ -11,6 +11,9 @@ export interface UnsentPolicy {
   readonly onCut: (address: string) => void;
 }
 
+/** A connection whose `_paused` is set as long as Node itself reads no more from it, because much waits for its reader. */
+type NodePaused = Socket & { readonly _paused?: boolean };
+
 /** By connection, the responses that have not been sent. Most connections have one at a time. */
 const underWay = new WeakMap<Socket, Set<HttpResponse>>();
 
@@ -156,9 +159,10 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
 
   /** Bytes from the client would restart the timer below too, so nothing is read from a client that does not read itself. */
   #readOn(isTaken: boolean): void {
-    const { socket } = this.req;
-    if (isTaken) socket.resume();
-    else socket.pause();
+    const socket: NodePaused = this.req.socket;
+    if (!isTaken) socket.pause();
+    // Node resumes by itself what it has paused. Bytes that came before that would end the process: its parser asserts that none do.
+    else if (socket._paused !== true) socket.resume();
   }
 
   #watch(): void {

@@ -28,7 +28,8 @@ interface Waiting {
  * straight from their handles, which costs less; all are guarded as soon as a turn of the loop takes too long.
  *
  * To pause a connection means the same whether or not it is guarded: nothing more is read from it. A stream alone would first
- * fill its buffer, and each byte that comes would put off the end of a client that takes no answer.
+ * fill its buffer, and each byte that comes would put off the end of a client that takes no answer. So a connection has at most
+ * one chunk of 64 kB waiting here, for which no budget is asked.
  */
 export class Intake {
   readonly #free = new Set<Socket>();
@@ -40,8 +41,10 @@ export class Intake {
   #guardedUntil = 0;
   /** The `push` of guarded sockets. One for all: one for each would stay as long as the socket is open. */
   readonly #push: Socket['push'];
-  /** Called when one of them is resumed. */
+  /** Their `_read`, by which a stream asks for more. */
+  readonly #read: Socket['_read'];
   readonly #onResume: (this: Socket) => void;
+  readonly #onClose: (this: Socket) => void;
 
   constructor(schedule = new Schedule()) {
     this.#schedule = schedule;
@@ -49,23 +52,28 @@ export class Intake {
     this.#push = function (this: Socket, chunk: Buffer | null) {
       return take(this, chunk);
     };
-    const plan = (socket: Socket) => this.#plan(this.#waiting.get(socket));
+    const waiting = this.#waiting;
+    this.#read = function (this: Socket, size: number) {
+      // Each piece that is parsed makes the stream ask for more, also while there are others.
+      if (!waiting.has(this)) classOf(this)._read.call(this, size);
+    };
+    const plan = (socket: Socket) => this.#plan(waiting.get(socket));
     this.#onResume = function (this: Socket) {
       plan(this);
     };
+    const free = this.#free;
+    this.#onClose = function (this: Socket) {
+      free.delete(this);
+      waiting.delete(this);
+    };
   }
 
-  /** Takes a connection, before anything has been read from it. To be let go of with {@link remove} when it has closed. */
+  /** Takes a connection, before anything has been read from it. It is let go of when it has closed. */
   add(socket: Socket): void {
     this.#schedule.countConnection();
     this.#free.add(socket);
+    socket.on('close', this.#onClose);
     if (performance.now() < this.#guardedUntil) this.guard(socket);
-  }
-
-  /** A connection has closed. */
-  remove(socket: Socket): void {
-    this.#free.delete(socket);
-    this.#waiting.delete(socket);
   }
 
   /** A request has come: looks at its body, and at the time that this turn of the loop has taken. */
@@ -91,6 +99,7 @@ export class Intake {
   guard(socket: Socket): void {
     if (!this.#free.delete(socket)) return;
     socket.push = this.#push;
+    socket._read = this.#read;
     // Node's HTTP parser reads straight from the handle of a socket, unless somebody listens for its data.
     socket.on('data', nothing).off('data', nothing);
     // The parser stops and starts the handle itself. The stream knows nothing of that and would not start it again after a
@@ -145,10 +154,11 @@ export class Intake {
   }
 }
 
-/** Hands bytes to the `push` of the class of a socket, before which that of the intake stands. */
+/** The methods of a socket before which those of the intake stand. */
+const classOf = (socket: Socket): Socket => Object.getPrototypeOf(socket);
+
 function pass(socket: Socket, chunk: Buffer | null): boolean {
-  const { push } = Object.getPrototypeOf(socket) as Socket;
-  return push.call(socket, chunk);
+  return classOf(socket).push.call(socket, chunk);
 }
 
 const nothing = () => {};

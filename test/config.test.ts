@@ -186,6 +186,14 @@ it.each([
     { MAX_CONNECTIONS_PER_ADDRESS: '-1' },
     'MAX_CONNECTIONS_PER_ADDRESS is "-1", expected a whole number from 0 to 1000000.',
   ],
+  [
+    { HALYARD_DATA_DIR: 'file:///var/lib/halyard' },
+    'HALYARD_DATA_DIR is "file:///var/lib/halyard", expected the path of a directory, not a URL.',
+  ],
+  [
+    { HALYARD_DATA_DIR: 'memory://x' },
+    'HALYARD_DATA_DIR is "memory://x", expected the path of a directory, not a URL.',
+  ],
   [{ HOST: 'http://x' }, 'HOST is "http://x", expected an address or a host name.'],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL is "loud", expected one of fatal, error, warn, info, debug, trace, silent.'],
 ])('refuses %o', (env, message) => {

@@ -4,7 +4,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isUnsupported } from '../core/data-directory.js';
+import { DataDirectoryError, isUnsupported } from '../core/data-directory.js';
 import { bounded } from '../core/text.js';
 
 // Two processes on one embedded database silently lose rows. The mark of a live holder must end with its process, even after
@@ -32,11 +32,13 @@ export class DirectoryLockedError extends Error {
     readonly directory: string,
     /** Null if the holder lives but does not answer. */
     readonly holder: LockHolder | null,
+    /** The path of its lock. */
+    lock: string,
   ) {
     super(
       `The directory ${directory} is in use by ${
         holder === null
-          ? 'another process, which does not answer'
+          ? `another process, which does not answer (if there is none, remove its lock ${lock})`
           : `process ${holder.pid} on host ${holder.host}, running since ${holder.since}`
       }. Two processes on one embedded database would lose data: stop that one, or give this one a directory of its own ` +
         '(HALYARD_DATA_DIR), or let both use a PostgreSQL server (DATABASE_URL).',
@@ -71,7 +73,10 @@ const longestSocketPath = 100;
  */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
   const directory = resolve(path);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch(error => {
+    // Folders above that are missing are made, so only a link can lead nowhere.
+    throw error.code === 'ENOENT' ? new DataDirectoryError(leadsNowhere(directory), { cause: error }) : error;
+  });
   try {
     return await lockAt(directory, directory);
   } catch (error) {
@@ -86,14 +91,20 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
   }
 }
 
+const leadsNowhere = (directory: string) =>
+  `The data directory ${directory} is, or is below, a link to a folder that is not there. Mount what it leads to, or name another directory (HALYARD_DATA_DIR).`;
+
+const tooDeep = (directory: string, code: string) =>
+  `The path of the data directory ${directory} is longer than that of a socket may be, and the link to it that is needed cannot be made in the temporary directory ${tmpdir()} (${code}). Name another temporary directory (TMPDIR), or a data directory with a shorter path (HALYARD_DATA_DIR).`;
+
 /** @param directory the locked directory; the sockets are in `place`. */
 async function lockAt(place: string, directory: string): Promise<DirectoryLock> {
   for (;;) {
     const claim = await Claim.make(place);
     try {
-      const holder = await claim.contest();
-      if (holder === 'won') return claim;
-      if (holder !== 'retry') throw new DirectoryLockedError(directory, holder);
+      const found = await claim.contest();
+      if (found === 'won') return claim;
+      if (found !== 'retry') throw new DirectoryLockedError(directory, found.holder, join(place, found.name));
     } catch (error) {
       await claim.release();
       throw error;
@@ -141,8 +152,8 @@ class Claim implements DirectoryLock {
     }
   }
 
-  /** Checks every other claim. Returns 'won' if none is alive, the holder if there is one, or 'retry' to begin again. */
-  async contest(): Promise<'won' | 'retry' | LockHolder | null> {
+  /** Checks every other claim. Returns 'won' if none is alive, the one that holds, or 'retry' to begin again. */
+  async contest(): Promise<'won' | 'retry' | { readonly holder: LockHolder | null; readonly name: string }> {
     for (;;) {
       let waiting = false;
       for (const name of await readdir(this.place)) {
@@ -150,9 +161,10 @@ class Claim implements DirectoryLock {
         if (!lockName.test(name) || name === this.name) continue;
         const answer = await ask(this.short.join(name));
         if (answer === 'dead') await unlink(join(this.place, name)).catch(ignoreAbsence);
-        else if (answer === 'unknown') return null;
-        else if (answer.state === 'held') return { pid: answer.pid, host: answer.host, since: answer.since };
-        else if (name < this.name) return 'retry';
+        else if (answer === 'unknown') return { holder: null, name };
+        else if (answer.state === 'held') {
+          return { holder: { pid: answer.pid, host: answer.host, since: answer.since }, name };
+        } else if (name < this.name) return 'retry';
         else waiting = true;
       }
       if (!waiting) {
@@ -234,7 +246,9 @@ class ShortPath {
   static async to(directory: string): Promise<ShortPath> {
     // The longest name below: "/lock-" and a UUID and ".sock".
     if (Buffer.byteLength(directory) + 47 <= longestSocketPath) return new ShortPath(directory, null);
-    const made = await mkdtemp(join(tmpdir(), 'halyard-'));
+    const made = await mkdtemp(join(tmpdir(), 'halyard-')).catch(error => {
+      throw new DataDirectoryError(tooDeep(directory, error.code), { cause: error });
+    });
     await symlink(directory, join(made, 'd'));
     return new ShortPath(join(made, 'd'), made);
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
@@ -10,6 +10,7 @@ import { bounded } from '../core/text.js';
 import type { Prisma } from '../generated/prisma/client.js';
 import { Checkpointer } from './checkpointer.js';
 import type { Connection } from './connection.js';
+import { couldNotOpen, folderOf, hasDatabase } from './database-folder.js';
 import { lockDirectory } from './directory-lock.js';
 import { initialContent } from './initial-content.js';
 import { MigrationError, migrate, readMigrations } from './migrate.js';
@@ -83,15 +84,24 @@ export async function openEmbedded({ dataDir, templateDump, existing, log }: Emb
       const database =
         dataDir === null
           ? await openPGlite(null, templateDump ?? (await initialContent()))
-          : await openPGlite(folderOf(dataDir), undefined);
+          : await openExisting(dataDir);
       return new EmbeddedConnection(database, () => lock?.release() ?? Promise.resolve(), log);
     } catch (error) {
       await lock?.release();
       throw error;
     }
   } catch (error) {
-    const fault = dataDir === null ? null : await explainFailure(error, dataDir);
+    const fault = dataDir === null || error instanceof DataDirectoryError ? null : await explainFailure(error, dataDir);
     throw fault === null ? error : new DataDirectoryError(fault, { cause: error });
+  }
+}
+
+async function openExisting(dataDir: string): Promise<PGlite> {
+  try {
+    return await openPGlite(folderOf(dataDir), undefined);
+  } catch (error) {
+    const fault = await explainFailure(error, dataDir);
+    throw new DataDirectoryError(fault ?? couldNotOpen(folderOf(dataDir), error), { cause: error });
   }
 }
 
@@ -106,34 +116,8 @@ async function explainFailure(error: unknown, dataDir: string): Promise<string |
   return room < leastRoom ? explainFileError({ code: 'ENOSPC' }, dataDir) : null;
 }
 
-/** The files of the database, in the data directory. */
-const folderOf = (dataDir: string) => join(dataDir, 'postgres');
-
 /** A database that is being made: it gets its name when it is whole. If its process is killed before, it stays. */
 const draftName = bounded(/^postgres-[0-9a-f-]{36}\.new$/, 'postgres-'.length + 36 + '.new'.length);
-
-/** Whether there is a database. Anything in its place that is none may be what somebody needs: it is refused, and stays as it is. */
-async function hasDatabase(dataDir: string): Promise<boolean> {
-  const folder = folderOf(dataDir);
-  const found = await lstat(folder).catch(unlessAbsent);
-  if (found === undefined) return false;
-  const names = await readdir(folder).catch(error => {
-    const isElsewhere = found.isSymbolicLink() && error.code === 'ENOENT';
-    throw isElsewhere ? new DataDirectoryError(linksNowhere(folder), { cause: error }) : error;
-  });
-  if (names.length > 0 && !names.includes('PG_VERSION')) throw new DataDirectoryError(noDatabase(folder));
-  return names.length > 0;
-}
-
-function unlessAbsent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
-}
-
-const noDatabase = (folder: string) =>
-  `The folder ${folder} has files, but not the file PG_VERSION of a database. Nothing was changed in it: restore it from a backup, or move it away for a new database.`;
-
-const linksNowhere = (folder: string) =>
-  `${folder} is a link to a folder that is not there. Mount what it leads to, or remove the link for a new database.`;
 
 const notReplaced = (folder: string) =>
   `The new database could not be renamed to ${folder}. If that is a mount point, mount the volume at the data directory above it.`;

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 import { dependencyVersion } from '../core/package-version.js';
+import { DatabaseSetupError } from './errors.js';
 
 /*
  * What `initdb` makes is the same for every new database, and PGlite takes several seconds and 600 MB of memory to make it. So the
@@ -20,14 +21,16 @@ function initialContentFile(): string {
 
 /**
  * The files of a new database, as `PGlite.dumpDataDir()` gives them. Undefined: the build has not made them, and PGlite is to.
- * @throws Error that names the file if it is damaged, or may not be read.
+ * @throws DatabaseSetupError that names the file if it is damaged, or may not be read.
  */
 export async function initialContent(path: string = initialContentFile()): Promise<Blob | undefined> {
   try {
     return new BytesBlob(await promisify(brotliDecompress)(await readFile(path), { chunkSize: 4_194_304 }));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new Error(`${path} is damaged, or may not be read: install the package again.`, { cause: error });
+    throw new DatabaseSetupError(`${path} is damaged, or may not be read: install the package again.`, {
+      cause: error,
+    });
   }
 }
 

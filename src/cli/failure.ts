@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { LocalSecretError } from '../auth/local-secret.js';
 import { DirectoryLockedError } from '../backends/directory-lock.js';
 import { DatabaseSetupError } from '../backends/errors.js';
@@ -34,7 +35,7 @@ const expected = [
 export function describeFailure(error: unknown): string {
   if (error instanceof UnavailableError) return withReason(error);
   if (expected.some(type => error instanceof type)) return (error as Error).message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return error instanceof Error ? (error.stack ?? error.message) : inspect(error);
 }
 
 /** Adds the reason, which shows where the database is. Clients of the API do not get it, users of a command do. */

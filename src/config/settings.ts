@@ -155,7 +155,7 @@ export const settings = [
   {
     name: 'HALYARD_DATA_DIR',
     default: '.halyard',
-    accepts: z.string(),
+    accepts: z.string().regex(/^(?![a-z][a-z\d+.-]*:\/\/)/i, 'expected the path of a directory, not a URL'),
     to: 'dataDir',
     description: 'The directory of the embedded database and of the local secret for tokens.',
   },

@@ -5,17 +5,21 @@ export class DataDirectoryError extends Error {
 
 /** The fault of a directory and its remedy, by the error code of the operating system. */
 const faults: Readonly<Record<string, readonly [fault: string, remedy: string]>> = {
-  EACCES: ['may not be written by this user', 'Give it to this user (chown)'],
-  EPERM: ['may not be written by this user', 'Give it to this user (chown)'],
+  EACCES: ['may not be read and written by this user', 'Give it to this user (chown, chmod u+rwx)'],
+  EPERM: ['may not be read and written by this user', 'Give it to this user (chown, chmod u+rwx)'],
   EROFS: ['is on a read-only file system', 'Mount it writable'],
   ENOSPC: ['is on a file system that has no room left', 'Make room there'],
   EDQUOT: ['has used up the quota of this user', 'Make room there'],
   ENOTDIR: ['is not a directory', 'Move away the file that is in its place'],
   EEXIST: ['is not a directory', 'Move away the file that is in its place'],
+  ELOOP: ['is a link that leads to itself', 'Remove the link'],
+  ENAMETOOLONG: ['has too long a name', 'Shorten it'],
 };
 
 /** The same codes by the numbers in the errors of PostgreSQL in WebAssembly, which have no text. */
-const codes: Readonly<Record<number, string>> = { 2: 'EACCES', 19: 'EDQUOT', 51: 'ENOSPC', 63: 'EPERM', 69: 'EROFS' };
+const codes: Readonly<Record<number, string>> = {
+  ...{ 2: 'EACCES', 19: 'EDQUOT', 32: 'ELOOP', 37: 'ENAMETOOLONG', 51: 'ENOSPC', 63: 'EPERM', 69: 'EROFS' },
+};
 
 /** Explains a failure to read or write the data directory. Null when the error has another cause. */
 export function explainFileError(error: unknown, directory: string): string | null {

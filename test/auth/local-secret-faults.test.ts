@@ -61,7 +61,11 @@ it('is read where files have no modes', async () => {
 });
 
 it.each<[string, 'open' | 'mkdir', RegExp]>([
-  ['EACCES', 'mkdir', /may not be written by this user \(EACCES\)\. Give it to this user \(chown\), or name another/],
+  [
+    'EACCES',
+    'mkdir',
+    /may not be read and written by this user \(EACCES\)\. Give it to this user \(chown, chmod u\+rwx\), or name another/,
+  ],
   [
     'EROFS',
     'open',

@@ -2,7 +2,19 @@ import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,6 +79,13 @@ describe('a data directory', () => {
     await expectRefusal(join(root, 'file', 'below'), /is not a directory \(ENOTDIR\)/);
   });
 
+  it('that is a link to nowhere, or to itself, is refused', async () => {
+    await symlink(join(root, 'unmounted'), join(root, 'data'));
+    await expectRefusal(join(root, 'data'), /a link to a folder that is not there\. Mount what it leads to/);
+    await symlink(join(root, 'itself'), join(root, 'itself'));
+    await expectRefusal(join(root, 'itself'), /is a link that leads to itself \(ELOOP\)\. Remove the link/);
+  });
+
   it('that belongs to another user is refused', async () => {
     await chmod(root, 0o555);
     undos.push(() => chmod(root, 0o700));
@@ -75,7 +94,10 @@ describe('a data directory', () => {
       process.seteuid?.(65534);
       undos.push(() => process.seteuid?.(0));
     }
-    await expectRefusal(join(root, 'data'), /may not be written by this user \(EACCES\)\. Give it to this user/);
+    await expectRefusal(
+      join(root, 'data'),
+      /may not be read and written by this user \(EACCES\)\. Give it to this user/,
+    );
   });
 
   it.skipIf(!canMount)('on a read-only file system is refused', async () => {
@@ -133,6 +155,47 @@ describe('a data directory', () => {
   });
 });
 
+describe('a database', () => {
+  const at = (dataDir: string, ...names: string[]) => join(dataDir, 'postgres', ...names);
+
+  /** A data directory as it is when its process is killed, with the flag `k`. */
+  async function killed(): Promise<string> {
+    const live = join(root, 'live');
+    const backend = await openDatabase({ dataDir: live });
+    await backend.createFlag(newFlag('k'), null);
+    const dataDir = join(root, 'killed');
+    await cp(at(live), at(dataDir), { recursive: true });
+    await backend.close();
+    return dataDir;
+  }
+
+  it.each(['base/5', 'base', 'pg_wal', 'pg_xact', 'pg_multixact/offsets', 'global/pg_control'])(
+    'that lacks %s is refused and stays as it is, so that nothing is lost when that is back',
+    async name => {
+      const dataDir = await killed();
+      await rename(at(dataDir, name), join(root, 'away'));
+      const files = await readdir(at(dataDir), { recursive: true });
+      const opening = openDatabase({ dataDir });
+      await expect(opening).rejects.toBeInstanceOf(DataDirectoryError);
+      await expect(opening).rejects.toThrow(`The database in ${at(dataDir)} is not whole: it lacks ${name}`);
+      expect(await readdir(at(dataDir), { recursive: true })).toEqual(files);
+      await rename(join(root, 'away'), at(dataDir, name));
+      const backend = await openDatabase({ dataDir });
+      undos.push(() => backend.close());
+      expect(await backend.getFlag('k')).toMatchObject({ key: 'k' });
+    },
+  );
+
+  it('that PostgreSQL cannot open is named, with the ways out', async () => {
+    const dataDir = await killed();
+    await writeFile(at(dataDir, 'global', 'pg_control'), Buffer.alloc(8_192));
+    const opening = openDatabase({ dataDir });
+    await expect(opening).rejects.toBeInstanceOf(DataDirectoryError);
+    await expect(opening).rejects.toThrow(`The database in ${at(dataDir)} could not be opened: `);
+    await expect(opening).rejects.toThrow(/restore it from a backup, or move it away for a new database\.$/);
+  });
+});
+
 describe('a new database', () => {
   const drafts = (names: readonly string[]) => names.filter(name => name.startsWith('postgres-'));
 
@@ -179,13 +242,17 @@ describe('a new database', () => {
 
     await rename(place, join(root, 'elsewhere'));
     await writeFile(place, 'a dump');
-    await expect(openDatabase({ dataDir })).rejects.toThrow('is not a directory (ENOTDIR)');
+    await expect(openDatabase({ dataDir })).rejects.toThrow(
+      `${place} is not a folder. Nothing was changed: move it away`,
+    );
     expect(await readFile(place, 'utf8')).toBe('a dump');
 
     await rm(place);
-    await symlink(join(root, 'unmounted'), place);
-    await expect(openDatabase({ dataDir })).rejects.toThrow(/is a link to a folder that is not there\. Mount what/);
-    expect(await readlink(place)).toBe(join(root, 'unmounted'));
+    await symlink(join(root, 'elsewhere'), place);
+    await expect(openDatabase({ dataDir })).rejects.toThrow(
+      `${place} is a link. What it leads to could be opened by two`,
+    );
+    expect(await readlink(place)).toBe(join(root, 'elsewhere'));
     expect(drafts(await readdir(dataDir))).toEqual([]);
   });
 
@@ -202,7 +269,7 @@ describe('a new database', () => {
     if (asOwner === 0) process.seteuid?.(0);
     else await chmod(join(dataDir, 'postgres'), 0o700);
     expect(refused).toBeInstanceOf(DataDirectoryError);
-    expect(refused.message).toContain('may not be written by this user (EACCES)');
+    expect(refused.message).toContain(`${join(dataDir, 'postgres')} may not be read and written by this user (EACCES)`);
     await expectStored(dataDir);
   });
 

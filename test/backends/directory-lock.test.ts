@@ -119,7 +119,9 @@ describe('the lock', () => {
     const name = 'lock-00000000-0000-4000-8000-000000000000.sock';
     silent.listen(join(directory, name));
     await once(silent, 'listening');
-    await expect(lockDirectory(directory)).rejects.toThrow('another process, which does not answer');
+    await expect(lockDirectory(directory)).rejects.toThrow(
+      `another process, which does not answer (if there is none, remove its lock ${join(directory, name)})`,
+    );
     silent.close();
   });
 

@@ -84,7 +84,7 @@ const notWhole = (folder: string, missing: readonly string[]) =>
 
 /** For a database that is whole as far as can be seen, and that PostgreSQL cannot open. */
 export function couldNotOpen(folder: string, error: unknown): string {
-  const reason =
-    error instanceof Error ? error.message.split('\n')[0] : `errno ${(error as { errno?: unknown }).errno}`;
-  return `The database in ${folder} could not be opened: ${reason}. If it is damaged, not whole (its empty folders count) or of another version of PostgreSQL, restore it from a backup, or move it away for a new database.`;
+  const said = error instanceof Error ? error.message.split('\n')[0] : `errno ${(error as { errno?: unknown }).errno}`;
+  const reason = said?.endsWith('.') ? said : `${said}.`;
+  return `The database in ${folder} could not be opened: ${reason} If it is damaged, not whole (its empty folders count) or of another version of PostgreSQL, restore it from a backup, or move it away for a new database.`;
 }

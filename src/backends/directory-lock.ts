@@ -95,7 +95,7 @@ const leadsNowhere = (directory: string) =>
   `The data directory ${directory} is, or is below, a link to a folder that is not there. Mount what it leads to, or name another directory (HALYARD_DATA_DIR).`;
 
 const tooDeep = (directory: string, code: string) =>
-  `The path of the data directory ${directory} is longer than that of a socket may be, and the link to it that is needed cannot be made in the temporary directory ${tmpdir()} (${code}). Name another temporary directory (TMPDIR), or a data directory with a shorter path (HALYARD_DATA_DIR).`;
+  `The path of the data directory ${directory} is too long for a socket, so a link to it is needed in the temporary directory. ${tmpdir()} cannot be written (${code}): set TMPDIR to another directory, or HALYARD_DATA_DIR to a shorter path.`;
 
 /** @param directory the locked directory; the sockets are in `place`. */
 async function lockAt(place: string, directory: string): Promise<DirectoryLock> {

@@ -86,6 +86,14 @@ describe('a data directory', () => {
     await expectRefusal(join(root, 'itself'), /is a link that leads to itself \(ELOOP\)\. Remove the link/);
   });
 
+  it('whose path is too long for a socket needs a temporary directory', async () => {
+    vi.stubEnv('TMPDIR', join(root, 'absent'));
+    undos.push(() => vi.unstubAllEnvs());
+    const opening = openDatabase({ dataDir: join(root, 'a'.repeat(100)) });
+    await expect(opening).rejects.toBeInstanceOf(DataDirectoryError);
+    await expect(opening).rejects.toThrow(`${join(root, 'absent')} cannot be written (ENOENT): set TMPDIR to another`);
+  });
+
   it('that belongs to another user is refused', async () => {
     await chmod(root, 0o555);
     undos.push(() => chmod(root, 0o700));
@@ -177,7 +185,7 @@ describe('a database', () => {
       const files = await readdir(at(dataDir), { recursive: true });
       const opening = openDatabase({ dataDir });
       await expect(opening).rejects.toBeInstanceOf(DataDirectoryError);
-      await expect(opening).rejects.toThrow(`The database in ${at(dataDir)} is not whole: it lacks ${name}`);
+      await expect(opening).rejects.toThrow(`The database in ${at(dataDir)} is incomplete: it lacks ${name}`);
       expect(await readdir(at(dataDir), { recursive: true })).toEqual(files);
       await rename(join(root, 'away'), at(dataDir, name));
       const backend = await openDatabase({ dataDir });
@@ -247,12 +255,12 @@ describe('a new database', () => {
     );
     expect(await readFile(place, 'utf8')).toBe('a dump');
 
-    await rm(place);
-    await symlink(join(root, 'elsewhere'), place);
-    await expect(openDatabase({ dataDir })).rejects.toThrow(
-      `${place} is a link. What it leads to could be opened by two`,
-    );
-    expect(await readlink(place)).toBe(join(root, 'elsewhere'));
+    for (const target of ['unmounted', 'elsewhere']) {
+      await rm(place);
+      await symlink(join(root, target), place);
+      await expect(openDatabase({ dataDir })).rejects.toThrow(`${place} is a link. The lock is in the data directory`);
+      expect(await readlink(place)).toBe(join(root, target));
+    }
     expect(drafts(await readdir(dataDir))).toEqual([]);
   });
 

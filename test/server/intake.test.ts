@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createNetServer, type Server, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -46,6 +46,12 @@ function connection(name: string, address: string, seen: string[], cost = 4) {
 }
 
 const bytes = (length: number) => Buffer.alloc(length);
+
+/** A client of a server that has just been made. */
+async function clientOf(server: Server): Promise<Socket> {
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  return connect((server.address() as AddressInfo).port, '127.0.0.1');
+}
 
 describe('bytes of guarded connections', () => {
   withOwnClock();
@@ -223,8 +229,7 @@ describe('a connection that is paused', () => {
     const server = createServer((_request, response) => response.end('answer'));
     const connected = new Promise<Socket>(resolve => server.on('connection', resolve));
     server.on('connection', socket => intake.add(socket));
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const client = await clientOf(server);
     let text = '';
     client.on('data', chunk => {
       text += chunk;
@@ -301,8 +306,7 @@ describe('a connection that Node has paused, because much waits for its reader',
       intake.add(socket);
       intake.guard(socket);
     });
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const client = await clientOf(server);
     let read = 0;
     client.pause().on('data', chunk => {
       read += chunk.length;
@@ -342,8 +346,7 @@ describe('a connection whose bytes wait', () => {
       });
       intake.guard(socket);
     });
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const client = await clientOf(server);
     const size = 4_000_000;
     client.write(Buffer.alloc(size));
     await until(() => taken === size, 'all is taken');

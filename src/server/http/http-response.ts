@@ -161,7 +161,7 @@ export class HttpResponse<Request extends IncomingMessage = IncomingMessage>
   #readOn(isTaken: boolean): void {
     const socket: NodePaused = this.req.socket;
     if (!isTaken) socket.pause();
-    // Node resumes by itself what it has paused. Bytes that came before that would end the process: its parser asserts that none do.
+    // Node resumes the connection that it has paused itself. If bytes came before that, an assertion in Node would end the process.
     else if (socket._paused !== true) socket.resume();
   }
 

@@ -27,9 +27,9 @@ interface Waiting {
  * not read from. WebSockets are guarded, and connections that send a long body. Node parses the requests of other connections
  * straight from their handles, which costs less; all are guarded as soon as a turn of the loop takes too long.
  *
- * To pause a connection means the same whether or not it is guarded: nothing more is read from it. A stream alone would first
- * fill its buffer, and each byte that comes would put off the end of a client that takes no answer. So a connection has at most
- * one chunk of 64 kB waiting here, for which no budget is asked.
+ * To pause a connection means the same whether or not it is guarded: nothing more is read from it. A stream alone would go on until its
+ * buffer is full, and each byte would restart the timer that cuts a client that takes no answer. So at most one chunk of 64 kB of
+ * a connection waits here. No budget counts it.
  */
 export class Intake {
   readonly #free = new Set<Socket>();
@@ -54,7 +54,7 @@ export class Intake {
     };
     const waiting = this.#waiting;
     this.#read = function (this: Socket, size: number) {
-      // Each piece that is parsed makes the stream ask for more, also while there are others.
+      // The stream asks for more after each piece, even while other pieces wait.
       if (!waiting.has(this)) classOf(this)._read.call(this, size);
     };
     const plan = (socket: Socket) => this.#plan(waiting.get(socket));

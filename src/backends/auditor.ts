@@ -28,7 +28,7 @@ const share = 100;
 export class Auditor {
   readonly #options: AuditorOptions;
   readonly #task: PeriodicTask;
-  /** Why the last audit failed; null if it did not. */
+  /** Why the last audit of a table failed; null if it did not. */
   #failure: string | null = null;
 
   constructor(options: AuditorOptions) {
@@ -51,6 +51,8 @@ export class Auditor {
       const [row] = await alone(
         `SELECT digest <> halyard_digest_of(table_name) AS differs FROM feature_log_digests WHERE table_name = '${table}'`,
       );
+      // A round that finds no table due says nothing of the failure of the one before.
+      this.#failure = null;
       const seconds = (performance.now() - startedAt) / 1_000;
       if (row?.['differs'] === true) {
         const [accepted] = await alone(`SELECT halyard_accept('${table}') AS logged`);
@@ -86,7 +88,6 @@ export class Auditor {
   async #run(): Promise<void> {
     try {
       await this.audit();
-      this.#failure = null;
     } catch (error) {
       // A read-only database is reported where its sessions begin.
       if (this.#task.isStopped || isReadOnly(error)) return;

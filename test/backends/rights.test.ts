@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Auditor } from '../../src/backends/auditor.js';
 import { type DatabaseBackend, openDatabase } from '../../src/backends/database.js';
@@ -239,6 +240,10 @@ describe('a right that is taken away while a node runs', () => {
         const before = rounds;
         await run('UPDATE feature_log_digests SET check_after = now()');
         await until(() => rounds > before + 1, 'tables are audited');
+        const due = () => prisma.$queryRaw<object[]>`SELECT 1 FROM feature_log_digests WHERE check_after <= now()`;
+        await until(async () => (await due()).length === 0, 'no table is due');
+        // Time for a round that finds nothing to audit.
+        await sleep(50);
       }
     };
     await severalRounds('REVOKE EXECUTE ON FUNCTION halyard_digest_of(text) FROM PUBLIC');
@@ -252,7 +257,7 @@ describe('a right that is taken away while a node runs', () => {
     // One audit may have been refused right before.
     lines.length = 0;
     await severalRounds('REVOKE EXECUTE ON FUNCTION halyard_digest_of(text) FROM PUBLIC');
-    expect(lines).toHaveLength(1);
+    expect(lines).toEqual([expect.stringContaining('GRANT EXECUTE ON FUNCTION public.halyard_digest_of(')]);
   });
 });
 
